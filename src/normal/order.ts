@@ -1,0 +1,521 @@
+import { codeParts, type Part } from './parts.ts'
+import {
+  type BigInteger,
+  type BigRat,
+  type Bound,
+  type Bundle,
+  type Bytes,
+  type Compound,
+  type Fixed,
+  Flag,
+  type Float,
+  type Free,
+  flagsOf,
+  forced,
+  type List,
+  type MapTerm,
+  type Node,
+  type Par,
+  type Send,
+  Tag,
+  type Term,
+  type TypePattern,
+  tagOf,
+  type Unforgeable,
+  type Uri,
+} from './term.ts'
+
+// ── scalars ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Code unit as a key whose order is that of code points: surrogates come after all other units. */
+function unitKey(u: number): number {
+  return u < 0xd800 ? u : u < 0xe000 ? u + 0x2000 : u - 0x800
+}
+
+/** Orders strings by code point (`<` on strings orders by code unit). */
+export function compareStrings(a: string, b: string): number {
+  if (a === b) return 0
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return unitKey(x) - unitKey(y)
+  }
+  return a.length - b.length
+}
+
+/** Orders byte strings as unsigned bytes, a prefix first. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] - b[i]
+  return a.length - b.length
+}
+
+function compareFloats(a: number, b: number): number {
+  if (a < b) return -1
+  if (a > b) return 1
+  if (a === b) return a !== 0 ? 0 : (Object.is(a, -0) ? 0 : 1) - (Object.is(b, -0) ? 0 : 1)
+  return (Number.isNaN(a) ? 1 : 0) - (Number.isNaN(b) ? 1 : 0)
+}
+
+function compareBig(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+// Names are compared by their 32 bytes, which cost a hash to compute; sorting asks for them many times.
+const idCache = new WeakMap<Unforgeable, Uint8Array>()
+function idOf(u: Unforgeable): Uint8Array {
+  let id = idCache.get(u)
+  if (id === undefined) {
+    id = u.id
+    idCache.set(u, id)
+  }
+  return id
+}
+
+function compareUnforgeables(a: Unforgeable, b: Unforgeable): number {
+  if (a === b) return 0
+  return compareBytes(idOf(a), idOf(b)) || a.counter - b.counter
+}
+
+const TYPES = ['Bool', 'Int', 'String', 'Uri', 'ByteArray']
+
+/** Two leaf nodes of one tag. */
+function compareLeaves(a: Node, b: Node): number {
+  switch (a.tag) {
+    case Tag.Uri:
+      return compareStrings((a as Uri).text, (b as Uri).text)
+    case Tag.Unforgeable:
+      return compareUnforgeables(a as Unforgeable, b as Unforgeable)
+    case Tag.DeployerId:
+    case Tag.DeployId:
+    case Tag.Bytes:
+      return compareBytes((a as Bytes).bytes, (b as Bytes).bytes)
+    case Tag.Float:
+      return compareFloats((a as Float).value, (b as Float).value)
+    case Tag.BigInt:
+      return compareBig((a as BigInteger).value, (b as BigInteger).value)
+    case Tag.BigRat:
+      return compareBig((a as BigRat).num * (b as BigRat).den, (b as BigRat).num * (a as BigRat).den)
+    case Tag.Fixed:
+      return (a as Fixed).scale - (b as Fixed).scale || compareBig((a as Fixed).unscaled, (b as Fixed).unscaled)
+    case Tag.Bound:
+    case Tag.Free:
+    case Tag.Ref:
+      return (a as Bound).index - (b as Bound).index
+    case Tag.Type:
+      return TYPES.indexOf((a as TypePattern).type) - TYPES.indexOf((b as TypePattern).type)
+    default:
+      return 0
+  }
+}
+
+function isLeaf(tag: number): boolean {
+  return (
+    tag < Tag.List ||
+    (tag >= Tag.Float && tag <= Tag.Bytes) ||
+    tag === Tag.DeployerId ||
+    tag === Tag.DeployId ||
+    (tag >= Tag.Bound && tag <= Tag.Wildcard) ||
+    tag === Tag.Ref ||
+    tag === Tag.Type
+  )
+}
+
+/** Two primitives; booleans before numbers before strings, `true` before `false`. */
+function comparePrimitives(a: Term, b: Term): number {
+  if (typeof a === 'string') return typeof b === 'string' ? compareStrings(a, b) : 1
+  if (typeof b === 'string') return -1
+  if (typeof a === 'boolean') return typeof b !== 'boolean' ? -1 : a === b ? 0 : a ? -1 : 1
+  if (typeof b === 'boolean') return 1
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+// ── order ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Canonical order of terms (rholang.md 4.3): negative, 0 or positive. Total, and 0 exactly for structurally equal terms. Source positions and the
+ * way a reference was written do not count. Looks into closures.
+ */
+export function compare(a: Term, b: Term): number {
+  if (a === b) return 0
+  if (typeof a !== 'object' && typeof b !== 'object') return comparePrimitives(a, b)
+  return compareDeep(a, b)
+}
+
+function compareDeep(a: Term, b: Term): number {
+  // Pairs of lists that are still to be compared from an index on, the most significant on top.
+  const as: (readonly Part[])[] = []
+  const bs: (readonly Part[])[] = []
+  const at: number[] = []
+  let sp = -1
+  const push = (x: readonly Part[], y: readonly Part[]): void => {
+    sp++
+    as[sp] = x
+    bs[sp] = y
+    at[sp] = 0
+  }
+  push([a], [b])
+  while (sp >= 0) {
+    const xs = as[sp]
+    const ys = bs[sp]
+    const i = at[sp]
+    if (i >= xs.length || i >= ys.length) {
+      if (xs.length !== ys.length) return xs.length - ys.length
+      sp--
+      continue
+    }
+    at[sp] = i + 1
+    const p = xs[i]
+    const q = ys[i]
+    if (p === q) continue
+    if (p === null) return -1
+    if (q === null) return 1
+    if (typeof p !== 'object' && typeof q !== 'object') {
+      const r = comparePrimitives(p, q)
+      if (r !== 0) return r
+      continue
+    }
+    if (Array.isArray(p)) {
+      push(p, q as readonly Part[])
+      continue
+    }
+    const x = forced(p as Term)
+    const y = forced(q as Term)
+    if (x === y) continue
+    const tx = tagOf(x)
+    const ty = tagOf(y)
+    if (tx !== ty) {
+      if (tx === Tag.Par) push((x as Par).items, [y])
+      else if (ty === Tag.Par) push([x], (y as Par).items)
+      else return tx - ty
+      continue
+    }
+    if (typeof x !== 'object' || typeof y !== 'object') {
+      const r = comparePrimitives(x, y)
+      if (r !== 0) return r
+      continue
+    }
+    if (isLeaf(tx)) {
+      const r = compareLeaves(x, y)
+      if (r !== 0) return r
+      continue
+    }
+    switch (tx) {
+      case Tag.Par:
+      case Tag.Tuple:
+        push((x as Par).items, (y as Par).items)
+        break
+      case Tag.List:
+      case Tag.Set:
+      case Tag.PathMap: {
+        const l = x as List
+        const m = y as List
+        if (l.rest !== null || m.rest !== null) push([l.rest], [m.rest])
+        push(l.items, m.items)
+        break
+      }
+      case Tag.Map: {
+        const l = x as MapTerm
+        const m = y as MapTerm
+        if (l.rest !== null || m.rest !== null) push([l.rest], [m.rest])
+        push(l.values, m.values)
+        push(l.keys, m.keys)
+        break
+      }
+      case Tag.Send: {
+        const s = x as Send
+        const t = y as Send
+        if (s.persistent !== t.persistent) return s.persistent ? 1 : -1
+        push(s.data, t.data)
+        push([s.chan], [t.chan])
+        break
+      }
+      case Tag.Bundle: {
+        const d = (x as Bundle).rights - (y as Bundle).rights
+        if (d !== 0) return d
+        push([(x as Bundle).body], [(y as Bundle).body])
+        break
+      }
+      default:
+        push(codeParts(x), codeParts(y))
+    }
+  }
+  return 0
+}
+
+// ── equality ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Structural equality (rholang.md 4.2). NaN equals NaN, `-0.0` differs from `0.0`; names are equal by identity. Looks into closures. */
+export function equal(a: Term, b: Term): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object') {
+    // A primitive can only equal a closure that stands for it.
+    if (typeof a === 'object') return a.tag === Tag.Closure && forced(a) === b
+    if (typeof b === 'object') return b.tag === Tag.Closure && forced(b) === a
+    return false
+  }
+  const x = forced(a)
+  const y = forced(b)
+  if (x === y) return true
+  if (typeof x !== 'object' || typeof y !== 'object' || x.tag !== y.tag) return false
+  if (isLeaf(x.tag)) return x.tag === Tag.Unforgeable ? false : compareLeaves(x, y) === 0
+  return equalDeep(x, y)
+}
+
+/** Pairs of nodes that are still to be compared. */
+type Pending = Node[]
+
+/** Decides a pair if that takes no descent, otherwise leaves it in `todo`. */
+function pairUp(a: Part, b: Part, todo: Pending): boolean {
+  if (a === b) return true
+  if (a === null || b === null) return false
+  if (Array.isArray(a)) return listsUp(a, b as readonly Part[], todo)
+  const x = forced(a as Term)
+  const y = forced(b as Term)
+  if (x === y) return true
+  if (typeof x !== 'object' || typeof y !== 'object' || x.tag !== y.tag) return false
+  if (isLeaf(x.tag)) return x.tag === Tag.Unforgeable ? false : compareLeaves(x, y) === 0
+  const h = (x as Compound).hash
+  const k = (y as Compound).hash
+  if (h !== 0 && k !== 0 && h !== k) return false
+  todo.push(x, y)
+  return true
+}
+
+// Nesting of part lists is bounded by the shape of code nodes, so this recursion is shallow.
+function listsUp(a: readonly Part[], b: readonly Part[], todo: Pending): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (!pairUp(a[i], b[i], todo)) return false
+  return true
+}
+
+function equalDeep(a: Node, b: Node): boolean {
+  const todo: Pending = []
+  if (!pairUp(a, b, todo)) return false
+  while (todo.length > 0) {
+    const y = todo.pop() as Node
+    const x = todo.pop() as Node
+    switch (x.tag) {
+      case Tag.Par:
+      case Tag.Tuple:
+        if (!listsUp((x as Par).items, (y as Par).items, todo)) return false
+        break
+      case Tag.List:
+      case Tag.Set:
+      case Tag.PathMap:
+        if (!pairUp((x as List).rest, (y as List).rest, todo) || !listsUp((x as List).items, (y as List).items, todo)) return false
+        break
+      case Tag.Map: {
+        const l = x as MapTerm
+        const m = y as MapTerm
+        if (!pairUp(l.rest, m.rest, todo) || !listsUp(l.keys, m.keys, todo) || !listsUp(l.values, m.values, todo)) return false
+        break
+      }
+      case Tag.Send: {
+        const s = x as Send
+        const t = y as Send
+        if (s.persistent !== t.persistent || !pairUp(s.chan, t.chan, todo) || !listsUp(s.data, t.data, todo)) return false
+        break
+      }
+      case Tag.Bundle:
+        if ((x as Bundle).rights !== (y as Bundle).rights || !pairUp((x as Bundle).body, (y as Bundle).body, todo)) return false
+        break
+      default:
+        if (!listsUp(codeParts(x), codeParts(y), todo)) return false
+    }
+  }
+  return true
+}
+
+// ── hash ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function mix(h: number, k: number): number {
+  let x = Math.imul(k, 0xcc9e2d51)
+  x = (x << 15) | (x >>> 17)
+  x = h ^ Math.imul(x, 0x1b873593)
+  x = (x << 13) | (x >>> 19)
+  return (Math.imul(x, 5) + 0xe6546b64) | 0
+}
+
+function finish(h: number): number {
+  let x = h ^ (h >>> 16)
+  x = Math.imul(x, 0x85ebca6b)
+  x ^= x >>> 13
+  x = Math.imul(x, 0xc2b2ae35)
+  x ^= x >>> 16
+  return x === 0 ? 1 : x
+}
+
+function hashString(s: string, seed: number): number {
+  let h = seed
+  for (let i = 0; i < s.length; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return finish(h ^ s.length)
+}
+
+function hashBig(v: bigint, seed: number): number {
+  let h = seed
+  let rest = v < 0n ? -v : v
+  // Large magnitudes are sampled: the lowest 128 bits and the bit length tell terms apart well enough.
+  for (let i = 0; i < 4; i++) {
+    h = mix(h, Number(rest & 0xffffffffn))
+    rest >>= 32n
+  }
+  return finish(h ^ (v < 0n ? 1 : 0))
+}
+
+function hashBytes(b: Uint8Array, seed: number): number {
+  let h = seed
+  for (let i = 0; i < b.length; i++) h = Math.imul(h ^ b[i], 0x01000193)
+  return finish(h ^ b.length)
+}
+
+const f64 = new Float64Array(1)
+const u32 = new Uint32Array(f64.buffer)
+function hashNumber(n: number, seed: number): number {
+  f64[0] = Number.isNaN(n) ? Number.NaN : n
+  return finish(mix(mix(seed, u32[0]), u32[1]))
+}
+
+function hashPrimitive(t: Term): number {
+  switch (typeof t) {
+    case 'number':
+      return hashNumber(t === 0 ? 0 : t, Tag.Int)
+    case 'string':
+      return hashString(t, 0x811c9dc5)
+    case 'boolean':
+      return t ? 0x3c6ef372 : 0x1f83d9ab
+    default:
+      return hashBig(t as bigint, Tag.Int)
+  }
+}
+
+function hashLeaf(n: Node): number {
+  const tag = n.tag
+  switch (tag) {
+    case Tag.Uri:
+      return hashString((n as Uri).text, 0x811c9dc5 ^ tag)
+    case Tag.Unforgeable:
+      return finish(mix(tag, (n as Unforgeable).counter))
+    case Tag.DeployerId:
+    case Tag.DeployId:
+    case Tag.Bytes:
+      return hashBytes((n as Bytes).bytes, 0x811c9dc5 ^ tag)
+    case Tag.Float:
+      return hashNumber((n as Float).value, tag)
+    case Tag.BigInt:
+      return hashBig((n as BigInteger).value, tag)
+    case Tag.BigRat:
+      return finish(mix(hashBig((n as BigRat).num, tag), hashBig((n as BigRat).den, tag)))
+    case Tag.Fixed:
+      return finish(mix(hashBig((n as Fixed).unscaled, tag), (n as Fixed).scale))
+    case Tag.Bound:
+    case Tag.Free:
+    case Tag.Ref:
+      return finish(mix(tag, (n as Free).index))
+    case Tag.Type:
+      return finish(mix(tag, TYPES.indexOf((n as TypePattern).type)))
+    default:
+      return finish(mix(tag, 0))
+  }
+}
+
+/** 32-bit structural hash, never 0: structurally equal terms have equal hashes. Cached in compound terms. Looks into closures. */
+export function hashOf(t: Term): number {
+  if (typeof t !== 'object') return hashPrimitive(t)
+  const x = forced(t)
+  if (typeof x !== 'object') return hashPrimitive(x)
+  if (isLeaf(x.tag)) return hashLeaf(x)
+  const c = x as Compound
+  return c.hash !== 0 ? c.hash : hashDeep(c)
+}
+
+/** Hashes are made from below: a node is looked at again when all compound parts have theirs. */
+function hashDeep(root: Compound): number {
+  const todo: Compound[] = [root]
+  while (todo.length > 0) {
+    const n = todo[todo.length - 1]
+    if (n.hash === 0) {
+      const before = todo.length
+      const h = hashShallow(n, todo)
+      if (todo.length > before) continue
+      n.hash = h
+    }
+    todo.pop()
+  }
+  return root.hash
+}
+
+function hashPart(h: number, p: Part, todo: Compound[]): number {
+  if (p === null) return mix(h, 0x5bd1e995)
+  if (typeof p !== 'object') return mix(h, hashPrimitive(p))
+  if (Array.isArray(p)) return hashParts(h, p, todo)
+  const t = forced(p as Term)
+  if (typeof t !== 'object') return mix(h, hashPrimitive(t))
+  if (isLeaf(t.tag)) return mix(h, hashLeaf(t))
+  const c = t as Compound
+  if (c.hash === 0) todo.push(c)
+  return mix(h, c.hash)
+}
+
+function hashParts(from: number, parts: readonly Part[], todo: Compound[]): number {
+  let h = mix(from, parts.length)
+  for (let i = 0; i < parts.length; i++) h = hashPart(h, parts[i], todo)
+  return h
+}
+
+/** The hash of a node whose parts have theirs; parts that have none go to `todo` and make the result worthless. */
+function hashShallow(n: Compound, todo: Compound[]): number {
+  let h: number = n.tag
+  switch (n.tag) {
+    case Tag.Par:
+    case Tag.Tuple:
+      h = hashParts(h, (n as Par).items, todo)
+      break
+    case Tag.List:
+    case Tag.Set:
+    case Tag.PathMap:
+      h = hashPart(hashParts(h, (n as List).items, todo), (n as List).rest, todo)
+      break
+    case Tag.Map:
+      h = hashPart(hashParts(hashParts(h, (n as MapTerm).keys, todo), (n as MapTerm).values, todo), (n as MapTerm).rest, todo)
+      break
+    case Tag.Send:
+      h = hashParts(hashPart(mix(h, (n as Send).persistent ? 1 : 0), (n as Send).chan, todo), (n as Send).data, todo)
+      break
+    case Tag.Bundle:
+      h = hashPart(mix(h, (n as Bundle).rights), (n as Bundle).body, todo)
+      break
+    default:
+      h = hashParts(h, codeParts(n), todo)
+  }
+  return finish(h)
+}
+
+// ── NaN ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Whether the term holds a Float NaN in a value or collection, where `==` must be false (rholang.md 8.3). Code is not searched. */
+export function hasNaN(t: Term): boolean {
+  if ((flagsOf(t) & (Flag.NaN | Flag.Closure)) === 0) return false
+  const todo: Term[] = [t]
+  while (todo.length > 0) {
+    const x = forced(todo.pop() as Term)
+    const flags = flagsOf(x)
+    if ((flags & Flag.NaN) !== 0) return true
+    if ((flags & Flag.Closure) === 0) continue
+    switch (tagOf(x)) {
+      case Tag.Par:
+      case Tag.Tuple:
+      case Tag.List:
+      case Tag.Set:
+      case Tag.PathMap:
+        for (const i of (x as Par).items) todo.push(i)
+        break
+      case Tag.Map:
+        for (const k of (x as MapTerm).keys) todo.push(k)
+        for (const v of (x as MapTerm).values) todo.push(v)
+        break
+    }
+  }
+  return false
+}
