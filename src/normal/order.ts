@@ -2,6 +2,7 @@ import { codeParts, type Part } from './parts.ts'
 import {
   type BigInteger,
   type BigRat,
+  type Bind,
   type Bound,
   type Bundle,
   type Bytes,
@@ -143,7 +144,12 @@ export function compare(a: Term, b: Term): number {
   return compareDeep(a, b)
 }
 
-function compareDeep(a: Term, b: Term): number {
+/** Order of the binds of a receipt: by source, patterns, remainder, arrow. */
+export function compareBinds(a: Bind, b: Bind): number {
+  return compareDeep([a.source, a.patterns, a.rest, a.arrow], [b.source, b.patterns, b.rest, b.arrow])
+}
+
+function compareDeep(a: Part, b: Part): number {
   // Pairs of lists that are still to be compared from an index on, the most significant on top.
   const as: (readonly Part[])[] = []
   const bs: (readonly Part[])[] = []
