@@ -62,6 +62,11 @@ export function shift(t: Term, by: number, from = 0): Term {
   return by === 0 ? t : rewrite(t, { value: () => null, index: i => (i < from ? i : i + by) })
 }
 
+/** Gives every free variable another index. `index` must be one-to-one on the variables of the term. */
+export function rename(t: Term, index: (index: number) => number): Term {
+  return rewrite(t, { value: () => null, index })
+}
+
 /** A node whose parts are being rewritten. */
 class Frame {
   readonly node: Node | Branch
