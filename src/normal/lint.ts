@@ -1,0 +1,249 @@
+import type { Diagnostic } from '../base/diagnostic.ts'
+import { lintAt } from '../base/diagnostic.ts'
+import type { Binary, BinaryOp, Proc, Unary } from '../syntax/ast.ts'
+import { equal, hashOf } from './order.ts'
+import type { Binding } from './scope.ts'
+import { type Case, type Receive, Tag, type Term, tagOf } from './term.ts'
+
+/** Types of literals, by the words of the operator table (rholang.md 8.1). */
+type LiteralType =
+  | 'bool'
+  | 'int'
+  | 'float'
+  | 'bigint'
+  | 'bigrat'
+  | 'fixedpoint'
+  | 'string'
+  | 'uri'
+  | 'byte array'
+  | 'list'
+  | 'tuple'
+  | 'set'
+  | 'map'
+
+const LITERALS: Partial<Record<Proc['kind'], LiteralType>> = {
+  bool: 'bool',
+  int: 'int',
+  wide: 'int',
+  float: 'float',
+  bigint: 'bigint',
+  bigrat: 'bigrat',
+  fixed: 'fixedpoint',
+  string: 'string',
+  uri: 'uri',
+  bytes: 'byte array',
+  list: 'list',
+  tuple: 'tuple',
+  set: 'set',
+  map: 'map',
+}
+
+type Accepted = {
+  readonly left: readonly LiteralType[]
+  readonly right: 'same' | 'any' | LiteralType
+  readonly anyRight?: readonly LiteralType[]
+}
+const NUMBERS: readonly LiteralType[] = ['int', 'float', 'bigint', 'bigrat', 'fixedpoint']
+const ORDERED: readonly LiteralType[] = ['bool', 'string', ...NUMBERS]
+const ADD: Accepted = { left: [...NUMBERS, 'set'], right: 'same', anyRight: ['set'] }
+const SUBTRACT: Accepted = { left: [...NUMBERS, 'set', 'map'], right: 'same', anyRight: ['set', 'map'] }
+const ARITHMETIC: Accepted = { left: NUMBERS, right: 'same' }
+const COMPARISON: Accepted = { left: ORDERED, right: 'same' }
+const LOGIC: Accepted = { left: ['bool'], right: 'bool' }
+
+/** What each operator takes; operators that take everything have no row. */
+const ACCEPTED: Partial<Record<BinaryOp, Accepted>> = {
+  '+': ADD,
+  '-': SUBTRACT,
+  '*': ARITHMETIC,
+  '/': ARITHMETIC,
+  '%': { left: ['int', 'bigint', 'bigrat', 'fixedpoint'], right: 'same' },
+  '++': { left: ['string', 'byte array', 'list', 'map', 'set'], right: 'same' },
+  '--': { left: ['set'], right: 'set' },
+  '%%': { left: ['string'], right: 'map' },
+  '<': COMPARISON,
+  '<=': COMPARISON,
+  '>': COMPARISON,
+  '>=': COMPARISON,
+  and: LOGIC,
+  or: LOGIC,
+  '&&': LOGIC,
+  '||': LOGIC,
+}
+
+function unblocked(p: Proc): Proc {
+  while (p.kind === 'block') p = p.body
+  return p
+}
+
+/** Which operand can never fit, and why; null if the operator may succeed. */
+function mismatch(op: BinaryOp, left: LiteralType | undefined, right: LiteralType | undefined): string | null {
+  const row = ACCEPTED[op]
+  if (row === undefined) return null
+  if (left !== undefined) {
+    if (!row.left.includes(left)) return `\`${op}\` is not defined on ${left}`
+    if (right === undefined || row.right === 'any' || row.anyRight?.includes(left)) return null
+    const wanted = row.right === 'same' ? left : row.right
+    return right === wanted ? null : `\`${op}\` on ${left} needs ${wanted} on its right, not ${right}`
+  }
+  if (right === undefined || row.anyRight !== undefined) return null
+  const fits = row.right === 'same' ? row.left.includes(right) : right === row.right
+  return fits ? null : `\`${op}\` never takes ${right} on its right`
+}
+
+/** L09 and L10 on one binary operation. */
+export function lintBinary(node: Binary, report: (d: Diagnostic) => void): void {
+  const left = unblocked(node.left)
+  const problem = mismatch(node.op, LITERALS[left.kind], LITERALS[unblocked(node.right).kind])
+  if (problem !== null) report(lintAt('L09', node.start, node.end, problem, 'this fails when it is evaluated'))
+  const op = node.op
+  // Parentheses leave no node but widen the span: `(not a) == b` is meant as it reads.
+  const bare = node.left.kind === 'unary' && node.left.op === 'not' && node.left.end === node.left.operand.end
+  if (bare && (op === '==' || op === '!=' || op === 'matches' || op === '<' || op === '<=' || op === '>' || op === '>='))
+    report(
+      lintAt(
+        'L10',
+        node.start,
+        node.end,
+        `\`not a ${op} b\` means \`(not a) ${op} b\``,
+        `write \`not (a ${op} b)\`, or put parentheses around the \`not\``,
+      ),
+    )
+}
+
+/** L09 on one unary operation. */
+export function lintUnary(node: Unary, report: (d: Diagnostic) => void): void {
+  const type = LITERALS[unblocked(node.operand).kind]
+  if (type === undefined || (node.op === 'not' ? type === 'bool' : NUMBERS.includes(type))) return
+  report(lintAt('L09', node.start, node.end, `\`${node.op}\` is not defined on ${type}`, 'this fails when it is evaluated'))
+}
+
+/** Expressions that have no effect as a statement. Variables and method calls run what they yield; `{}` is also written for an empty block. */
+export function isIdle(node: Proc): boolean {
+  switch (node.kind) {
+    case 'binary':
+    case 'unary':
+    case 'int':
+    case 'wide':
+    case 'float':
+    case 'bigint':
+    case 'bigrat':
+    case 'fixed':
+    case 'bool':
+    case 'string':
+    case 'uri':
+    case 'bytes':
+    case 'list':
+    case 'tuple':
+    case 'set':
+    case 'pathmap':
+      return true
+    case 'map':
+      return node.keys.length > 0
+    default:
+      return false
+  }
+}
+
+/** Fits every process: a variable or wildcard alone. */
+function isCatchAll(pattern: Term): boolean {
+  const tag = tagOf(pattern)
+  return tag === Tag.Free || tag === Tag.Wildcard
+}
+
+/** L05: cases behind one that takes everything, or behind an equal one without guard. `starts`/`ends` are the positions of the patterns. */
+export function lintCases(
+  cases: readonly Case[],
+  at: (i: number) => { start: number; end: number },
+  report: (d: Diagnostic) => void,
+): void {
+  if (cases.length < 2) return
+  const seen = new Map<number, number[]>()
+  let all = -1
+  for (let i = 0; i < cases.length; i++) {
+    const { pattern, guard } = cases[i]
+    const { start, end } = at(i)
+    if (all >= 0) {
+      report(
+        lintAt('L05', start, end, 'no value reaches this case: an earlier one takes everything', 'move it before that case or remove it'),
+      )
+      continue
+    }
+    const hash = hashOf(pattern)
+    const same = seen.get(hash)
+    if (same?.some(j => equal(cases[j].pattern, pattern))) {
+      report(lintAt('L05', start, end, 'no value reaches this case: an earlier one has the same pattern', 'remove one of them'))
+      continue
+    }
+    if (guard !== null) continue
+    if (same === undefined) seen.set(hash, [i])
+    else same.push(i)
+    if (isCatchAll(pattern)) all = i
+  }
+}
+
+/** One side of an endless pair: the number of values of a persistent send, or of the patterns of a persistent receive that takes any values. */
+interface Side {
+  readonly receives: boolean
+  readonly arity: number
+  readonly rest: boolean
+  readonly start: number
+  readonly end: number
+}
+
+/** How many ends of one channel are compared: a lint must not cost more than the program. */
+const SIDES = 16
+
+/** L04: a persistent send and a persistent receive that keep firing for ever. Only receives of one bind that take everything count: others may starve. */
+export class EndlessPairs {
+  private readonly byVariable = new Map<Binding, Side[]>()
+  private readonly byConstant = new Map<Term, Side[]>()
+  private readonly report: (d: Diagnostic) => void
+  constructor(report: (d: Diagnostic) => void) {
+    this.report = report
+  }
+
+  send(chan: Term, variable: Binding | null, arity: number, start: number, end: number): void {
+    this.add(chan, variable, { receives: false, arity, rest: false, start, end })
+  }
+
+  receive(node: Receive, variable: Binding | null): void {
+    const bind = node.binds[0]
+    if (node.binds.length !== 1 || node.guard !== null || !bind.patterns.every(isCatchAll)) return
+    this.add(bind.source, variable, {
+      receives: true,
+      arity: bind.patterns.length,
+      rest: bind.rest !== null,
+      start: node.start,
+      end: node.end,
+    })
+  }
+
+  private add(chan: Term, variable: Binding | null, side: Side): void {
+    if (variable !== null) this.meet(this.byVariable, variable, side)
+    else if (typeof chan !== 'object') this.meet(this.byConstant, chan, side)
+  }
+
+  private meet<K>(table: Map<K, Side[]>, key: K, side: Side): void {
+    const sides = table.get(key)
+    if (sides === undefined) {
+      table.set(key, [side])
+      return
+    }
+    const partner = sides.find(s => s.receives !== side.receives)
+    if (partner !== undefined) {
+      const [send, receive] = side.receives ? [partner, side] : [side, partner]
+      if (receive.rest ? send.arity >= receive.arity : send.arity === receive.arity)
+        this.report(
+          lintAt(
+            'L04',
+            send.start,
+            send.end,
+            'this persistent send meets a persistent receive on the same channel: they fire for ever',
+            'make one of them linear: `!` or `<-`',
+          ),
+        )
+    }
+    if (sides.length < SIDES) sides.push(side)
+  }
+}

@@ -1,0 +1,1111 @@
+import { type Diagnostic, lintAt } from '../base/diagnostic.ts'
+import type { Span } from '../base/source.ts'
+import type * as Ast from '../syntax/ast.ts'
+import { makeBundle, makeConn, makeMap, makePar, makePathMap, makeSet } from './build.ts'
+import { EndlessPairs, isIdle, lintBinary, lintCases, lintUnary } from './lint.ts'
+import { compareBinds, compareStrings, equal } from './order.ts'
+import { FAULTY, Resolver } from './resolve.ts'
+import { Binding, PatternScope, Sort } from './scope.ts'
+import {
+  type AgentFrame,
+  type AgentLoop,
+  type BindSpec,
+  type BranchStep,
+  CaseFrame,
+  type ConnFrame,
+  type ForStep,
+  type FreshSend,
+  type LetStep,
+  type MatchesFrame,
+  type MatchFrame,
+  type NewFrame,
+  Op,
+  ReceiptFrame,
+} from './tasks.ts'
+import {
+  Arrow,
+  BigInteger,
+  BigRat,
+  Bind,
+  Branch,
+  Bytes,
+  bound,
+  Case,
+  ConnNot,
+  Fixed,
+  Flag,
+  Float,
+  type Free,
+  flagsOf,
+  free,
+  If,
+  List,
+  Match,
+  Matches,
+  Method,
+  New,
+  NIL,
+  Op as Operation,
+  Receive,
+  Select,
+  Send,
+  Tag,
+  type Term,
+  Tuple,
+  TypePattern,
+  Uri,
+  WILDCARD,
+  type Wildcard,
+} from './term.ts'
+import type { UriTable } from './uris.ts'
+
+export interface NormalizeOptions {
+  readonly uris: UriTable
+  /** Lints L01–L06, L09, L10; on by default. */
+  readonly lints?: boolean
+}
+
+export interface Normalized {
+  /** Meaningless if `diagnostics` holds an error. */
+  readonly term: Term
+  /** All static errors and lints of rholang.md 3.4 that are not syntax, by position. */
+  readonly diagnostics: Diagnostic[]
+}
+
+export interface OpenNormalized extends Normalized {
+  /** The free variables in order of first occurrence: outside all binders `Bound(k)` is `free[k]`. */
+  readonly free: readonly string[]
+}
+
+/**
+ * The normal form of a program: sugar removed, names resolved, variables numbered (rholang.md 3 and 4.1). Reports every static error; parts that the parser
+ * already reported (`ErrorProc`) are passed over. Takes time linear in the program, up to sorting, and a constant amount of host stack.
+ */
+export function normalize(program: Ast.Proc, options: NormalizeOptions): Normalized {
+  const walk = new Normalizer(options.uris, options.lints ?? true, false)
+  return { term: walk.run(Op.Stmt, program), diagnostics: walk.findings() }
+}
+
+/** The normal form of a closed name, such as one that a command line asks about. */
+export function normalizeName(name: Ast.Name, options: NormalizeOptions): Normalized {
+  const walk = new Normalizer(options.uris, options.lints ?? true, false)
+  return { term: walk.run(Op.Name, name), diagnostics: walk.findings() }
+}
+
+/** As `normalize`, but free variables are allowed: they become variables bound outside the term. */
+export function normalizeOpen(program: Ast.Proc, options: NormalizeOptions): OpenNormalized {
+  const walk = new Normalizer(options.uris, options.lints ?? true, true)
+  return { term: walk.run(Op.Stmt, program), diagnostics: walk.findings(), free: walk.openNames() }
+}
+
+const BINARY: Record<Exclude<Ast.BinaryOp, 'matches'>, number> = {
+  or: Tag.Or,
+  '||': Tag.OrElse,
+  and: Tag.And,
+  '&&': Tag.AndThen,
+  '==': Tag.Eq,
+  '!=': Tag.Ne,
+  '<': Tag.Lt,
+  '<=': Tag.Le,
+  '>': Tag.Gt,
+  '>=': Tag.Ge,
+  '+': Tag.Add,
+  '-': Tag.Sub,
+  '++': Tag.Concat,
+  '--': Tag.Diff,
+  '*': Tag.Mul,
+  '/': Tag.Div,
+  '%': Tag.Mod,
+  '%%': Tag.Interp,
+}
+const ARROWS: Record<Ast.Arrow, number> = { '<-': Arrow.Linear, '<=': Arrow.Persistent, '<<-': Arrow.Peek }
+const NONE: readonly never[] = []
+class Normalizer extends Resolver {
+  private readonly pairs = new EndlessPairs(this.lint)
+  // Tasks and results are stacks with their own counters: tens of millions of pushes on long programs.
+  private readonly ops: number[] = []
+  private readonly args: unknown[] = []
+  private tasks = 0
+  private readonly out: Term[] = []
+  private top = 0
+
+  run(op: number, arg: Ast.Proc | Ast.Name): Term {
+    this.push(op, arg)
+    while (this.tasks > 0) {
+      const at = --this.tasks
+      this.step(this.ops[at], this.args[at])
+    }
+    return this.pop()
+  }
+
+  // ── stacks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private push(op: number, arg: unknown): void {
+    this.ops[this.tasks] = op
+    this.args[this.tasks++] = arg
+  }
+
+  /** Visits `nodes` in order. */
+  private pushAll(op: number, nodes: readonly unknown[]): void {
+    for (let i = nodes.length - 1; i >= 0; i--) this.push(op, nodes[i])
+  }
+
+  private emit(t: Term): void {
+    this.out[this.top++] = t
+  }
+
+  private pop(): Term {
+    return this.out[--this.top]
+  }
+
+  private take(count: number): readonly Term[] {
+    if (count === 0) return NONE
+    this.top -= count
+    return this.out.slice(this.top, this.top + count)
+  }
+
+  /** Visits a guard; in a pattern it is part of what is compared, and binds nothing. */
+  private pushGuard(op: number, frame: unknown, guard: Ast.Proc): void {
+    this.push(op, frame)
+    this.push(Op.Proc, guard)
+    if (this.scope !== null) this.push(Op.SetScope, new PatternScope(this.scope.base, 'guard'))
+  }
+
+  // ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private step(op: number, arg: unknown): void {
+    switch (op) {
+      case Op.Proc:
+        this.process(arg as Ast.Proc, false)
+        break
+      case Op.Stmt:
+        this.process(arg as Ast.Proc, true)
+        break
+      case Op.Name:
+        this.name(arg as Ast.Name)
+        break
+      case Op.Par:
+        this.emit(makePar(this.take(arg as number)))
+        break
+      case Op.Send:
+        this.send(arg as Ast.Send)
+        break
+      case Op.Sync:
+        this.sync(arg as Ast.SyncSend)
+        break
+      case Op.New:
+        this.newDone(arg as NewFrame)
+        break
+      case Op.If: {
+        const node = arg as Ast.If
+        const alternative = node.alternative === null ? NIL : this.pop()
+        const consequent = this.pop()
+        this.emit(new If(this.pop(), consequent, alternative, node.start, node.end))
+        break
+      }
+      case Op.Binary: {
+        const node = arg as Ast.Binary
+        const right = this.pop()
+        this.emit(new Operation(BINARY[node.op as keyof typeof BINARY], this.pop(), right, node.start, node.end))
+        break
+      }
+      case Op.Unary: {
+        const node = arg as Ast.Unary
+        this.emit(new Operation(node.op === 'not' ? Tag.Not : Tag.Neg, this.pop(), null, node.start, node.end))
+        break
+      }
+      case Op.Method: {
+        const node = arg as Ast.Method
+        const args = this.take(node.args.length)
+        this.emit(new Method(this.pop(), node.name, args, node.start, node.end))
+        break
+      }
+      case Op.MatchesRight: {
+        const frame = arg as MatchesFrame
+        frame.outer = this.scope
+        frame.scope = this.scope = new PatternScope(this.env.depth)
+        break
+      }
+      case Op.MatchesDone: {
+        const { node, outer, scope } = arg as MatchesFrame
+        this.confine()
+        this.scope = outer
+        const pattern = this.pop()
+        this.emit(new Matches(this.pop(), pattern, scope?.vars.length ?? 0, node.start, node.end))
+        break
+      }
+      case Op.ConnAnd:
+        this.emit(makeConn(Tag.ConnAnd, this.take(arg as number)))
+        break
+      case Op.ConnOr:
+        this.confine()
+        this.scope = (arg as ConnFrame).outer
+        this.emit(makeConn(Tag.ConnOr, this.take((arg as ConnFrame).count)))
+        break
+      case Op.ConnLost:
+        this.scope = (arg as ConnFrame).outer
+        this.take((arg as ConnFrame).count)
+        this.emit(FAULTY)
+        break
+      case Op.Not:
+        this.confine()
+        this.scope = arg as PatternScope | null
+        this.emit(new ConnNot(this.pop()))
+        break
+      case Op.SetScope:
+        if ((arg as PatternScope).kind === 'pattern') this.confine()
+        this.scope = arg as PatternScope
+        break
+      case Op.Bundle: {
+        if (this.scope !== null) this.scope.bundles--
+        this.emit(makeBundle((arg as Ast.Bundle).flags, this.pop()))
+        break
+      }
+      case Op.Tuple:
+        this.emit(new Tuple(this.take(arg as number)))
+        break
+      case Op.List: {
+        const node = arg as Ast.List
+        const rest = this.remainder(node.rest)
+        this.emit(new List(this.take(node.items.length), rest))
+        break
+      }
+      case Op.Set: {
+        const node = arg as Ast.SetLit
+        const rest = this.remainder(node.rest)
+        this.emit(makeSet(this.take(node.items.length), rest))
+        break
+      }
+      case Op.PathMap: {
+        const node = arg as Ast.PathMapLit
+        const rest = this.remainder(node.rest)
+        this.emit(makePathMap(this.take(node.items.length), rest))
+        break
+      }
+      case Op.Map:
+        this.map(arg as Ast.MapLit)
+        break
+      case Op.ListOf:
+        this.emit(new List(this.take(arg as number)))
+        break
+      case Op.ForReceipt:
+        this.forReceipt(arg as ForStep)
+        break
+      case Op.FreshSend:
+        this.freshSend(arg as FreshSend)
+        break
+      case Op.EnterPatterns: {
+        const frame = arg as ReceiptFrame
+        frame.outer = this.scope
+        frame.scope = this.scope = new PatternScope(this.env.depth)
+        break
+      }
+      case Op.OpenBind:
+        this.openBind(arg as ReceiptFrame)
+        break
+      case Op.CloseBind:
+        this.closeBind(arg as ReceiptFrame)
+        break
+      case Op.BindsDone:
+        this.bindsDone(arg as ReceiptFrame)
+        break
+      case Op.ReceiptGuard: {
+        const frame = arg as ReceiptFrame
+        this.scope = frame.outer
+        frame.guard = this.pop()
+        break
+      }
+      case Op.ReceiveDone:
+        this.receiveDone(arg as ReceiptFrame)
+        break
+      case Op.OpenBranch:
+        this.openBranch(arg as BranchStep)
+        break
+      case Op.BranchDone:
+        this.branchDone(arg as ReceiptFrame)
+        break
+      case Op.SelectDone: {
+        const { node, into } = arg as { node: Ast.Select; into: Branch[] }
+        this.emit(new Select(into, node.start, node.end))
+        break
+      }
+      case Op.OpenCase:
+        this.openCase(arg as CaseFrame)
+        break
+      case Op.CasePattern:
+        this.casePattern(arg as CaseFrame)
+        break
+      case Op.CaseGuard: {
+        const frame = arg as CaseFrame
+        this.scope = frame.outer
+        frame.guard = this.pop()
+        break
+      }
+      case Op.CloseCase: {
+        const frame = arg as CaseFrame
+        const vars = frame.scope?.vars ?? NONE
+        this.leaveAll(vars)
+        frame.into.push(new Case(frame.pattern, frame.guard, this.pop(), vars.length))
+        break
+      }
+      case Op.MatchDone:
+        this.matchDone(arg as MatchFrame)
+        break
+      case Op.LetStep:
+        this.letStep(arg as LetStep)
+        break
+      case Op.NamesPattern: {
+        const decl = arg as Ast.LetDecl
+        this.push(Op.NamesDone, decl.names)
+        this.pushAll(decl.simple ? Op.Proc : Op.Name, decl.names.items)
+        break
+      }
+      case Op.NamesDone: {
+        const names = arg as Ast.Names
+        const rest = this.remainder(names.rest)
+        this.emit(new List(this.take(names.items.length), rest))
+        break
+      }
+      case Op.MethodPattern:
+        this.methodPattern(arg as Ast.Member)
+        break
+      case Op.MethodPatternDone: {
+        const { formals } = arg as Ast.Member
+        const rest = this.remainder(formals.rest)
+        this.emit(new List(this.take(formals.items.length + 2), rest))
+        break
+      }
+      case Op.DefaultPattern:
+        this.emit(this.remainder((arg as Ast.Member).formals.rest) ?? WILDCARD)
+        break
+      case Op.AgentBody:
+        this.agentBody(arg as AgentFrame)
+        break
+      case Op.AgentLoop:
+        this.agentLoop(arg as AgentLoop)
+        break
+      case Op.AgentLoopDone:
+        this.agentLoopDone(arg as AgentLoop)
+        break
+      case Op.AgentDone:
+        this.agentDone(arg as AgentFrame)
+        break
+      case Op.Drop:
+        this.take(arg as number)
+        break
+    }
+  }
+
+  // ── processes and names ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  private process(node: Ast.Proc, statement: boolean): void {
+    if (statement && this.lints && this.scope === null && isIdle(node))
+      this.lint(
+        lintAt('L03', node.start, node.end, 'this expression does nothing as a statement', 'send its value on a name, or remove it'),
+      )
+    switch (node.kind) {
+      case 'var':
+        this.emit(this.variable(node.name, Sort.Process, node))
+        break
+      case 'int':
+        this.emit(node.value + 0) // -0 is no Int
+        break
+      case 'string':
+      case 'bool':
+      case 'wide':
+        this.emit(node.value)
+        break
+      case 'nil':
+        this.emit(NIL)
+        break
+      case 'error':
+        this.errors++ // reported by the parser
+        this.emit(FAULTY)
+        break
+      case 'block':
+        this.push(statement ? Op.Stmt : Op.Proc, node.body)
+        break
+      case 'par':
+        this.par(node, statement)
+        break
+      case 'eval':
+        if (node.name.kind === 'quote') this.push(statement ? Op.Stmt : Op.Proc, node.name.body)
+        else this.name(node.name)
+        break
+      case 'send':
+        this.push(Op.Send, node)
+        this.pushAll(Op.Proc, node.args)
+        this.push(Op.Name, node.chan)
+        break
+      case 'sync':
+        this.env.enterNameless(1)
+        this.push(Op.Sync, node)
+        if (node.cont !== null) this.push(Op.Stmt, node.cont)
+        this.pushAll(Op.Proc, node.args)
+        this.push(Op.Name, node.chan)
+        break
+      case 'new':
+        this.newNames(node)
+        break
+      case 'for':
+        this.push(Op.ForReceipt, { node, index: 0 } satisfies ForStep)
+        break
+      case 'contract':
+        this.contract(node)
+        break
+      case 'match': {
+        const cases: Case[] = []
+        this.push(Op.MatchDone, { place: node, cases, node } satisfies MatchFrame)
+        for (let i = node.cases.length - 1; i >= 0; i--) {
+          const c = node.cases[i]
+          this.push(Op.OpenCase, new CaseFrame(cases, Op.Proc, c.pattern, c.guard, Op.Stmt, c.body))
+        }
+        this.push(Op.Proc, node.target)
+        break
+      }
+      case 'if':
+        this.push(Op.If, node)
+        if (node.alternative !== null) this.push(Op.Stmt, node.alternative)
+        this.push(Op.Stmt, node.consequent)
+        this.push(Op.Proc, node.cond)
+        break
+      case 'let':
+        if (node.concurrent && node.decls.length > 1) this.letTogether(node)
+        else this.push(Op.LetStep, { node, index: 0 } satisfies LetStep)
+        break
+      case 'select': {
+        const into: Branch[] = []
+        this.push(Op.SelectDone, { node, into })
+        for (let i = node.branches.length - 1; i >= 0; i--) this.push(Op.OpenBranch, { node: node.branches[i], into } satisfies BranchStep)
+        break
+      }
+      case 'agent':
+        this.agent(node)
+        break
+      case 'binary':
+        this.binary(node)
+        break
+      case 'unary':
+        if (this.scope === null) lintUnary(node, this.lint)
+        this.push(Op.Unary, node)
+        this.push(Op.Proc, node.operand)
+        break
+      case 'method':
+        this.push(Op.Method, node)
+        this.pushAll(Op.Proc, node.args)
+        this.push(Op.Proc, node.target)
+        break
+      case 'list':
+        this.push(Op.List, node)
+        this.pushAll(Op.Proc, node.items)
+        break
+      case 'tuple':
+        this.push(Op.Tuple, node.items.length)
+        this.pushAll(Op.Proc, node.items)
+        break
+      case 'set':
+        this.push(Op.Set, node)
+        this.pushAll(Op.Proc, node.items)
+        break
+      case 'map':
+        this.push(Op.Map, node)
+        for (let i = node.keys.length - 1; i >= 0; i--) {
+          this.push(Op.Proc, node.values[i])
+          this.push(Op.Proc, node.keys[i])
+        }
+        break
+      case 'pathmap':
+        this.error('RHO407', node, 'pathmaps are part of the language but not available yet', 'use a Map or a Set of lists')
+        this.push(Op.PathMap, node)
+        this.pushAll(Op.Proc, node.items)
+        break
+      case 'bundle':
+        if (this.scope !== null) this.scope.bundles++
+        this.push(Op.Bundle, node)
+        this.push(Op.Proc, node.body)
+        break
+      case 'wildcard':
+        this.emit(this.wildcard(node))
+        break
+      case 'ref':
+        this.emit(this.reference(node))
+        break
+      case 'type':
+        this.emit(
+          this.allowsPattern(node, `the type word \`${node.type}\``, 'use it inside `match` or `matches`')
+            ? new TypePattern(node.type)
+            : FAULTY,
+        )
+        break
+      case 'conn':
+        this.connective(node)
+        break
+      case 'not':
+        this.negation(node)
+        break
+      case 'float':
+        this.emit(new Float(node.value))
+        break
+      case 'bigint':
+        this.emit(new BigInteger(node.value))
+        break
+      case 'bigrat':
+        this.emit(new BigRat(node.num, node.den))
+        break
+      case 'fixed':
+        this.emit(new Fixed(node.unscaled, node.scale))
+        break
+      case 'uri':
+        this.emit(new Uri(node.value))
+        break
+      case 'bytes':
+        this.emit(new Bytes(node.value))
+        break
+    }
+  }
+
+  private name(node: Ast.Name): void {
+    switch (node.kind) {
+      case 'var':
+        this.emit(this.variable(node.name, Sort.Name, node))
+        break
+      case 'quote':
+        this.push(Op.Proc, node.body)
+        break
+      case 'wildcard':
+        this.emit(this.wildcard(node))
+        break
+      case 'error':
+        this.errors++
+        this.emit(FAULTY)
+        break
+    }
+  }
+
+  /** Visits the components of nested parallel compositions as one list: flattening level by level would cost the square of the depth. */
+  private par(node: Ast.Par, statement: boolean): void {
+    const leaves: Ast.Proc[] = []
+    const stack: Ast.Proc[] = [node]
+    for (let p = stack.pop(); p !== undefined; p = stack.pop()) {
+      if (p.kind === 'par') for (let i = p.items.length - 1; i >= 0; i--) stack.push(p.items[i])
+      else if (p.kind === 'block') stack.push(p.body)
+      else if (p.kind === 'eval' && p.name.kind === 'quote') stack.push(p.name.body)
+      else if (p.kind !== 'nil') leaves.push(p)
+    }
+    this.push(Op.Par, leaves.length)
+    this.pushAll(statement ? Op.Stmt : Op.Proc, leaves)
+  }
+
+  private send(node: Ast.Send): void {
+    const data = this.take(node.args.length)
+    const chan = this.pop()
+    this.emit(new Send(chan, data, node.persistent, node.start, node.end))
+    if (node.persistent && this.scope === null) this.pairs.send(chan, this.variableOf(chan), data.length, node.start, node.end)
+  }
+
+  /** The variable that a term is, if it is one that the program names. */
+  private variableOf(t: Term): Binding | null {
+    return typeof t === 'object' && t.tag === Tag.Bound ? this.env.at(t.free - 1) : null
+  }
+
+  /** `x!?(a).`, `x!?(a); Q` and the method sends. */
+  private sync(node: Ast.SyncSend): void {
+    const cont = node.cont === null ? NIL : this.pop()
+    const args = this.take(node.args.length)
+    const reply = bound(0)
+    const data = node.method === '' ? [reply, ...args] : [reply, node.method, ...args]
+    const send = new Send(this.pop(), data, false, node.start, node.end)
+    // The continuation was visited in the scope of the reply name, as if it stood inside the receive, which binds nothing.
+    const receive = new Receive([new Bind(NONE, WILDCARD, reply, Arrow.Linear, 0)], null, cont, 0, node.start, node.end)
+    this.env.leaveNameless(1)
+    this.emit(new New(1, NONE, makePar([send, receive]), node.start, node.end))
+  }
+
+  private map(node: Ast.MapLit): void {
+    const rest = this.remainder(node.rest)
+    const entries = this.take(2 * node.keys.length)
+    const keys: Term[] = []
+    const values: Term[] = []
+    for (let i = 0; i < entries.length; i += 2) {
+      keys.push(entries[i])
+      values.push(entries[i + 1])
+    }
+    this.emit(makeMap(keys, values, rest))
+  }
+
+  private binary(node: Ast.Binary): void {
+    if (this.lints && this.scope === null) lintBinary(node, this.lint)
+    if (node.op !== 'matches') {
+      this.push(Op.Binary, node)
+      this.push(Op.Proc, node.right)
+    } else {
+      const frame: MatchesFrame = { node, outer: null, scope: null }
+      this.push(Op.MatchesDone, frame)
+      this.push(Op.Proc, node.right)
+      this.push(Op.MatchesRight, frame)
+    }
+    this.push(Op.Proc, node.left)
+  }
+
+  private connective(node: Ast.Conn): void {
+    const parts: Ast.Proc[] = []
+    const stack: Ast.Proc[] = [node]
+    for (let p = stack.pop(); p !== undefined; p = stack.pop()) {
+      if (p.kind === 'block') stack.push(p.body)
+      else if (p.kind === 'conn' && p.op === node.op) stack.push(p.right, p.left)
+      else parts.push(p)
+    }
+    const what = `the connective \`${node.op}\``
+    const outer = this.scope
+    const count = parts.length
+    if (!this.allowsPattern(node, what, 'use it inside `match` or `matches`; on Bools write `and`, `or`')) {
+      this.push(Op.ConnLost, { count, outer } satisfies ConnFrame)
+      this.pushAll(Op.Proc, parts)
+      this.scope = new PatternScope(this.env.depth, 'lost')
+    } else if (node.op === '/\\') {
+      this.push(Op.ConnAnd, count)
+      this.pushAll(Op.Proc, parts)
+    } else {
+      this.push(Op.ConnOr, { count, outer } satisfies ConnFrame)
+      for (let i = count - 1; i >= 0; i--) {
+        this.push(Op.Proc, parts[i])
+        if (i > 0) this.push(Op.SetScope, this.sideScope(outer))
+      }
+      this.scope = this.sideScope(outer)
+    }
+  }
+
+  private negation(node: Ast.Not): void {
+    const outer = this.scope
+    if (this.allowsPattern(node, 'the connective `~`', 'use it inside `match` or `matches`; on Bools write `not`')) {
+      this.push(Op.Not, outer)
+      this.push(Op.Proc, node.operand)
+      this.scope = this.sideScope(outer)
+    } else {
+      this.push(Op.ConnLost, { count: 1, outer } satisfies ConnFrame)
+      this.push(Op.Proc, node.operand)
+      this.scope = new PatternScope(this.env.depth, 'lost')
+    }
+  }
+
+  /** A scope of its own for one side of `\/` or the operand of `~`: it refers outwards as the pattern around it does. */
+  private sideScope(outer: PatternScope | null): PatternScope {
+    return outer === null ? new PatternScope(this.env.depth) : new PatternScope(outer.base, outer.kind)
+  }
+
+  // ── new ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private newNames(node: Ast.New): void {
+    const plain: Binding[] = []
+    const system: Binding[] = []
+    const seen = node.decls.length > 1 ? new Set<string>() : null
+    for (const decl of node.decls) {
+      const binding = new Binding(decl.name, Sort.Name, decl.start, decl.end)
+      if (seen !== null) {
+        if (seen.has(decl.name)) this.error('RHO401', decl, `\`${decl.name}\` is declared twice in one \`new\``, 'rename one of them')
+        seen.add(decl.name)
+      }
+      if (decl.uri === null) plain.push(binding)
+      else {
+        binding.uri = decl.uri
+        system.push(binding)
+        const problem = this.uris.check(decl.uri)
+        if (problem !== null) this.error(problem.code, decl, problem.message, problem.hint)
+      }
+    }
+    if (system.length > 1) system.sort((a, b) => compareStrings(a.uri ?? '', b.uri ?? ''))
+    const vars = system.length === 0 ? plain : [...plain, ...system]
+    this.enterAll(vars)
+    this.push(Op.New, { node, vars, uris: system.length === 0 ? NONE : system.map(b => b.uri ?? '') } satisfies NewFrame)
+    this.push(Op.Stmt, node.body)
+  }
+
+  private newDone({ node, vars, uris }: NewFrame): void {
+    this.leaveAll(vars)
+    this.emit(new New(vars.length, uris, this.pop(), node.start, node.end))
+  }
+
+  // ── receives ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Schedules everything but the sources, which the caller schedules afterwards so that they come first. */
+  private pushReceipt(frame: ReceiptFrame): void {
+    this.push(Op.BindsDone, frame)
+    for (let i = frame.specs.length - 1; i >= 0; i--) {
+      const { names, simple } = frame.specs[i]
+      this.push(Op.CloseBind, frame)
+      this.pushAll(simple ? Op.Proc : Op.Name, names.items)
+      this.push(Op.OpenBind, frame)
+    }
+    this.push(Op.EnterPatterns, frame)
+  }
+
+  private forReceipt({ node, index }: ForStep): void {
+    const receipt = node.receipts[index]
+    const last = index === node.receipts.length - 1
+    let calls = 0
+    let replies = false
+    const specs: BindSpec[] = receipt.binds.map(bind => {
+      if (bind.source.form === 'call' || bind.source.form === 'method') calls++
+      const reply = bind.source.form === 'reply'
+      if (reply) replies = true
+      return { names: bind.names, simple: false, reply, arrow: ARROWS[bind.arrow], source: bind.source }
+    })
+    const place = index === 0 ? node : { start: receipt.start, end: node.end }
+    const bodyArg = last ? node.body : ({ node, index: index + 1 } satisfies ForStep)
+    const frame = new ReceiptFrame(place, specs, receipt.guard, last ? Op.Stmt : Op.ForReceipt, bodyArg, calls)
+    frame.replies = replies
+    this.env.enterNameless(calls)
+    this.pushReceipt(frame)
+    let call = calls
+    for (let i = receipt.binds.length - 1; i >= 0; i--) {
+      const { source } = receipt.binds[i]
+      if (source.form === 'call' || source.form === 'method') {
+        const { args, method } = source
+        this.push(Op.FreshSend, { frame, index: --call, chan: true, method, count: args.length, place: source } satisfies FreshSend)
+        this.pushAll(Op.Proc, args)
+      }
+      this.push(Op.Name, source.name)
+    }
+  }
+
+  private freshSend({ frame, index, chan, method, count, place }: FreshSend): void {
+    const args = this.take(count)
+    const name = bound(frame.fresh - 1 - index)
+    if (chan) {
+      const data = method === '' ? [name, ...args] : [name, method, ...args]
+      frame.sends.push(new Send(this.pop(), data, false, place.start, place.end))
+    } else frame.sends.push(new Send(name, args, false, place.start, place.end))
+    this.emit(name)
+  }
+
+  private contract(node: Ast.Contract): void {
+    const spec = { names: node.formals, simple: false, reply: false, arrow: Arrow.Persistent, source: node.name }
+    this.pushReceipt(new ReceiptFrame(node, [spec], null, Op.Stmt, node.body, 0))
+    this.push(Op.Name, node.name)
+  }
+
+  private openBind(frame: ReceiptFrame): void {
+    const scope = frame.scope
+    if (scope === null) return
+    scope.offset = scope.vars.length
+    const spec = frame.specs[frame.firsts.length]
+    frame.firsts.push(scope.offset)
+    if (!spec.reply) return
+    scope.add(new Binding('', Sort.Name, spec.source.start, spec.source.end))
+    this.emit(free(0))
+  }
+
+  private closeBind(frame: ReceiptFrame): void {
+    const { names, reply } = frame.specs[frame.patterns.length]
+    const rest = this.remainder(names.rest)
+    frame.patterns.push(this.take(names.items.length + (reply ? 1 : 0)))
+    frame.rests.push(rest as Free | Wildcard | null)
+  }
+
+  /** All sources and patterns are known: puts the binds in order, numbers the variables and goes on with guard and body. */
+  private bindsDone(frame: ReceiptFrame): void {
+    const { specs, patterns, rests, firsts } = frame
+    const vars = frame.scope?.vars ?? NONE
+    const sources = this.take(specs.length)
+    const binds = specs.map((spec, i) => {
+      const count = (i + 1 < firsts.length ? firsts[i + 1] : vars.length) - firsts[i]
+      return new Bind(patterns[i], rests[i], sources[i], spec.arrow, count)
+    })
+    this.scope = frame.outer
+    if (binds.length === 1) {
+      frame.binds = binds
+      frame.vars = vars
+    } else {
+      const order = binds.map((_, i) => i).sort((i, j) => compareBinds(binds[i], binds[j]))
+      frame.binds = order.map(i => binds[i])
+      frame.vars = order.flatMap(i => vars.slice(firsts[i], firsts[i] + binds[i].count))
+      this.checkSources(frame, order)
+    }
+    if (this.lints && this.scope === null) this.lintSources(frame, binds)
+    this.enterAll(frame.vars)
+    this.push(frame.branches === null ? Op.ReceiveDone : Op.BranchDone, frame)
+    this.push(frame.bodyOp, frame.bodyArg)
+    if (frame.guardNode !== null) this.pushGuard(Op.ReceiptGuard, frame, frame.guardNode)
+  }
+
+  /** RHO302. Parts of patterns stand for names that are not known yet: those may differ. */
+  private checkSources(frame: ReceiptFrame, order: readonly number[]): void {
+    for (let k = 1; k < order.length; k++) {
+      const source = frame.binds[k].source
+      if ((flagsOf(source) & Flag.Pattern) !== 0 || !equal(frame.binds[k - 1].source, source)) continue
+      const at = frame.specs[Math.max(order[k - 1], order[k])].source
+      this.error(
+        'RHO302',
+        at,
+        'two binds of one join have the same source',
+        'write `;` instead of `&` to receive one message after the other',
+      )
+    }
+  }
+
+  /** L06. `binds` in the order of `frame.specs`. */
+  private lintSources(frame: ReceiptFrame, binds: readonly Bind[]): void {
+    for (let i = 0; i < binds.length; i++) {
+      const variable = this.variableOf(binds[i].source)
+      if (variable === null || variable.uri === null || !this.uris.isWriteOnly(variable.uri)) continue
+      const { start, end } = frame.specs[i].source
+      this.lint(
+        lintAt(
+          'L06',
+          start,
+          end,
+          `\`${variable.name}\` can only be written: receiving from it fails`,
+          'send to it; replies come on a name that you pass',
+        ),
+      )
+    }
+  }
+
+  /** The body, with the empty replies of `?!` sources beside it. */
+  private bodyOf(frame: ReceiptFrame): Term {
+    const body = this.pop()
+    if (!frame.replies) return body
+    const items: Term[] = []
+    for (let i = 0; i < frame.specs.length; i++) {
+      const { reply, source } = frame.specs[i]
+      if (!reply || frame.scope === null) continue
+      items.push(new Send(bound(this.env.indexOf(frame.scope.vars[frame.firsts[i]])), NONE, false, source.start, source.end))
+    }
+    items.push(body)
+    return makePar(items)
+  }
+
+  private receiveDone(frame: ReceiptFrame): void {
+    const body = this.bodyOf(frame)
+    this.leaveAll(frame.vars)
+    const { start, end } = frame.place
+    const receive = new Receive(frame.binds, frame.guard, body, frame.vars.length, start, end)
+    if (this.lints && this.scope === null && frame.binds.length === 1 && frame.binds[0].arrow === Arrow.Persistent)
+      this.pairs.receive(receive, this.variableOf(frame.binds[0].source))
+    if (frame.fresh === 0) {
+      this.emit(receive)
+      return
+    }
+    this.env.leaveNameless(frame.fresh)
+    frame.sends.push(receive)
+    this.emit(new New(frame.fresh, NONE, makePar(frame.sends), start, end))
+  }
+
+  // ── select ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private openBranch({ node, into }: BranchStep): void {
+    for (const bad of node.bad)
+      this.error(
+        'RHO304',
+        bad,
+        `${bad.what} is not allowed in a branch of \`select\``,
+        'join with `&`, receive with `<-` or `<<-`; send first, then select',
+      )
+    let replies = false
+    const specs: BindSpec[] = node.binds.map(bind => {
+      const reply = bind.source.form === 'reply'
+      if (reply) replies = true
+      return { names: bind.names, simple: false, reply, arrow: ARROWS[bind.arrow], source: bind.source }
+    })
+    const frame = new ReceiptFrame(node, specs, node.guard, Op.Stmt, node.body, 0)
+    frame.replies = replies
+    frame.branches = into
+    this.pushReceipt(frame)
+    for (let i = node.binds.length - 1; i >= 0; i--) {
+      const { source } = node.binds[i]
+      if (source.args.length > 0) {
+        this.push(Op.Drop, source.args.length) // a source with arguments is in `bad`; they are visited for their own mistakes
+        this.pushAll(Op.Proc, source.args)
+      }
+      this.push(Op.Name, source.name)
+    }
+  }
+
+  private branchDone(frame: ReceiptFrame): void {
+    const body = this.bodyOf(frame)
+    this.leaveAll(frame.vars)
+    frame.branches?.push(new Branch(frame.binds, frame.guard, body, frame.vars.length))
+  }
+
+  // ── match and let ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private openCase(frame: CaseFrame): void {
+    frame.outer = this.scope
+    frame.scope = this.scope = new PatternScope(this.env.depth)
+    this.push(Op.CasePattern, frame)
+    this.push(frame.patternOp, frame.patternArg)
+  }
+
+  private casePattern(frame: CaseFrame): void {
+    frame.pattern = this.pop()
+    this.scope = frame.outer
+    this.enterAll(frame.scope?.vars ?? NONE)
+    this.push(Op.CloseCase, frame)
+    this.push(frame.bodyOp, frame.bodyArg)
+    if (frame.guardNode !== null) this.pushGuard(Op.CaseGuard, frame, frame.guardNode)
+  }
+
+  private matchDone({ place, cases, node }: MatchFrame): void {
+    if (node !== null && this.lints && this.scope === null) lintCases(cases, i => node.cases[i].pattern, this.lint)
+    this.emit(new Match(this.pop(), cases, place.start, place.end))
+  }
+
+  private checkArity(decl: Ast.LetDecl): void {
+    const patterns = decl.names.items.length
+    const values = decl.values.length
+    if (decl.names.rest === null ? values === patterns : values >= patterns) return
+    const need = `${decl.names.rest === null ? '' : 'at least '}${patterns}`
+    this.error(
+      'RHO402',
+      decl,
+      `this declaration has ${values} value${values === 1 ? '' : 's'} and needs ${need}`,
+      'give every pattern one value; `...@rest` takes what is left',
+    )
+  }
+
+  private letStep({ node, index }: LetStep): void {
+    if (index === node.decls.length) {
+      this.push(Op.Stmt, node.body)
+      return
+    }
+    const decl = node.decls[index]
+    this.checkArity(decl)
+    const cases: Case[] = []
+    const place = index === 0 ? node : { start: decl.start, end: node.end }
+    this.push(Op.MatchDone, { place, cases, node: null } satisfies MatchFrame)
+    this.push(Op.OpenCase, new CaseFrame(cases, Op.NamesPattern, decl, null, Op.LetStep, { node, index: index + 1 } satisfies LetStep))
+    this.push(Op.ListOf, decl.values.length)
+    this.pushAll(Op.Proc, decl.values)
+  }
+
+  /** `let … & … in`: a join on fresh names. */
+  private letTogether(node: Ast.Let): void {
+    const { decls } = node
+    const specs = decls.map(decl => ({ names: decl.names, simple: decl.simple, reply: false, arrow: Arrow.Linear, source: decl }))
+    const frame = new ReceiptFrame(node, specs, null, Op.Stmt, node.body, decls.length)
+    this.env.enterNameless(decls.length)
+    this.pushReceipt(frame)
+    for (let i = decls.length - 1; i >= 0; i--) {
+      const decl = decls[i]
+      this.checkArity(decl)
+      this.push(Op.FreshSend, { frame, index: i, chan: false, method: '', count: decl.values.length, place: decl } satisfies FreshSend)
+      this.pushAll(Op.Proc, decl.values)
+    }
+  }
+
+  // ── agents ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private agent(node: Ast.Agent): void {
+    const constructors = node.members.filter(m => m.form === 'constructor')
+    const publicMembers = node.members.filter(m => m.form !== 'constructor' && !m.private)
+    const privateMembers = node.members.filter(m => m.form !== 'constructor' && m.private)
+    for (const again of constructors.slice(1))
+      this.error('RHO403', again, 'the constructor is declared twice', 'an agent has exactly one constructor')
+    if (constructors.length === 0) this.missing(node, '`constructor`', 'add `constructor() { … }`')
+    this.checkMembers(node, publicMembers, '')
+    if (privateMembers.length > 0) this.checkMembers(node, privateMembers, 'private ')
+    const frame: AgentFrame = {
+      node,
+      receipt: null,
+      constructorBody: constructors[0]?.body ?? null,
+      private: defaultLast(privateMembers),
+      public: defaultLast(publicMembers),
+      thisName: implicitName('this', node),
+      privateName: implicitName('private', node),
+    }
+    const formals = constructors[0]?.formals ?? { items: NONE, rest: null, start: node.start, end: node.start }
+    const spec = { names: formals, simple: false, reply: true, arrow: Arrow.Persistent, source: node.name }
+    frame.receipt = new ReceiptFrame(node, [spec], null, Op.AgentBody, frame, 0)
+    this.pushReceipt(frame.receipt)
+    this.push(Op.Name, node.name)
+  }
+
+  private missing(node: Ast.Agent, what: string, hint: string): void {
+    const { start, end } = node.name
+    this.error('RHO404', { start, end }, `this agent has no ${what}`, hint)
+  }
+
+  private checkMembers(node: Ast.Agent, members: readonly Ast.Member[], which: string): void {
+    const methods = new Set<string>()
+    let defaults = 0
+    for (const member of members) {
+      if (member.form === 'default') {
+        if (defaults++ > 0) this.error('RHO403', member, `the ${which}default is declared twice`, 'remove one of them')
+        if (member.formals.items.length > 0)
+          this.error('RHO402', member.formals, '`default` takes `(...@v)` or nothing', 'write `default(...@message) { … }`')
+      } else {
+        if (methods.has(member.name))
+          this.error('RHO403', member, `the ${which}method \`${member.name}\` is declared twice`, 'rename one of them')
+        methods.add(member.name)
+      }
+    }
+    if (defaults === 0) this.missing(node, `\`${which}default\``, `add \`${which}default(...@message) { … }\``)
+    else if (which !== '' && methods.size === 0) this.missing(node, 'private method, but a private default', 'remove the private default')
+  }
+
+  private agentBody(frame: AgentFrame): void {
+    this.env.enter(frame.thisName)
+    this.env.enter(frame.privateName)
+    this.push(Op.AgentDone, frame)
+    if (frame.constructorBody !== null) this.push(Op.Stmt, frame.constructorBody)
+    this.push(Op.AgentLoop, { agent: frame, members: frame.public, on: frame.thisName, cases: [] } satisfies AgentLoop)
+    if (frame.private.length > 0)
+      this.push(Op.AgentLoop, { agent: frame, members: frame.private, on: frame.privateName, cases: [] } satisfies AgentLoop)
+  }
+
+  private agentLoop(loop: AgentLoop): void {
+    this.env.enterNameless(1) // the list of the arguments
+    this.push(Op.AgentLoopDone, loop)
+    for (let i = loop.members.length - 1; i >= 0; i--) {
+      const member = loop.members[i]
+      const pattern = member.form === 'method' ? Op.MethodPattern : member.formals.items.length > 0 ? Op.NamesPattern : Op.DefaultPattern
+      const arg = pattern === Op.NamesPattern ? { names: member.formals, simple: false } : member
+      this.push(Op.OpenCase, new CaseFrame(loop.cases, pattern, arg, null, Op.Stmt, member.body))
+    }
+  }
+
+  /** `[*return, "m", formals]`; a formal `x` is the process `@x`. */
+  private methodPattern(member: Ast.Member): void {
+    const scope = this.scope
+    if (scope === null) return
+    scope.add(implicitName('return', member))
+    this.emit(free(0))
+    this.emit(member.name)
+    this.push(Op.MethodPatternDone, member)
+    const { items } = member.formals
+    for (let i = items.length - 1; i >= 0; i--) this.push(items[i].kind === 'var' ? Op.Proc : Op.Name, items[i])
+  }
+
+  private agentLoopDone({ agent, on, cases }: AgentLoop): void {
+    const { start, end } = agent.node
+    const dispatch = new Match(bound(0), cases, start, end)
+    this.env.leaveNameless(1)
+    const bind = new Bind(NONE, free(0), bound(this.env.indexOf(on)), Arrow.Persistent, 1)
+    this.emit(new Receive([bind], null, dispatch, 1, start, end))
+  }
+
+  private agentDone(frame: AgentFrame): void {
+    const { start, end } = frame.node
+    const reply = frame.receipt?.scope?.vars[0]
+    const parts: Term[] = []
+    if (reply !== undefined) {
+      const self = makeBundle(2, bound(this.env.indexOf(frame.thisName)))
+      parts.push(new Send(bound(this.env.indexOf(reply)), [self], false, start, end))
+    }
+    const count = 1 + (frame.private.length > 0 ? 1 : 0) + (frame.constructorBody !== null ? 1 : 0)
+    parts.push(...this.take(count))
+    this.env.leave(frame.privateName)
+    this.env.leave(frame.thisName)
+    this.emit(new New(2, NONE, makePar(parts), start, end))
+  }
+}
+
+function implicitName(name: string, at: Span): Binding {
+  const binding = new Binding(name, Sort.Name, at.start, at.end)
+  binding.implicit = true
+  return binding
+}
+
+function defaultLast(members: readonly Ast.Member[]): readonly Ast.Member[] {
+  return [...members.filter(m => m.form === 'method'), ...members.filter(m => m.form === 'default')]
+}
