@@ -1,0 +1,24 @@
+import { sources } from '../base/source.ts'
+import { checkProgram, hasErrors, readInputs, sessionOptions } from './engine.ts'
+import { QuietHost } from './host.ts'
+import { diagnosticRecord, EXIT, inOrder } from './outcome.ts'
+import { showDiagnostics } from './show.ts'
+import { stderr, stdout, wantsColor } from './streams.ts'
+import type { Flags } from './usage.ts'
+import { UsageError } from './usage.ts'
+
+/** `rho check`: everything that can be said about programs without running them. Warnings never decide the exit code. */
+export async function checkCommand(flags: Flags): Promise<number> {
+  const inputs = readInputs(flags)
+  if (inputs.length === 0) throw new UsageError('nothing to check', "name a file, or write `rho check -e 'SOURCE'`")
+  const options = await sessionOptions(flags, new QuietHost())
+  const found = (await Promise.all(inputs.map(i => checkProgram(i.name, i.bytes, options)))).flat()
+  if (flags.text('format') === 'json') {
+    for (const d of inOrder(found)) stdout.write(`${JSON.stringify({ v: 1, kind: 'diagnostic', ...diagnosticRecord(sources, d) })}\n`)
+    const errors = found.filter(d => d.severity === 'error').length
+    stdout.write(`${JSON.stringify({ v: 1, kind: 'summary', errors, warnings: found.length - errors })}\n`)
+  } else {
+    stderr.write(showDiagnostics(found, { sources, color: wantsColor(2) }))
+  }
+  return hasErrors(found) ? EXIT.refused : EXIT.rest
+}

@@ -1,0 +1,71 @@
+import type { Code } from '../base/codes.ts'
+import { CODES } from '../base/codes.ts'
+import { nearest } from '../base/nearest.ts'
+import { EXIT } from './outcome.ts'
+import type { Page } from './pages.ts'
+import { PAGES } from './pages.ts'
+import { stdout } from './streams.ts'
+import type { Flags } from './usage.ts'
+import { UsageError } from './usage.ts'
+
+/** `rho explain`: one code in full, or all of them in one list. */
+export function explainCommand(flags: Flags): number {
+  const json = flags.text('format') === 'json'
+  if (flags.files.length === 0) {
+    stdout.write(json ? Object.keys(CODES).map(jsonPage).join('') : codeList())
+    return EXIT.rest
+  }
+  const codes = flags.files.map(codeOf)
+  stdout.write(json ? codes.map(jsonPage).join('') : codes.map(textPage).join('\n'))
+  return EXIT.rest
+}
+
+function codeOf(word: string): Code {
+  const code = /^\d+$/.test(word) ? `RHO${word}` : word.toUpperCase()
+  if (Object.hasOwn(CODES, code)) return code as Code
+  const near = nearest(code, Object.keys(CODES))
+  throw new UsageError(`there is no code \`${word}\``, near === undefined ? '`rho explain` lists all codes' : `did you mean \`${near}\`? \`rho explain\` lists all codes`)
+}
+
+function codeList(): string {
+  return Object.entries(CODES)
+    .map(([code, { title }]) => `${code.padEnd(8)}${title}\n`)
+    .join('')
+}
+
+/** The page as text: what it is, why, what causes it, what mends it. */
+export function textPage(code: Code): string {
+  const page = PAGES[code]
+  const { class: name, title } = CODES[code]
+  const lines = [`${code} ${name}`, title, '', ...wrap(page.why, 96)]
+  if (page.bad !== '') {
+    lines.push('', `causes it${flagText(page.flags)}:`, `    ${page.bad}`, '', `mends it${flagText(goodFlags(page))}:`, `    ${page.good}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+export function goodFlags(page: Page): readonly string[] {
+  return [...(page.flags ?? []), ...(page.goodFlags ?? [])]
+}
+
+function flagText(flags: readonly string[] | undefined): string {
+  return flags === undefined || flags.length === 0 ? '' : ` (with ${flags.join(' ')})`
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + word.length >= width) {
+      lines.push(line)
+      line = ''
+    }
+    line += line === '' ? word : ` ${word}`
+  }
+  return [...lines, line]
+}
+
+function jsonPage(code: string): string {
+  const page = PAGES[code as Code]
+  return `${JSON.stringify({ v: 1, kind: 'code', code, ...CODES[code as Code], ...page })}\n`
+}

@@ -1,0 +1,235 @@
+import { writeFileSync } from 'node:fs'
+import type { Diagnostic } from '../base/diagnostic.ts'
+import { sources } from '../base/source.ts'
+import type { Term } from '../normal/term.ts'
+import type { Ending, Input, Session, SessionOptions } from './engine.ts'
+import { drive, hasErrors, readInputs, reasonOf, sessionOptions } from './engine.ts'
+import type { Sink } from './host.ts'
+import { ProcessHost, Recorder } from './host.ts'
+import type { Outcome, OutcomeStatus } from './outcome.ts'
+import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, NO_STATS, reportRecord } from './outcome.ts'
+import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
+import type { Flags } from './usage.ts'
+import { seedRange, UsageError } from './usage.ts'
+
+/** `rho run`. */
+export async function runCommand(flags: Flags): Promise<number> {
+  const inputs = readInputs(flags)
+  if (inputs.length === 0) throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
+  if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
+  if (flags.has('seeds')) {
+    if (flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
+    const { runSeeds } = await import('./seeds.ts')
+    return runSeeds(flags, inputs, seedRange(flags.text('seeds')!))
+  }
+  return flags.text('format') === 'json' ? runJson(flags, inputs) : runText(flags, inputs)
+}
+
+/** What a run left behind, before it is shown. */
+interface Finished {
+  readonly session: Session
+  readonly diagnostics: readonly Diagnostic[]
+  readonly ending: Ending | 'refused'
+  /** The signal that ended it. */
+  readonly signal: 'SIGINT' | 'SIGTERM' | null
+}
+
+/** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
+async function execute(flags: Flags, inputs: readonly Input[], sink: Sink, log: (level: string, text: string) => void): Promise<Finished> {
+  const host = new ProcessHost(sink, log)
+  const options = await sessionOptions(flags, host)
+  const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
+  const { Session } = await import('../machine/session.ts')
+  const session = new Session(options)
+  const compiled = inputs.map(input => session.compile(input.name, input.bytes))
+  const diagnostics = compiled.flatMap(c => c.diagnostics)
+  if (hasErrors(diagnostics)) {
+    trace?.()
+    return { session, diagnostics, ending: 'refused', signal: null }
+  }
+  for (const { program } of compiled) if (program !== undefined) session.deploy(program)
+  let signal: Finished['signal'] = null
+  const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
+    signal = name
+    session.stop()
+  }
+  const stopped = () => {
+    if (signal === null && !stdout.closed) return false
+    session.stop()
+    return true
+  }
+  const limit = stopPoint(flags)
+  const ending = await (limit === undefined
+    ? drive(session, {
+        stopped,
+        onLong: () => {
+          process.once('SIGINT', () => onSignal('SIGINT'))
+          process.once('SIGTERM', () => onSignal('SIGTERM'))
+        },
+      })
+    : stopAt(session, limit))
+  host.close()
+  trace?.()
+  return { session, diagnostics, ending, signal }
+}
+
+interface StopPoint {
+  readonly unit: 'steps' | 'comms' | 'idle'
+  readonly count: number
+}
+
+function stopPoint(flags: Flags): StopPoint | undefined {
+  const text = flags.text('stop-after')
+  if (text === undefined) return undefined
+  if (text === 'idle') return { unit: 'idle', count: 0 }
+  const match = /^(steps|comms)=(\d+)$/.exec(text)
+  if (match === null) throw new UsageError(`--stop-after is steps=N, comms=N or idle; found \`${text}\``)
+  return { unit: match[1] as 'steps' | 'comms', count: Number(match[2]) }
+}
+
+/** Runs up to a scheduling point; `stopped` if there was more to do. */
+async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
+  if (point.unit === 'idle') {
+    for (;;) {
+      const status = session.run()
+      if (status === 'idle') return 'stopped'
+      if (status !== 'budget') return status
+    }
+  }
+  const reached = () => (point.unit === 'comms' ? session.stats().comms >= point.count : false)
+  let left = point.unit === 'steps' ? point.count : Number.POSITIVE_INFINITY
+  while (left > 0 && !reached()) {
+    // COMMs are counted after every step; steps are asked for at once.
+    const status = await session.settle({ stepsMax: point.unit === 'comms' ? 1 : left })
+    if (status !== 'budget' && status !== 'idle') return status
+    left = point.unit === 'steps' ? 0 : left
+  }
+  return 'stopped'
+}
+
+async function traceInto(file: string, options: SessionOptions): Promise<() => void> {
+  const { TraceWriter } = await import('./trace.ts')
+  const writer = new TraceWriter(file)
+  options.trace = event => writer.write(event)
+  return () => writer.close()
+}
+
+function statusOf(done: Finished): OutcomeStatus {
+  if (done.ending === 'refused' || done.ending === 'fault') return done.ending
+  if (done.ending === 'limit' || done.session.failures.some(f => f.limit)) return 'limit'
+  if (done.ending === 'stopped') return 'stopped'
+  return done.session.failures.length > 0 ? 'failed' : 'rest'
+}
+
+function exitOf(done: Finished, status: OutcomeStatus, expectDone: boolean): number {
+  if (done.signal !== null) return done.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+  switch (status) {
+    case 'fault':
+      return EXIT.fault
+    case 'limit':
+      return EXIT.limit
+    case 'refused':
+      return EXIT.refused
+    case 'storage':
+      return EXIT.storage
+    default:
+      if (done.session.failures.length > 0) return EXIT.failed
+      return expectDone && done.session.blocked().some(b => !b.persistent) ? EXIT.blocked : EXIT.rest
+  }
+}
+
+/** The observed names with what they hold; without --observe every public name that holds messages. */
+async function dataOf(flags: Flags, session: Session): Promise<Record<string, string[][]>> {
+  if (!flags.has('observe')) return Object.fromEntries(session.data())
+  const found: Record<string, string[][]> = {}
+  for (const { text, name } of await observed(flags)) found[text] = session.observe(name)
+  return found
+}
+
+async function observed(flags: Flags): Promise<{ text: string; name: Term }[]> {
+  if (!flags.has('observe')) return []
+  const { nameOf } = await import('./names.ts')
+  return flags.all('observe').map(text => ({ text, name: nameOf(text, '--observe') }))
+}
+
+function saveSnapshot(flags: Flags, session: Session): void {
+  const file = flags.text('snapshot')
+  if (file === undefined) return
+  const text = session.snapshot()
+  if (file === '-') stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+  else {
+    try {
+      writeFileSync(file, text)
+    } catch (e) {
+      throw new UsageError(`cannot write \`${file}\`: ${reasonOf(e)}`)
+    }
+  }
+}
+
+async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> {
+  await observed(flags) // a wrong name is wrong use: say so before anything runs
+  const sink: Sink = (stream, text, raw) => (stream === 'stdout' ? stdout : stderr).write(raw ? text : `${text}\n`)
+  const done = await execute(flags, inputs, sink, (level, text) => stderr.write(`${level}: ${text}\n`))
+  const { session, diagnostics } = done
+  const status = statusOf(done)
+  const wantsReport = status !== 'refused' && (flags.has('report') || isTerminal(2))
+  if (diagnostics.length > 0 || session.failures.length > 0 || wantsReport || flags.has('metrics')) {
+    stdout.flush()
+    const { showDiagnostics, showFailures, showRest, showMetrics } = await import('./show.ts')
+    const options = { sources, color: wantsColor(2) }
+    stderr.write(showDiagnostics(diagnostics, options))
+    if (status !== 'refused') {
+      stderr.write(showFailures(inOrder(session.failures), options))
+      if (wantsReport) stderr.write(showRest(session.report(flags.text('report') === 'all'), options))
+      if (flags.has('metrics')) stderr.write(showMetrics(session.stats()))
+    }
+  }
+  if (status !== 'refused') {
+    if (flags.has('observe')) {
+      for (const [name, messages] of Object.entries(await dataOf(flags, session))) {
+        for (const values of messages) stdout.write(`${name}!(${values.join(', ')})\n`)
+      }
+    }
+    saveSnapshot(flags, session)
+  }
+  return exitOf(done, status, flags.has('expect-done'))
+}
+
+async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> {
+  await observed(flags)
+  const record = new Recorder()
+  let n = 0
+  const emit = (line: object) => stdout.write(`${JSON.stringify(line)}\n`)
+  const sink: Sink = (stream, text, raw) => {
+    record.out(stream, text, raw)
+    emit({ v: 1, kind: 'output', n: ++n, stream, text, ...(raw ? { raw } : {}) })
+  }
+  const done = await execute(flags, inputs, sink, (level, text) => emit({ v: 1, kind: 'log', level, text }))
+  const status = statusOf(done)
+  for (const f of inOrder(done.session.failures)) emit({ v: 1, kind: 'failure', n: ++n, ...failureRecord(sources, f) })
+  emit(await outcomeOf(flags, done, status, record))
+  if (status !== 'refused') saveSnapshot(flags, done.session)
+  return exitOf(done, status, flags.has('expect-done'))
+}
+
+async function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, record: Recorder): Promise<Outcome> {
+  const { session } = done
+  const ran = status !== 'refused'
+  const failures = ran ? inOrder(session.failures) : []
+  const stats = ran ? session.stats() : NO_STATS
+  const outcome: Outcome = {
+    v: 1,
+    kind: 'outcome',
+    status,
+    stdout: record.lines('stdout'),
+    stderr: record.lines('stderr'),
+    failures: failures.map(f => failureRecord(sources, f)),
+    diagnostics: inOrder(done.diagnostics).map(d => diagnosticRecord(sources, d)),
+    blocked: ran ? inOrder(session.blocked()).map(b => blockedRecord(sources, b)) : [],
+    data: ran ? await dataOf(flags, session) : {},
+    stats,
+  }
+  if (!ran || !flags.has('report')) return outcome
+  return { ...outcome, report: reportRecord(sources, session.report(flags.text('report') === 'all'), failures, stats.gas) }
+}
+

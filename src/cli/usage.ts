@@ -1,0 +1,253 @@
+import { nearest } from '../base/nearest.ts'
+
+/** Wrong use of the command: exit 2. `hint` says what to write instead. */
+export class UsageError extends Error {
+  readonly hint: string
+  constructor(message: string, hint = '') {
+    super(message)
+    this.hint = hint
+  }
+}
+
+/** Something that another part of the project brings; exit 2 until it lands. */
+export function notYet(what: string): UsageError {
+  return new UsageError(`${what} is not available yet`, '`rho help` lists what there is')
+}
+
+type Kind = 'switch' | 'text' | 'count' | 'bytes' | 'integer' | 'choice' | 'report'
+
+interface Flag {
+  readonly kind: Kind
+  readonly short?: string
+  /** What stands for the value in help texts. */
+  readonly value?: string
+  readonly choices?: readonly string[]
+  readonly many?: boolean
+  readonly on: readonly CommandName[]
+  readonly help: string
+}
+
+export const COMMANDS = {
+  run: { synopsis: 'rho run [flags] FILE… | -e SOURCE | -', about: 'Run programs to rest and say what is left. Several files run together in one space.' },
+  test: { synopsis: 'rho test [flags] PATH…', about: 'Run programs that carry their expectations in comments at their top, and show what differs.' },
+  check: { synopsis: 'rho check [flags] FILE… | -e SOURCE | -', about: 'Report all static errors and warnings without running anything.' },
+  disasm: { synopsis: 'rho disasm [flags] FILE | -e SOURCE | -', about: 'Show the multiset of bytecode sequences that a program compiles to.' },
+  fmt: { synopsis: 'rho fmt [--write | --check] FILE… | -e SOURCE | -', about: 'Format source text; comments are kept.' },
+  repl: { synopsis: 'rho repl [flags]', about: 'Type programs at a prompt; all of them share one space.' },
+  trace: { synopsis: 'rho trace [--expand] [--diff] FILE [FILE]', about: 'Show a trace that `rho run --trace FILE` wrote, or compare two.' },
+  explain: { synopsis: 'rho explain [CODE…]', about: 'Print the page of an error code, with a program that causes it and one that mends it.' },
+  space: { synopsis: 'rho space COMMAND DIR', about: 'Look after a stored space.' },
+} as const satisfies Record<string, { synopsis: string; about: string }>
+export type CommandName = keyof typeof COMMANDS
+
+/** Named by the design, delivered by other parts of the project. */
+const LATER_COMMANDS: readonly string[] = ['ps', 'inspect', 'bench', 'deploy', 'top']
+
+const ENGINE: readonly CommandName[] = ['run', 'test', 'repl']
+const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
+
+/** The one place that knows a flag; parsing, help, completion and "did you mean" derive from it. */
+export const FLAGS = {
+  eval: { kind: 'text', short: 'e', value: 'SOURCE', many: true, on: SOURCE, help: 'the program itself instead of a file; may repeat' },
+  format: { kind: 'choice', choices: ['text', 'json', 'tap'], on: ['run', 'test', 'check', 'disasm', 'trace', 'explain'], help: 'json: one object per line; tap: for `rho test` only' },
+
+  observe: { kind: 'text', value: 'NAME', many: true, on: ['run'], help: 'after the run print what is left on NAME, for example \'@"x"\'; may repeat' },
+  report: { kind: 'report', value: '[=all]', on: ['run'], help: 'say what waits and why (the default on a terminal); all: persistent and unreachable items too' },
+  metrics: { kind: 'switch', on: ['run'], help: 'print the counters at the end' },
+  'expect-done': { kind: 'switch', on: ['run'], help: 'exit 3 if receives are left waiting' },
+  trace: { kind: 'text', value: 'FILE', on: ['run'], help: 'write what happened, one event per line (`rho trace` shows it)' },
+  'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: ['run'], help: 'stop at a scheduling point' },
+  snapshot: { kind: 'text', value: 'FILE', on: ['run'], help: 'write the state at the end; - is standard output' },
+
+  policy: { kind: 'choice', choices: ['depth', 'rr', 'priority'], on: ENGINE, help: 'which machine runs next (default depth)' },
+  order: { kind: 'text', value: 'fifo|lifo|seed:N', on: ENGINE, help: 'which of several candidates takes part in a COMM (default fifo)' },
+  seed: { kind: 'integer', value: 'N', on: ENGINE, help: 'seed of every choice; implies --virtual-time' },
+  seeds: { kind: 'text', value: 'A..B', on: ['run', 'test'], help: 'run once per seed; `run` prints the multiset of outcomes' },
+  shuffle: { kind: 'switch', on: ENGINE, help: 'draw the next machine with the seed' },
+  trick: { kind: 'choice', choices: ['fused', 'literal'], on: ENGINE, help: 'primitives in place (default) or as COMMs on private channels' },
+  'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
+  'no-opt': { kind: 'switch', on: ENGINE, help: 'link without derived instructions' },
+  workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: '0 and auto: the calling thread' },
+
+  gas: { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each program (1e6 is fine)' },
+  'machine-gas': { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each machine' },
+  'max-machines': { kind: 'count', value: 'N', on: ENGINE, help: 'machines alive at once, per program' },
+  'max-memory': { kind: 'bytes', value: 'B', on: ENGINE, help: 'estimated bytes held by a program (64M is fine)' },
+  'max-children': { kind: 'count', value: 'N', on: ENGINE, help: 'machines that one machine may start' },
+  'max-queue': { kind: 'count', value: 'N', on: ENGINE, help: 'messages and receives of a program on one channel' },
+  'max-nesting': { kind: 'count', value: 'N', on: [...ENGINE, 'check'], help: 'nesting of the source (default 1000000)' },
+  'match-budget': { kind: 'count', value: 'N', on: ENGINE, help: 'comparisons of one match (default 10000000)' },
+  'max-value-bytes': { kind: 'bytes', value: 'B', on: ENGINE, help: 'size of any one value (default 256M)' },
+  'max-file-bytes': { kind: 'bytes', value: 'B', on: ENGINE, help: 'size of any one file read or written (default 64M)' },
+
+  'on-error': { kind: 'choice', choices: ['isolate', 'rollback'], on: ENGINE, help: 'isolate (default): only the failed machine stops; rollback: the program is undone' },
+  atomic: { kind: 'switch', on: ENGINE, help: 'the same as --on-error rollback' },
+  'unknown-op': { kind: 'choice', choices: ['block', 'fail'], on: ENGINE, help: 'an operation that nobody serves (default fail)' },
+  allow: { kind: 'text', value: 'LIST', many: true, on: [...ENGINE, 'check'], help: 'grant: primitives, control, test (comma-separated)' },
+  'allow-read': { kind: 'text', value: 'DIR', on: [...ENGINE, 'check'], help: 'grant `rho:io:file` for reading below DIR' },
+  'allow-write': { kind: 'text', value: 'DIR', on: [...ENGINE, 'check'], help: 'grant `rho:io:file` for reading and writing below DIR' },
+  inject: { kind: 'text', value: 'URI=TERM', many: true, on: [...ENGINE, 'check'], help: 'let `new x(`URI`)` bind x to TERM' },
+  'virtual-time': { kind: 'switch', on: ENGINE, help: 'timers jump instead of waiting' },
+  'start-time': { kind: 'count', value: 'MS', on: ENGINE, help: 'where virtual time begins (default 0)' },
+
+  timeout: { kind: 'count', value: 'MS', on: ['test'], help: 'give up a program after this long (default 60000)' },
+
+  bytes: { kind: 'switch', on: ['disasm'], help: 'only the words of the image, hexadecimal' },
+  name: { kind: 'switch', on: ['disasm'], help: 'the source is a name: the image of `@{P}`' },
+  open: { kind: 'switch', on: ['disasm'], help: 'free variables are allowed and become captures' },
+  verbose: { kind: 'switch', on: ['disasm'], help: 'constants, captures and stack effects too' },
+  linked: { kind: 'switch', on: ['disasm'], help: 'the instructions as they are linked' },
+  'link-map': { kind: 'switch', on: ['disasm'], help: 'which captured slot is bound to which name' },
+  output: { kind: 'text', short: 'o', value: 'FILE', on: ['disasm'], help: 'write the image as a .rhz file instead' },
+
+  write: { kind: 'switch', on: ['fmt'], help: 'change the files in place' },
+  check: { kind: 'switch', on: ['fmt'], help: 'change nothing; exit 1 if a file is not formatted' },
+
+  history: { kind: 'text', value: 'FILE', on: ['repl'], help: 'where the lines you typed are kept (default ~/.rho_history)' },
+
+  expand: { kind: 'switch', on: ['trace'], help: 'show primitives as the COMMs they stand for' },
+  diff: { kind: 'switch', on: ['trace'], help: 'compare two traces; exit 1 if they differ' },
+
+  help: { kind: 'switch', short: 'h', on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space'], help: 'this text' },
+} as const satisfies Record<string, Flag>
+export type FlagName = keyof typeof FLAGS
+
+/** Flags of `run` that belong to parts which are not there yet: stored spaces, several shards, state files, chain context. */
+const LATER_FLAGS = /^(space|durability|create|resume|control|checkpoint-every|restore|block-.+|deploy-.+)$/
+
+const table: Readonly<Record<string, Flag>> = FLAGS
+
+/** A parsed command line: positions of files and `-e` sources are kept in order. */
+export class Flags {
+  readonly files: string[] = []
+  private readonly values = new Map<FlagName, string[]>()
+
+  add(name: FlagName, value: string): void {
+    const before = this.values.get(name)
+    if (before === undefined) this.values.set(name, [value])
+    else if (table[name].many === true) before.push(value)
+    else before[0] = value
+  }
+
+  has(name: FlagName): boolean {
+    return this.values.has(name)
+  }
+
+  text(name: FlagName): string | undefined {
+    return this.values.get(name)?.[0]
+  }
+
+  all(name: FlagName): readonly string[] {
+    return this.values.get(name) ?? []
+  }
+
+  /** A count or a size; the text was checked when it was parsed. */
+  number(name: FlagName): number | undefined {
+    const text = this.text(name)
+    return text === undefined ? undefined : toNumber(name, text)
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+function toNumber(name: string, text: string): number {
+  const flag = table[name]
+  const match = /^(\d+(?:\.\d+)?(?:e\d+)?)([kmg]?)b?$/i.exec(text)
+  const value = match === null || (flag.kind !== 'bytes' && match[2] !== '') ? Number.NaN : Number(match[1]) * UNITS[match[2].toLowerCase()]
+  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`--${name} takes a whole number, found \`${text}\``, flag.kind === 'bytes' ? 'write for example 64M' : 'write for example 1e6')
+  return value
+}
+
+/** Throws UsageError for unknown, misplaced, valueless and malformed flags. */
+export function parseFlags(command: CommandName, args: readonly string[]): Flags {
+  const flags = new Flags()
+  const known = Object.keys(table).filter(name => table[name].on.includes(command))
+  let onlyFiles = false
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]
+    if (onlyFiles || arg === '-' || !arg.startsWith('-')) {
+      flags.files.push(arg)
+      continue
+    }
+    if (arg === '--') {
+      onlyFiles = true
+      continue
+    }
+    const cut = arg.startsWith('--') ? arg.indexOf('=') : -1
+    const written = cut < 0 ? arg : arg.slice(0, cut)
+    const name = flagOf(command, written, known)
+    const flag = table[name]
+    let value = cut < 0 ? undefined : arg.slice(cut + 1)
+    if (flag.kind === 'switch') {
+      if (value !== undefined) throw new UsageError(`${written} takes no value`)
+    } else if (flag.kind === 'report') {
+      if (value !== undefined && value !== 'all') throw new UsageError(`${written} takes no value or \`all\`, found \`${value}\``)
+    } else if (value === undefined) {
+      if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? flag.choices?.join('|') ?? ''}`)
+      value = args[i]
+    }
+    checkValue(name, flag, value ?? '')
+    flags.add(name as FlagName, value ?? '')
+  }
+  return flags
+}
+
+function flagOf(command: CommandName, written: string, known: readonly string[]): string {
+  if (!written.startsWith('--')) {
+    const name = known.find(k => table[k].short === written.slice(1))
+    if (name !== undefined) return name
+    throw new UsageError(`unknown flag \`${written}\``, `\`rho ${command} --help\` lists the flags`)
+  }
+  const name = written.slice(2)
+  if (known.includes(name)) return name
+  if (command === 'run' && LATER_FLAGS.test(name)) throw notYet(`\`${written}\``)
+  const near = nearest(name, known)
+  const where = Object.hasOwn(table, name) ? `it belongs to \`rho ${table[name].on[0]}\`` : `\`rho ${command} --help\` lists the flags`
+  throw new UsageError(`unknown flag \`${written}\``, near === undefined ? where : `did you mean \`--${near}\`?`)
+}
+
+function checkValue(name: string, flag: Flag, value: string): void {
+  if (flag.kind === 'count' || flag.kind === 'bytes') toNumber(name, value)
+  if (flag.kind === 'integer' && !/^-?\d+$/.test(value)) throw new UsageError(`--${name} takes a whole number, found \`${value}\``)
+  if (flag.kind === 'choice' && flag.choices?.includes(value) === false) {
+    const near = nearest(value, flag.choices)
+    throw new UsageError(`--${name} is one of ${flag.choices.join(', ')}; found \`${value}\``, near === undefined ? '' : `did you mean \`${near}\`?`)
+  }
+}
+
+/** The command that the first argument names. */
+export function commandOf(word: string): CommandName {
+  if (Object.hasOwn(COMMANDS, word)) return word as CommandName
+  if (LATER_COMMANDS.includes(word)) throw notYet(`\`rho ${word}\``)
+  const near = nearest(word, [...Object.keys(COMMANDS), 'help'])
+  if (near !== undefined) throw new UsageError(`unknown command \`${word}\``, `did you mean \`rho ${near}\`?`)
+  throw new UsageError(`unknown command \`${word}\``, /\.rho$/.test(word) ? `to run a file: \`rho run ${word}\`` : '`rho help` lists the commands')
+}
+
+/** The first and last seed of `A..B`, or of one number. */
+export function seedRange(text: string): { first: bigint; last: bigint } {
+  const match = /^(-?\d+)(?:\.\.(-?\d+))?$/.exec(text)
+  const first = BigInt(match?.[1] ?? 0)
+  const last = BigInt(match?.[2] ?? match?.[1] ?? 0)
+  if (match === null || last < first) throw new UsageError(`--seeds takes a range like 1..20, found \`${text}\``)
+  return { first, last }
+}
+
+/** The help text of one command, or the overview. */
+export function helpText(command?: CommandName): string {
+  if (command === undefined) {
+    const width = Math.max(...Object.keys(COMMANDS).map(name => name.length))
+    const rows = Object.entries(COMMANDS).map(([name, c]) => `  ${name.padEnd(width)}  ${c.about}`)
+    return ['rho runs Rholang programs on a multiset of small machines that meet in a tuplespace.', '', 'usage: rho COMMAND [flags] …', '', ...rows, '', '`rho help COMMAND` tells more; `rho run examples/hello.rho` is a good start.', ''].join('\n')
+  }
+  const rows = Object.entries(table).filter(([, flag]) => flag.on.includes(command))
+  const left = rows.map(([name, flag]) => {
+    const value = flag.kind === 'switch' ? '' : flag.kind === 'report' ? '[=all]' : ` ${flag.value ?? flag.choices?.join('|') ?? ''}`
+    return `  ${flag.short === undefined ? '   ' : `-${flag.short},`} --${name}${value}`
+  })
+  const width = Math.min(34, Math.max(...left.map(l => l.length)))
+  const lines = rows.map(([, flag], i) => (left[i].length <= width ? `${left[i].padEnd(width)}  ${flag.help}` : `${left[i]}\n${' '.repeat(width)}  ${flag.help}`))
+  const { synopsis, about } = COMMANDS[command]
+  const codes = command === 'run' ? ['', 'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 internal fault'] : []
+  return [`usage: ${synopsis}`, '', about, '', ...lines, ...codes, ''].join('\n')
+}
