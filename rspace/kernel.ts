@@ -199,38 +199,47 @@ export interface KernelOptions<K extends Cont> {
   /** Matching steps spent on one continuation in one call before it is stalled. Default 10⁶. */
   readonly matchStepsPerContinuationMax?: number
   readonly observer?: KernelObserver<K>
+  /** Lists longer than this are indexed by key as soon as a scan of them fails. Default 16. */
+  readonly indexAbove?: number
   /** Collect channels whose stored content changed, for `takeDirty`. */
   readonly trackDirty?: boolean
 }
-
-/** Lists longer than this are indexed by key as soon as a scan fails. */
-const SCAN_MAX = 16
-/** An index of a list that shrank below this is dropped. */
-const INDEX_MIN = 8
 
 /** Records of one key in order of turn. Removal costs nothing: an entry is stale if its record is gone or has another turn. */
 class Bucket<T extends { turn: number; state: number }> {
   readonly records: T[] = []
   readonly turns: number[] = []
   head = 0
+  private readonly table: Table<T>
+  constructor(table: Table<T>) {
+    this.table = table
+  }
   push(record: T): void {
+    // A record that leaves and comes back finds its own stale entry here, mostly.
+    if (this.head < this.records.length) this.live(this.head)
     this.records.push(record)
     this.turns.push(record.turn)
+    this.table.entries++
   }
   /** First live position at or after `i`; the length if there is none. */
   live(i: number): number {
-    const { records, turns } = this
+    const { records, turns, head } = this
     const n = records.length
-    const trim = i === this.head
+    const trim = i === head
     while (i < n && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i++
-    if (trim && i > this.head) {
-      this.head = i
+    if (trim && i > head) {
+      this.table.entries -= i - head
+      if (i === n) {
+        records.length = turns.length = this.head = 0
+        return 0
+      }
       if (i > 32 && i * 2 > n) {
         records.splice(0, i)
         turns.splice(0, i)
         this.head = 0
         return 0
       }
+      this.head = i
     }
     return i
   }
@@ -245,14 +254,14 @@ class Bucket<T extends { turn: number; state: number }> {
 class Table<T extends { turn: number; state: number }> {
   readonly byKey = new Map<Key, Bucket<T>>()
   /** Records about which keys say nothing. */
-  readonly free = new Bucket<T>()
-  pushed = 0
+  readonly free: Bucket<T> = new Bucket<T>(this)
+  /** Entries not yet trimmed, stale ones included. */
+  entries = 0
   push(key: Key | undefined, record: T): void {
-    this.pushed++
     if (key === undefined) this.free.push(record)
     else {
       let bucket = this.byKey.get(key)
-      if (bucket === undefined) this.byKey.set(key, (bucket = new Bucket()))
+      if (bucket === undefined) this.byKey.set(key, (bucket = new Bucket(this)))
       bucket.push(record)
     }
   }
@@ -482,6 +491,9 @@ class ContCursor {
   }
 }
 
+/** Answer of a quick path that leaves the case to the careful one. */
+const UNDECIDED = Symbol('undecided')
+
 /** See the head of this file. `V` values, `R` what a bind's match hands to the body, `K` the embedder's continuation. */
 export class Kernel<V, R, K extends Cont> {
   /** Number of operations so far (`produce`, `consume`, `pump`); part of what a seeded choice depends on. */
@@ -516,6 +528,9 @@ export class Kernel<V, R, K extends Cont> {
   /** `charge` leaves the matcher when `steps` passes this. */
   private stepStop: number
   private readonly keyed: boolean
+  private readonly scanMax: number
+  /** An index of a list that shrank below this is dropped. */
+  private readonly indexMin: number
 
   private undo: Undo[] | null = null
   private innermost: Mark | null = null
@@ -552,6 +567,8 @@ export class Kernel<V, R, K extends Cont> {
     this.stepsPerCont = options.matchStepsPerContinuationMax ?? 1_000_000
     this.stepStop = Math.min(this.stepsMax, this.stepsPerCont)
     this.keyed = matcher.contKey !== undefined && matcher.datumKey !== undefined
+    this.scanMax = options.indexAbove ?? 16
+    this.indexMin = this.scanMax >> 1
     this.tracking = options.trackDirty === true
     this.need = this.tracking ? LISTED | DIRTY : LISTED
   }
@@ -607,13 +624,134 @@ export class Kernel<V, R, K extends Cont> {
       this.steps += tries
       if (r === undefined) {
         this.store(chan, value, persistent, origin)
-        if (tries > SCAN_MAX && this.keyed) this.indexConts(chan)
+        if (tries > this.scanMax && this.keyed) this.indexConts(chan)
         return null
       }
       this.fireSingle(c, chan, value, persistent, origin, r)
       return c
     }
+    if ((this.fifo || (chan.flags & PINNED) !== 0) && (chan.index === null ? head === null : chan.index.conts !== null)) {
+      const k = chan.index === null ? this.quickJoin(chan, value, persistent, origin) : this.quickIndexed(chan, value, persistent, origin)
+      if (k !== UNDECIDED) return k
+    }
     return this.produceSlow(chan, value, persistent, origin)
+  }
+
+  /** Only joins wait on the channel, and it has no index. UNDECIDED: a case for the careful path; nothing has changed. */
+  private quickJoin(chan: Chan, value: V, persistent: boolean, origin: unknown): K | null | typeof UNDECIDED {
+    const first = chan.jHead as Link
+    let l = first
+    try {
+      do {
+        const k = l.cont as K
+        const site = k.site
+        if (site.guarded || site.branches !== undefined || (k.state & SHARED) !== 0) return UNDECIDED
+        const chans = k.chans as readonly Chan[]
+        const n = chans.length
+        let own = -1
+        let i = 0
+        for (; i < n; i++) {
+          const c = chans[i]
+          if (c === chan) own = i
+          else if (c.dHead === null) break
+        }
+        if (i === n) {
+          this.steps++
+          const r = this.matcher.match(k, 0, own, value)
+          if (r !== undefined) {
+            for (i = 0; i < n; i++) {
+              if (i === own) continue
+              if (chans[i].index !== null) return UNDECIDED
+              const d = this.quickMatch(k, i, chans[i])
+              if (d === null) break
+              this.chosen[i] = d
+            }
+            if (i === n) {
+              this.results[own] = r
+              this.fireJoin(k, own, chan, value, persistent, origin)
+              return k
+            }
+          }
+        }
+        l = l.next as Link
+      } while (l !== first)
+    } catch {
+      return UNDECIDED
+    }
+    this.store(chan, value, persistent, origin)
+    if (chan.nK > this.scanMax && this.keyed) this.indexConts(chan)
+    return null
+  }
+
+  /** The oldest datum that bind `i` accepts, in a list without index; its result goes to `results`. */
+  private quickMatch(k: K, i: number, chan: Chan): Datum | null {
+    const first = chan.dHead as Datum
+    let d = first
+    do {
+      this.steps++
+      const r = this.matcher.match(k, 0, i, d.value as V)
+      if (r !== undefined) {
+        this.results[i] = r
+        return d
+      }
+      d = d.next as Datum
+    } while (d !== first)
+    return null
+  }
+
+  private fireJoin(k: K, own: number, chan: Chan, value: V, persistent: boolean, origin: unknown): void {
+    const ref = (this.lastDatumRef = ++this.counter)
+    const { arrows, persistent: stays } = k.site
+    const n = arrows.length
+    const chosen = this.chosen
+    this.firedCount = n
+    this.firedBranch = 0
+    this.matched[own] = value
+    this.origins[own] = origin
+    this.firedDatumRefs[own] = ref
+    this.firedPersistent[own] = persistent
+    for (let i = 0; i < n; i++) {
+      if (i === own) continue
+      const d = chosen[i] as Datum
+      chosen[i] = null
+      this.matched[i] = d.value as V
+      this.origins[i] = d.origin
+      this.firedDatumRefs[i] = d.ref
+      this.firedPersistent[i] = d.persistent
+      this.useDatum(d, arrows[i])
+    }
+    if (!stays) this.unpark(k)
+    else if (this.hasNeighbours(k)) this.renewCont(k)
+    if (persistent || arrows[own] === PEEK) {
+      const d = new Datum(chan, ref, value, persistent, origin)
+      this.appendDatum(d)
+      this.lastDatum = d
+      if (chan.nK > 0) this.enqueue(d)
+    }
+  }
+
+  /** The channel's continuations are indexed. UNDECIDED: a case for the careful path; nothing has changed. */
+  private quickIndexed(chan: Chan, value: V, persistent: boolean, origin: unknown): K | null | typeof UNDECIDED {
+    const { matcher, contCursor } = this
+    const conts = (chan.index as Index).conts as Table<Cont>
+    if (chan.nK < this.indexMin || conts.entries > 2 * chan.nK + 64) return UNDECIDED
+    try {
+      const key = matcher.datumKey!(value)
+      if (key === undefined) return UNDECIDED
+      contCursor.start(chan, key, false)
+      for (let k = contCursor.next() as K | null; k !== null; k = contCursor.next() as K | null) {
+        if (k.chan === null || k.site.guarded) return UNDECIDED
+        this.steps++
+        const r = matcher.match(k, 0, 0, value)
+        if (r === undefined) continue
+        this.fireSingle(k, chan, value, persistent, origin, r)
+        return k
+      }
+    } catch {
+      return UNDECIDED
+    }
+    this.store(chan, value, persistent, origin)
+    return null
   }
 
   /**
@@ -650,7 +788,7 @@ export class Kernel<V, R, K extends Cont> {
         }
         this.steps += tries
         if (r === undefined) {
-          if (tries > SCAN_MAX && this.keyed && this.matcher.contKey!(k, 0, 0) !== undefined) this.indexData(chan)
+          if (tries > this.scanMax && this.keyed && this.matcher.contKey!(k, 0, 0) !== undefined) this.indexData(chan)
           this.parkSingle(k, chan)
           return false
         }
@@ -672,14 +810,56 @@ export class Kernel<V, R, K extends Cont> {
     }
     if (site.branches === undefined) {
       const chans = k.chans as readonly Chan[]
+      const stamp = ++this.stamp
+      let simple = !site.guarded && this.fifo
       for (let i = 0; i < chans.length; i++) {
-        if (chans[i].dHead === null) {
+        const c = chans[i]
+        if (c.dHead === null) {
           this.parkJoin(k, chans)
           return false
         }
+        if (c.stamp === stamp || c.index !== null) simple = false
+        c.stamp = stamp
+      }
+      if (simple) {
+        const fired = this.quickConsume(k, chans)
+        if (fired !== UNDECIDED) return fired
       }
     }
     return this.consumeSlow(k)
+  }
+
+  /** An unguarded join on different channels, all of which hold data and none an index. */
+  private quickConsume(k: K, chans: readonly Chan[]): boolean | typeof UNDECIDED {
+    const { arrows, persistent } = k.site
+    const { chosen } = this
+    const n = chans.length
+    try {
+      for (let i = 0; i < n; i++) {
+        if ((chosen[i] = this.quickMatch(k, i, chans[i])) !== null) continue
+        if (chans[i].nD > this.scanMax && this.keyed) return UNDECIDED
+        this.parkJoin(k, chans)
+        return false
+      }
+    } catch {
+      return UNDECIDED
+    }
+    this.firedCount = n
+    this.firedBranch = 0
+    for (let i = 0; i < n; i++) {
+      const d = chosen[i] as Datum
+      chosen[i] = null
+      this.matched[i] = d.value as V
+      this.origins[i] = d.origin
+      this.firedDatumRefs[i] = d.ref
+      this.firedPersistent[i] = d.persistent
+      this.useDatum(d, arrows[i])
+    }
+    if (persistent) {
+      this.parkJoin(k, chans)
+      if (this.mayFire(k)) this.enqueue(k)
+    }
+    return true
   }
 
   /** Whether `pump` has something to try. */
@@ -955,7 +1135,7 @@ export class Kernel<V, R, K extends Cont> {
       this.appendDatum(d)
       this.lastDatum = d
       this.applyStalls()
-      if (chan.index === null && chan.nK > SCAN_MAX && this.keyed) this.indexConts(chan)
+      if (chan.index === null && chan.nK > this.scanMax && this.keyed) this.indexConts(chan)
       return null
     }
     this.publish(k, d, ref)
@@ -1626,7 +1806,7 @@ export class Kernel<V, R, K extends Cont> {
   }
 
   private indexData(chan: Chan): void {
-    if (chan.nD < INDEX_MIN) return
+    if (chan.nD < this.indexMin) return
     const table = new Table<Datum>()
     for (const d of this.data(chan)) table.push(this.datumKeyOf(d.value as V), d)
     if (chan.index === null) chan.index = new Index()
@@ -1634,8 +1814,20 @@ export class Kernel<V, R, K extends Cont> {
   }
 
   private maybeIndexData(k: K): void {
-    if (!this.keyed || k.chan === null || k.chan.nD <= SCAN_MAX || (k.chan.index !== null && k.chan.index.data !== null)) return
-    if (this.contKeyOf(k, 0, 0) !== undefined) this.indexData(k.chan)
+    if (!this.keyed) return
+    const branches = k.site.branches
+    const chans = k.chans ?? [k.chan as Chan]
+    let b = 0
+    let i = 0
+    for (let at = 0; at < chans.length; at++, i++) {
+      if (branches !== undefined && i === branches[b].arrows.length) {
+        b++
+        i = 0
+      }
+      const chan = chans[at]
+      if (chan.nD <= this.scanMax || (chan.index !== null && chan.index.data !== null)) continue
+      if (this.contKeyOf(k, b, i) !== undefined) this.indexData(chan)
+    }
   }
 
   private pushCont(table: Table<Cont>, k: Cont, chan: Chan): void {
@@ -1668,13 +1860,13 @@ export class Kernel<V, R, K extends Cont> {
   private tidyIndex(chan: Chan): void {
     const index = chan.index
     if (index === null) return
-    if (index.conts !== null && (chan.nK < INDEX_MIN || index.conts.pushed > 2 * chan.nK + 64)) {
+    if (index.conts !== null && (chan.nK < this.indexMin || index.conts.entries > 2 * chan.nK + 64)) {
       index.conts = null
-      if (chan.nK >= INDEX_MIN) this.indexConts(chan)
+      if (chan.nK >= this.indexMin) this.indexConts(chan)
     }
-    if (index.data !== null && (chan.nD < INDEX_MIN || index.data.pushed > 2 * chan.nD + 64)) {
+    if (index.data !== null && (chan.nD < this.indexMin || index.data.entries > 2 * chan.nD + 64)) {
       index.data = null
-      if (chan.nD >= INDEX_MIN) this.indexData(chan)
+      if (chan.nD >= this.indexMin) this.indexData(chan)
     }
     if (index.conts === null && index.data === null) chan.index = null
   }
