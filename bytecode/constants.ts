@@ -155,23 +155,31 @@ export function writeConstant(out: Words, c: ValueConstant): void {
   switch (c.kind) {
     case 'string':
     case 'uri':
-      return writeText(out, ConstKind[c.kind], c.text)
+      writeText(out, ConstKind[c.kind], c.text)
+      break
     case 'bytes':
     case 'deployerId':
     case 'deployId':
-      return writeOctets(out, ConstKind[c.kind], c.bytes)
+      writeOctets(out, ConstKind[c.kind], c.bytes)
+      break
     case 'int':
-      return writeInt(out, c.value)
+      writeInt(out, c.value)
+      break
     case 'float':
-      return writeFloat(out, c.value)
+      writeFloat(out, c.value)
+      break
     case 'bigint':
-      return writeBigInt(out, c.value)
+      writeBigInt(out, c.value)
+      break
     case 'bigrat':
-      return writeBigRat(out, c.num, c.den)
+      writeBigRat(out, c.num, c.den)
+      break
     case 'fixed':
-      return writeFixed(out, c.unscaled, c.scale)
+      writeFixed(out, c.unscaled, c.scale)
+      break
     case 'unforgeable':
-      return writeUnforgeable(out, c.id)
+      writeUnforgeable(out, c.id)
+      break
   }
 }
 

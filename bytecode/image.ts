@@ -1,5 +1,6 @@
 import { type Constant, readConstant } from './constants.ts'
 import { FORMAT, HEADER } from './opcodes.ts'
+import { compareWords, Words } from './words.ts'
 
 export type { Constant, ValueConstant } from './constants.ts'
 export { compareWords, fromBytes, toBytes, Words } from './words.ts'
@@ -68,8 +69,8 @@ export function imageCaptures(words: Uint32Array, at = 0): number {
   return total
 }
 
-/** The sequence whose header stands at `at` and that has `len` words. */
-export function readSequence(words: Uint32Array, at: number, len: number): Sequence {
+/** The sequence whose header stands at `at`; `len` words, by default what the member says that it stands in. */
+export function readSequence(words: Uint32Array, at: number, len: number = words[at - 1]): Sequence {
   const codeStart = at + HEADER + words[at + 4]
   const constants: Constant[] = []
   for (let p = at + HEADER; p < codeStart; p += 2 + words[p + 1]) constants.push(readConstant(words, p))
@@ -84,6 +85,32 @@ export function readSequence(words: Uint32Array, at: number, len: number): Seque
     codeStart,
     codeEnd: at + len,
   }
+}
+
+/** The multiset union: the image of `P | Q` from those of P and Q. */
+export function unionImages(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const xs = members(a)
+  const ys = members(b)
+  const out = new Words(a.length + b.length)
+  out.push(0)
+  let n = 0
+  let i = 0
+  let j = 0
+  while (i < xs.length || j < ys.length) {
+    const x = xs[i]
+    const y = ys[j]
+    const r = i === xs.length ? 1 : j === ys.length ? -1 : compareWords(a, x.at, x.len, b, y.at, y.len)
+    const from = r <= 0 ? a : b
+    const m = r <= 0 ? x : y
+    out.push(r === 0 ? x.multiplicity + y.multiplicity : m.multiplicity)
+    out.push(m.len)
+    out.append(from, m.at, m.at + m.len)
+    if (r <= 0) i++
+    if (r >= 0) j++
+    n++
+  }
+  out.data[0] = n
+  return out.slice()
 }
 
 export function headerWord(kind: number): number {
