@@ -1,0 +1,60 @@
+import { RhizomeError } from '../errors.ts'
+
+/** A key and its new value; without a value the key is deleted. */
+export interface Op {
+  readonly key: Uint8Array
+  readonly value?: Uint8Array
+}
+
+/**
+ * An ordered map of bytes that can apply many changes at once. Everything the store asks of a storage engine.
+ * Callers keep at most one `batch` in flight and do not change byte arrays they have handed over.
+ */
+export interface Engine {
+  /** @param o.create false (default): an engine that holds nothing yet is an error */
+  open(o?: { readonly create?: boolean }): Promise<void>
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
+  /** All of `ops` or none, in order. With `sync` the promise resolves when they would survive a power cut. */
+  batch(ops: readonly Op[], sync: boolean): Promise<void>
+  /** Pages of entries with from ≤ key < to in byte order, as they were when the iteration began. */
+  iterate(from: Uint8Array, to: Uint8Array): AsyncIterable<[Uint8Array, Uint8Array][]>
+  /** Resolves when everything written before would survive a power cut. */
+  flush(): Promise<void>
+  close(): Promise<void>
+  /** Give space of deleted entries back. May take long; other calls go on. */
+  compact?(): Promise<void>
+  /** Before `open`: keep the files as they are now in a place that `open` does not touch; returns it. */
+  aside?(): Promise<string>
+}
+
+/** Any host error of an engine or a file system as one of ours. */
+export function asStorageError(e: unknown, doing: string): RhizomeError {
+  if (e instanceof RhizomeError) return e
+  const seen: { code?: unknown; message?: unknown }[] = []
+  for (let at = e; at instanceof Error && seen.length < 8; at = at.cause) seen.push(at as never)
+  const codes = seen.map(x => String(x.code ?? ''))
+  const text = seen.map(x => String(x.message ?? '')).join('; ')
+  const details = { doing, engine: codes.find(c => c !== '') ?? '', message: text.slice(0, 500) }
+  // The engine passes errno only as text, so here, and only here, text decides.
+  if (codes.some(c => c === 'ENOSPC' || c === 'EDQUOT') || /No space left|quota exceeded|File too large/i.test(text)) {
+    return new RhizomeError('DISK_FULL', `no room left while ${doing}`, {
+      details,
+      cause: e,
+      hint: 'Make room, then open the space again.',
+    })
+  }
+  if (codes.includes('LEVEL_CORRUPTION') || (codes.includes('LEVEL_DATABASE_NOT_OPEN') && /No such file|does not exist/.test(text))) {
+    return new RhizomeError('CORRUPT', `the engine found damaged or missing files while ${doing}`, { details, cause: e, hint: REPAIR_HINT })
+  }
+  if (codes.includes('LEVEL_LOCKED')) {
+    return new RhizomeError('LOCKED', 'another process has the files open', { details, cause: e })
+  }
+  return new RhizomeError('IO', `storage failed while ${doing}`, { details, cause: e })
+}
+
+export const REPAIR_HINT = '`rho space verify DIR` says what is wrong; `rho space repair DIR TO` makes a repaired copy.'
+
+/** Lets everything else that waits for this thread run once. */
+export function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}

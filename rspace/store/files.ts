@@ -1,0 +1,193 @@
+import { constants } from 'node:fs'
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** The file operations of the store: atomic, and synced where a power cut must not undo them. */
+
+export const FORMAT_FILE = 'RHZ.FORMAT'
+export const CLEAN_FILE = 'RHZ.CLEAN'
+export const OPEN_FILE = 'RHZ.OPEN'
+export const LOCK_FILE = 'RHZ.LOCK'
+/** Present while a store is being made: what lies beside it may be deleted. */
+export const CREATING_FILE = 'RHZ.CREATING'
+/** The engine's files as they were before an opening that has not been verified yet. */
+export const ASIDE_DIR = 'RHZ.ASIDE'
+
+const ENGINE_FILE = /^(CURRENT|LOG|LOG\.old|LOCK|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/
+export const isEngineFile = (name: string): boolean => ENGINE_FILE.test(name)
+/** The engine's lock file is never linked or replaced: its inode is what the operating system locks. */
+const isKeptAside = (name: string): boolean => isEngineFile(name) && name !== 'LOCK' && !name.endsWith('.dbtmp')
+export const isOurs = (name: string): boolean => name.startsWith('RHZ.')
+
+export function hasCode(e: unknown, ...codes: string[]): boolean {
+  return e instanceof Error && codes.includes((e as NodeJS.ErrnoException).code ?? '')
+}
+
+/** The names in a directory; undefined if it does not exist. @throws ENOTDIR when it is a file */
+export async function namesIn(dir: string): Promise<string[] | undefined> {
+  try {
+    return (await readdir(dir)).sort()
+  } catch (e) {
+    if (hasCode(e, 'ENOENT')) return undefined
+    throw e
+  }
+}
+
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path)
+  } catch (e) {
+    if (hasCode(e, 'ENOENT')) return undefined
+    throw e
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (e) {
+    if (hasCode(e, 'ENOENT', 'ENOTDIR')) return false
+    throw e
+  }
+}
+
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes creations, renames and removals in `dir` survive a power cut. Windows has no such call and needs none. */
+export async function syncDir(dir: string): Promise<void> {
+  if (process.platform !== 'win32') await syncFile(dir)
+}
+
+/** Replace a file as a whole: after a crash it has the old content or the new one. */
+export async function writeWhole(dir: string, name: string, bytes: Uint8Array): Promise<void> {
+  const temporary = join(dir, name + '.tmp')
+  const file = await open(temporary, 'w')
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, join(dir, name))
+  await syncDir(dir)
+}
+
+export async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (e) {
+    if (hasCode(e, 'ENOENT')) return false
+    throw e
+  }
+}
+
+/** A second name for the same file, or a copy where that is impossible (other device, file system without links). */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (e) {
+    if (hasCode(e, 'ENOENT', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EIO')) throw e
+    await copyFile(from, to, constants.COPYFILE_FICLONE)
+  }
+}
+
+/** Sync what the engine may not have synced itself. Its tables are synced when they are made. */
+export async function syncEngineFiles(dir: string): Promise<void> {
+  for (const name of (await namesIn(dir)) ?? []) {
+    if (!isEngineFile(name) || /\.(ldb|sst|dbtmp)$/.test(name) || /^LO[CG]/.test(name)) continue
+    try {
+      await syncFile(join(dir, name))
+    } catch (e) {
+      if (!hasCode(e, 'ENOENT')) throw e // the engine removes old logs while we look
+    }
+  }
+  await syncDir(dir)
+}
+
+/**
+ * Link the engine's files into a folder of their own. The engine never changes a file of an earlier session in place, it makes new
+ * ones and removes old ones; so the links keep everything, a damaged log included, that the next opening would rewrite.
+ * A folder that is already there stems from an opening that was not verified; it is the truth and is kept.
+ */
+export async function setAside(dir: string): Promise<string> {
+  const aside = join(dir, ASIDE_DIR)
+  if (await exists(aside)) return aside
+  const growing = aside + '.tmp'
+  await rm(growing, { recursive: true, force: true })
+  await mkdir(growing)
+  for (const name of (await namesIn(dir)) ?? []) if (isKeptAside(name)) await linkOrCopy(join(dir, name), join(growing, name))
+  await rename(growing, aside)
+  await syncDir(dir)
+  return aside
+}
+
+/** The opening has been verified: what was set aside is not needed any more. */
+export async function dropAside(dir: string): Promise<void> {
+  const aside = join(dir, ASIDE_DIR)
+  if (!(await exists(aside))) return
+  const leaving = aside + '.old'
+  await rm(leaving, { recursive: true, force: true })
+  await rename(aside, leaving)
+  await syncDir(dir)
+  await rm(leaving, { recursive: true, force: true })
+}
+
+/** Put the engine's files back as they were before an opening that failed or was cut short. May itself be cut short and repeated. */
+export async function restoreAside(dir: string): Promise<boolean> {
+  const aside = join(dir, ASIDE_DIR)
+  const kept = await namesIn(aside)
+  if (kept === undefined) {
+    await rm(aside + '.tmp', { recursive: true, force: true })
+    await rm(aside + '.old', { recursive: true, force: true })
+    return false
+  }
+  for (const name of kept) {
+    const source = await stat(join(aside, name))
+    const target = await stat(join(dir, name)).catch(() => undefined)
+    if (target !== undefined && target.ino === source.ino && target.dev === source.dev) continue
+    const temporary = join(dir, 'RHZ.RESTORE.tmp')
+    await removeIfThere(temporary)
+    await linkOrCopy(join(aside, name), temporary)
+    await rename(temporary, join(dir, name))
+  }
+  for (const name of (await namesIn(dir)) ?? []) {
+    if (isKeptAside(name) && !kept.includes(name)) await removeIfThere(join(dir, name))
+    if (name.endsWith('.dbtmp')) await removeIfThere(join(dir, name))
+  }
+  await syncDir(dir)
+  await dropAside(dir)
+  return true
+}
+
+/** Delete what an unfinished creation left, and nothing else. */
+export async function wipeLeftovers(dir: string): Promise<void> {
+  await rm(join(dir, ASIDE_DIR), { recursive: true, force: true })
+  for (const name of (await namesIn(dir)) ?? []) {
+    if (isEngineFile(name) || [CLEAN_FILE, OPEN_FILE].includes(name) || /^RHZ\.(FORMAT|CLEAN|OPEN|RESTORE)\.tmp$/.test(name)) {
+      await removeIfThere(join(dir, name))
+    }
+  }
+}
+
+/** Link or copy a closed store into `to` (made here), so that it can be opened there without changing anything in `from`. */
+export async function cloneStore(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  const aside = join(from, ASIDE_DIR)
+  const engineDir = (await exists(aside)) ? aside : from
+  for (const name of (await namesIn(engineDir)) ?? []) {
+    if (isKeptAside(name) && !/^LOG/.test(name)) await linkOrCopy(join(engineDir, name), join(to, name))
+  }
+  for (const name of [FORMAT_FILE, CLEAN_FILE, OPEN_FILE]) {
+    const bytes = await readIfThere(join(from, name))
+    if (bytes !== undefined) await writeWhole(to, name, bytes)
+  }
+}

@@ -1,0 +1,60 @@
+import { blake2b } from '@noble/hashes/blake2.js'
+import { createBLAKE2b, type IHasher } from 'hash-wasm'
+import xxhash from 'xxhash-wasm'
+
+/**
+ * Two hashes with two jobs. XXH64 guards against accidents (row checksums, row sum) and can be forged at will.
+ * BLAKE2b-256 links commits into a chain.
+ */
+let h64Raw: ((bytes: Uint8Array) => bigint) | undefined
+let fastChain: IHasher | undefined
+let loading: Promise<void> | undefined
+
+/** Resolves when `xxh64` may be called. Cheap after the first call. */
+export function hashesReady(): Promise<void> {
+  loading ??= load()
+  return loading
+}
+
+async function load(): Promise<void> {
+  const api = await xxhash()
+  h64Raw = bytes => api.h64Raw(bytes)
+  try {
+    fastChain = await createBLAKE2b(256)
+  } catch {
+    fastChain = undefined // the pure-JavaScript one gives the same bytes, about twelve times slower
+  }
+}
+
+export function xxh64(bytes: Uint8Array): bigint {
+  if (h64Raw === undefined) throw new Error('xxh64 was called before hashesReady()')
+  return h64Raw(bytes)
+}
+
+/** BLAKE2b-256 over the concatenation of `parts`. Synchronous from first to last byte: one hasher serves all stores. */
+export function blake2b256(...parts: readonly Uint8Array[]): Uint8Array {
+  if (fastChain !== undefined) {
+    fastChain.init()
+    for (const p of parts) fastChain.update(p)
+    return fastChain.digest('binary').slice()
+  }
+  const slow = blake2b.create({ dkLen: 32 })
+  for (const p of parts) slow.update(p)
+  return slow.digest()
+}
+
+let scratch = new Uint8Array(4096)
+
+/** The checksum of a row: XXH64 over key ‖ value. */
+export function rowHash(key: Uint8Array, value: Uint8Array): bigint {
+  const length = key.length + value.length
+  if (scratch.length < length) scratch = new Uint8Array(Math.max(length, scratch.length * 2))
+  scratch.set(key)
+  scratch.set(value, key.length)
+  const hash = xxh64(scratch.subarray(0, length))
+  if (scratch.length > SCRATCH_BYTES_MAX) scratch = new Uint8Array(4096)
+  return hash
+}
+
+/** Above this the scratch buffer is given back: one 64 MiB value must not be paid for ever. */
+const SCRATCH_BYTES_MAX = 1 << 20

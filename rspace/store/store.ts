@@ -1,0 +1,623 @@
+import { BadArgument, RhizomeError } from '../errors.ts'
+import type { Anchor } from './anchor.ts'
+import { EMPTY, equalBytes, showKey, Writer } from './bytes.ts'
+import { type Before, Changes } from './changes.ts'
+import { copyStore } from './copy.ts'
+import { asStorageError, type Engine, nextTurn, type Op, REPAIR_HINT } from './engine.ts'
+import {
+  CHECKSUM_BYTES,
+  type CommitRecord,
+  encodeFormat,
+  encodeRecord,
+  type Format,
+  finishRecord,
+  genesis,
+  isEmbedders,
+  isSummed,
+  logKey,
+  MASK_64,
+  type Marks,
+  metaKey,
+  NO_MARKS,
+  openRow,
+  ROW_RANGES,
+  type RowChange,
+  sealRow,
+  writeChange,
+  writeRecordStart,
+} from './format.ts'
+import { rowHash, xxh64 } from './hash.ts'
+import { type Report, verifyEngine } from './verify.ts'
+import { readRecord, recordBytes, Tally } from './walk.ts'
+
+/** A row to write; with what the key held before (`null`: nothing) the store need not look it up. A wrong hint damages the row sum. */
+export type Put = readonly [key: Uint8Array, value: Uint8Array, before?: Before]
+/** A key to delete, alone or with what it held before. */
+export type Del = Uint8Array | readonly [key: Uint8Array, before?: Before]
+
+/** Changes that become visible and durable together. Handed over: do not change the arrays until the commit has settled. */
+export interface Delta {
+  readonly put?: readonly Put[]
+  readonly del?: readonly Del[]
+}
+
+export interface CommitMeta {
+  /** Highest numbers given out; absent ones stay as they were, lower ones are ignored. */
+  readonly marks?: Partial<Marks>
+  /** Kept in the commit record as it is. */
+  readonly event?: Uint8Array
+}
+
+export interface Commit {
+  readonly number: number
+  readonly chain: Uint8Array
+}
+
+/** How many commit records are kept: dropped are those beyond `commits` *and* beyond `bytes`. */
+export interface Keep {
+  readonly commits: number
+  readonly bytes: number
+}
+export const KEEP: Keep = { commits: 10_000, bytes: 64 << 20 }
+
+export const KEY_BYTES_MAX = 65_535
+export const VALUE_BYTES_MAX = 256 << 20
+/** All keys, values and before-images of one commit; the engine builds a batch in memory. */
+export const COMMIT_BYTES_MAX = 1 << 30
+/** Waiting deltas are merged into one commit up to these; a single delta is never split. */
+const GROUP_OPS_MAX = 65_536
+const GROUP_BYTES_MAX = 16 << 20
+/** Encoding gives the event loop a turn after this much: about 2 ms on the measuring machine. */
+const SLICE_OPS = 2048
+const SLICE_BYTES = 1 << 20
+/** Records dropped by one commit, so that none has to pay for all. */
+const DROPS_MAX = 64
+
+/** Where the store stands: the last commit and what the next one needs to know. */
+export interface Standing extends Commit {
+  readonly rowCount: number
+  readonly rowSum: bigint
+  readonly marks: Marks
+  readonly oldest: number
+  readonly logBytes: number
+}
+
+export interface Opened {
+  readonly engine: Engine
+  readonly anchor: Anchor
+  readonly format: Format
+  readonly standing: Standing
+  /** The last close was clean, and nothing has been written since. */
+  readonly wasClean: boolean
+  readonly recovered: number | undefined
+  readonly readOnly: boolean
+  readonly keep: Keep
+  /** Rows need no check: the store has just been made. */
+  readonly verified: boolean
+  /** The rows have been read and are what the last commit says. */
+  onVerified(): Promise<void>
+  /** The first commit is in: the store may now be found by others. */
+  onFirstCommit(): Promise<void>
+  /** After the engine is closed. `used`: it had been verified, so what is on disk is to stay. */
+  onClosed(used: boolean): Promise<void>
+}
+
+interface Waiting {
+  readonly delta: Delta
+  readonly changes: Changes
+  readonly meta: CommitMeta
+  readonly bytes: number
+  resolve(c: Commit): void
+  reject(e: unknown): void
+}
+
+/**
+ * Rows of bytes on an engine: every change is part of a numbered, chained commit, every row is checked when it is read, and what was
+ * acknowledged is there after a crash. One writer; reads and commits may overlap.
+ */
+export class Store {
+  readonly format: Format
+  /** Set if the last close was not clean: the commit that was found, all later ones being lost. */
+  readonly recovered: number | undefined
+  readonly readOnly: boolean
+  readonly #opened: Opened
+  readonly #engine: Engine
+  readonly #sync: boolean
+  #standing: Standing
+  #verified: boolean
+  #begun = false
+  #firstDone = false
+  #failure: RhizomeError | undefined
+  #closing: Promise<void> | undefined
+  #leader: Promise<void> | undefined
+  readonly #queue: Waiting[] = []
+  /** Odd while a batch is in flight; tells a reading whether commits went on beside it. */
+  #epoch = 0
+  /** `logBytesBefore` of the oldest records, from `oldest` on. */
+  #ages: number[] = []
+
+  constructor(opened: Opened) {
+    this.#opened = opened
+    this.#engine = opened.engine
+    this.#standing = opened.standing
+    this.#verified = opened.verified
+    this.format = opened.format
+    this.recovered = opened.recovered
+    this.readOnly = opened.readOnly
+    this.#sync = opened.format.durability === 'power'
+  }
+
+  /** The last commit that is as durable as the store's class promises. */
+  get committed(): Commit {
+    return { number: this.#standing.number, chain: this.#standing.chain }
+  }
+
+  /** Highest numbers given out, as of the last commit. */
+  get marks(): Marks {
+    return this.#standing.marks
+  }
+
+  get stats(): {
+    readonly rows: number
+    readonly commit: number
+    readonly oldestCommit: number
+    readonly waiting: number
+    readonly failed: boolean
+  } {
+    const { rowCount, number, oldest } = this.#standing
+    return { rows: rowCount, commit: number, oldestCommit: oldest, waiting: this.#queue.length, failed: this.#failure !== undefined }
+  }
+
+  /**
+   * All rows in key order, in pages, except commit records, checkpoints and trie nodes. The first complete reading is also the check
+   * that the store is whole; until then nothing is written.
+   * @throws RhizomeError `CORRUPT`, `VERSION` after the last page: discard what was read
+   */
+  async *rows(): AsyncGenerator<[Uint8Array, Uint8Array][], void, undefined> {
+    this.#checkUsable()
+    yield* this.#readRows()
+  }
+
+  async *#readRows(): AsyncGenerator<[Uint8Array, Uint8Array][], void, undefined> {
+    const epoch = this.#epoch
+    const tally = new Tally()
+    for (const [from, to] of ROW_RANGES) {
+      for await (const page of this.#engine.iterate(from, to)) {
+        const out: [Uint8Array, Uint8Array][] = []
+        for (const [key, stored] of page) {
+          const value = tally.add(key, stored)
+          if (value !== undefined) out.push([key, value])
+        }
+        if (tally.problems.length === 0 && out.length > 0) yield out
+      }
+    }
+    if (epoch === this.#epoch && epoch % 2 === 0) tally.finish(this.#standing)
+    if (tally.problems.length > 0) throw this.#fail(corrupt(tally))
+    if (this.#verified) return
+    this.#verified = true
+    await this.#opened.onVerified()
+  }
+
+  /** The values of some rows, checked; undefined where there is none. @throws RhizomeError `CORRUPT`, `IO` */
+  async get(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.#checkUsable()
+    return (await this.#engine.getMany(keys)).map((stored, i) => stored && openChecked(keys[i]!, stored))
+  }
+
+  /** Rows with from ≤ key < to, checked, whatever their kind. @throws RhizomeError `CORRUPT`, `IO` */
+  async *range(from: Uint8Array, to: Uint8Array): AsyncGenerator<[Uint8Array, Uint8Array][], void, undefined> {
+    this.#checkUsable()
+    for await (const page of this.#engine.iterate(from, to)) yield page.map(([key, stored]) => [key, openChecked(key, stored)])
+  }
+
+  /**
+   * Make changes durable. Deltas that wait at the same time share a commit, in the order of the calls; a later one wins where they
+   * touch the same key. A delta that changes nothing makes no commit.
+   * @returns the commit that contains the changes, once it survives what the durability class says
+   * @throws RhizomeError `IO` or `DISK_FULL` (the first failure), `SPACE_FAILED` (all later ones), `SPACE_CLOSED`, `READ_ONLY`,
+   * `LIMIT`; BadArgument
+   */
+  commit(delta: Delta, meta: CommitMeta = {}): Promise<Commit> {
+    return new Promise((resolve, reject) => {
+      if (this.readOnly) throw new RhizomeError('READ_ONLY')
+      this.#checkUsable()
+      const { bytes, changes } = measure(delta, meta)
+      this.#queue.push({ delta, changes, meta, bytes, resolve, reject })
+      this.#leader ??= this.#lead()
+    })
+  }
+
+  /**
+   * The kept commits from number `from` on, up to the last one at the time of the call.
+   * @param o.values also find the new values: they are not in the records, but in later before-images or the present rows
+   * @throws RhizomeError `UNKNOWN_COMMIT` (details.oldest), `CORRUPT`
+   */
+  async *log(from?: number, o: { readonly values?: boolean } = {}): AsyncGenerator<CommitRecord, void, undefined> {
+    this.#checkUsable()
+    const { oldest, number } = this.#standing
+    const first = from ?? oldest
+    if (!Number.isSafeInteger(first) || first < 0) throw new BadArgument('`from` must be a commit number')
+    if (first < oldest)
+      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${first} is not kept any more`, { details: { oldest, commit: first } })
+    if (o.values !== true) {
+      yield* this.#records(first, number)
+      return
+    }
+    const records: CommitRecord[] = []
+    for await (const record of this.#records(first, number)) records.push(record)
+    yield* await this.#withValues(records)
+  }
+
+  /** Read everything and compare; changes nothing. Resolves also when the store is damaged (`ok: false`). */
+  async verify(): Promise<Report> {
+    this.#checkUsable()
+    return verifyEngine(this.#engine, { format: this.format })
+  }
+
+  /**
+   * Write the present state with all kept commit records into a new directory, while commits go on.
+   * @throws RhizomeError `CORRUPT`; BadArgument if `dir` exists and is not empty
+   */
+  async backup(dir: string): Promise<Report> {
+    this.#checkUsable()
+    return copyStore(this.#engine, this.format, dir)
+  }
+
+  /** Let the engine give back the space of deleted rows. */
+  async compact(): Promise<void> {
+    this.#checkUsable()
+    await this.#engine.compact?.()
+  }
+
+  /** Commit everything that waits, then close. Later calls return the same promise. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  // ---- the one writer --------------------------------------------------------------------------------------------------------------
+
+  async #lead(): Promise<void> {
+    await undefined // callers of the same turn share the first commit
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup()
+      try {
+        const commit = await this.#write(group)
+        for (const w of group) w.resolve(commit)
+      } catch (e) {
+        const failure = this.#fail(asStorageError(e, 'writing a commit'))
+        for (const w of group) w.reject(failure)
+        const later = failedBefore(failure)
+        for (const w of this.#queue.splice(0)) w.reject(later)
+      }
+    }
+    this.#leader = undefined
+  }
+
+  #takeGroup(): Waiting[] {
+    let n = 1
+    let bytes = this.#queue[0]!.bytes
+    let ops = this.#queue[0]!.changes.size
+    for (; n < this.#queue.length; n++) {
+      bytes += this.#queue[n]!.bytes
+      ops += this.#queue[n]!.changes.size
+      if (bytes > GROUP_BYTES_MAX || ops > GROUP_OPS_MAX) break
+    }
+    return this.#queue.splice(0, n)
+  }
+
+  async #write(group: Waiting[]): Promise<Commit> {
+    if (this.#failure !== undefined) throw failedBefore(this.#failure)
+    if (!this.#verified) for await (const _ of this.#readRows()); // never write onto rows nobody has checked
+    const changes = merge(group)
+    const befores = await this.#lookUp(changes)
+    const events = group.flatMap(w => w.meta.event ?? [])
+    const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#standing.marks)
+    const kept = changes.keys.flatMap((_, i) => (changesNothing(changes.values[i], befores[i]) ? [] : i))
+    if (kept.length === 0 && events.length === 0 && marks === this.#standing.marks) return this.committed
+    const drops = await this.#dueDrops()
+    const { ops, next } = await this.#encode(changes, befores, kept, { marks, events, drops })
+    if (!this.#begun) {
+      await this.#opened.anchor.begin(this.#standing)
+      this.#begun = true
+    }
+    this.#epoch++
+    await this.#engine.batch(ops, this.#sync)
+    this.#standing = next
+    this.#ages.splice(0, drops)
+    this.#epoch++
+    if (!this.#firstDone) {
+      await this.#opened.onFirstCommit()
+      this.#firstDone = true
+    }
+    return this.committed
+  }
+
+  /** What the keys held before, from the callers' hints or from the engine. */
+  async #lookUp(changes: Changes): Promise<(Uint8Array | undefined)[]> {
+    const befores = changes.befores.map(b => b ?? undefined)
+    const unknown = changes.befores.flatMap((b, i) => (b === undefined ? i : []))
+    for (let at = 0; at < unknown.length; at += SLICE_OPS) {
+      const some = unknown.slice(at, at + SLICE_OPS)
+      const found = await this.#engine.getMany(some.map(i => changes.keys[i]!))
+      for (let j = 0; j < some.length; j++) {
+        const stored = found[j]
+        if (stored !== undefined) befores[some[j]!] = openChecked(changes.keys[some[j]!]!, stored)
+      }
+    }
+    return befores
+  }
+
+  async #encode(
+    changes: Changes,
+    befores: readonly (Uint8Array | undefined)[],
+    kept: readonly number[],
+    o: { readonly marks: Marks; readonly events: readonly Uint8Array[]; readonly drops: number },
+  ): Promise<{ ops: Op[]; next: Standing }> {
+    const now = this.#standing
+    let { rowCount, rowSum } = now
+    const arena = new Arena()
+    const ops: Op[] = []
+    const list = new Writer(1024)
+    let spent = 0
+    for (let n = 0; n < kept.length; n++) {
+      const i = kept[n]!
+      const key = changes.keys[i]!
+      const value = changes.values[i]
+      const before = befores[i]
+      const summed = isSummed(key)
+      if (before !== undefined && summed) {
+        rowCount--
+        rowSum -= rowHash(key, before)
+      }
+      let hash: bigint | undefined
+      if (value === undefined) ops.push({ key })
+      else {
+        const row = arena.row(key, value)
+        hash = row.hash
+        ops.push(row)
+        if (summed) {
+          rowCount++
+          rowSum += hash
+        }
+      }
+      writeChange(list, key, hash, before)
+      spent += key.length + (value?.length ?? 0) + (before?.length ?? 0)
+      if (spent > SLICE_BYTES || (n + 1) % SLICE_OPS === 0) {
+        spent = 0
+        await nextTurn()
+      }
+    }
+    const number = now.number + 1
+    const oldest = now.oldest + o.drops
+    rowSum &= MASK_64
+    const start = { number, previous: now.chain, oldest, logBytesBefore: now.logBytes, rowCount, rowSum, marks: o.marks }
+    const w = writeRecordStart(new Writer(list.length + 256), start)
+      .varint(kept.length)
+      .raw(list.view())
+      .varint(o.events.length)
+    for (const e of o.events) w.blob(e)
+    const { value, chain } = finishRecord(w, now.chain)
+    for (let n = now.oldest; n < oldest; n++) ops.push({ key: logKey(n) })
+    const key = logKey(number)
+    ops.push({ key, value: sealRow(key, value) })
+    const next = { number, chain, rowCount, rowSum, marks: o.marks, oldest, logBytes: now.logBytes + recordBytes(value.length) }
+    return { ops, next }
+  }
+
+  /** How many of the oldest records the next commit may drop. */
+  async #dueDrops(): Promise<number> {
+    const { commits, bytes } = this.#opened.keep
+    const { number, oldest, logBytes } = this.#standing
+    const spare = Math.min(number + 1 - oldest - commits, DROPS_MAX)
+    if (spare <= 0) return 0
+    if (this.#ages.length <= spare) await this.#readAges()
+    let drops = 0
+    // Dropping record n leaves what was written since record n + 1 began.
+    while (drops < spare && drops + 1 < this.#ages.length && logBytes - this.#ages[drops + 1]! >= bytes) drops++
+    return drops
+  }
+
+  async #readAges(): Promise<void> {
+    this.#ages = []
+    const { oldest, number } = this.#standing
+    for await (const record of this.#records(oldest, Math.min(number, oldest + DROPS_MAX * 8))) this.#ages.push(record.logBytesBefore)
+  }
+
+  async *#records(from: number, to: number): AsyncGenerator<CommitRecord, void, undefined> {
+    let expected = from
+    if (from > to) return
+    for await (const page of this.#engine.iterate(logKey(from), logKey(to + 1))) {
+      for (const [key, stored] of page) {
+        const record = readRecord(key, stored)
+        if (record === undefined || typeof record === 'string' || record.number !== expected) throw badRecord(expected)
+        expected++
+        yield record
+      }
+    }
+    if (expected <= to) throw badRecord(expected)
+  }
+
+  async #withValues(records: CommitRecord[]): Promise<CommitRecord[]> {
+    const later = new Map<string, Uint8Array | undefined>()
+    const out: CommitRecord[] = []
+    for (const record of records.reverse()) {
+      const missing = record.changes.filter(c => c.hash !== undefined && !later.has(showKey(c.key)))
+      const found = await this.get(missing.map(c => c.key))
+      missing.forEach((c, i) => {
+        later.set(showKey(c.key), found[i])
+      })
+      const changes = record.changes.map((c): RowChange => {
+        const value = later.get(showKey(c.key))
+        later.set(showKey(c.key), c.before)
+        // A commit after the reading began may have replaced the row: then the value is not told rather than told wrong.
+        return c.hash !== undefined && value !== undefined && rowHash(c.key, value) === c.hash ? { ...c, value } : c
+      })
+      out.push({ ...record, changes })
+    }
+    return out.reverse()
+  }
+
+  // ---- ends ------------------------------------------------------------------------------------------------------------------------
+
+  async #close(): Promise<void> {
+    await this.#leader
+    const used = this.#verified && this.#failure === undefined
+    try {
+      if (used && !this.readOnly && (this.#begun || !this.#opened.wasClean)) await this.#opened.anchor.end(this.#engine, this.#standing)
+      else await this.#engine.close()
+    } catch (e) {
+      this.#fail(asStorageError(e, 'closing'))
+      await this.#engine.close().catch(() => undefined) // the first error is the one to report
+      throw this.#failure
+    } finally {
+      await this.#opened.onClosed(this.#verified)
+    }
+  }
+
+  #checkUsable(): void {
+    if (this.#closing !== undefined) throw new RhizomeError('SPACE_CLOSED')
+    if (this.#failure !== undefined) throw failedBefore(this.#failure)
+  }
+
+  #fail(e: RhizomeError): RhizomeError {
+    this.#failure ??= e
+    return e
+  }
+}
+
+/** Rows laid out as key ‖ value ‖ checksum in large buffers: what is hashed is contiguous, and no row costs an allocation. */
+class Arena {
+  #bytes = EMPTY
+  #view = new DataView(new ArrayBuffer(0))
+  #at = 0
+
+  row(key: Uint8Array, value: Uint8Array): { key: Uint8Array; value: Uint8Array; hash: bigint } {
+    const length = key.length + value.length + CHECKSUM_BYTES
+    if (this.#at + length > this.#bytes.length) {
+      this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(length, ARENA_BYTES)).buffer)
+      this.#view = new DataView(this.#bytes.buffer)
+      this.#at = 0
+    }
+    const at = this.#at
+    const valueAt = at + key.length
+    const end = valueAt + value.length
+    this.#bytes.set(key, at)
+    this.#bytes.set(value, valueAt)
+    const hash = xxh64(this.#bytes.subarray(at, end))
+    this.#view.setBigUint64(end, hash)
+    this.#at = at + length
+    return { key: this.#bytes.subarray(at, valueAt), value: this.#bytes.subarray(valueAt, end + CHECKSUM_BYTES), hash }
+  }
+}
+const ARENA_BYTES = 64 << 10
+
+/** The first batch of a new store: its format, and commit 0. */
+export function firstBatch(format: Format): { ops: Op[]; standing: Standing } {
+  const previous = genesis(format)
+  const record = { number: 0, previous, oldest: 0, logBytesBefore: 0, rowCount: 0, rowSum: 0n, marks: NO_MARKS, changes: [], events: [] }
+  const { value, chain } = encodeRecord(record)
+  const formatKey = metaKey('format')
+  const key = logKey(0)
+  return {
+    ops: [
+      { key: formatKey, value: sealRow(formatKey, encodeFormat(format)) },
+      { key, value: sealRow(key, value) },
+    ],
+    standing: { number: 0, chain, rowCount: 0, rowSum: 0n, marks: NO_MARKS, oldest: 0, logBytes: recordBytes(value.length) },
+  }
+}
+
+/** Check everything that does not need the state, before anything of the delta can mix with others. */
+function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Changes } {
+  const changes = new Changes()
+  let bytes = meta.event?.length ?? 0
+  const one = (key: unknown, value: Uint8Array | undefined, before: Before) => {
+    if (!(key instanceof Uint8Array) || key.length === 0 || !isEmbedders(key)) {
+      throw new BadArgument('a row key must be bytes that begin with the tag of an embedder’s row')
+    }
+    if (before !== undefined && before !== null && !(before instanceof Uint8Array)) throw new BadArgument('`before` must be bytes or null')
+    if (key.length > KEY_BYTES_MAX) throw tooLarge('keyBytesMax', KEY_BYTES_MAX, key.length)
+    if (value !== undefined && value.length > VALUE_BYTES_MAX) throw tooLarge('valueBytesMax', VALUE_BYTES_MAX, value.length)
+    if (!changes.add(key, value, before, 0)) throw new BadArgument('a delta names a key twice', { details: { key: showKey(key) } })
+    bytes += key.length + (value?.length ?? 0) + (before?.length ?? 0)
+  }
+  if (typeof delta !== 'object' || delta === null || typeof meta !== 'object' || meta === null)
+    throw new BadArgument('a delta is an object')
+  for (const p of delta.put ?? []) {
+    if (!Array.isArray(p) || !(p[1] instanceof Uint8Array)) throw new BadArgument('`put` takes [key, value] pairs of bytes')
+    one(p[0], p[1], p[2])
+  }
+  for (const d of delta.del ?? []) {
+    if (d instanceof Uint8Array) one(d, undefined, undefined)
+    else if (Array.isArray(d)) one(d[0], undefined, d[1])
+    else throw new BadArgument('`del` takes keys or [key, before] pairs')
+  }
+  if (meta.event !== undefined && !(meta.event instanceof Uint8Array)) throw new BadArgument('`event` must be bytes')
+  for (const mark of Object.values(meta.marks ?? {})) {
+    if (mark !== undefined && (!Number.isSafeInteger(mark) || mark < 0)) throw new BadArgument('marks must be non-negative integers')
+  }
+  if (bytes > COMMIT_BYTES_MAX) throw tooLarge('commitBytesMax', COMMIT_BYTES_MAX, bytes)
+  return { bytes, changes }
+}
+
+function tooLarge(limit: string, max: number, got: number): RhizomeError {
+  return new RhizomeError('LIMIT', `${limit} is ${max}, got ${got}`, { details: { limit, max, got } })
+}
+
+function merge(group: readonly Waiting[]): Changes {
+  if (group.length === 1) return group[0]!.changes
+  const changes = new Changes()
+  group.forEach(({ delta }, i) => {
+    for (const [key, value, before] of delta.put ?? []) changes.add(key, value, before, i)
+    for (const d of delta.del ?? []) {
+      if (d instanceof Uint8Array) changes.add(d, undefined, undefined, i)
+      else changes.add(d[0], undefined, d[1], i)
+    }
+  })
+  return changes
+}
+
+function changesNothing(value: Uint8Array | undefined, before: Uint8Array | undefined): boolean {
+  return value === undefined ? before === undefined : before !== undefined && equalBytes(value, before)
+}
+
+/** The same object if nothing rises. */
+function raise(marks: Marks, by: Partial<Marks> | undefined): Marks {
+  const refs = Math.max(marks.refs, by?.refs ?? 0)
+  const cids = Math.max(marks.cids, by?.cids ?? 0)
+  const gids = Math.max(marks.gids, by?.gids ?? 0)
+  return refs === marks.refs && cids === marks.cids && gids === marks.gids ? marks : { refs, cids, gids }
+}
+
+function openChecked(key: Uint8Array, stored: Uint8Array): Uint8Array {
+  const row = openRow(key, stored)
+  if (row !== undefined) return row.value
+  throw new RhizomeError('CORRUPT', 'a row has a wrong checksum', { details: { key: showKey(key) }, hint: REPAIR_HINT })
+}
+
+function corrupt(tally: Tally): RhizomeError {
+  const code = tally.problems.find(p => p.code === 'CORRUPT')?.code ?? tally.problems[0]!.code
+  const details = { problems: tally.problems, damaged: tally.damaged, rows: tally.rowCount }
+  return new RhizomeError(code, tally.problems[0]!.message, { details, hint: REPAIR_HINT })
+}
+
+function badRecord(number: number): RhizomeError {
+  return new RhizomeError('CORRUPT', `the record of commit ${number} is missing or damaged`, {
+    details: { commit: number },
+    hint: REPAIR_HINT,
+  })
+}
+
+function failedBefore(cause: RhizomeError): RhizomeError {
+  const details = { first: cause.code, message: cause.message }
+  return new RhizomeError('SPACE_FAILED', `storage failed earlier: ${cause.message}`, {
+    details,
+    cause,
+    hint: 'Close the space and open it again.',
+  })
+}
