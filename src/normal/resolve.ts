@@ -198,11 +198,12 @@ export class Resolver {
   protected enterAll(vars: readonly Binding[]): void {
     const env = this.env
     const report = this.lints && this.scope === null
+    const outside = env.depth
     for (let i = 0; i < vars.length; i++) {
       const v = vars[i]
       env.enter(v)
       const hidden = v.hides
-      if (report && hidden !== null && !v.implicit && !hidden.implicit && v.name.charCodeAt(0) !== 0x5f)
+      if (report && hidden !== null && hidden.level < outside && !v.implicit && !hidden.implicit && v.name.charCodeAt(0) !== 0x5f)
         this.lint(lintAt('L02', v.start, v.end, `\`${v.name}\` hides another \`${v.name}\``, this.shadowHint(v)))
     }
   }
