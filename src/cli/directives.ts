@@ -22,7 +22,17 @@ type Key = (typeof KEYS)[number]
 
 /** Only lines that begin with `//` at the start of the line are looked at. */
 export function readDirectives(text: string): Directives {
-  const values: Record<Key, string[]> = { about: [], expect: [], 'one-of': [], static: [], fails: [], blocked: [], left: [], only: [], 'max-steps': [] }
+  const values: Record<Key, string[]> = {
+    about: [],
+    expect: [],
+    'one-of': [],
+    static: [],
+    fails: [],
+    blocked: [],
+    left: [],
+    only: [],
+    'max-steps': [],
+  }
   const problems: string[] = []
   let ordered = false
   for (const line of text.split('\n')) {
@@ -43,7 +53,8 @@ export function readDirectives(text: string): Directives {
     about: values.about.at(-1) ?? '',
     expect: values.expect,
     ordered,
-    oneOf: alternatives === undefined ? null : alternatives.split(' ;; ').map(a => (a.trim() === '' ? [] : a.split(' && ').map(s => s.trim()))),
+    oneOf:
+      alternatives === undefined ? null : alternatives.split(' ;; ').map(a => (a.trim() === '' ? [] : a.split(' && ').map(s => s.trim()))),
     static: values.static.map(firstWord),
     fails: values.fails.map(firstWord),
     blocked: number('blocked'),
@@ -81,7 +92,9 @@ export function judge(d: Directives, outcome: Outcome): Difference[] {
   const errors = outcome.diagnostics.filter(x => x.severity === 'error')
   if (d.static.length > 0) {
     const codes = errors.map(e => e.code)
-    for (const code of d.static) if (!codes.some(c => c === code)) say(`should be refused with ${code}, ${codes.length === 0 ? 'was accepted' : `got ${codes.join(', ')}`}`)
+    for (const code of d.static)
+      if (!codes.some(c => c === code))
+        say(`should be refused with ${code}, ${codes.length === 0 ? 'was accepted' : `got ${codes.join(', ')}`}`)
     if (outcome.stdout.length > 0) say('printed although it should be refused')
     return found
   }
@@ -91,7 +104,8 @@ export function judge(d: Directives, outcome: Outcome): Difference[] {
   }
   if (outcome.status === 'fault') say('an internal fault')
   if (d.oneOf !== null) {
-    if (!d.oneOf.some(a => sameMultiset(a, outcome.stdout))) say('printed none of the alternatives', diffLines(d.oneOf[0], outcome.stdout, false))
+    if (!d.oneOf.some(a => sameMultiset(a, outcome.stdout)))
+      say('printed none of the alternatives', diffLines(d.oneOf[0], outcome.stdout, false))
   } else if (d.ordered ? d.expect.join('\n') !== outcome.stdout.join('\n') : !sameMultiset(d.expect, outcome.stdout)) {
     say(d.ordered ? 'printed other lines, or in another order' : 'printed other lines', diffLines(d.expect, outcome.stdout, d.ordered))
   }
@@ -102,7 +116,9 @@ export function judge(d: Directives, outcome: Outcome): Difference[] {
 
 function judgeFailures(d: Directives, outcome: Outcome, say: (text: string) => void): void {
   const codes = outcome.failures.map(f => f.code)
-  for (const code of d.fails) if (!codes.some(c => c === code)) say(`a machine should fail with ${code}, ${codes.length === 0 ? 'none failed' : `got ${codes.join(', ')}`}`)
+  for (const code of d.fails)
+    if (!codes.some(c => c === code))
+      say(`a machine should fail with ${code}, ${codes.length === 0 ? 'none failed' : `got ${codes.join(', ')}`}`)
   if (d.fails.length > 0) return
   for (const f of outcome.failures) say(`a machine failed: ${f.code} at ${f.line}:${f.column} ${f.message}`)
 }
@@ -110,7 +126,11 @@ function judgeFailures(d: Directives, outcome: Outcome, say: (text: string) => v
 function judgeRest(d: Directives, outcome: Outcome, say: (text: string, lines?: readonly string[]) => void): void {
   if (d.blocked !== null) {
     const waiting = outcome.blocked.filter(b => !b.persistent)
-    if (waiting.length !== d.blocked) say(`${waiting.length} receives wait, ${d.blocked} should`, waiting.map(b => `  at ${b.line}:${b.column} on ${b.channels.join(' & ')} (${b.reason})`))
+    if (waiting.length !== d.blocked)
+      say(
+        `${waiting.length} receives wait, ${d.blocked} should`,
+        waiting.map(b => `  at ${b.line}:${b.column} on ${b.channels.join(' & ')} (${b.reason})`),
+      )
   }
   for (const { name, messages } of d.left) {
     const got = (outcome.data[name] ?? []).map(values => `[${values.join(', ')}]`)

@@ -78,7 +78,8 @@ export async function sessionOptions(flags: Flags, host: Host, seed?: bigint): P
   if (flags.has('no-opt')) options.opt = false
   if (flags.has('shuffle')) options.shuffle = true
   if (flags.has('virtual-time') || flags.has('start-time')) options.virtualTime = true
-  if (flags.has('atomic') && flags.text('on-error') === 'isolate') throw new UsageError('--atomic and --on-error isolate contradict each other')
+  if (flags.has('atomic') && flags.text('on-error') === 'isolate')
+    throw new UsageError('--atomic and --on-error isolate contradict each other')
   const workers = flags.text('workers')
   if (workers !== undefined && workers !== 'auto' && workers !== '0') {
     if (!/^\d+$/.test(workers)) throw new UsageError(`--workers takes auto or a number, found \`${workers}\``)

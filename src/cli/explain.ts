@@ -24,7 +24,10 @@ function codeOf(word: string): Code {
   const code = /^\d+$/.test(word) ? `RHO${word}` : word.toUpperCase()
   if (Object.hasOwn(CODES, code)) return code as Code
   const near = nearest(code, Object.keys(CODES))
-  throw new UsageError(`there is no code \`${word}\``, near === undefined ? '`rho explain` lists all codes' : `did you mean \`${near}\`? \`rho explain\` lists all codes`)
+  throw new UsageError(
+    `there is no code \`${word}\``,
+    near === undefined ? '`rho explain` lists all codes' : `did you mean \`${near}\`? \`rho explain\` lists all codes`,
+  )
 }
 
 function codeList(): string {

@@ -62,7 +62,14 @@ export function spotOf(sources: Sources, start: number, end: number): Spot {
 }
 
 export function diagnosticRecord(sources: Sources, d: Diagnostic): ErrorRecord {
-  return { code: d.code, class: classOf(d.code), severity: d.severity, message: d.message, hint: d.hint, ...spotOf(sources, d.start, d.end) }
+  return {
+    code: d.code,
+    class: classOf(d.code),
+    severity: d.severity,
+    message: d.message,
+    hint: d.hint,
+    ...spotOf(sources, d.start, d.end),
+  }
 }
 
 export function failureRecord(sources: Sources, f: Failure): FailureRecord {
@@ -117,4 +124,15 @@ export function linesOf(text: string): string[] {
   return lines
 }
 
-export const EXIT = { rest: 0, refused: 1, failed: 1, usage: 2, blocked: 3, limit: 4, storage: 5, fault: 70, interrupted: 130, terminated: 143 } as const
+export const EXIT = {
+  rest: 0,
+  refused: 1,
+  failed: 1,
+  usage: 2,
+  blocked: 3,
+  limit: 4,
+  storage: 5,
+  fault: 70,
+  interrupted: 130,
+  terminated: 143,
+} as const

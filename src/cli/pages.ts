@@ -32,7 +32,11 @@ export const PAGES: Readonly<Record<Code, Page>> = {
     bad: '@"c"!(9223372036854775808)',
     good: '@"c"!(9223372036854775808n)',
   },
-  RHO105: { why: 'Processes run side by side only if `|` stands between them. There is no sequence by juxtaposition.', bad: '@"a"!(1) @"b"!(2)', good: '@"a"!(1) | @"b"!(2)' },
+  RHO105: {
+    why: 'Processes run side by side only if `|` stands between them. There is no sequence by juxtaposition.',
+    bad: '@"a"!(1) @"b"!(2)',
+    good: '@"a"!(1) | @"b"!(2)',
+  },
   RHO106: {
     why: 'Brackets are nested deeper than the limit. It protects against generated text; raise it with --max-nesting.',
     bad: '@"c"!([[[[[[[[1]]]]]]]])',
@@ -154,29 +158,53 @@ export const PAGES: Readonly<Record<Code, Page>> = {
     good: 'for (@x <- @"x") { @"c"!(x < "10".toInt()) } | @"x"!(9)',
   },
   RHO508: { why: 'No method has this name.', bad: '@"c"!([1, 2].lenght())', good: '@"c"!([1, 2].length())' },
-  RHO509: { why: '`and`, `or`, `not`, `&&`, `||` take Bools; indices and counts are Ints.', bad: 'for (@n <- @"n") { @"c"!(n and true) } | @"n"!(1)', good: 'for (@n <- @"n") { @"c"!(n != 0 and true) } | @"n"!(1)' },
-  RHO510: { why: 'The operator has no meaning on the type of its left operand.', bad: 'for (@s <- @"s") { @"c"!(s - "b") } | @"s"!("ab")', good: 'for (@s <- @"s") { @"c"!(s.replace("b", "")) } | @"s"!("ab")' },
+  RHO509: {
+    why: '`and`, `or`, `not`, `&&`, `||` take Bools; indices and counts are Ints.',
+    bad: 'for (@n <- @"n") { @"c"!(n and true) } | @"n"!(1)',
+    good: 'for (@n <- @"n") { @"c"!(n != 0 and true) } | @"n"!(1)',
+  },
+  RHO510: {
+    why: 'The operator has no meaning on the type of its left operand.',
+    bad: 'for (@s <- @"s") { @"c"!(s - "b") } | @"s"!("ab")',
+    good: 'for (@s <- @"s") { @"c"!(s.replace("b", "")) } | @"s"!("ab")',
+  },
   RHO511: {
     why: 'The right operand does not fit the left one. Nothing is converted implicitly, numbers neither: 1 + 1n is an error too.',
     bad: 'for (@n <- @"n") { @"c"!("total " ++ n) } | @"n"!(5)',
     good: 'for (@n <- @"n") { @"c"!("total " ++ n.toString()) } | @"n"!(5)',
   },
-  RHO512: { why: 'The method exists, but not on this type.', bad: 'for (@n <- @"n") { @"c"!(n.length()) } | @"n"!(55)', good: 'for (@n <- @"n") { @"c"!(n.toString().length()) } | @"n"!(55)' },
+  RHO512: {
+    why: 'The method exists, but not on this type.',
+    bad: 'for (@n <- @"n") { @"c"!(n.length()) } | @"n"!(55)',
+    good: 'for (@n <- @"n") { @"c"!(n.toString().length()) } | @"n"!(55)',
+  },
   RHO513: { why: 'The method takes another number of arguments.', bad: '@"c"!("abc".slice(1))', good: '@"c"!("abc".slice(1, 3))' },
-  RHO514: { why: 'The condition of `if` is exactly one Bool; numbers and Nil are not conditions.', bad: 'for (@n <- @"n") { if (n) { @"c"!(n) } } | @"n"!(1)', good: 'for (@n <- @"n") { if (n > 0) { @"c"!(n) } } | @"n"!(1)' },
+  RHO514: {
+    why: 'The condition of `if` is exactly one Bool; numbers and Nil are not conditions.',
+    bad: 'for (@n <- @"n") { if (n) { @"c"!(n) } } | @"n"!(1)',
+    good: 'for (@n <- @"n") { if (n > 0) { @"c"!(n) } } | @"n"!(1)',
+  },
   RHO515: {
     why: 'The message had the right number of values for the system channel, but one of them is of the wrong kind. The place is that of the send.',
     bad: 'new log(`rho:io:stdlog`) in { log!("loud", "started") }',
     good: 'new log(`rho:io:stdlog`) in { log!("info", "started") }',
   },
-  RHO516: { why: 'The value has no counterpart in the other type, or the argument is outside what the method accepts.', bad: '@"c"!("forty".toInt())', good: '@"c"!("40".toInt())' },
+  RHO516: {
+    why: 'The value has no counterpart in the other type, or the argument is outside what the method accepts.',
+    bad: '@"c"!("forty".toInt())',
+    good: '@"c"!("40".toInt())',
+  },
   RHO517: { why: 'Floats have no remainder here. Use Ints, or divide and round.', bad: '@"c"!(5.5 % 2.0)', good: '@"c"!(5 % 2)' },
   RHO518: {
     why: 'In `text %% map` the keys are Strings and the values Strings, Uris, numbers or Bools. Turn other values into text first.',
     bad: '@"c"!("list: ${l}" %% {"l" : [1, 2]})',
     good: '@"c"!("list: ${l}" %% {"l" : [1, 2].show()})',
   },
-  RHO519: { why: 'The method works on another kind of value.', bad: 'for (@n <- @"n") { @"c"!(n.nth(0)) } | @"n"!(5)', good: 'for (@n <- @"n") { @"c"!([n].nth(0)) } | @"n"!(5)' },
+  RHO519: {
+    why: 'The method works on another kind of value.',
+    bad: 'for (@n <- @"n") { @"c"!(n.nth(0)) } | @"n"!(5)',
+    good: 'for (@n <- @"n") { @"c"!([n].nth(0)) } | @"n"!(5)',
+  },
   RHO601: {
     why: 'The program (--gas) or the machine (--machine-gas) has done all the work it was given phlogiston for. What it did stays.',
     bad: 'new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) }',
@@ -205,9 +233,21 @@ export const PAGES: Readonly<Record<Code, Page>> = {
     bad: '',
     good: '',
   },
-  L01: { why: 'What a pattern or a `new` binds is not used. Write `_` if that is meant.', bad: 'for (@x, @y <- @"in") { @"c"!(x) }', good: 'for (@x, _ <- @"in") { @"c"!(x) }' },
-  L02: { why: 'The inner variable hides an outer one of the same name; inside, the outer one cannot be reached.', bad: 'new x in { x!(0) | new x in { x!(1) } }', good: 'new x in { x!(0) | new y in { y!(1) } }' },
-  L03: { why: 'As a statement an expression does nothing and is not even evaluated. Send the value somewhere.', bad: '1 + 2 | @"c"!(0)', good: '@"c"!(1 + 2)' },
+  L01: {
+    why: 'What a pattern or a `new` binds is not used. Write `_` if that is meant.',
+    bad: 'for (@x, @y <- @"in") { @"c"!(x) }',
+    good: 'for (@x, _ <- @"in") { @"c"!(x) }',
+  },
+  L02: {
+    why: 'The inner variable hides an outer one of the same name; inside, the outer one cannot be reached.',
+    bad: 'new x in { x!(0) | new x in { x!(1) } }',
+    good: 'new x in { x!(0) | new y in { y!(1) } }',
+  },
+  L03: {
+    why: 'As a statement an expression does nothing and is not even evaluated. Send the value somewhere.',
+    bad: '1 + 2 | @"c"!(0)',
+    good: '@"c"!(1 + 2)',
+  },
   L04: {
     why: 'A persistent send and a persistent receive on one channel meet for ever. Make one of them linear.',
     bad: 'new tick in { tick!!(1) | for (_ <= tick) { Nil } }',
@@ -223,9 +263,21 @@ export const PAGES: Readonly<Record<Code, Page>> = {
     bad: 'new stdout(`rho:io:stdout`) in { for (@x <- stdout) { @"c"!(x) } }',
     good: 'new stdout(`rho:io:stdout`) in { for (@x <- @"in") { stdout!(x) } }',
   },
-  L07: { why: 'The number does not fit the width that is written behind it. The value is kept as it is: widths do not limit Ints.', bad: '@"c"!(300u8)', good: '@"c"!(300u16)' },
-  L08: { why: 'A Fixed with scale s keeps s digits after the point; further ones are cut off.', bad: '@"c"!(1.239p2)', good: '@"c"!(1.23p2)' },
-  L09: { why: 'The literals alone show that this operator will fail when it is evaluated.', bad: '@"c"!(1 + "a")', good: '@"c"!(1.toString() ++ "a")' },
+  L07: {
+    why: 'The number does not fit the width that is written behind it. The value is kept as it is: widths do not limit Ints.',
+    bad: '@"c"!(300u8)',
+    good: '@"c"!(300u16)',
+  },
+  L08: {
+    why: 'A Fixed with scale s keeps s digits after the point; further ones are cut off.',
+    bad: '@"c"!(1.239p2)',
+    good: '@"c"!(1.23p2)',
+  },
+  L09: {
+    why: 'The literals alone show that this operator will fail when it is evaluated.',
+    bad: '@"c"!(1 + "a")',
+    good: '@"c"!(1.toString() ++ "a")',
+  },
   L10: {
     why: '`not` binds tighter than comparison: this reads `(not a) == b`. Write the parentheses that you mean.',
     bad: 'for (@a, @b <- @"in") { @"c"!(not a == b) }',

@@ -18,18 +18,30 @@ export interface ProgramOptions extends Omit<SessionOptions, 'host'> {
 }
 
 /** Several sources are several programs that meet in one space. Time is virtual unless the options say otherwise. */
-export async function runPrograms(inputs: readonly { name: string; text: string | Uint8Array }[], options: ProgramOptions = {}): Promise<Outcome> {
+export async function runPrograms(
+  inputs: readonly { name: string; text: string | Uint8Array }[],
+  options: ProgramOptions = {},
+): Promise<Outcome> {
   const { observe, input, timeoutMs, ...rest } = options
   const host = new QuietHost(input)
   const session = new Session({ virtualTime: true, ...rest, host })
   const compiled = inputs.map(i => session.compile(i.name, i.text))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
   const common = { v: 1, kind: 'outcome', diagnostics: inOrder(diagnostics).map(d => diagnosticRecord(sources, d)) } as const
-  if (hasErrors(diagnostics)) return { ...common, status: 'refused', stdout: [], stderr: [], failures: [], blocked: [], data: {}, stats: NO_STATS }
+  if (hasErrors(diagnostics))
+    return { ...common, status: 'refused', stdout: [], stderr: [], failures: [], blocked: [], data: {}, stats: NO_STATS }
   for (const { program } of compiled) if (program !== undefined) session.deploy(program)
   const ending = await drive(session, timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs })
   const status: OutcomeStatus =
-    ending === 'fault' ? 'fault' : ending === 'late' ? 'stopped' : session.failures.some(f => f.limit) ? 'limit' : session.failures.length > 0 ? 'failed' : 'rest'
+    ending === 'fault'
+      ? 'fault'
+      : ending === 'late'
+        ? 'stopped'
+        : session.failures.some(f => f.limit)
+          ? 'limit'
+          : session.failures.length > 0
+            ? 'failed'
+            : 'rest'
   const names: [string, Term][] = (observe ?? []).map(text => [text, nameOf(text, 'name')])
   return {
     ...common,
@@ -38,7 +50,10 @@ export async function runPrograms(inputs: readonly { name: string; text: string 
     stderr: host.record.lines('stderr'),
     failures: inOrder(session.failures).map(f => failureRecord(sources, f)),
     blocked: inOrder(session.blocked()).map(b => blockedRecord(sources, b)),
-    data: observe === undefined ? Object.fromEntries(session.data()) : Object.fromEntries(names.map(([text, name]) => [text, session.observe(name)])),
+    data:
+      observe === undefined
+        ? Object.fromEntries(session.data())
+        : Object.fromEntries(names.map(([text, name]) => [text, session.observe(name)])),
     stats: session.stats(),
   }
 }

@@ -232,4 +232,3 @@ async function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, re
   if (!ran || !flags.has('report')) return outcome
   return { ...outcome, report: reportRecord(sources, session.report(flags.text('report') === 'all'), failures, stats.gas) }
 }
-

@@ -15,7 +15,10 @@ export function showDiagnostics(found: readonly Diagnostic[], options: RenderOpt
 /** `failures` in the order in which they are to be shown. */
 export function showFailures(failures: readonly Failure[], options: RenderOptions): string {
   const blocks = failures.slice(0, SHOWN_MAX).map(f => {
-    const startedBy = f.startedBy < 0 ? '' : `, started by ${headline(options.sources, f.startedBy, f.startedBy + 200)} at ${placeText(options.sources, f.startedBy)}`
+    const startedBy =
+      f.startedBy < 0
+        ? ''
+        : `, started by ${headline(options.sources, f.startedBy, f.startedBy + 200)} at ${placeText(options.sources, f.startedBy)}`
     return renderFinding({ severity: 'error', ...f, details: [`machine ${f.machine}${startedBy}`] }, options)
   })
   if (failures.length > SHOWN_MAX) blocks.push(`… and ${failures.length - SHOWN_MAX} more machines failed\n`)
@@ -36,7 +39,8 @@ export function showRest(report: RestReport, options: RenderOptions): string {
 
 function item(label: string, what: Blocked | Unconsumed, options: RenderOptions): string {
   const text = headline(options.sources, what.start, what.end)
-  const shown = text !== '' ? text : 'channel' in what ? `${what.channel}!(${what.values.join(', ')})` : `for (… <- ${what.channels.join(' & ')})`
+  const shown =
+    text !== '' ? text : 'channel' in what ? `${what.channel}!(${what.values.join(', ')})` : `for (… <- ${what.channels.join(' & ')})`
   const line = `${label.padEnd(16)}${placeText(options.sources, what.start) || 'no source'}   ${shown}   reason: ${what.reason}`
   return what.detail === '' ? line : `${line}\n    ${printable(what.detail)}`
 }

@@ -37,7 +37,8 @@ export class Stream {
         bytes = bytes.subarray(writeSync(this.fd, bytes))
       } catch (e) {
         const code = (e as NodeJS.ErrnoException).code
-        if (code === 'EAGAIN') Atomics.wait(PAUSE, 0, 0, 1) // a full pipe that somebody made non-blocking
+        if (code === 'EAGAIN')
+          Atomics.wait(PAUSE, 0, 0, 1) // a full pipe that somebody made non-blocking
         else if (code === 'EPIPE' || code === 'EBADF' || code === 'EIO') {
           this.closed = true
           return

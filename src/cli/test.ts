@@ -69,7 +69,13 @@ async function testProgram(file: string, flags: Flags, seeds: readonly (bigint |
 }
 
 /** Runs one program as its directives ask and compares. */
-export async function judgeProgram(name: string, text: string | Uint8Array, directives: Directives, options: Omit<SessionOptions, 'host'> = {}, timeoutMs = 60_000): Promise<Difference[]> {
+export async function judgeProgram(
+  name: string,
+  text: string | Uint8Array,
+  directives: Directives,
+  options: Omit<SessionOptions, 'host'> = {},
+  timeoutMs = 60_000,
+): Promise<Difference[]> {
   const gas = directives.maxSteps === null ? {} : { gas: directives.maxSteps }
   const observe = directives.left.length === 0 ? {} : { observe: directives.left.map(l => l.name) }
   const outcome = await runPrograms([{ name, text }], { ...options, ...gas, ...observe, timeoutMs })
@@ -96,7 +102,8 @@ function textReporter(total: number): Reporter {
         stdout.write(`${paint(31, 'not ok')} ${result.file}${seed}${result.about === '' ? '' : `: ${result.about}`}\n`)
         for (const d of result.differences) {
           stdout.write(`    ${d.text}\n`)
-          for (const line of d.lines) stdout.write(`      ${line.startsWith('-') ? paint(32, line) : line.startsWith('+') ? paint(31, line) : line}\n`)
+          for (const line of d.lines)
+            stdout.write(`      ${line.startsWith('-') ? paint(32, line) : line.startsWith('+') ? paint(31, line) : line}\n`)
         }
       }
       if (progress) {
@@ -134,7 +141,9 @@ function jsonReporter(): Reporter {
   return {
     program(r) {
       const seed = r.seed === undefined ? {} : { seed: String(r.seed) }
-      stdout.write(`${JSON.stringify({ v: 1, kind: 'test', file: r.file, about: r.about, ok: r.differences.length === 0, ...seed, differences: r.differences, ms: Math.round(r.ms) })}\n`)
+      stdout.write(
+        `${JSON.stringify({ v: 1, kind: 'test', file: r.file, about: r.about, ok: r.differences.length === 0, ...seed, differences: r.differences, ms: Math.round(r.ms) })}\n`,
+      )
     },
     end(passed, failed) {
       stdout.write(`${JSON.stringify({ v: 1, kind: 'summary', passed, failed })}\n`)

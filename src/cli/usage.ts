@@ -28,14 +28,29 @@ interface Flag {
 }
 
 export const COMMANDS = {
-  run: { synopsis: 'rho run [flags] FILE… | -e SOURCE | -', about: 'Run programs to rest and say what is left. Several files run together in one space.' },
-  test: { synopsis: 'rho test [flags] PATH…', about: 'Run programs that carry their expectations in comments at their top, and show what differs.' },
+  run: {
+    synopsis: 'rho run [flags] FILE… | -e SOURCE | -',
+    about: 'Run programs to rest and say what is left. Several files run together in one space.',
+  },
+  test: {
+    synopsis: 'rho test [flags] PATH…',
+    about: 'Run programs that carry their expectations in comments at their top, and show what differs.',
+  },
   check: { synopsis: 'rho check [flags] FILE… | -e SOURCE | -', about: 'Report all static errors and warnings without running anything.' },
-  disasm: { synopsis: 'rho disasm [flags] FILE | -e SOURCE | -', about: 'Show the multiset of bytecode sequences that a program compiles to.' },
+  disasm: {
+    synopsis: 'rho disasm [flags] FILE | -e SOURCE | -',
+    about: 'Show the multiset of bytecode sequences that a program compiles to.',
+  },
   fmt: { synopsis: 'rho fmt [--write | --check] FILE… | -e SOURCE | -', about: 'Format source text; comments are kept.' },
   repl: { synopsis: 'rho repl [flags]', about: 'Type programs at a prompt; all of them share one space.' },
-  trace: { synopsis: 'rho trace [--expand] [--diff] FILE [FILE]', about: 'Show a trace that `rho run --trace FILE` wrote, or compare two.' },
-  explain: { synopsis: 'rho explain [CODE…]', about: 'Print the page of an error code, with a program that causes it and one that mends it.' },
+  trace: {
+    synopsis: 'rho trace [--expand] [--diff] FILE [FILE]',
+    about: 'Show a trace that `rho run --trace FILE` wrote, or compare two.',
+  },
+  explain: {
+    synopsis: 'rho explain [CODE…]',
+    about: 'Print the page of an error code, with a program that causes it and one that mends it.',
+  },
   space: { synopsis: 'rho space COMMAND DIR', about: 'Look after a stored space.' },
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
@@ -49,10 +64,26 @@ const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
 /** The one place that knows a flag; parsing, help, completion and "did you mean" derive from it. */
 export const FLAGS = {
   eval: { kind: 'text', short: 'e', value: 'SOURCE', many: true, on: SOURCE, help: 'the program itself instead of a file; may repeat' },
-  format: { kind: 'choice', choices: ['text', 'json', 'tap'], on: ['run', 'test', 'check', 'disasm', 'trace', 'explain'], help: 'json: one object per line; tap: for `rho test` only' },
+  format: {
+    kind: 'choice',
+    choices: ['text', 'json', 'tap'],
+    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain'],
+    help: 'json: one object per line; tap: for `rho test` only',
+  },
 
-  observe: { kind: 'text', value: 'NAME', many: true, on: ['run'], help: 'after the run print what is left on NAME, for example \'@"x"\'; may repeat' },
-  report: { kind: 'report', value: '[=all]', on: ['run'], help: 'say what waits and why (the default on a terminal); all: persistent and unreachable items too' },
+  observe: {
+    kind: 'text',
+    value: 'NAME',
+    many: true,
+    on: ['run'],
+    help: 'after the run print what is left on NAME, for example \'@"x"\'; may repeat',
+  },
+  report: {
+    kind: 'report',
+    value: '[=all]',
+    on: ['run'],
+    help: 'say what waits and why (the default on a terminal); all: persistent and unreachable items too',
+  },
   metrics: { kind: 'switch', on: ['run'], help: 'print the counters at the end' },
   'expect-done': { kind: 'switch', on: ['run'], help: 'exit 3 if receives are left waiting' },
   trace: { kind: 'text', value: 'FILE', on: ['run'], help: 'write what happened, one event per line (`rho trace` shows it)' },
@@ -64,7 +95,12 @@ export const FLAGS = {
   seed: { kind: 'integer', value: 'N', on: ENGINE, help: 'seed of every choice; implies --virtual-time' },
   seeds: { kind: 'text', value: 'A..B', on: ['run', 'test'], help: 'run once per seed; `run` prints the multiset of outcomes' },
   shuffle: { kind: 'switch', on: ENGINE, help: 'draw the next machine with the seed' },
-  trick: { kind: 'choice', choices: ['fused', 'literal'], on: ENGINE, help: 'primitives in place (default) or as COMMs on private channels' },
+  trick: {
+    kind: 'choice',
+    choices: ['fused', 'literal'],
+    on: ENGINE,
+    help: 'primitives in place (default) or as COMMs on private channels',
+  },
   'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
   'no-opt': { kind: 'switch', on: ENGINE, help: 'link without derived instructions' },
   workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: '0 and auto: the calling thread' },
@@ -80,7 +116,12 @@ export const FLAGS = {
   'max-value-bytes': { kind: 'bytes', value: 'B', on: ENGINE, help: 'size of any one value (default 256M)' },
   'max-file-bytes': { kind: 'bytes', value: 'B', on: ENGINE, help: 'size of any one file read or written (default 64M)' },
 
-  'on-error': { kind: 'choice', choices: ['isolate', 'rollback'], on: ENGINE, help: 'isolate (default): only the failed machine stops; rollback: the program is undone' },
+  'on-error': {
+    kind: 'choice',
+    choices: ['isolate', 'rollback'],
+    on: ENGINE,
+    help: 'isolate (default): only the failed machine stops; rollback: the program is undone',
+  },
   atomic: { kind: 'switch', on: ENGINE, help: 'the same as --on-error rollback' },
   'unknown-op': { kind: 'choice', choices: ['block', 'fail'], on: ENGINE, help: 'an operation that nobody serves (default fail)' },
   allow: { kind: 'text', value: 'LIST', many: true, on: [...ENGINE, 'check'], help: 'grant: primitives, control, test (comma-separated)' },
@@ -108,7 +149,12 @@ export const FLAGS = {
   expand: { kind: 'switch', on: ['trace'], help: 'show primitives as the COMMs they stand for' },
   diff: { kind: 'switch', on: ['trace'], help: 'compare two traces; exit 1 if they differ' },
 
-  help: { kind: 'switch', short: 'h', on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space'], help: 'this text' },
+  help: {
+    kind: 'switch',
+    short: 'h',
+    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space'],
+    help: 'this text',
+  },
 } as const satisfies Record<string, Flag>
 export type FlagName = keyof typeof FLAGS
 
@@ -154,7 +200,11 @@ function toNumber(name: string, text: string): number {
   const flag = table[name]
   const match = /^(\d+(?:\.\d+)?(?:e\d+)?)([kmg]?)b?$/i.exec(text)
   const value = match === null || (flag.kind !== 'bytes' && match[2] !== '') ? Number.NaN : Number(match[1]) * UNITS[match[2].toLowerCase()]
-  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`--${name} takes a whole number, found \`${text}\``, flag.kind === 'bytes' ? 'write for example 64M' : 'write for example 1e6')
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new UsageError(
+      `--${name} takes a whole number, found \`${text}\``,
+      flag.kind === 'bytes' ? 'write for example 64M' : 'write for example 1e6',
+    )
   return value
 }
 
@@ -211,7 +261,10 @@ function checkValue(name: string, flag: Flag, value: string): void {
   if (flag.kind === 'integer' && !/^-?\d+$/.test(value)) throw new UsageError(`--${name} takes a whole number, found \`${value}\``)
   if (flag.kind === 'choice' && flag.choices?.includes(value) === false) {
     const near = nearest(value, flag.choices)
-    throw new UsageError(`--${name} is one of ${flag.choices.join(', ')}; found \`${value}\``, near === undefined ? '' : `did you mean \`${near}\`?`)
+    throw new UsageError(
+      `--${name} is one of ${flag.choices.join(', ')}; found \`${value}\``,
+      near === undefined ? '' : `did you mean \`${near}\`?`,
+    )
   }
 }
 
@@ -221,7 +274,10 @@ export function commandOf(word: string): CommandName {
   if (LATER_COMMANDS.includes(word)) throw notYet(`\`rho ${word}\``)
   const near = nearest(word, [...Object.keys(COMMANDS), 'help'])
   if (near !== undefined) throw new UsageError(`unknown command \`${word}\``, `did you mean \`rho ${near}\`?`)
-  throw new UsageError(`unknown command \`${word}\``, /\.rho$/.test(word) ? `to run a file: \`rho run ${word}\`` : '`rho help` lists the commands')
+  throw new UsageError(
+    `unknown command \`${word}\``,
+    /\.rho$/.test(word) ? `to run a file: \`rho run ${word}\`` : '`rho help` lists the commands',
+  )
 }
 
 /** The first and last seed of `A..B`, or of one number. */
@@ -238,7 +294,16 @@ export function helpText(command?: CommandName): string {
   if (command === undefined) {
     const width = Math.max(...Object.keys(COMMANDS).map(name => name.length))
     const rows = Object.entries(COMMANDS).map(([name, c]) => `  ${name.padEnd(width)}  ${c.about}`)
-    return ['rho runs Rholang programs on a multiset of small machines that meet in a tuplespace.', '', 'usage: rho COMMAND [flags] …', '', ...rows, '', '`rho help COMMAND` tells more; `rho run examples/hello.rho` is a good start.', ''].join('\n')
+    return [
+      'rho runs Rholang programs on a multiset of small machines that meet in a tuplespace.',
+      '',
+      'usage: rho COMMAND [flags] …',
+      '',
+      ...rows,
+      '',
+      '`rho help COMMAND` tells more; `rho run examples/hello.rho` is a good start.',
+      '',
+    ].join('\n')
   }
   const rows = Object.entries(table).filter(([, flag]) => flag.on.includes(command))
   const left = rows.map(([name, flag]) => {
@@ -246,8 +311,16 @@ export function helpText(command?: CommandName): string {
     return `  ${flag.short === undefined ? '   ' : `-${flag.short},`} --${name}${value}`
   })
   const width = Math.min(34, Math.max(...left.map(l => l.length)))
-  const lines = rows.map(([, flag], i) => (left[i].length <= width ? `${left[i].padEnd(width)}  ${flag.help}` : `${left[i]}\n${' '.repeat(width)}  ${flag.help}`))
+  const lines = rows.map(([, flag], i) =>
+    left[i].length <= width ? `${left[i].padEnd(width)}  ${flag.help}` : `${left[i]}\n${' '.repeat(width)}  ${flag.help}`,
+  )
   const { synopsis, about } = COMMANDS[command]
-  const codes = command === 'run' ? ['', 'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 internal fault'] : []
+  const codes =
+    command === 'run'
+      ? [
+          '',
+          'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 internal fault',
+        ]
+      : []
   return [`usage: ${synopsis}`, '', about, '', ...lines, ...codes, ''].join('\n')
 }
