@@ -172,6 +172,10 @@ export interface KernelMatcher<V, R, K extends Cont> {
   /** Optional index: a bind with a key and a value with another key never match. undefined: no statement. */
   contKey?(k: K, branch: number, bind: number): Key | undefined
   datumKey?(value: V): Key | undefined
+  /** Instead of `datumKey`: all keys of a value. A bind with a key then fits only values that have it among theirs. */
+  datumKeys?(value: V): readonly Key[]
+  /** Changes when `datumKeys` would answer more than before. */
+  readonly keysVersion?: number
 }
 
 /** Told about every change of what is stored; undoing tells the opposite. All optional, all must be cheap and must not call the kernel. */
@@ -257,6 +261,9 @@ class Table<T extends { turn: number; state: number }> {
   readonly free: Bucket<T> = new Bucket<T>(this)
   /** Entries not yet trimmed, stale ones included. */
   entries = 0
+  /** Entries per record when it was built, rounded up. */
+  width = 1
+  version: number | undefined = undefined
   push(key: Key | undefined, record: T): void {
     if (key === undefined) this.free.push(record)
     else {
@@ -297,6 +304,7 @@ const U_DEQUEUE = 7
 const U_STATE = 8
 const U_STALL = 9
 const U_UNSTALL = 10
+const U_PUMPED = 11
 
 /** One change, with what is needed to take it back. Changes are undone in exactly the opposite order, so neighbours are where they were. */
 class Undo {
@@ -566,7 +574,7 @@ export class Kernel<V, R, K extends Cont> {
     this.stepsMax = options.matchStepsMax ?? 10_000_000
     this.stepsPerCont = options.matchStepsPerContinuationMax ?? 1_000_000
     this.stepStop = Math.min(this.stepsMax, this.stepsPerCont)
-    this.keyed = matcher.contKey !== undefined && matcher.datumKey !== undefined
+    this.keyed = matcher.contKey !== undefined && (matcher.datumKey !== undefined || matcher.datumKeys !== undefined)
     this.scanMax = options.indexAbove ?? 16
     this.indexMin = this.scanMax >> 1
     this.tracking = options.trackDirty === true
@@ -734,9 +742,9 @@ export class Kernel<V, R, K extends Cont> {
   private quickIndexed(chan: Chan, value: V, persistent: boolean, origin: unknown): K | null | typeof UNDECIDED {
     const { matcher, contCursor } = this
     const conts = (chan.index as Index).conts as Table<Cont>
-    if (chan.nK < this.indexMin || conts.entries > 2 * chan.nK + 64) return UNDECIDED
+    if (matcher.datumKey === undefined || chan.nK < this.indexMin || conts.entries > 2 * chan.nK + 64) return UNDECIDED
     try {
-      const key = matcher.datumKey!(value)
+      const key = matcher.datumKey(value)
       if (key === undefined) return UNDECIDED
       contCursor.start(chan, key, false)
       for (let k = contCursor.next() as K | null; k !== null; k = contCursor.next() as K | null) {
@@ -982,6 +990,24 @@ export class Kernel<V, R, K extends Cont> {
   /** Enter a stored record into the pump; L1 asks for it when something outside the kernel may have made it able to fire. */
   enter(record: K | Datum): void {
     if ((record.state & STORED) !== 0) this.enqueue(record)
+  }
+
+  /** The caller found out that the record cannot fire any more: take it out of the pump. */
+  rest(record: K | Datum): void {
+    if ((record.state & PUMPED) === 0) return
+    if (this.undo !== null) {
+      const u = new Undo(U_PUMPED, record)
+      this.undo.push(u)
+    }
+    record.state &= ~PUMPED
+    this.pumpLive--
+  }
+
+  /** Whether a stored continuation could fire now; nothing changes. */
+  canFire(k: K): boolean {
+    this.steps = 0
+    this.point = 0
+    return this.attempt(k, null, this.stepsPerCont) === FIRE
   }
 
   /** The meaning of guards or patterns changed: put waiting continuations into the pump. Returns how many. */
@@ -1278,9 +1304,13 @@ export class Kernel<V, R, K extends Cont> {
   /** The first continuation in the order of choice that can fire with `d`; its assignment is in `chosen` and `results`. */
   private search(d: Datum, except: ReadonlySet<Cont> | null): K | null {
     const chan = d.chan
-    const key = chan.index !== null && chan.index.conts !== null ? this.datumKeyOf(d.value as V) : undefined
     const pinned = (chan.flags & PINNED) !== 0
-    const cursor = this.contCursor.start(chan, key, !pinned && this.order === 'lifo')
+    const indexed = chan.index !== null && chan.index.conts !== null
+    const backward = !pinned && this.order === 'lifo'
+    const cursor = this.contCursor
+    if (indexed && this.matcher.datumKeys !== undefined)
+      cursor.startList(this.listeners((chan.index as Index).conts as Table<Cont>, d.value as V, backward))
+    else cursor.start(chan, indexed ? this.datumKeyOf(d.value as V) : undefined, backward)
     if (this.seeded && !pinned) {
       const list: Cont[] = []
       for (let k = cursor.next(); k !== null; k = cursor.next()) list.push(k)
@@ -1294,6 +1324,33 @@ export class Kernel<V, R, K extends Cont> {
       if (outcome === STALL) (this.toStall ??= []).push(k)
     }
     return null
+  }
+
+  /** Indexed continuations that have one of the value's keys, or none, in the order of choice. */
+  private listeners(table: Table<Cont>, value: V, backward: boolean): Cont[] {
+    const found: Cont[] = []
+    const add = (bucket: Bucket<Cont> | undefined): void => {
+      if (bucket === undefined) return
+      for (let i = bucket.live(bucket.head); i < bucket.records.length; i = bucket.live(i + 1)) found.push(bucket.records[i])
+    }
+    add(table.free)
+    for (const key of this.datumKeysOf(value)) add(table.byKey.get(key))
+    found.sort(backward ? (a, b) => b.turn - a.turn : (a, b) => a.turn - b.turn)
+    // A join with several binds here may be in several buckets.
+    return found.filter((k, i) => i === 0 || found[i - 1] !== k)
+  }
+
+  private datumKeysOf(value: V): readonly Key[] {
+    try {
+      return this.matcher.datumKeys!(value)
+    } catch {
+      return []
+    }
+  }
+
+  private pushDatum(table: Table<Datum>, d: Datum): void {
+    if (this.matcher.datumKeys === undefined) table.push(this.datumKeyOf(d.value as V), d)
+    else for (const key of this.datumKeysOf(d.value as V)) table.push(key, d)
   }
 
   private datumKeyOf(value: V): Key | undefined {
@@ -1808,7 +1865,9 @@ export class Kernel<V, R, K extends Cont> {
   private indexData(chan: Chan): void {
     if (chan.nD < this.indexMin) return
     const table = new Table<Datum>()
-    for (const d of this.data(chan)) table.push(this.datumKeyOf(d.value as V), d)
+    for (const d of this.data(chan)) this.pushDatum(table, d)
+    table.width = Math.max(1, Math.ceil(table.entries / chan.nD))
+    table.version = this.matcher.keysVersion
     if (chan.index === null) chan.index = new Index()
     chan.index.data = table
   }
@@ -1864,7 +1923,12 @@ export class Kernel<V, R, K extends Cont> {
       index.conts = null
       if (chan.nK >= this.indexMin) this.indexConts(chan)
     }
-    if (index.data !== null && (chan.nD < this.indexMin || index.data.entries > 2 * chan.nD + 64)) {
+    if (
+      index.data !== null &&
+      (chan.nD < this.indexMin ||
+        index.data.version !== this.matcher.keysVersion ||
+        index.data.entries > 2 * chan.nD * index.data.width + 64)
+    ) {
       index.data = null
       if (chan.nD >= this.indexMin) this.indexData(chan)
     }
@@ -1915,7 +1979,7 @@ export class Kernel<V, R, K extends Cont> {
     }
     chan.nD++
     if ((chan.flags & this.need) !== this.need) this.enlist(chan)
-    if (chan.index !== null && chan.index.data !== null) chan.index.data.push(this.datumKeyOf(d.value as V), d)
+    if (chan.index !== null && chan.index.data !== null) this.pushDatum(chan.index.data, d)
     if (this.undo !== null) this.undo.push(new Undo(U_ADD_DATUM, d))
     if (this.observer !== null && this.observer.stored !== undefined) this.observer.stored(d)
   }
@@ -1932,7 +1996,7 @@ export class Kernel<V, R, K extends Cont> {
       this.linkDatum(d, at.prev, at === head)
       chan.index = null
     }
-    if (chan.index !== null && chan.index.data !== null) chan.index.data.push(this.datumKeyOf(d.value as V), d)
+    if (chan.index !== null && chan.index.data !== null) this.pushDatum(chan.index.data, d)
     if (this.undo !== null) this.undo.push(new Undo(U_ADD_DATUM, d))
   }
 
@@ -1995,7 +2059,7 @@ export class Kernel<V, R, K extends Cont> {
     this.unlinkDatum(d)
     d.turn = ++this.counter
     this.linkDatum(d, chan.dHead === null ? null : chan.dHead.prev, chan.dHead === null)
-    if (chan.index !== null && chan.index.data !== null) chan.index.data.push(this.datumKeyOf(d.value as V), d)
+    if (chan.index !== null && chan.index.data !== null) this.pushDatum(chan.index.data, d)
     this.observer?.renewed?.(d)
   }
 
@@ -2391,6 +2455,11 @@ export class Kernel<V, R, K extends Cont> {
       this.pumpQueue.pop()
       record.state &= ~PUMPED
       this.pumpLive--
+      return
+    }
+    if (u.kind === U_PUMPED) {
+      record.state |= PUMPED
+      this.pumpLive++
       return
     }
     this.pumpQueue[--this.pumpHead] = record

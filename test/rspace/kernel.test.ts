@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Chan } from '../../rspace/kernel.ts'
 import { Cont, Kernel } from '../../rspace/kernel.ts'
-import { type BindSpec, type ContSpec, KeyedMatcher, Model, TestCont, World } from './kernel-model.ts'
+import { type BindSpec, type ContSpec, KeyedMatcher, ManyKeysMatcher, Model, TestCont, World } from './kernel-model.ts'
 
 const bind = (chan: number, accepts: BindSpec['accepts'] = 'any', arrow: 0 | 1 | 2 = 0): BindSpec => ({ chan, accepts, arrow })
 const receive = (name: string, binds: BindSpec[], more: { persistent?: boolean; modulus?: number } = {}): ContSpec => ({
@@ -450,11 +450,15 @@ function play(op: Op, w: World, m: Model | null): [string, string] {
 
 describe('random programs', () => {
   for (const order of ['fifo', 'lifo'] as const)
-    for (const keyed of [false, true])
-      it(`do the same as a naive model, ${order}${keyed ? ', with keys' : ''}`, () => {
+    for (const keyed of ['', ', with a key each', ', with several keys each'])
+      it(`do the same as a naive model, ${order}${keyed}`, () => {
         fc.assert(
           fc.property(arbProgram, program => {
-            const w = new World(CHANNELS, { order, indexAbove: keyed ? 1 : 16 }, keyed ? new KeyedMatcher() : undefined)
+            const w = new World(
+              CHANNELS,
+              { order, indexAbove: keyed === '' ? 16 : 1 },
+              keyed === '' ? undefined : keyed.includes('several') ? new ManyKeysMatcher() : new KeyedMatcher(),
+            )
             const m = new Model(order)
             for (const op of program) {
               const [real, expected] = play(op, w, m)

@@ -1,0 +1,110 @@
+import { blake2b } from '@noble/hashes/blake2.js'
+import { blake3 } from '@noble/hashes/blake3.js'
+
+/** What is hashed, so that equal bytes of different kinds never meet. */
+export type Domain = 'chan' | 'group' | 'produce' | 'consume' | 'comm' | 'leaf' | 'node' | 'chain' | 'name' | 'page'
+
+interface Hasher {
+  init(): unknown
+  update(data: Uint8Array): unknown
+  digest(kind: 'binary'): Uint8Array
+}
+let fast: Hasher | undefined
+let fastWide: Hasher | undefined
+
+/** Load the WebAssembly hashes. Before, and if it fails, pure JavaScript gives the same bytes. */
+export async function loadHashes(): Promise<void> {
+  if (fast !== undefined) return
+  try {
+    const { createBLAKE2b, createBLAKE3 } = await import('hash-wasm')
+    fastWide = await createBLAKE3(LANES * 16)
+    fast = await createBLAKE2b(256)
+  } catch {
+    fast = fastWide = undefined
+  }
+}
+
+const TEXT = new TextEncoder()
+const TAGS = new Map<Domain, Uint8Array>()
+function tagOf(domain: Domain): Uint8Array {
+  let tag = TAGS.get(domain)
+  if (tag === undefined) TAGS.set(domain, (tag = TEXT.encode(`rhz:${domain}\0`)))
+  return tag
+}
+
+/** BLAKE2b-256 of the domain's tag and the parts, which must be framed by the caller where their borders matter. */
+export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
+  if (fast !== undefined) {
+    fast.init()
+    fast.update(tagOf(domain))
+    for (const p of parts) fast.update(p)
+    return fast.digest('binary').slice()
+  }
+  const slow = blake2b.create({ dkLen: 32 })
+  slow.update(tagOf(domain))
+  for (const p of parts) slow.update(p)
+  return slow.digest()
+}
+
+const LANES = 1024
+
+/**
+ * The lattice hash of a multiset: one element is 1,024 numbers of 16 bits, a set is their sum. Adding and removing cost the same and the order does not
+ * matter. Equal elements are told apart by their occurrence number, because 2¹⁶ equal ones would add up to nothing.
+ */
+export class Lattice {
+  private readonly lanes = new Uint16Array(LANES)
+  private readonly counts = new Map<string, number>()
+  add(element: Uint8Array): void {
+    this.change(element, 1)
+  }
+  remove(element: Uint8Array): void {
+    this.change(element, -1)
+  }
+  private change(element: Uint8Array, by: 1 | -1): void {
+    const id = latin1(hash('leaf', element))
+    const before = this.counts.get(id) ?? 0
+    const occurrence = by > 0 ? before + 1 : before
+    if (before + by === 0) this.counts.delete(id)
+    else this.counts.set(id, before + by)
+    const wide = expand(fromLatin1(id), occurrence)
+    const { lanes } = this
+    for (let i = 0; i < LANES; i++) lanes[i] += by * (wide[2 * i] | (wide[2 * i + 1] << 8))
+  }
+  root(): Uint8Array {
+    const bytes = new Uint8Array(LANES * 2)
+    for (let i = 0; i < LANES; i++) {
+      bytes[2 * i] = this.lanes[i] & 255
+      bytes[2 * i + 1] = this.lanes[i] >> 8
+    }
+    return hash('node', bytes)
+  }
+}
+
+function expand(id: Uint8Array, occurrence: number): Uint8Array {
+  const seed = new Uint8Array(id.length + 8)
+  seed.set(id)
+  new DataView(seed.buffer).setBigUint64(id.length, BigInt(occurrence))
+  if (fastWide !== undefined) {
+    fastWide.init()
+    fastWide.update(seed)
+    return fastWide.digest('binary')
+  }
+  return blake3(seed, { dkLen: LANES * 2 })
+}
+
+export function latin1(bytes: Uint8Array): string {
+  let s = ''
+  for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode(...bytes.subarray(i, i + 8192))
+  return s
+}
+export function fromLatin1(s: string): Uint8Array {
+  const bytes = new Uint8Array(s.length)
+  for (let i = 0; i < s.length; i++) bytes[i] = s.charCodeAt(i)
+  return bytes
+}
+export function toHex(bytes: Uint8Array): string {
+  let s = ''
+  for (const b of bytes) s += (b + 256).toString(16).slice(1)
+  return s
+}

@@ -1,0 +1,508 @@
+/**
+ * The ready-made preset: channels, data, patterns and bodies are JSON values (with bigint), patterns are data too, so that they survive a restart.
+ *
+ * Data are copied, checked and frozen on entry. Patterns: a literal fits itself, an object fits any object that has at least its fields, an array fits an
+ * array of its length; `_` fits anything, `v.name` binds, `exact({…})` allows no other fields, `rest('r')` takes the remaining elements of an array, and
+ * `{ $gt, $gte, $lt, $lte, $in, $type, $or, $and, $not }` compare. `lit(x)` fits exactly x, whatever its fields are called.
+ */
+import { BadArgument, RhizomeError } from './errors.ts'
+
+export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
+export type Bindings = Readonly<Record<string, JsonValue>>
+export interface JsonTypes {
+  C: JsonValue
+  P: JsonValue
+  A: JsonValue
+  K: JsonValue
+  R: Bindings
+  G: JsonValue
+}
+
+/** `$or`, `$and`, `$not` and guards may nest this deep. Plain data and patterns may be any depth. */
+const OPERATOR_DEPTH_MAX = 64
+
+/** Fits anything. */
+export const _: JsonValue = Object.freeze({ $any: true })
+/** `v.name` fits anything and binds it to `name`. */
+export const v: Readonly<Record<string, JsonValue>> = new Proxy(Object.freeze({}) as Record<string, JsonValue>, {
+  get: (_target, name) => (typeof name === 'string' ? Object.freeze({ $var: name }) : undefined) as JsonValue,
+})
+/** An object pattern that allows no fields beside those given. */
+export const exact = (fields: JsonValue): JsonValue => ({ $exact: fields })
+/** As last element of an array pattern: the remaining elements, bound to `name`. */
+export const rest = (name: string): JsonValue => ({ $rest: name })
+/** Fits exactly this value. */
+export const lit = (value: JsonValue): JsonValue => ({ $lit: value })
+
+type Obj = { readonly [key: string]: JsonValue }
+const isObject = (x: JsonValue | undefined): x is Obj => typeof x === 'object' && x !== null && !Array.isArray(x)
+
+function describe(x: unknown): string {
+  if (x === null) return 'null'
+  if (typeof x === 'number') return String(x)
+  return typeof x === 'object' ? ((x as object).constructor?.name ?? 'object') : typeof x
+}
+
+function wellFormed(s: string): boolean {
+  for (let i = 0; i < s.length; i++) {
+    const c = s.charCodeAt(i)
+    if (c < 0xd800 || c > 0xdfff) continue
+    if (c > 0xdbff || i + 1 === s.length) return false
+    const next = s.charCodeAt(++i)
+    if (next < 0xdc00 || next > 0xdfff) return false
+  }
+  return true
+}
+
+function setField(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  else target[key] = value
+}
+
+/**
+ * A frozen private copy with sorted keys.
+ * @throws BadArgument for undefined, NaN, infinities, functions, symbols, class instances, sparse arrays, cycles and lone surrogates
+ */
+export function copyJson(value: unknown, bytesMax = Number.POSITIVE_INFINITY): JsonValue {
+  const scalar = leaf(value)
+  if (scalar !== undefined) return scalar
+  let size = 0
+  const open = new Set<unknown>()
+  interface Frame {
+    from: unknown
+    to: Record<string, unknown> | unknown[]
+    keys: string[] | null
+    i: number
+  }
+  const enter = (from: object): Frame => {
+    if (open.has(from)) throw new BadArgument('a value that contains itself cannot be stored')
+    open.add(from)
+    if (Array.isArray(from)) return { from, to: new Array(from.length), keys: null, i: 0 }
+    const proto = Object.getPrototypeOf(from)
+    if (proto !== Object.prototype && proto !== null) throw new BadArgument(`a ${describe(from)} is not plain data`)
+    if (Object.getOwnPropertySymbols(from).length > 0) throw new BadArgument('keys must be strings')
+    return { from, to: {}, keys: Object.keys(from).sort(), i: 0 }
+  }
+  const stack: Frame[] = [enter(value as object)]
+  let done: unknown
+  for (;;) {
+    const f = stack[stack.length - 1]
+    const length = f.keys === null ? (f.from as unknown[]).length : f.keys.length
+    if (f.i === length) {
+      open.delete(f.from)
+      done = Object.freeze(f.to)
+      stack.pop()
+      if (stack.length === 0) return done as JsonValue
+      const parent = stack[stack.length - 1]
+      if (parent.keys === null) (parent.to as unknown[])[parent.i] = done
+      else setField(parent.to as Record<string, unknown>, parent.keys[parent.i], done)
+      parent.i++
+      continue
+    }
+    const key = f.keys === null ? '' : f.keys[f.i]
+    if (f.keys === null && !(f.i in (f.from as unknown[]))) throw new BadArgument('an array with holes cannot be stored')
+    if (f.keys !== null && !wellFormed(key)) throw new BadArgument('a key contains half a surrogate pair')
+    const item = f.keys === null ? (f.from as unknown[])[f.i] : (f.from as Record<string, unknown>)[key]
+    const plain = leaf(item)
+    size += key.length + (typeof item === 'string' ? item.length : 8)
+    if (size > bytesMax)
+      throw new RhizomeError('LIMIT', `a record may have at most ${bytesMax} bytes`, {
+        details: { limit: 'recordBytesMax', max: bytesMax },
+      })
+    if (plain === undefined) {
+      stack.push(enter(item as object))
+      continue
+    }
+    if (f.keys === null) (f.to as unknown[])[f.i] = plain
+    else setField(f.to as Record<string, unknown>, key, plain)
+    f.i++
+  }
+}
+
+/** The value itself if it has no parts; undefined for arrays and objects. */
+function leaf(x: unknown): JsonValue | undefined {
+  switch (typeof x) {
+    case 'string':
+      if (!wellFormed(x)) throw new BadArgument('a string contains half a surrogate pair')
+      return x
+    case 'number':
+      if (!Number.isFinite(x)) throw new BadArgument(`${x} is not a JSON number`)
+      return x === 0 ? 0 : x
+    case 'boolean':
+    case 'bigint':
+      return x
+    case 'object':
+      return x === null ? null : undefined
+    default:
+      throw new BadArgument(`${describe(x)} cannot be stored`)
+  }
+}
+
+const TEXT = new TextEncoder()
+const UNTEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+class Punctuation {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Canonical text: keys in UTF-16 order, shortest numbers, bigint as `{"$big":"…"}`, keys that begin with `$` doubled. */
+export function canonicalText(value: JsonValue): string {
+  const out: string[] = []
+  const work: (JsonValue | Punctuation)[] = [value]
+  while (work.length > 0) {
+    const x = work.pop() as JsonValue | Punctuation
+    if (x instanceof Punctuation) out.push(x.text)
+    else if (typeof x === 'bigint') out.push(`{"$big":"${x}"}`)
+    else if (Array.isArray(x)) {
+      out.push('[')
+      work.push(new Punctuation(']'))
+      for (let i = x.length - 1; i >= 0; i--) {
+        work.push(x[i])
+        if (i > 0) work.push(new Punctuation(','))
+      }
+    } else if (isObject(x)) {
+      const keys = Object.keys(x).sort()
+      out.push('{')
+      work.push(new Punctuation('}'))
+      for (let i = keys.length - 1; i >= 0; i--) {
+        const key = keys[i].startsWith('$') ? '$' + keys[i] : keys[i]
+        work.push(x[keys[i]], new Punctuation(`${i > 0 ? ',' : ''}${JSON.stringify(key)}:`))
+      }
+    } else out.push(JSON.stringify(x))
+  }
+  return out.join('')
+}
+
+/** Undo `canonicalText` on parsed JSON: tagged bigints and doubled dollars; a frozen copy. */
+function revive(parsed: unknown): JsonValue {
+  interface Frame {
+    from: Record<string, unknown> | unknown[]
+    to: Record<string, unknown> | unknown[]
+    keys: string[] | null
+    i: number
+  }
+  const enter = (x: unknown): Frame | { value: JsonValue } => {
+    if (typeof x !== 'object' || x === null) return { value: x as JsonValue }
+    if (Array.isArray(x)) return { from: x, to: [], keys: null, i: 0 }
+    const keys = Object.keys(x)
+    const big = (x as Record<string, unknown>).$big
+    if (keys.length === 1 && keys[0] === '$big' && typeof big === 'string' && /^(0|-?[1-9][0-9]*)$/.test(big)) return { value: BigInt(big) }
+    return { from: x as Record<string, unknown>, to: {}, keys, i: 0 }
+  }
+  const first = enter(parsed)
+  if ('value' in first) return first.value
+  const stack: Frame[] = [first]
+  for (;;) {
+    const f = stack[stack.length - 1]
+    const length = f.keys === null ? (f.from as unknown[]).length : f.keys.length
+    if (f.i === length) {
+      const done = Object.freeze(f.to) as JsonValue
+      stack.pop()
+      if (stack.length === 0) return done
+      put(stack[stack.length - 1], done)
+      continue
+    }
+    const item = enter(f.keys === null ? (f.from as unknown[])[f.i] : (f.from as Record<string, unknown>)[f.keys[f.i]])
+    if ('value' in item) put(f, item.value)
+    else stack.push(item)
+  }
+  function put(f: Frame, value: JsonValue): void {
+    if (f.keys === null) (f.to as unknown[]).push(value)
+    else {
+      const key = f.keys[f.i]
+      if (key.startsWith('$') && !key.startsWith('$$')) throw new RhizomeError('CODEC', `unknown tag ${key} in stored JSON`)
+      setField(f.to as Record<string, unknown>, key.startsWith('$') ? key.slice(1) : key, value)
+    }
+    f.i++
+  }
+}
+
+export const jsonCodec = Object.freeze({
+  id: 'rhz-json-1',
+  encode: (value: JsonValue): Uint8Array => TEXT.encode(canonicalText(value)),
+  decode(bytes: Uint8Array): JsonValue {
+    let text: string
+    let value: JsonValue
+    try {
+      text = UNTEXT.decode(bytes)
+      value = revive(JSON.parse(text))
+    } catch (cause) {
+      if (cause instanceof RhizomeError) throw cause
+      throw new RhizomeError('CODEC', 'the bytes are not JSON', { cause })
+    }
+    if (canonicalText(value) !== text) throw new RhizomeError('CODEC', 'the bytes are JSON, but not its canonical form')
+    return value
+  },
+  copy: copyJson,
+})
+
+// ------------------------------------------------------------------------------------------------------ patterns
+
+const COMPARISONS = new Set(['$gt', '$gte', '$lt', '$lte'])
+const TYPES = new Set(['null', 'boolean', 'number', 'bigint', 'string', 'array', 'object'])
+const typeOf = (x: JsonValue): string => (x === null ? 'null' : Array.isArray(x) ? 'array' : typeof x)
+
+/** −1, 0, 1, or undefined if the two cannot be ordered. Numbers and bigints compare by value, strings by code unit. */
+function compare(a: JsonValue, b: JsonValue): number | undefined {
+  const numeric = (x: JsonValue): x is number | bigint => typeof x === 'number' || typeof x === 'bigint'
+  if ((numeric(a) && numeric(b)) || (typeof a === 'string' && typeof b === 'string')) return a < b ? -1 : a > b ? 1 : 0
+  return undefined
+}
+
+function holds(operator: string, a: JsonValue, b: JsonValue): boolean {
+  const c = compare(a, b)
+  if (c === undefined) return false
+  return operator === '$gt' ? c > 0 : operator === '$gte' ? c >= 0 : operator === '$lt' ? c < 0 : c <= 0
+}
+
+/** Structural equality without recursion. */
+export function equalJson(a: JsonValue, b: JsonValue): boolean {
+  const work: JsonValue[] = [a, b]
+  while (work.length > 0) {
+    const y = work.pop() as JsonValue
+    const x = work.pop() as JsonValue
+    if (x === y) continue
+    if (typeof x !== 'object' || typeof y !== 'object' || x === null || y === null) return false
+    if (Array.isArray(x)) {
+      if (!Array.isArray(y) || x.length !== y.length) return false
+      for (let i = 0; i < x.length; i++) work.push(x[i], y[i])
+      continue
+    }
+    if (Array.isArray(y)) return false
+    const keys = Object.keys(x)
+    if (keys.length !== Object.keys(y).length) return false
+    for (const k of keys) {
+      if (!Object.hasOwn(y, k)) return false
+      work.push((x as Obj)[k], (y as Obj)[k])
+    }
+  }
+  return true
+}
+
+interface Meter {
+  step(n?: number): void
+}
+
+/** Whether `pattern` fits `value`; bindings go to `into`. Everything but `$or` and `$not` is a conjunction, hence a work list. */
+function fits(pattern: JsonValue, value: JsonValue, into: Record<string, JsonValue> | null, m: Meter): boolean {
+  const work: JsonValue[] = [pattern, value]
+  while (work.length > 0) {
+    const x = work.pop() as JsonValue
+    const p = work.pop() as JsonValue
+    if (typeof p !== 'object' || p === null) {
+      if (p !== x) return false
+      continue
+    }
+    m.step()
+    if (Array.isArray(p)) {
+      if (!Array.isArray(x)) return false
+      const last = p.length > 0 ? p[p.length - 1] : null
+      const name = isObject(last) ? last.$rest : undefined
+      const fixed = typeof name === 'string' ? p.length - 1 : p.length
+      if (typeof name === 'string' ? x.length < fixed : x.length !== fixed) return false
+      for (let i = fixed - 1; i >= 0; i--) work.push(p[i], x[i])
+      if (typeof name === 'string' && into !== null) setField(into, name, Object.freeze(x.slice(fixed)))
+      continue
+    }
+    const keys = Object.keys(p)
+    if (keys.length > 0 && keys[0].startsWith('$')) {
+      for (const key of keys) {
+        const arg = (p as Obj)[key]
+        switch (key) {
+          case '$any':
+            break
+          case '$var':
+            if (into !== null) setField(into, arg as string, x)
+            break
+          case '$lit':
+            if (!equalJson(arg, x)) return false
+            break
+          case '$exact':
+            if (!isObject(x) || Object.keys(x).length !== Object.keys(arg as Obj).length) return false
+            for (const k of Object.keys(arg as Obj)) {
+              if (!Object.hasOwn(x, k)) return false
+              work.push((arg as Obj)[k], x[k])
+            }
+            break
+          case '$in':
+            if (!(arg as readonly JsonValue[]).some(option => equalJson(option, x))) return false
+            break
+          case '$type':
+            if (typeOf(x) !== arg) return false
+            break
+          case '$and':
+            for (const part of arg as readonly JsonValue[]) work.push(part, x)
+            break
+          case '$or':
+            if (!(arg as readonly JsonValue[]).some(part => fits(part, x, null, m))) return false
+            break
+          case '$not':
+            if (fits(arg, x, null, m)) return false
+            break
+          default:
+            if (!holds(key, x, arg)) return false
+        }
+      }
+      continue
+    }
+    if (!isObject(x)) return false
+    for (const k of keys) {
+      if (!Object.hasOwn(x, k)) return false
+      work.push((p as Obj)[k], x[k])
+    }
+  }
+  return true
+}
+
+/** Check the shape of a pattern and collect its variables. */
+function checkPattern(pattern: JsonValue, names: Set<string>, binding = true, depth = 0): void {
+  if (depth > OPERATOR_DEPTH_MAX) throw new BadArgument(`operators may nest ${OPERATOR_DEPTH_MAX} deep`)
+  const add = (name: JsonValue): void => {
+    if (typeof name !== 'string' || name === '') throw new BadArgument('a variable needs a name')
+    if (!binding) throw new BadArgument(`\`${name}\` cannot be bound inside $or or $not`)
+    if (names.has(name))
+      throw new BadArgument(`\`${name}\` is bound twice`, { hint: 'bind two names and compare them in `where: { $eq: [v.a, v.b] }`' })
+    names.add(name)
+  }
+  const work: JsonValue[] = [pattern]
+  while (work.length > 0) {
+    const p = work.pop() as JsonValue
+    if (typeof p !== 'object' || p === null) continue
+    if (Array.isArray(p)) {
+      p.forEach((x, i) => {
+        const name = isObject(x) ? x.$rest : undefined
+        if (name === undefined) work.push(x)
+        else if (i !== p.length - 1) throw new BadArgument('rest() must be the last element of an array pattern')
+        else add(name)
+      })
+      continue
+    }
+    const keys = Object.keys(p)
+    const special = keys.filter(k => k.startsWith('$'))
+    if (special.length === 0) {
+      for (const k of keys) work.push((p as Obj)[k])
+      continue
+    }
+    if (special.length !== keys.length)
+      throw new BadArgument(`${special[0]} cannot stand beside ordinary fields`, { hint: 'use lit() for data whose keys begin with $' })
+    for (const key of keys) {
+      const arg = (p as Obj)[key]
+      if (key === '$var') add(arg)
+      else if (key === '$any' || key === '$lit') continue
+      else if (key === '$exact') {
+        if (!isObject(arg)) throw new BadArgument('exact() takes an object')
+        for (const k of Object.keys(arg)) work.push(arg[k])
+      } else if (key === '$type') {
+        if (typeof arg !== 'string' || !TYPES.has(arg)) throw new BadArgument(`$type is one of ${[...TYPES].join(', ')}`)
+      } else if (key === '$in' || key === '$or' || key === '$and') {
+        if (!Array.isArray(arg)) throw new BadArgument(`${key} takes an array`)
+        if (key === '$and') for (const part of arg) work.push(part)
+        else if (key === '$or') for (const part of arg) checkPattern(part, names, false, depth + 1)
+      } else if (key === '$not') checkPattern(arg, names, false, depth + 1)
+      else if (COMPARISONS.has(key)) {
+        if (compare(arg, arg) === undefined) throw new BadArgument(`${key} takes a number, bigint or string`)
+      } else throw new BadArgument(`${key} is not a pattern`, { hint: 'use lit() for data whose keys begin with $' })
+    }
+  }
+}
+
+function checkWhere(g: JsonValue, names: ReadonlySet<string>, depth = 0): void {
+  if (depth > OPERATOR_DEPTH_MAX) throw new BadArgument(`a guard may nest ${OPERATOR_DEPTH_MAX} deep`)
+  if (!isObject(g) || Object.keys(g).length !== 1) throw new BadArgument('a guard is an object with one operator')
+  const operator = Object.keys(g)[0]
+  const arg = g[operator]
+  if (operator === '$not') {
+    checkWhere(arg, names, depth + 1)
+    return
+  }
+  if (!Array.isArray(arg)) throw new BadArgument(`${operator} takes an array`)
+  if (operator === '$and' || operator === '$or') for (const part of arg) checkWhere(part, names, depth + 1)
+  else if (operator === '$eq' || COMPARISONS.has(operator)) {
+    if (arg.length !== 2) throw new BadArgument(`${operator} takes two expressions`)
+    for (const e of arg)
+      if (isObject(e) && typeof e.$var === 'string' && !names.has(e.$var))
+        throw new BadArgument(`\`${e.$var}\` is not bound by any pattern`)
+  } else throw new BadArgument(`${operator} is not an operator of guards`)
+}
+
+function evaluate(g: JsonValue, env: Readonly<Record<string, JsonValue>>, m: Meter): boolean {
+  m.step()
+  const operator = Object.keys(g as Obj)[0]
+  const arg = (g as Obj)[operator]
+  if (operator === '$not') return !evaluate(arg, env, m)
+  const list = arg as readonly JsonValue[]
+  if (operator === '$and') return list.every(part => evaluate(part, env, m))
+  if (operator === '$or') return list.some(part => evaluate(part, env, m))
+  const value = (e: JsonValue): JsonValue =>
+    isObject(e) && typeof e.$var === 'string' ? env[e.$var] : isObject(e) && '$lit' in e ? e.$lit : e
+  const [a, b] = [value(list[0]), value(list[1])]
+  return operator === '$eq' ? equalJson(a, b) : holds(operator, a, b)
+}
+
+const NO_KEYS: readonly string[] = Object.freeze([])
+const keyOf = (field: string, x: JsonValue): string | undefined =>
+  x === null || typeof x !== 'object' ? `${field}\u0000${typeof x}\u0000${x}` : undefined
+
+/** A matcher of its own for each space: it remembers by which fields patterns ask, and only those are indexed. */
+export function jsonMatcher(): {
+  match(p: JsonValue, a: JsonValue, m: Meter): Bindings | undefined
+  guard(where: JsonValue, body: JsonValue, results: readonly Bindings[], m: Meter): boolean
+  keys(p: JsonValue): readonly string[]
+  datumKeys(a: JsonValue): readonly string[]
+  readonly keysVersion: number
+  check(patterns: readonly JsonValue[], where: JsonValue | undefined): void
+} {
+  const fields = new Set<string>()
+  let version = 0
+  return {
+    match(p, a, m) {
+      const into: Record<string, JsonValue> = {}
+      return fits(p, a, into, m) ? Object.freeze(into) : undefined
+    },
+    guard: (where, _body, results, m) => evaluate(where, Object.assign({}, ...results) as Record<string, JsonValue>, m),
+    keys(p) {
+      if (!isObject(p)) return typeof p === 'object' && p !== null ? NO_KEYS : [keyOf('', p) as string]
+      const all = isObject(p.$exact) ? p.$exact : p
+      const found: string[] = []
+      for (const field of Object.keys(all)) {
+        if (field.startsWith('$')) return NO_KEYS
+        const key = keyOf(field, all[field])
+        if (key === undefined) continue
+        if (!fields.has(field)) {
+          fields.add(field)
+          version++
+        }
+        found.push(key)
+      }
+      return found
+    },
+    datumKeys(a) {
+      if (!isObject(a)) return typeof a === 'object' && a !== null ? NO_KEYS : [keyOf('', a) as string]
+      const found: string[] = []
+      for (const field of fields) {
+        const key = Object.hasOwn(a, field) ? keyOf(field, a[field]) : undefined
+        if (key !== undefined) found.push(key)
+      }
+      return found
+    },
+    get keysVersion() {
+      return version
+    },
+    check(patterns, where) {
+      const names = new Set<string>()
+      for (const p of patterns) checkPattern(p, names)
+      if (where !== undefined) checkWhere(where, names)
+    },
+  }
+}
+
+/** Spread into the options of `open` or `memory`. It is also what they use when no codec and matcher are given. */
+export const json = Object.freeze({
+  codec: Object.freeze({ channel: jsonCodec, pattern: jsonCodec, datum: jsonCodec, body: jsonCodec, guard: jsonCodec }),
+  get matcher(): ReturnType<typeof jsonMatcher> {
+    return jsonMatcher()
+  },
+})

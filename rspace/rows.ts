@@ -1,0 +1,267 @@
+/** Records as rows of the durable format (docs/persistence.md) and back. One key layout for disk, export and fork. */
+import { BadArgument, RhizomeError } from './errors.ts'
+import { Malformed, Reader, Writer } from './store/bytes.ts'
+
+export type Row = readonly [key: Uint8Array, value: Uint8Array]
+export interface Delta {
+  readonly put: Row[]
+  readonly del: Uint8Array[]
+}
+
+export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const
+
+const F_PERSISTENT = 1
+const F_LEASE = 2
+const F_WHERE = 4
+
+const copy = (w: Writer): Uint8Array => w.view().slice()
+
+export const channelKey = (cid: number): Uint8Array => copy(new Writer(9).u8(TAG.C).count(cid))
+export const groupKey = (gid: number): Uint8Array => copy(new Writer(9).u8(TAG.G).count(gid))
+const refKey = (tag: number, id: number, ref: number): Uint8Array => copy(new Writer(19).u8(tag).count(id).count(ref).u16(0))
+export const datumKey = (cid: number, ref: number): Uint8Array => refKey(TAG.D, cid, ref)
+export const contKey = (gid: number, ref: number): Uint8Array => refKey(TAG.K, gid, ref)
+export const turnKey = (ref: number): Uint8Array => copy(new Writer(11).u8(TAG.T).count(ref).u16(0))
+export const outboxKey = (ref: number): Uint8Array => copy(new Writer(11).u8(TAG.O).count(ref).u16(0))
+export const idKey = (id: string): Uint8Array => copy(new Writer(64).u8(TAG.I).raw(new TextEncoder().encode(id)))
+/** Side rows of the space itself live in the namespace with the empty name. */
+export const sideKey = (namespace: string, key: Uint8Array): Uint8Array =>
+  copy(new Writer(64).u8(TAG.X).blob(new TextEncoder().encode(namespace)).raw(key))
+
+export interface DatumRow {
+  readonly cid: number
+  readonly ref: number
+  readonly persistent: boolean
+  readonly lease: number
+  readonly value: Uint8Array
+}
+export function datumValue(persistent: boolean, lease: number, value: Uint8Array): Uint8Array {
+  const w = new Writer(value.length + 10).u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
+  if (lease > 0) w.varint(lease)
+  return copy(w.raw(value))
+}
+
+export interface BranchRow {
+  /** Per bind: place of its channel in the group. */
+  readonly places: readonly number[]
+  readonly peeks: readonly boolean[]
+  readonly patterns: readonly Uint8Array[]
+  readonly where: Uint8Array | undefined
+}
+export interface ContRow {
+  readonly gid: number
+  readonly ref: number
+  readonly persistent: boolean
+  readonly lease: number
+  readonly branches: readonly BranchRow[]
+  readonly body: Uint8Array
+}
+export function contValue(persistent: boolean, lease: number, branches: readonly BranchRow[], body: Uint8Array): Uint8Array {
+  const w = new Writer(128).u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
+  if (lease > 0) w.varint(lease)
+  w.varint(branches.length)
+  for (const b of branches) {
+    w.u8(b.where === undefined ? 0 : F_WHERE).varint(b.places.length)
+    b.places.forEach((place, i) => {
+      w.varint(place * 2 + (b.peeks[i] ? 1 : 0)).blob(b.patterns[i])
+    })
+    if (b.where !== undefined) w.blob(b.where)
+  }
+  return copy(w.raw(body))
+}
+export function groupValue(cids: readonly number[]): Uint8Array {
+  const w = new Writer(8 + cids.length * 8).varint(cids.length)
+  for (const c of cids) w.count(c)
+  return copy(w)
+}
+
+export interface State {
+  readonly op: number
+  readonly kernelOp: number
+  readonly counter: number
+  readonly tick: number
+  readonly cids: number
+  readonly gids: number
+  readonly names: number
+  readonly key: Uint8Array
+  readonly order: string
+  readonly pumped: readonly number[]
+}
+export function stateValue(s: State): Uint8Array {
+  const w = new Writer(128).varint(s.op).varint(s.kernelOp).varint(s.counter).varint(s.tick).varint(s.cids).varint(s.gids).varint(s.names)
+  w.blob(s.key).blob(new TextEncoder().encode(s.order)).varint(s.pumped.length)
+  for (const ref of s.pumped) w.varint(ref)
+  return copy(w)
+}
+export const STATE_KEY: Uint8Array = sideKey('', new TextEncoder().encode('state'))
+
+export interface IdRow {
+  readonly id: string
+  readonly commit: number
+  readonly op: number
+  readonly ref: number
+}
+export const idValue = (r: IdRow): Uint8Array => copy(new Writer(24).varint(r.commit).varint(r.op).varint(r.ref))
+
+export interface OutboxRow {
+  readonly ref: number
+  readonly cont: number
+  readonly persistent: boolean
+  readonly branch: number
+  readonly body: Uint8Array
+  readonly matches: readonly {
+    readonly channel: Uint8Array
+    readonly pattern: Uint8Array
+    readonly value: Uint8Array
+    readonly ref: number
+    readonly flags: number
+  }[]
+}
+export function outboxValue(o: OutboxRow): Uint8Array {
+  const w = new Writer(256)
+    .varint(o.cont)
+    .u8(o.persistent ? 1 : 0)
+    .varint(o.branch)
+    .blob(o.body)
+    .varint(o.matches.length)
+  for (const m of o.matches) w.blob(m.channel).blob(m.pattern).blob(m.value).varint(m.ref).u8(m.flags)
+  return copy(w)
+}
+
+/** All rows of a space, taken apart. */
+export interface Loaded {
+  readonly channels: Map<number, Uint8Array>
+  readonly data: DatumRow[]
+  readonly groups: Map<number, number[]>
+  readonly conts: ContRow[]
+  readonly turns: Map<number, number>
+  readonly ids: IdRow[]
+  readonly outbox: OutboxRow[]
+  readonly side: { namespace: string; key: Uint8Array; value: Uint8Array }[]
+  state: State | undefined
+}
+export const nothingLoaded = (): Loaded => ({
+  channels: new Map(),
+  data: [],
+  groups: new Map(),
+  conts: [],
+  turns: new Map(),
+  ids: [],
+  outbox: [],
+  side: [],
+  state: undefined,
+})
+
+/** @throws RhizomeError CORRUPT, VERSION (unknown tag) */
+export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void {
+  try {
+    const k = new Reader(key)
+    const r = new Reader(value)
+    const tag = k.u8()
+    switch (tag) {
+      case TAG.C:
+        into.channels.set(k.count(), value)
+        break
+      case TAG.D: {
+        const cid = k.count()
+        const ref = k.count()
+        k.u16()
+        const flags = r.u8()
+        const lease = (flags & F_LEASE) !== 0 ? r.varint() : 0
+        into.data.push({ cid, ref, persistent: (flags & F_PERSISTENT) !== 0, lease, value: r.raw(r.left) })
+        break
+      }
+      case TAG.G: {
+        const gid = k.count()
+        const cids: number[] = []
+        for (let n = r.varint(); n > 0; n--) cids.push(r.count())
+        r.end()
+        into.groups.set(gid, cids)
+        break
+      }
+      case TAG.K: {
+        const gid = k.count()
+        const ref = k.count()
+        k.u16()
+        const flags = r.u8()
+        const lease = (flags & F_LEASE) !== 0 ? r.varint() : 0
+        const branches: BranchRow[] = []
+        for (let n = r.varint(); n > 0; n--) {
+          const guarded = r.u8() === F_WHERE
+          const places: number[] = []
+          const peeks: boolean[] = []
+          const patterns: Uint8Array[] = []
+          for (let m = r.varint(); m > 0; m--) {
+            const place = r.varint()
+            places.push(Math.floor(place / 2))
+            peeks.push(place % 2 === 1)
+            patterns.push(r.blob())
+          }
+          branches.push({ places, peeks, patterns, where: guarded ? r.blob() : undefined })
+        }
+        into.conts.push({ gid, ref, persistent: (flags & F_PERSISTENT) !== 0, lease, branches, body: r.raw(r.left) })
+        break
+      }
+      case TAG.T: {
+        const ref = k.count()
+        into.turns.set(ref, r.count())
+        break
+      }
+      case TAG.I:
+        into.ids.push({ id: new TextDecoder().decode(k.raw(k.left)), commit: r.varint(), op: r.varint(), ref: r.varint() })
+        break
+      case TAG.O: {
+        const ref = k.count()
+        const cont = r.varint()
+        const persistent = r.u8() === 1
+        const branch = r.varint()
+        const body = r.blob()
+        const matches: OutboxRow['matches'][number][] = []
+        for (let n = r.varint(); n > 0; n--)
+          matches.push({ channel: r.blob(), pattern: r.blob(), value: r.blob(), ref: r.varint(), flags: r.u8() })
+        into.outbox.push({ ref, cont, persistent, branch, body, matches })
+        break
+      }
+      case TAG.X: {
+        const namespace = new TextDecoder().decode(k.blob())
+        const own = k.raw(k.left)
+        if (namespace !== '') into.side.push({ namespace, key: own.slice(), value: value.slice() })
+        else {
+          const [op, kernelOp, counter, tick, cids, gids, names] = [
+            r.varint(),
+            r.varint(),
+            r.varint(),
+            r.varint(),
+            r.varint(),
+            r.varint(),
+            r.varint(),
+          ]
+          const secret = r.blob().slice()
+          const order = new TextDecoder().decode(r.blob())
+          const pumped: number[] = []
+          for (let n = r.varint(); n > 0; n--) pumped.push(r.varint())
+          into.state = { op, kernelOp, counter, tick, cids, gids, names, key: secret, order, pumped }
+        }
+        break
+      }
+      case TAG.S:
+        break
+      default:
+        throw new RhizomeError('VERSION', `rows of kind ${tag} are unknown to this version`)
+    }
+  } catch (e) {
+    if (e instanceof Malformed) throw new RhizomeError('CORRUPT', `a row is malformed: ${e.message}`)
+    throw e
+  }
+}
+
+export function turnValue(turn: number): Uint8Array {
+  return copy(new Writer(8).count(turn))
+}
+
+/** Checks that are the same for every caller. */
+export function positive(n: unknown, what: string, least = 1): number {
+  if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < least)
+    throw new BadArgument(`${what} must be a whole number of at least ${least}`)
+  return n
+}
