@@ -1,17 +1,24 @@
 import {
   type Bind,
   type Branch,
+  type Bundle,
   type Conn,
   type ConnNot,
+  Flag,
+  type Free,
   type If,
+  type List,
+  type MapTerm,
   type Match,
   type Matches,
   type Method,
   type New,
   type Node,
   type Op,
+  type Par,
   type Receive,
   type Select,
+  type Send,
   Tag,
   type Term,
 } from './term.ts'
@@ -72,5 +79,126 @@ export function codeParts(n: Node): Part[] {
       const o = n as Op
       return o.right === null ? [o.left] : [o.left, o.right]
     }
+  }
+}
+
+/**
+ * Adds to `out` the direct parts of a node that belong to the same pattern: all but the patterns that a receive, match or `matches` inside it
+ * brings along, and the sides of `\/` and `~`, which number their variables for themselves. A remainder counts as a part.
+ */
+export function pushScopeKids(n: Node, out: Term[]): void {
+  switch (n.tag) {
+    case Tag.List:
+    case Tag.Set:
+    case Tag.PathMap: {
+      const l = n as List
+      for (const i of l.items) out.push(i)
+      if (l.rest !== null) out.push(l.rest)
+      break
+    }
+    case Tag.Tuple:
+    case Tag.Par:
+      for (const i of (n as Par).items) out.push(i)
+      break
+    case Tag.Map: {
+      const m = n as MapTerm
+      for (const k of m.keys) out.push(k)
+      for (const v of m.values) out.push(v)
+      if (m.rest !== null) out.push(m.rest)
+      break
+    }
+    case Tag.Send:
+      out.push((n as Send).chan)
+      for (const d of (n as Send).data) out.push(d)
+      break
+    case Tag.Bundle:
+      out.push((n as Bundle).body)
+      break
+    case Tag.Receive:
+      pushBranchKids(n as Receive, out)
+      break
+    case Tag.Select:
+      for (const b of (n as Select).branches) pushBranchKids(b, out)
+      break
+    case Tag.New:
+      out.push((n as New).body)
+      break
+    case Tag.Match:
+      out.push((n as Match).target)
+      for (const c of (n as Match).cases) {
+        if (c.guard !== null) out.push(c.guard)
+        out.push(c.body)
+      }
+      break
+    case Tag.If:
+      out.push((n as If).cond, (n as If).consequent, (n as If).alternative)
+      break
+    case Tag.Method:
+      out.push((n as Method).target)
+      for (const a of (n as Method).args) out.push(a)
+      break
+    case Tag.Matches:
+      out.push((n as Matches).left)
+      break
+    case Tag.ConnAnd:
+      for (const p of (n as Conn).parts) out.push(p)
+      break
+    default:
+      if (n.tag >= Tag.Neg && n.tag <= Tag.OrElse) {
+        out.push((n as Op).left)
+        const right = (n as Op).right
+        if (right !== null) out.push(right)
+      }
+  }
+}
+
+function pushBranchKids(b: Receive | Branch, out: Term[]): void {
+  for (const bind of b.binds) out.push(bind.source)
+  if (b.guard !== null) out.push(b.guard)
+  out.push(b.body)
+}
+
+/** The number of variables that a pattern binds: 1 + the largest index of a `Free` in its scope. */
+export function countFree(pattern: Term): number {
+  let count = 0
+  const todo: Term[] = [pattern]
+  while (todo.length > 0) {
+    const t = todo.pop() as Term
+    if (typeof t !== 'object' || (t.flags & Flag.Pattern) === 0) continue
+    if (t.tag === Tag.Free) count = Math.max(count, (t as Free).index + 1)
+    else pushScopeKids(t, todo)
+  }
+  return count
+}
+
+/** Adds to `out` all direct parts of a node, patterns and remainders included. */
+export function pushAllKids(n: Node, out: Term[]): void {
+  pushScopeKids(n, out)
+  switch (n.tag) {
+    case Tag.Receive:
+      pushPatterns((n as Receive).binds, out)
+      break
+    case Tag.Select:
+      for (const b of (n as Select).branches) pushPatterns(b.binds, out)
+      break
+    case Tag.Match:
+      for (const c of (n as Match).cases) out.push(c.pattern)
+      break
+    case Tag.Matches:
+      out.push((n as Matches).pattern)
+      break
+    case Tag.ConnOr:
+      for (const p of (n as Conn).parts) out.push(p)
+      break
+    case Tag.ConnNot:
+      out.push((n as ConnNot).body)
+      break
+  }
+}
+
+function pushPatterns(binds: readonly Bind[], out: Term[]): void {
+  for (const b of binds) {
+    for (const p of b.patterns) out.push(p)
+    if (b.rest !== null) out.push(b.rest)
   }
 }

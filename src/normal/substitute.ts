@@ -67,6 +67,12 @@ export function rename(t: Term, index: (index: number) => number): Term {
   return rewrite(t, { value: () => null, index })
 }
 
+/** The term with the innermost `places.length` free variables renamed: `Bound(n - 1 - k)` becomes `Bound(n - 1 - places[k])`. */
+export function renumber(t: Term, places: readonly number[]): Term {
+  const n = places.length
+  return rewrite(t, { value: () => null, index: i => (i < n ? n - 1 - places[n - 1 - i] : i) })
+}
+
 /** A node whose parts are being rewritten. */
 class Frame {
   readonly node: Node | Branch

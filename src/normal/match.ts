@@ -1,0 +1,244 @@
+import { equal } from './order.ts'
+import { Budget, fitsTypePattern, Search } from './search.ts'
+import { substitute } from './substitute.ts'
+import {
+  type Bind,
+  Flag,
+  type Free,
+  flagsOf,
+  forced,
+  freeOf,
+  List,
+  type Ref,
+  Tag,
+  type Term,
+  type Tuple,
+  type TypePattern,
+} from './term.ts'
+
+export { Budget, MATCH_BUDGET } from './search.ts'
+
+/** The value of the variable `Bound(index)` as seen from the place of the pattern: what `=x` stands for. */
+export type Refs = (index: number) => Term
+
+const NO_REFS: Refs = () => {
+  throw new Error('a pattern with references was matched without their values')
+}
+
+/** The pattern with references replaced by their values: what the search works on. */
+function ground(pattern: Term, refs: Refs): Term {
+  return freeOf(pattern) === 0 ? pattern : substitute(pattern, refs)
+}
+
+const TEST = 0
+const FIRST = 1
+const ALL = 2
+
+/**
+ * The first solution of a pattern with `count` variables and a closed target, in the order of rholang.md 7.3: the values of the variables, or null.
+ * After null `budget.exceeded` tells a match that was given up from one that does not exist.
+ */
+export function match(pattern: Term, target: Term, count: number, refs: Refs = NO_REFS, budget: Budget = new Budget()): Term[] | null {
+  const out: Term[] = new Array(count)
+  return new Search(ground(pattern, refs), target, FIRST, out, 0, budget).next() ? out : null
+}
+
+/** Whether the pattern fits. After false look at `budget.exceeded`. */
+export function matches(pattern: Term, target: Term, refs: Refs = NO_REFS, budget: Budget = new Budget()): boolean {
+  return new Search(ground(pattern, refs), target, TEST, [], 0, budget).next()
+}
+
+/**
+ * All solutions, one after the other, each in an array of its own: for guards, which take the first that holds. The first is that of `match`; a
+ * further search begins only when a second one is asked for. Ends early when the budget is exceeded.
+ */
+export function* matchAll(
+  pattern: Term,
+  target: Term,
+  count: number,
+  refs: Refs = NO_REFS,
+  budget: Budget = new Budget(),
+): Generator<Term[], void, void> {
+  const p = ground(pattern, refs)
+  const first: Term[] = new Array(count)
+  if (!new Search(p, target, FIRST, first, 0, budget).next()) return
+  yield first
+  const out: Term[] = new Array(count)
+  const search = new Search(p, target, ALL, out, 0, budget)
+  let skip = true
+  while (search.next()) {
+    if (!skip) yield out.slice()
+    skip = false
+  }
+}
+
+// ── compiled patterns ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+const Op = { Wildcard: 0, Bind: 1, Constant: 2, Ref: 3, Type: 4, List: 5, Tuple: 6, General: 7 } as const
+
+/**
+ * What is decided without any search:
+ * `wildcard` always fits; `bind` always fits and binds variable `index` (the only one); `constant` fits the terms equal to `pattern`; `ref` fits the
+ * terms equal to the value of `index`; `type` one value of a type; `items` lists and tuples of such parts. Everything else is `general`.
+ */
+export type PatternKind = 'wildcard' | 'bind' | 'constant' | 'ref' | 'type' | 'items' | 'general'
+
+const KINDS: readonly PatternKind[] = ['wildcard', 'bind', 'constant', 'ref', 'type', 'items', 'items', 'general']
+
+/** A pattern prepared for many matches. Immutable; make it with `compilePattern`. */
+export class CompiledPattern {
+  readonly kind: PatternKind
+  readonly op: number
+  readonly pattern: Term
+  /** Number of variables that the whole pattern binds. */
+  readonly count: number
+  /** The variable of `bind`, the reference of `ref`. */
+  readonly index: number
+  readonly items: readonly CompiledPattern[]
+  /** `...r` of a list: index of the variable, -1 for `..._`, -2 for none. */
+  readonly rest: number
+  constructor(op: number, pattern: Term, count: number, index: number, items: readonly CompiledPattern[], rest: number) {
+    this.kind = KINDS[op]
+    this.op = op
+    this.pattern = pattern
+    this.count = count
+    this.index = index
+    this.items = items
+    this.rest = rest
+  }
+}
+
+const NO_ITEMS: readonly CompiledPattern[] = []
+
+/** Nested lists and tuples beyond this depth are left to the search, which needs no host stack. */
+const MAX_DEPTH = 16
+
+/** Prepares a pattern that binds `count` variables. */
+export function compilePattern(pattern: Term, count: number): CompiledPattern {
+  return simple(pattern, count, MAX_DEPTH) ?? new CompiledPattern(Op.General, pattern, count, -1, NO_ITEMS, -2)
+}
+
+/** The patterns of a bind as one pattern for the message as a list: its remainder is the list of the further values. */
+export function bindPattern(bind: Bind): Term {
+  return new List(bind.patterns, bind.rest)
+}
+
+/** Null for a pattern that needs the search. */
+function simple(p: Term, count: number, fuel: number): CompiledPattern | null {
+  if ((flagsOf(p) & Flag.Pattern) === 0) return new CompiledPattern(Op.Constant, p, count, -1, NO_ITEMS, -2)
+  if (typeof p !== 'object') return null
+  switch (p.tag) {
+    case Tag.Wildcard:
+      return new CompiledPattern(Op.Wildcard, p, count, -1, NO_ITEMS, -2)
+    case Tag.Free:
+      return new CompiledPattern(Op.Bind, p, count, (p as Free).index, NO_ITEMS, -2)
+    case Tag.Ref:
+      return new CompiledPattern(Op.Ref, p, count, (p as Ref).index, NO_ITEMS, -2)
+    case Tag.Type:
+      return new CompiledPattern(Op.Type, p, count, -1, NO_ITEMS, -2)
+    case Tag.List:
+    case Tag.Tuple: {
+      if (fuel === 0) return null
+      const rest = p.tag === Tag.List ? (p as List).rest : null
+      if (rest !== null && rest.tag === Tag.Bound) return null
+      const items: CompiledPattern[] = []
+      for (const i of (p as Tuple).items) {
+        const c = simple(i, count, fuel - 1)
+        if (c === null) return null
+        items.push(c)
+      }
+      const r = rest === null ? -2 : rest.tag === Tag.Free ? (rest as Free).index : -1
+      return new CompiledPattern(p.tag === Tag.List ? Op.List : Op.Tuple, p, count, -1, items, r)
+    }
+    default:
+      return null
+  }
+}
+
+/**
+ * Matches a closed target and writes variable k to `out[base + k]`; the first solution. On false `out` may have been written to, and
+ * `budget.exceeded` tells whether a search was given up.
+ */
+export function tryMatch(
+  c: CompiledPattern,
+  target: Term,
+  out: Term[],
+  base: number,
+  refs: Refs = NO_REFS,
+  budget: Budget | null = null,
+): boolean {
+  switch (c.op) {
+    case Op.Wildcard:
+      return true
+    case Op.Bind:
+      out[base + c.index] = target
+      return true
+    case Op.Constant: {
+      const p = c.pattern
+      if (p === target) return true
+      if (typeof p !== 'object' && typeof target !== 'object') return false
+      return equalConstant(p, target, refs)
+    }
+    case Op.Ref: {
+      const value = refs(c.index)
+      return value === target || equal(value, target)
+    }
+    case Op.Type:
+      return fitsTypePattern(c.pattern as TypePattern, forced(target))
+    case Op.List: {
+      const t = forced(target)
+      return typeof t === 'object' && t.tag === Tag.List && (t as List).rest === null && tryItems(c, (t as List).items, out, base, refs)
+    }
+    case Op.Tuple: {
+      const t = forced(target)
+      return typeof t === 'object' && t.tag === Tag.Tuple && tryItems(c, (t as Tuple).items, out, base, refs)
+    }
+    default:
+      return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next()
+  }
+}
+
+/** A pattern without pattern parts can still hold references: inside the patterns of code that it holds. */
+function equalConstant(p: Term, target: Term, refs: Refs): boolean {
+  return equal(freeOf(p) === 0 ? p : substitute(p, refs), target)
+}
+
+/** As `tryMatch` for a compiled list pattern (`bindPattern`) and the values of a message, which need no list around them. */
+export function tryMatchItems(
+  c: CompiledPattern,
+  values: readonly Term[],
+  out: Term[],
+  base: number,
+  refs: Refs = NO_REFS,
+  budget: Budget | null = null,
+): boolean {
+  if (c.op === Op.List) return tryItems(c, values, out, base, refs)
+  const p = c.pattern as List
+  if (p.rest === null ? p.items.length !== values.length : p.items.length > values.length) return false
+  return tryMatch(c, new List(values), out, base, refs, budget)
+}
+
+function tryItems(c: CompiledPattern, values: readonly Term[], out: Term[], base: number, refs: Refs): boolean {
+  const items = c.items
+  const n = items.length
+  if (c.rest === -2 ? values.length !== n : values.length < n) return false
+  for (let i = 0; i < n; i++) {
+    const p = items[i]
+    const v = values[i]
+    switch (p.op) {
+      case Op.Wildcard:
+        break
+      case Op.Bind:
+        out[base + p.index] = v
+        break
+      case Op.Constant:
+        if (p.pattern !== v && ((typeof p.pattern !== 'object' && typeof v !== 'object') || !equalConstant(p.pattern, v, refs)))
+          return false
+        break
+      default:
+        if (!tryMatch(p, v, out, base, refs)) return false
+    }
+  }
+  if (c.rest >= 0) out[base + c.rest] = new List(n === 0 ? values : values.slice(n))
+  return true
+}
