@@ -43,6 +43,7 @@ export const CODES = {
   RHO517: { class: 'ReduceError', title: 'Modulus is not defined on floating point' },
   RHO518: { class: 'ReduceError', title: 'Interpolation does not support this key or value' },
   RHO519: { class: 'ReduceError', title: 'The method needs another kind of receiver or argument' },
+  RHO520: { class: 'ReduceError', title: 'A primitive supplied from outside failed' },
   RHO601: { class: 'OutOfPhlogistonsError', title: 'The gas limit is used up' },
   RHO602: { class: 'UserAbortError', title: 'The program aborted itself' },
   RHO603: { class: 'MatchBudgetExceeded', title: 'A match needed more steps than its budget' },

@@ -1,0 +1,841 @@
+import { HEADER, instructionLength, Kind, Op, OP_INFO, PERSISTENT } from '../../bytecode/opcodes.ts'
+import { imageCaptures, members, readGuard, readSequence, type Sequence, type Slot, slotOf } from '../../bytecode/image.ts'
+import type { Chan } from '../../rspace/kernel.ts'
+import { compile } from '../compile/compile.ts'
+import { decodeImage, decodePattern, decodeSequence, valueOfConstant } from '../compile/decode.ts'
+import type { SpanTable } from '../compile/spans.ts'
+import { Closure, List, MapTerm, New, NIL, type Receive, type Select, Send, SetTerm, type Template as TermTemplate, type Term, Tuple, type Node } from '../normal/term.ts'
+import { makeMap, makeSet } from '../normal/build.ts'
+import { NO_SPAN } from '../base/source.ts'
+import { keep } from './names.ts'
+import type { Shard } from './shard.ts'
+import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
+import { receiveGas, sizeOfValue } from './size.ts'
+
+/** Code that came in together: one image and, if it was compiled from text, where its instructions were written. */
+export class Program {
+  readonly words: Uint32Array
+  readonly spans: SpanTable | null
+  /** Display name of what it was compiled from. */
+  readonly name: string
+  constructor(words: Uint32Array, spans: SpanTable | null, name: string) {
+    this.words = words
+    this.spans = spans
+    this.name = name
+  }
+}
+
+/** What a METHOD instruction calls. */
+export class MethodSite {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** A constant public name in channel position. */
+export class ChanConst {
+  readonly name: Term
+  readonly chan: Chan
+  readonly size: number
+  constructor(name: Term, chan: Chan) {
+    this.name = name
+    this.chan = chan
+    this.size = sizeOfValue(name)
+  }
+}
+
+/** One distinct component of an image. */
+export class Member {
+  readonly program: Program
+  readonly copies: number
+  readonly captures: number
+  readonly kind: number
+  readonly at: number
+  readonly len: number
+  private readonly linker: Linker
+  private code: Linked | null = null
+  constructor(linker: Linker, program: Program, copies: number, at: number, len: number) {
+    this.linker = linker
+    this.program = program
+    this.copies = copies
+    this.at = at
+    this.len = len
+    this.kind = program.words[at] & 0xff
+    this.captures = program.words[at + 1]
+  }
+  get linked(): Linked {
+    return (this.code ??= this.linker.sequence(this.program, this.at, this.len))
+  }
+}
+
+/** The code of a quoted or spawned process: an image inside a program. Linked member by member, when first run. */
+export class Template implements TermTemplate {
+  readonly members: readonly Member[]
+  /** Components, copies counted. */
+  readonly total: number
+  private readonly program: Program
+  private readonly at: number
+  private readonly only: Member | null
+  private closer: ((captures: readonly Term[]) => Term) | null = null
+  constructor(linker: Linker, program: Program, at: number, only: Member | null = null) {
+    this.program = program
+    this.at = at
+    this.only = only
+    this.members = only !== null ? [only] : members(program.words, at).map(m => new Member(linker, program, m.multiplicity, m.at, m.len))
+    let total = 0
+    for (const m of this.members) total += m.copies
+    this.total = total
+  }
+  close(captures: readonly Term[]): Term {
+    if (this.closer === null) {
+      const only = this.only
+      this.closer = decodeImage(this.program.words, this.at, only === null ? undefined : only.at)
+    }
+    return this.closer(captures)
+  }
+}
+
+/** Executable form of one sequence: register code, constants made once. Derived, never stored. */
+export class Linked {
+  readonly program: Program
+  readonly at: number
+  readonly len: number
+  readonly code: Int32Array
+  readonly consts: readonly unknown[]
+  readonly captures: number
+  readonly locals: number
+  readonly registers: number
+  /** Running it does nothing: a value or an operator as a statement. */
+  readonly inert: boolean
+  /** Pairs (register pc, absolute word offset of the instruction in the image), ascending. */
+  readonly map: readonly number[]
+  private nodes: ReadonlyMap<number, Node | Term> | null = null
+  constructor(program: Program, at: number, len: number, out: Emitter, captures: number, locals: number, registers: number, inert: boolean) {
+    this.program = program
+    this.at = at
+    this.len = len
+    this.code = Int32Array.from(out.code)
+    this.consts = out.consts
+    this.captures = captures
+    this.locals = locals
+    this.registers = registers
+    this.inert = inert
+    this.map = out.map
+  }
+  /** Offset in the image of the instruction that the register instruction at `pc` was made from. */
+  canonical(pc: number): number {
+    const map = this.map
+    let low = 0
+    let high = map.length / 2 - 1
+    if (high < 0) return this.at
+    while (low < high) {
+      const mid = (low + high + 1) >> 1
+      if (map[2 * mid] <= pc) low = mid
+      else high = mid - 1
+    }
+    return map[2 * low + 1]
+  }
+  spanAt(pc: number): { start: number; end: number } {
+    return this.spanOf(this.canonical(pc))
+  }
+  spanOf(at: number): { start: number; end: number } {
+    return this.program.spans?.nearest(at, this.at) ?? NO_SPAN
+  }
+  /** The normal-form node that the instruction at `at` stands for, captures as Bound(i) below the binders. */
+  node(at: number): Node | Term | undefined {
+    if (this.nodes === null) this.nodes = decodeSequence(readSequence(this.program.words, this.at, this.len)).nodeAt
+    return this.nodes.get(at)
+  }
+}
+
+class Emitter {
+  readonly code: number[] = []
+  readonly consts: unknown[] = []
+  readonly map: number[] = []
+  private readonly known = new Map<unknown, number>()
+  /** Index of a constant; equal primitives share one. */
+  constant(value: unknown): number {
+    if (typeof value !== 'object') {
+      const at = this.known.get(value)
+      if (at !== undefined) return at
+      this.known.set(value, this.consts.length)
+    }
+    this.consts.push(value)
+    return this.consts.length - 1
+  }
+}
+
+interface Join {
+  readonly target: number
+  readonly dest: number
+  /** Where the jump target is to be written. */
+  readonly patch: number
+}
+
+const MNEMONIC_BINARY = new Map<number, number>([
+  [Op.ADD, 32],
+  [Op.SUB, 33],
+  [Op.MUL, 34],
+  [Op.DIV, 35],
+  [Op.MOD, 36],
+  [Op.LT, 37],
+  [Op.LE, 38],
+  [Op.GT, 39],
+  [Op.GE, 40],
+  [Op.EQ, 41],
+  [Op.NE, 42],
+  [Op.CONCAT, 43],
+  [Op.DIFF, 44],
+  [Op.INTERP, 45],
+  [Op.AND, 46],
+  [Op.OR, 47],
+])
+const COLLECT = new Map<number, number>([
+  [Op.LIST, 7],
+  [Op.TUPLE, 8],
+  [Op.SET, 9],
+  [Op.PAR, 14],
+])
+
+/** Turns sequences into register code: stack slots become registers, loads vanish into operands, compare-and-branch pairs get a fast form. */
+export class Linker {
+  readonly shard: Shard
+  private readonly dynamic = new WeakMap<object, Template>()
+  private readonly values = new WeakMap<object, Linked>()
+  constructor(shard: Shard) {
+    this.shard = shard
+  }
+
+  /** Code for a process that came as a term: what matching took apart or building put together. Compiled once per term object. */
+  template(t: Node): Template {
+    let known = this.dynamic.get(t)
+    if (known === undefined) {
+      const { image, spans } = compile(t)
+      known = new Template(this, new Program(image, spans, 'quoted code'), 0)
+      this.dynamic.set(t, known)
+    }
+    return known
+  }
+
+  /** Code that computes `val` of a term with exposed expressions: the datum of a send that is not sent. */
+  evaluator(t: Term): Linked {
+    const key = t as Node
+    let known = this.values.get(key)
+    if (known === undefined) {
+      const { image, spans } = compile(new Send(NIL, [t], false))
+      const program = new Program(image, spans, 'quoted code')
+      const m = members(program.words, 0)[0]
+      known = this.sequence(program, m.at, m.len, true)
+      this.values.set(key, known)
+    }
+    return known
+  }
+
+  /** `value`: the sequence is a send whose only datum is wanted, instead of sending it. */
+  sequence(program: Program, at: number, len: number, value = false): Linked {
+    const seq = readSequence(program.words, at, len)
+    return this.link(program, seq, len, value)
+  }
+
+  guard(program: Program, seq: Sequence, len: number): Linked {
+    return this.link(program, seq, len, false)
+  }
+
+  private link(program: Program, seq: Sequence, len: number, value: boolean): Linked {
+    const out = new Emitter()
+    const depth = seq.captures + seq.locals
+    const inert = seq.kind === Kind.EXPR && !value
+    const holder: { linked: Linked | null } = { linked: null }
+    let registers = Math.max(1, depth + seq.maxStack)
+    if (!inert) {
+      const t = new Translation(this, program, seq, out, depth, holder, value)
+      t.run()
+      registers = Math.max(registers, t.registers)
+    }
+    const linked = new Linked(program, seq.at, len, out, seq.captures, seq.locals, registers, inert)
+    holder.linked = linked
+    return linked
+  }
+}
+
+/** The translation of one sequence. Descriptors of stack values: register ≥ 0, or ~index of a constant. */
+class Translation {
+  private readonly linker: Linker
+  private readonly program: Program
+  private seq: Sequence
+  private readonly out: Emitter
+  private readonly words: Uint32Array
+  /** Registers of the captures while code of another sequence is taken in; null: captures are the first registers. */
+  private captures: readonly number[] | null = null
+  private readonly ownCaptures: number
+  private lastAt = -1
+  private readonly tempBase: number
+  private readonly holder: { linked: Linked | null }
+  private readonly value: boolean
+  private stack: number[] = []
+  private gas = 0
+  private pc = 0
+  registers: number
+  /** Stacks at jump targets. */
+  private readonly at = new Map<number, number[]>()
+  private readonly labels = new Map<number, number>()
+  private readonly fixups: { patch: number; target: number }[] = []
+  private readonly joins: Join[] = []
+  private readonly elseCases = new Set<number>()
+
+  constructor(linker: Linker, program: Program, seq: Sequence, out: Emitter, depth: number, holder: { linked: Linked | null }, value: boolean) {
+    this.linker = linker
+    this.program = program
+    this.seq = seq
+    this.ownCaptures = seq.captures
+    this.out = out
+    this.words = seq.words
+    this.tempBase = depth
+    this.registers = depth
+    this.holder = holder
+    this.value = value
+  }
+
+  run(): void {
+    const { seq } = this
+    this.pc = seq.codeStart
+    while (this.pc < seq.codeEnd) {
+      this.arrive(this.pc)
+      this.step()
+    }
+    const { code } = this.out
+    for (const f of this.fixups) code[f.patch] = this.labels.get(f.target) as number
+    for (const p of this.pendingSites) p.site.next = this.labels.get(p.target) as number
+  }
+
+  /** At a jump target: close `&&`/`||`, restore the stack of the jump, set the label. */
+  private arrive(pc: number): void {
+    while (this.joins.length > 0 && this.joins[this.joins.length - 1].target === pc) {
+      const j = this.joins.pop() as Join
+      const a = this.stack.pop() as number
+      this.emit(5, j.dest, a)
+      this.out.code[j.patch] = this.out.code.length
+      this.lastAt = -1
+      this.stack.push(j.dest)
+    }
+    const saved = this.at.get(pc)
+    if (saved !== undefined) {
+      this.stack = saved
+      this.gas = 0
+      this.lastAt = -1
+      this.labels.set(pc, this.out.code.length)
+    }
+  }
+
+  /** Emit an instruction for the canonical one at `pc`; returns the index of its first operand. */
+  private emit(op: number, ...operands: number[]): number {
+    const { code, map } = this.out
+    if (map.length === 0 || map[map.length - 1] !== this.pc) map.push(code.length, this.pc)
+    this.lastAt = code.length
+    code.push(op, this.gas)
+    this.gas = 0
+    const first = code.length
+    for (let i = 0; i < operands.length; i++) code.push(operands[i])
+    return first
+  }
+
+  private append(operands: readonly number[]): void {
+    const { code } = this.out
+    for (let i = 0; i < operands.length; i++) code.push(operands[i])
+  }
+
+  /** Register for a value pushed now. */
+  private temp(): number {
+    const r = this.tempBase + this.stack.length
+    if (r >= this.registers) this.registers = r + 1
+    return r
+  }
+
+  private constant(v: unknown): void {
+    this.stack.push(~this.out.constant(v))
+  }
+
+  private take(n: number): number[] {
+    return n === 0 ? [] : this.stack.splice(this.stack.length - n, n)
+  }
+
+  private jump(patch: number, target: number): void {
+    this.fixups.push({ patch, target })
+    this.at.set(target, this.stack.slice())
+  }
+
+  private slotRegister(s: Slot): number {
+    if (s.capture) return this.captures === null ? s.index : this.captures[s.index]
+    return this.ownCaptures + s.index
+  }
+
+  private step(): void {
+    const { words, out } = this
+    const pc = this.pc
+    const w = words[pc]
+    const op = w & 0xff
+    const n = w >>> 8
+    const length = instructionLength(words, pc)
+    const next = pc + length
+    switch (op) {
+      case Op.HALT:
+        if (this.seq.kind === Kind.PROC) this.emit(0)
+        else this.emit(56, this.stack.pop() as number)
+        break
+      case Op.JUMP:
+        this.jump(this.emit(1, 0), next + n)
+        break
+      case Op.JFALSE:
+        this.jfalse(next + n)
+        break
+      case Op.ANDTHEN:
+      case Op.ORELSE: {
+        const a = this.stack.pop() as number
+        const dest = this.temp()
+        this.gas += 2
+        const first = this.emit(op === Op.ANDTHEN ? 3 : 4, dest, a, 0)
+        this.joins.push({ target: next + n, dest, patch: first + 2 })
+        break
+      }
+      case Op.FAIL:
+        this.emit(55)
+        break
+      case Op.CASE: {
+        const a = this.stack.pop() as number
+        if (!this.elseCases.has(pc)) this.gas += 12
+        const target = next + n
+        this.elseCases.add(target)
+        const pattern = this.casePattern(words[pc + 1], words[pc + 2])
+        const first = this.emit(25, a, out.constant(pattern), 0)
+        this.stack.push(a)
+        this.jump(first + 2, target)
+        this.stack.pop()
+        break
+      }
+      case Op.NIL:
+        this.constant(NIL)
+        break
+      case Op.INT:
+        this.constant(w >> 8)
+        break
+      case Op.BOOL:
+        this.constant(n === 1)
+        break
+      case Op.CONST:
+        this.constant(valueOfConstant(this.seq.constants[n]))
+        break
+      case Op.QUOTE:
+        this.quote(pc, next)
+        return
+      case Op.LOADL:
+        this.gas += 10
+        this.stack.push(this.seq.captures + n)
+        break
+      case Op.LOADC:
+        this.gas += 10
+        this.stack.push(this.captures === null ? n : this.captures[n])
+        break
+      case Op.STOREL:
+        this.emit(6, this.seq.captures + n, this.stack.pop() as number)
+        break
+      case Op.POP:
+        // The only value that is ever dropped is the scrutinee of a match that fitted no case.
+        this.stack.pop()
+        if (this.elseCases.has(pc)) {
+          this.emit(54)
+          this.pc = next + 1
+          return
+        }
+        break
+      case Op.LIST:
+      case Op.TUPLE:
+      case Op.SET:
+      case Op.PAR:
+        this.collect(op, n)
+        break
+      case Op.LISTR:
+      case Op.SETR: {
+        const items = this.take(n + 1)
+        const d = this.temp()
+        this.emit(op === Op.LISTR ? 10 : 11, d, n)
+        this.append(items)
+        this.stack.push(d)
+        break
+      }
+      case Op.MAP:
+      case Op.MAPR: {
+        const items = this.take(2 * n + (op === Op.MAPR ? 1 : 0))
+        if (op === Op.MAP && items.every(i => i < 0)) {
+          const keys: Term[] = []
+          const values: Term[] = []
+          for (let i = 0; i < n; i++) {
+            keys.push(out.consts[~items[2 * i]] as Term)
+            values.push(out.consts[~items[2 * i + 1]] as Term)
+          }
+          this.constant(makeMap(keys, values))
+          break
+        }
+        const d = this.temp()
+        this.emit(op === Op.MAP ? 12 : 13, d, n)
+        this.append(items)
+        this.stack.push(d)
+        break
+      }
+      case Op.BUNDLE: {
+        const a = this.stack.pop() as number
+        const d = this.temp()
+        this.emit(15, d, n, a)
+        this.stack.push(d)
+        break
+      }
+      case Op.REDUCE:
+        break // consumers evaluate what they take
+      case Op.NEW: {
+        const node = this.nodeAt(pc)
+        if (node instanceof New) this.gas += 10 + 2 * node.count
+        this.emit(17, this.seq.captures + words[pc + 1], n)
+        break
+      }
+      case Op.NEWURI: {
+        const node = this.nodeAt(pc)
+        if (node instanceof New) this.gas += 10 + 2 * node.count
+        const uri = valueOfConstant(this.seq.constants[words[pc + 1]]) as { text: string } | string
+        const text = typeof uri === 'string' ? uri : uri.text
+        const v = this.linker.shard.options.uri(text)
+        if (v === undefined) this.emit(55)
+        else this.emit(18, this.seq.captures + n, out.constant(v))
+        break
+      }
+      case Op.SEND:
+        this.send(w)
+        break
+      case Op.RECV:
+        this.receive(pc, n & (PERSISTENT - 1))
+        break
+      case Op.SELECT:
+        this.select(pc, n, next)
+        break
+      case Op.SPAWN: {
+        const t = new Template(this.linker, this.program, pc + 2)
+        const slots = this.closeSlots(next)
+        this.emit(26, out.constant(t), slots.length)
+        this.append(slots)
+        // CLOSE and HALT are part of it
+        let end = next
+        if ((words[end] & 0xff) === Op.CLOSE) end += instructionLength(words, end)
+        this.pc = end + 1
+        return
+      }
+      case Op.EVAL:
+        this.emit(27, this.stack.pop() as number)
+        break
+      case Op.NOT:
+      case Op.NEG: {
+        const a = this.stack.pop() as number
+        const d = this.temp()
+        this.emit(op === Op.NEG ? 30 : 31, d, a)
+        this.stack.push(d)
+        break
+      }
+      case Op.MATCHES: {
+        const a = this.stack.pop() as number
+        const d = this.temp()
+        this.gas += 12
+        this.emit(29, d, a, out.constant(this.casePattern(n, 0)))
+        this.stack.push(d)
+        break
+      }
+      case Op.METHOD: {
+        const argc = words[pc + 1]
+        const args = this.take(argc)
+        const a = this.stack.pop() as number
+        const d = this.temp()
+        const name = valueOfConstant(this.seq.constants[n]) as string
+        this.emit(28, d, out.constant(new MethodSite(name)), a, argc)
+        this.append(args)
+        this.stack.push(d)
+        break
+      }
+      default: {
+        const binary = MNEMONIC_BINARY.get(op)
+        if (binary === undefined) throw new Error(`no register form for ${OP_INFO[op]?.name ?? op}`)
+        const b = this.stack.pop() as number
+        const a = this.stack.pop() as number
+        const d = this.temp()
+        this.emit(binary, d, a, b)
+        this.stack.push(d)
+      }
+    }
+    this.pc = next
+  }
+
+  private nodeAt(at: number): Node | Term | undefined {
+    this.decoded ??= decodeSequence(this.seq).nodeAt
+    return this.decoded.get(at)
+  }
+  private decoded: ReadonlyMap<number, Node | Term> | null = null
+
+  private collect(op: number, n: number): void {
+    const items = this.take(n)
+    if (op !== Op.PAR && items.every(i => i < 0)) {
+      const values = items.map(i => this.out.consts[~i] as Term)
+      this.constant(op === Op.LIST ? new List(values) : op === Op.TUPLE ? new Tuple(values) : makeSet(values))
+      return
+    }
+    const d = this.temp()
+    this.emit(COLLECT.get(op) as number, d, n)
+    this.append(items)
+    this.stack.push(d)
+  }
+
+  /** A JFALSE right after a comparison of Ints: a fast form in front that skips both when the operation is fused. */
+  private jfalse(target: number): void {
+    const { code } = this.out
+    const a = this.stack.pop() as number
+    this.gas += 12
+    const at = this.lastAt
+    const compared = at >= 0 && at === code.length - 5 && code[at] >= 37 && code[at] <= 42 && code[at + 2] === a
+    if (compared) {
+      const [op, gas, d, x, y] = code.splice(at, 5)
+      const map = this.out.map
+      const mapped = map.length >= 2 && map[map.length - 2] === at
+      const price = (op >= 41 ? 8 : 3) + 12 + gas
+      code.push(op - 37 + 48, 0, x, y, 0, price, at + 7 + 5 + 4)
+      const patch = at + 4
+      code.push(op, gas, d, x, y)
+      if (!mapped) map.push(at, this.pc)
+      const first = this.emit(2, a, 0)
+      this.fixups.push({ patch, target })
+      this.jump(first + 1, target)
+      return
+    }
+    const first = this.emit(2, a, 0)
+    this.jump(first + 1, target)
+  }
+  private closeSlots(pc: number): number[] {
+    const { words } = this
+    if ((words[pc] & 0xff) !== Op.CLOSE) return []
+    const n = words[pc] >>> 8
+    const out: number[] = []
+    for (let i = 0; i < n; i++) out.push(this.slotRegister(slotOf(words[pc + 1 + i])))
+    return out
+  }
+
+  /** QUOTE with its CLOSE and REDUCE. */
+  private quote(pc: number, next: number): void {
+    const { words, out } = this
+    const image = pc + 2
+    const slots = imageCaptures(words, image) > 0 ? this.closeSlots(next) : []
+    let end = next
+    if ((words[end] & 0xff) === Op.CLOSE && slots.length > 0) end += instructionLength(words, end)
+    const reduce = (words[end] & 0xff) === Op.REDUCE && end < this.seq.codeEnd
+    const list = members(words, image)
+    if (list.length === 0) this.constant(NIL)
+    else if (reduce) this.inline(list, slots)
+    else if (list.length === 1 && list[0].multiplicity === 1 && this.isVariable(list[0].at, list[0].len)) this.stack.push(slots[0])
+    else if (list.length === 1 && list[0].multiplicity === 1 && slots.length === 0 && (words[list[0].at] & 0xff) === Kind.EXPR)
+      this.constant(decodeImage(words, image)([]))
+    else {
+      const t = new Template(this.linker, this.program, image)
+      if (slots.length === 0) this.constant(new Closure(t, []))
+      else {
+        const d = this.temp()
+        this.emit(16, d, out.constant(t), slots.length)
+        this.append(slots)
+        this.stack.push(d)
+      }
+    }
+    this.pc = end
+  }
+
+  /** The sequence `LOADC 0, EVAL`: the quote of a variable is the variable. */
+  private isVariable(at: number, _len: number): boolean {
+    const { words } = this
+    const start = at + HEADER + words[at + 4]
+    return (words[start] & 0xff) === Op.LOADC && (words[start + 1] & 0xff) === Op.EVAL
+  }
+
+  /** `QUOTE … REDUCE`: evaluate the exposed expressions of the quoted process here, keep its code quoted. */
+  private inline(list: readonly { multiplicity: number; at: number; len: number }[], slots: readonly number[]): void {
+    const { words } = this
+    const parts: number[] = []
+    const before = this.stack.length
+    let used = 0
+    let count = 0
+    for (const m of list) {
+      const captures = words[m.at + 1]
+      for (let copy = 0; copy < m.multiplicity; copy++) {
+        const mine = slots.slice(used, used + captures)
+        used += captures
+        if ((words[m.at] & 0xff) === Kind.EXPR || this.endsInEval(m.at, m.len)) this.nested(m.at, m.len, mine)
+        else {
+          const member = new Member(this.linker, this.program, 1, m.at, m.len)
+          const t = new Template(this.linker, this.program, 0, member)
+          if (mine.length === 0) this.constant(new Closure(t, []))
+          else {
+            const d = this.temp()
+            this.emit(16, d, this.out.constant(t), mine.length)
+            this.append(mine)
+            this.stack.push(d)
+          }
+        }
+        count++
+      }
+    }
+    if (count === 1) return
+    parts.push(...this.stack.splice(before))
+    const d = this.temp()
+    this.emit(14, d, count)
+    this.append(parts)
+    this.stack.push(d)
+  }
+
+  /** A statement variable or method call, but not a bundle: what `val` evaluates. */
+  private endsInEval(at: number, len: number): boolean {
+    const { words } = this
+    let pc = at + HEADER + words[at + 4]
+    const end = at + len
+    let last = 0
+    let previous = 0
+    for (; pc < end; pc += instructionLength(words, pc)) {
+      previous = last
+      last = words[pc] & 0xff
+      if (last === Op.SEND || last === Op.RECV || last === Op.NEW || last === Op.CASE || last === Op.JFALSE || last === Op.SELECT || last === Op.SPAWN)
+        return false
+    }
+    return last === Op.EVAL && previous !== Op.BUNDLE
+  }
+
+  /** The value code of another sequence, with its captures bound to registers of this one. */
+  private nested(at: number, len: number, captures: readonly number[]): void {
+    const { seq: outer, captures: outerCaptures, pc: outerPc } = this
+    this.seq = readSequence(this.words, at, len)
+    this.captures = captures
+    this.pc = this.seq.codeStart
+    for (;;) {
+      this.arrive(this.pc)
+      const op = this.words[this.pc] & 0xff
+      if (op === Op.HALT || op === Op.EVAL) break
+      this.step()
+    }
+    this.seq = outer
+    this.captures = outerCaptures
+    this.pc = outerPc
+  }
+
+  private casePattern(constant: number, base: number): CasePattern {
+    return CasePattern.of(this.linker, this.program, this.seq, constant, this.seq.captures + base, s => this.slotRegister(s))
+  }
+
+  private nameConstant(d: number): ChanConst | null {
+    if (d >= 0) return null
+    const name = this.out.consts[~d] as Term
+    const shard = this.linker.shard
+    return new ChanConst(name, keep(shard.chanOf(name)))
+  }
+
+  private send(w: number): void {
+    const { out } = this
+    const argc = (w >>> 8) & (PERSISTENT - 1)
+    const persistent = ((w >>> 8) & PERSISTENT) !== 0
+    const args = this.take(argc)
+    const c = this.stack.pop() as number
+    if (this.value) {
+      this.emit(56, args[0])
+      return
+    }
+    const at = this.pc
+    const site = new SendSite(persistent, argc, this.program, at)
+    const known = this.plainConstant(c) ? this.nameConstant(c) : null
+    if (known !== null) this.emit(20, out.constant(known), out.constant(site), argc)
+    else this.emit(19, c, out.constant(site), argc)
+    this.append(args)
+  }
+
+  /** A constant name that is not a bundle and has nothing to evaluate. */
+  private plainConstant(d: number): boolean {
+    if (d >= 0) return false
+    const v = this.out.consts[~d] as Term
+    if (typeof v !== 'object') return true
+    return !(v instanceof Closure) && (v instanceof List || v instanceof Tuple || v instanceof SetTerm || v instanceof MapTerm || v === NIL) && v.flags === 0
+  }
+
+  private guardAt(word: number): LinkedGuard | null {
+    if (word === 0) return null
+    const c = this.seq.constants[word - 1]
+    if (c.kind !== 'guard') throw new Error('a guard constant was expected')
+    const { slots, sequence } = readGuard(this.words, c.at, c.len)
+    return new LinkedGuard(this.linker, this.program, sequence, slots.map(s => this.slotRegister(s)))
+  }
+
+  private bindPatterns(at: number, n: number, base: number): { arrows: Uint8Array; patterns: MessagePattern[] } {
+    const arrows = new Uint8Array(n)
+    const patterns: MessagePattern[] = []
+    let local = this.seq.captures + base
+    for (let i = 0; i < n; i++) {
+      const w = this.words[at + i]
+      arrows[i] = w & 0xff
+      const p = decodePattern(this.seq, w >>> 8)
+      patterns.push(new MessagePattern(p.patterns, p.rest, p.count, p.refs.map(s => this.slotRegister(s)), local))
+      local += p.count
+    }
+    return { arrows, patterns }
+  }
+
+  private receive(pc: number, n: number): void {
+    const { words, out } = this
+    const base = words[pc + n + 2]
+    const { arrows, patterns } = this.bindPatterns(pc + 1, n, base)
+    const guard = this.guardAt(words[pc + n + 1])
+    const site = new RecvSite(arrows, patterns, guard, null, this.program, pc, this.gasOf(pc, base))
+    const sources = this.take(n)
+    if (n === 1) {
+      const known = this.plainConstant(sources[0]) ? this.nameConstant(sources[0]) : null
+      if (known !== null) this.emit(22, out.constant(site), out.constant(known))
+      else this.emit(21, out.constant(site), sources[0])
+    } else {
+      this.emit(23, out.constant(site), n)
+      this.append(sources)
+    }
+    site.next = out.code.length
+  }
+
+  /** Installation price, computed when the receive is first reached. */
+  private gasOf(pc: number, depth: number): (regs: readonly Term[]) => number {
+    const { holder, seq } = this
+    let price: ((regs: readonly Term[]) => number) | null = null
+    return regs => {
+      if (price === null) price = receiveGas((holder.linked as Linked).node(pc) as Receive | Select, seq.captures, depth)
+      return price(regs)
+    }
+  }
+
+  private select(pc: number, branches: number, next: number): void {
+    const { words, out } = this
+    const sites: RecvSite[] = []
+    let at = pc + 1
+    let binds = 0
+    const targets: number[] = []
+    for (let b = 0; b < branches; b++) {
+      const n = words[at]
+      const base = words[at + n + 2]
+      const { arrows, patterns } = this.bindPatterns(at + 1, n, base)
+      const guard = this.guardAt(words[at + n + 1])
+      sites.push(new RecvSite(arrows, patterns, guard, null, this.program, pc, null))
+      targets.push(next + words[at + n + 3])
+      binds += n
+      at += n + 4
+    }
+    const arrows = new Uint8Array(sites.flatMap(s => [...s.arrows]))
+    const site = new RecvSite(arrows, [], null, sites, this.program, pc, this.gasOf(pc, words[pc + 1 + words[pc + 1] + 2]))
+    const sources = this.take(binds)
+    this.emit(24, out.constant(site), binds)
+    this.append(sources)
+    for (let b = 0; b < branches; b++) {
+      this.at.set(targets[b], [])
+      this.pendingSites.push({ site: sites[b], target: targets[b] })
+    }
+  }
+  private readonly pendingSites: { site: RecvSite; target: number }[] = []
+}

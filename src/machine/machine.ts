@@ -1,0 +1,101 @@
+import { Chan, Cont, type Site } from '../../rspace/kernel.ts'
+import type { Code } from '../base/codes.ts'
+import type { Term } from '../normal/term.ts'
+import type { Linked } from './link.ts'
+
+/** States of the life cycle (vm.md 3.2). `paused` is a counter beside it. */
+export const State = { Runnable: 0, Running: 1, Blocked: 2, Done: 3, Faulted: 4, Killed: 5 } as const
+
+/** The purse that pays. Every machine belongs to one; children inherit it. */
+export class Account {
+  readonly id: number
+  readonly label: string
+  readonly gasLimit: number
+  gas = 0
+  comms = 0
+  primitiveComms = 0
+  steps = 0
+  machines = 0
+  failed = 0
+  /** Set when a whole-program limit or an abort stopped it: its machines are dropped when their turn comes. */
+  stopped = false
+  /** Groups made by `rho:vm:spawn` belong to the program that spawned them. */
+  readonly program: number
+  constructor(id: number, label: string, program: number, gasLimit: number) {
+    this.id = id
+    this.label = label
+    this.program = program
+    this.gasLimit = gasLimit
+  }
+}
+
+const NOWHERE: Site = { arrows: new Uint8Array(0), persistent: false, guarded: false }
+
+/**
+ * A running component: a sequence, where it is in it, its registers (captures, locals, temporaries), its private channel, its meters. It is its own
+ * continuation in the space, so a receive that waits costs nothing beyond the machine.
+ */
+export class Machine extends Cont {
+  linked: Linked
+  pc: number
+  regs: Term[]
+  /** Number of the private channel: never reused, 0 for evaluations inside a match. */
+  readonly priv: number
+  readonly account: Account
+  status: number
+  paused: number
+  gas: number
+  steps: number
+  comms: number
+  /** Scheduling level, 0 highest, inherited by children (policy `priority`). */
+  level: number
+  /** Where it was started: position of the send or receive, or −1. */
+  readonly origin: number
+  /** Register that the reply of a primitive in flight goes to. */
+  dest: number
+  constructor(linked: Linked, regs: Term[], priv: number, account: Account, origin: number, level: number) {
+    super(NOWHERE)
+    this.linked = linked
+    this.pc = 0
+    this.regs = regs
+    this.priv = priv
+    this.account = account
+    this.status = State.Runnable
+    this.paused = 0
+    this.gas = 0
+    this.steps = 0
+    this.comms = 0
+    this.level = level
+    this.origin = origin
+    this.dest = -1
+  }
+}
+
+/** A persistent receive that the host listens with: a system channel, a primitive processor, an embedder's handler. */
+export class Native extends Cont {
+  readonly arity: number
+  readonly label: string
+  readonly run: (args: readonly Term[], sender: Machine | null, origin: unknown) => void
+  constructor(label: string, arity: number, chan: Chan, run: (args: readonly Term[], sender: Machine | null, origin: unknown) => void) {
+    super(NATIVE_SITE)
+    this.label = label
+    this.arity = arity
+    this.run = run
+    this.chan = chan
+  }
+}
+
+/** Site of all native receives; their arity is their own. */
+export const NATIVE_SITE: Site = { arrows: new Uint8Array([1]), persistent: true, guarded: false }
+
+/** Raised inside a slice to end the machine with a report; never leaves the shard. */
+export class MachineFault {
+  readonly code: Code
+  readonly message: string
+  readonly hint: string
+  constructor(code: Code, message: string, hint = '') {
+    this.code = code
+    this.message = message
+    this.hint = hint
+  }
+}

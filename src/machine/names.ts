@@ -1,0 +1,155 @@
+import { blake2b } from '@noble/hashes/blake2.js'
+import type { Chan } from '../../rspace/kernel.ts'
+import { equal, hashOf } from '../normal/order.ts'
+import { forced, type NameOrigin, Tag, type Term } from '../normal/term.ts'
+
+/** Names of one shard in one run: identifier = BLAKE2b-256(key ‖ shard ‖ counter), computed only when a name leaves the process. */
+export class ShardNames implements NameOrigin {
+  private readonly key: Uint8Array
+  private readonly shard: number
+  private readonly known = new Map<number, Uint8Array>()
+  constructor(key: Uint8Array, shard: number) {
+    this.key = key
+    this.shard = shard
+  }
+  bytes(counter: number): Uint8Array {
+    let id = this.known.get(counter)
+    if (id === undefined) {
+      const input = new Uint8Array(this.key.length + 12)
+      input.set(this.key)
+      const view = new DataView(input.buffer)
+      view.setUint32(this.key.length, this.shard)
+      view.setBigUint64(this.key.length + 4, BigInt(counter))
+      id = blake2b(input, { dkLen: 32 })
+      this.known.set(counter, id)
+    }
+    return id
+  }
+}
+
+/** An entry of the intern table: entries of one bucket are chained. */
+class Entry {
+  readonly hash: number
+  readonly name: Term
+  readonly chan: Chan
+  next: Entry | null
+  constructor(hash: number, name: Term, chan: Chan, next: Entry | null) {
+    this.hash = hash
+    this.name = name
+    this.chan = chan
+    this.next = next
+  }
+}
+
+/** Channels that code holds on to are never swept. */
+const KEPT = new WeakSet<Chan>()
+export function keep(chan: Chan): Chan {
+  KEPT.add(chan)
+  return chan
+}
+
+const SWEEP_FIRST = 4096
+
+/**
+ * The intern table: channel of a public name. Equality is decided on structure; the 32-bit hash only chooses the bucket. Empty channels that no code
+ * holds are forgotten when the table has doubled since the last sweep, so computed names do not pile up.
+ */
+export class NameTable {
+  private readonly ints = new Map<number, Chan>()
+  private readonly strings = new Map<string, Chan>()
+  private buckets: (Entry | null)[] = new Array<Entry | null>(1024).fill(null)
+  private count = 0
+  private sweepAt = SWEEP_FIRST
+  private readonly make: (owner: Term) => Chan
+  constructor(make: (owner: Term) => Chan) {
+    this.make = make
+  }
+
+  /** The channel of a name that is not an unforgeable. */
+  chan(name: Term): Chan {
+    if (typeof name === 'number') {
+      let c = this.ints.get(name)
+      if (c === undefined) {
+        this.ints.set(name, (c = this.make(name)))
+      }
+      return c
+    }
+    if (typeof name === 'string') {
+      // A leading mark keeps integer-looking strings out of the host's weak integer hash.
+      const key = '$' + name
+      let c = this.strings.get(key)
+      if (c === undefined) {
+        this.strings.set(key, (c = this.make(name)))
+      }
+      return c
+    }
+    const t = forced(name)
+    const hash = hashOf(t)
+    const at = hash & (this.buckets.length - 1)
+    for (let e = this.buckets[at]; e !== null; e = e.next) if (e.hash === hash && equal(e.name, t)) return e.chan
+    return this.add(hash, t)
+  }
+
+  /** The channel of a name if there is one. */
+  find(name: Term): Chan | undefined {
+    if (typeof name === 'number') return this.ints.get(name)
+    if (typeof name === 'string') return this.strings.get('$' + name)
+    const t = forced(name)
+    if (typeof t === 'object' && t.tag === Tag.Unforgeable) return undefined
+    const hash = hashOf(t)
+    for (let e = this.buckets[hash & (this.buckets.length - 1)]; e !== null; e = e.next) if (e.hash === hash && equal(e.name, t)) return e.chan
+    return undefined
+  }
+
+  private add(hash: number, name: Term): Chan {
+    if (this.count > this.buckets.length) this.grow()
+    const at = hash & (this.buckets.length - 1)
+    const chan = this.make(name)
+    this.buckets[at] = new Entry(hash, name, chan, this.buckets[at])
+    this.count++
+    return chan
+  }
+
+  private grow(): void {
+    const old = this.buckets
+    this.buckets = new Array<Entry | null>(old.length * 4).fill(null)
+    const mask = this.buckets.length - 1
+    for (let i = 0; i < old.length; i++) {
+      for (let e = old[i]; e !== null; ) {
+        const next: Entry | null = e.next
+        e.next = this.buckets[e.hash & mask]
+        this.buckets[e.hash & mask] = e
+        e = next
+      }
+    }
+  }
+
+  /** Whether enough names came in since the last sweep to make one worth while. */
+  get full(): boolean {
+    return this.count >= this.sweepAt || this.ints.size >= this.sweepAt || this.strings.size >= this.sweepAt
+  }
+
+  /** Forget empty channels that nobody holds. Only between slices and while no mark is open: nobody may have a channel in hand. */
+  sweep(): void {
+    for (const [k, c] of this.ints) if (unused(c)) this.ints.delete(k)
+    for (const [k, c] of this.strings) if (unused(c)) this.strings.delete(k)
+    for (let i = 0; i < this.buckets.length; i++) {
+      let kept: Entry | null = null
+      for (let e = this.buckets[i]; e !== null; ) {
+        const next: Entry | null = e.next
+        if (unused(e.chan)) this.count--
+        else {
+          e.next = kept
+          kept = e
+        }
+        e = next
+      }
+      this.buckets[i] = kept
+    }
+    this.sweepAt = Math.max(SWEEP_FIRST, 2 * Math.max(this.count, this.ints.size, this.strings.size))
+  }
+}
+
+function unused(c: Chan): boolean {
+  return c.nD === 0 && c.nK === 0 && !KEPT.has(c)
+}

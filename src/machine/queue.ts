@@ -1,0 +1,246 @@
+/** A double-ended queue on a ring: newest at the back, oldest at the front. */
+export class Deque<T> {
+  private ring: (T | undefined)[] = new Array<T | undefined>(64).fill(undefined)
+  private mask = 63
+  private head = 0
+  length = 0
+
+  push(item: T): void {
+    if (this.length > this.mask) this.grow()
+    this.ring[(this.head + this.length) & this.mask] = item
+    this.length++
+  }
+
+  /** Takes the newest. */
+  pop(): T | undefined {
+    if (this.length === 0) return undefined
+    const at = (this.head + --this.length) & this.mask
+    const item = this.ring[at]
+    this.ring[at] = undefined
+    return item
+  }
+
+  /** Takes the oldest. */
+  shift(): T | undefined {
+    if (this.length === 0) return undefined
+    const at = this.head
+    const item = this.ring[at]
+    this.ring[at] = undefined
+    this.head = (at + 1) & this.mask
+    this.length--
+    return item
+  }
+
+  /** Takes the one that is `i` places from the oldest; the newest moves into its place. */
+  takeAt(i: number): T | undefined {
+    const at = (this.head + i) & this.mask
+    const item = this.ring[at]
+    const last = this.pop()
+    if (i < this.length) this.ring[at] = last
+    return item
+  }
+
+  at(i: number): T | undefined {
+    return this.ring[(this.head + i) & this.mask]
+  }
+
+  /** Removes one item. O(length). */
+  remove(item: T): boolean {
+    for (let i = 0; i < this.length; i++) {
+      if (this.at(i) !== item) continue
+      for (let j = i; j + 1 < this.length; j++) this.ring[(this.head + j) & this.mask] = this.ring[(this.head + j + 1) & this.mask]
+      this.pop()
+      return true
+    }
+    return false
+  }
+
+  private grow(): void {
+    const bigger: (T | undefined)[] = new Array<T | undefined>(this.ring.length * 2).fill(undefined)
+    for (let i = 0; i < this.length; i++) bigger[i] = this.ring[(this.head + i) & this.mask]
+    this.ring = bigger
+    this.mask = bigger.length - 1
+    this.head = 0
+  }
+}
+
+/** Bits of a seeded generator (splitmix-style on 32-bit halves is not needed here: choices are small). Source: xorshift32, Marsaglia 2003. */
+export class Random {
+  private state: number
+  constructor(seed: bigint) {
+    const folded = Number(BigInt.asUintN(32, seed ^ (seed >> 32n))) | 0
+    this.state = (Math.imul(folded, 0x9e3779b1) ^ 0x6d2b79f5) | 0 || 1
+  }
+  /** A whole number from 0 to n − 1. */
+  below(n: number): number {
+    let x = this.state
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    this.state = x
+    return (x >>> 0) % n
+  }
+}
+
+/**
+ * Which runnable machine is next (vm.md 5.2). `depth`: newest first, one turn in 256 the oldest. `rr`: oldest first. `priority`: four levels, weights
+ * 8:4:2:1 per pass, a machine that waited 64 passes goes up one level. `shuffle`: drawn by the seeded generator.
+ */
+export interface RunQueue<T> {
+  push(item: T): void
+  next(): T | undefined
+  readonly length: number
+  remove(item: T): boolean
+  /** In the order in which an undisturbed scheduler of this policy without new arrivals would not contradict: oldest first. */
+  items(): T[]
+}
+
+function listed<T>(q: Deque<T>): T[] {
+  const out: T[] = []
+  for (let i = 0; i < q.length; i++) out.push(q.at(i) as T)
+  return out
+}
+
+/** One turn in this many takes the oldest (measured: 1 in 16 costs 1.7 times). */
+const OLDEST_EVERY = 256
+
+export class DepthQueue<T> implements RunQueue<T> {
+  private readonly q = new Deque<T>()
+  private turn = 0
+  get length(): number {
+    return this.q.length
+  }
+  push(item: T): void {
+    this.q.push(item)
+  }
+  next(): T | undefined {
+    if (++this.turn === OLDEST_EVERY) {
+      this.turn = 0
+      return this.q.shift()
+    }
+    return this.q.pop()
+  }
+  remove(item: T): boolean {
+    return this.q.remove(item)
+  }
+  items(): T[] {
+    return listed(this.q)
+  }
+}
+
+export class RoundRobin<T> implements RunQueue<T> {
+  private readonly q = new Deque<T>()
+  get length(): number {
+    return this.q.length
+  }
+  push(item: T): void {
+    this.q.push(item)
+  }
+  next(): T | undefined {
+    return this.q.shift()
+  }
+  remove(item: T): boolean {
+    return this.q.remove(item)
+  }
+  items(): T[] {
+    return listed(this.q)
+  }
+}
+
+export class ShuffleQueue<T> implements RunQueue<T> {
+  private readonly q = new Deque<T>()
+  private readonly random: Random
+  constructor(seed: bigint) {
+    this.random = new Random(seed)
+  }
+  get length(): number {
+    return this.q.length
+  }
+  push(item: T): void {
+    this.q.push(item)
+  }
+  next(): T | undefined {
+    return this.q.length === 0 ? undefined : this.q.takeAt(this.random.below(this.q.length))
+  }
+  remove(item: T): boolean {
+    return this.q.remove(item)
+  }
+  items(): T[] {
+    return listed(this.q)
+  }
+}
+
+export const LEVELS = 4
+/** Turns of each level in one pass. */
+const WEIGHTS = [8, 4, 2, 1]
+/** Passes after which a waiting machine goes up one level. */
+const AGE_PASSES = 64
+
+interface Leveled {
+  level: number
+}
+
+class Waiting<T> {
+  readonly item: T
+  readonly since: number
+  constructor(item: T, since: number) {
+    this.item = item
+    this.since = since
+  }
+}
+
+export class PriorityQueue<T extends Leveled> implements RunQueue<T> {
+  private readonly levels = Array.from({ length: LEVELS }, () => new Deque<Waiting<T>>())
+  private level = 0
+  private left = WEIGHTS[0]
+  private pass = 0
+  length = 0
+  push(item: T): void {
+    this.levels[item.level].push(new Waiting(item, this.pass))
+    this.length++
+  }
+  next(): T | undefined {
+    if (this.length === 0) return undefined
+    for (;;) {
+      if (this.left > 0) {
+        const w = this.levels[this.level].shift()
+        if (w !== undefined) {
+          this.left--
+          this.length--
+          return w.item
+        }
+      }
+      this.level++
+      if (this.level === LEVELS) {
+        this.level = 0
+        this.pass++
+        this.age()
+      }
+      this.left = WEIGHTS[this.level]
+    }
+  }
+  /** Whoever waited long enough at the head of a level moves to the tail of the level above; its own level is unchanged, so it starts there again next time. */
+  private age(): void {
+    for (let i = 1; i < LEVELS; i++) {
+      const q = this.levels[i]
+      while (q.length > 0 && this.pass - (q.at(0) as Waiting<T>).since >= AGE_PASSES)
+        this.levels[i - 1].push(new Waiting((q.shift() as Waiting<T>).item, this.pass))
+    }
+  }
+  remove(item: T): boolean {
+    for (const q of this.levels) {
+      for (let i = 0; i < q.length; i++) {
+        const w = q.at(i) as Waiting<T>
+        if (w.item === item) {
+          q.remove(w)
+          this.length--
+          return true
+        }
+      }
+    }
+    return false
+  }
+  items(): T[] {
+    return this.levels.flatMap(q => listed(q).map(w => w.item))
+  }
+}

@@ -1,0 +1,1416 @@
+import { type Chan, type Cont, Kernel, type KernelMatcher, type Order } from '../../rspace/kernel.ts'
+import type { Code } from '../base/codes.ts'
+import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
+import {
+  Bundle,
+  Closure,
+  Flag,
+  forced,
+  List,
+  MapTerm,
+  NIL,
+  type Rest,
+  SetTerm,
+  Tag,
+  type Term,
+  Tuple,
+  Unforgeable,
+} from '../normal/term.ts'
+import { type Linked, Linker, type MethodSite, type Program, Template } from './link.ts'
+import { Account, Machine, MachineFault, Native, State } from './machine.ts'
+import { NameTable, ShardNames } from './names.ts'
+import type { Failure, Note } from './outcome.ts'
+import { CasePattern, type RecvSite, REPLY_SITE, type SendSite } from './site.ts'
+import { Primitives } from './primitives.ts'
+import { Fault } from './primitives/fault.ts'
+import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
+import { sizeOfValue } from './size.ts'
+import type { Tracer } from './trace.ts'
+
+/** What limits a shard; Infinity = none. Counts are of live things. */
+export interface Limits {
+  machineGas: number
+  machines: number
+  /** Estimated bytes of values stored in the space. */
+  memory: number
+  /** Children of one machine. */
+  children: number
+  /** Messages on one channel. */
+  queue: number
+  matchBudget: number
+  maxValueBytes: number
+}
+
+export interface ShardOptions {
+  readonly policy: 'depth' | 'rr' | 'priority'
+  readonly order: Order
+  /** Draw the next runnable machine by this seed. */
+  readonly shuffle?: bigint
+  readonly literal: boolean
+  /** Literal mode: serve primitives within the slice (`handoff`) or queue processor and machine like anyone else. */
+  readonly handoff: boolean
+  readonly limits: Limits
+  readonly unknownOp: 'block' | 'fail'
+  readonly key: Uint8Array
+  /** Resolves a URI that was linked; undefined: not available here. */
+  readonly uri: (uri: string) => Term | undefined
+  readonly optimise: boolean
+}
+
+const SAFE = Number.MAX_SAFE_INTEGER
+const EXPOSED = Flag.Exposed
+/** Notes about matches that fitted nothing: the first so many are kept. */
+const NOTES_MAX = 20
+/** Price of a COMM with n binds. */
+const COMM_BASE = 32
+const COMM_BIND = 96
+
+/**
+ * One scheduler over one space: run queue, machines, names. The run loop is a trampoline: a COMM enqueues, nothing recurses, nothing awaits. It knows
+ * nothing of source text, files or clocks.
+ */
+export class Shard implements KernelMatcher<Term[], Term[], Cont> {
+  readonly kernel: Kernel<Term[], Term[], Cont>
+  readonly names: NameTable
+  readonly origin: ShardNames
+  readonly queue: RunQueue<Machine>
+  readonly primitives: Primitives
+  readonly linker: Linker
+  readonly options: ShardOptions
+  readonly limits: Limits
+  readonly failures: Failure[] = []
+  readonly notes: Note[] = []
+  notesMore = 0
+  /** Faults of receive guards, the latest per waiting continuation; for the rest report. */
+  readonly guardFaults = new Map<Cont, MachineFault>()
+  tracer: Tracer | null = null
+
+  private nextName = 1
+  private nextPriv = 1
+  comms = 0
+  primitiveComms = 0
+  machinesMade = 0
+  slices = 0
+  namesMade = 0
+  produced = 0
+  /** Machines alive: made, not yet ended. */
+  alive = 0
+  /** Gas of slow paths and nested evaluations of the running slice; `exec` adds its own at the end. */
+  gas = 0
+  private heldGuardGas = 0
+  private pumpTurn = false
+  private readonly deferred: { chan: Term; values: Term[]; account: Account }[] = []
+  current: Machine | null = null
+  /** Answers from outside that are still to come. */
+  pending = 0
+
+  constructor(options: ShardOptions) {
+    this.options = options
+    this.limits = options.limits
+    this.kernel = new Kernel<Term[], Term[], Cont>(this, {
+      order: options.order,
+      matchStepsPerContinuationMax: options.limits.matchBudget,
+      matchStepsMax: Math.max(options.limits.matchBudget * 10, 10_000_000),
+    })
+    this.names = new NameTable(owner => this.kernel.chan(owner))
+    this.origin = new ShardNames(options.key, 0)
+    this.primitives = new Primitives(this)
+    this.linker = new Linker(this)
+    this.queue =
+      options.shuffle !== undefined
+        ? new ShuffleQueue(options.shuffle)
+        : options.policy === 'rr'
+          ? new RoundRobin()
+          : options.policy === 'priority'
+            ? new PriorityQueue()
+            : new DepthQueue()
+  }
+
+  // ── names and channels ──────────────────────────────────────────────────────────────────────────────────────────
+
+  fresh(): Unforgeable {
+    this.namesMade++
+    return new Unforgeable(this.origin, this.nextName++)
+  }
+
+  /** The channel of an evaluated name; bundles are stripped by the caller. */
+  chanOf(name: Term): Chan {
+    if (typeof name === 'object') {
+      if (name instanceof Unforgeable) return (name.chan as Chan | null) ?? this.newChan(name)
+      const t = forced(name)
+      if (t instanceof Unforgeable) return (t.chan as Chan | null) ?? this.newChan(t)
+      return this.names.chan(t)
+    }
+    return this.names.chan(name)
+  }
+
+  private newChan(name: Unforgeable): Chan {
+    const c = this.kernel.chan(name)
+    name.chan = c
+    return c
+  }
+
+  /** Channel for writing (right 2) or reading (right 1); null after a fault of the current machine. */
+  private channelFor(m: Machine, pc: number, name: Term, right: number): Chan | null {
+    let t = typeof name === 'object' && (name.flags & EXPOSED) !== 0 ? this.evaluate(m, name) : name
+    if (t === null) return null
+    t = forced(t)
+    if (typeof t === 'object' && t.tag === Tag.Bundle) {
+      const b = t as Bundle
+      if ((b.rights & right) === 0) {
+        if (right === 2) this.fail(m, pc, 'RHO501', 'trying to send on a non-writeable channel', 'the bundle does not grant writing')
+        else this.fail(m, pc, 'RHO502', 'trying to receive from a non-readable channel', 'the bundle does not grant reading')
+        return null
+      }
+      t = b.body
+    }
+    return this.chanOf(t)
+  }
+
+  // ── matching, asked by the kernel ───────────────────────────────────────────────────────────────────────────────
+
+  match(k: Cont, branch: number, bind: number, value: Term[]): Term[] | undefined {
+    if (k instanceof Machine) {
+      let site = k.site as RecvSite
+      if (site.branches !== undefined) site = site.branches[branch]
+      const p = site.patterns[bind]
+      return p.simple ? (value.length === p.arity ? value : undefined) : p.match(value, k.regs, this)
+    }
+    return value.length === (k as Native).arity ? value : undefined
+  }
+
+  matchAll(k: Cont, branch: number, bind: number, value: Term[]): Iterable<Term[]> {
+    if (k instanceof Machine) {
+      let site = k.site as RecvSite
+      if (site.branches !== undefined) site = site.branches[branch]
+      return site.patterns[bind].matchAll(value, k.regs, this)
+    }
+    return value.length === (k as Native).arity ? [value] : []
+  }
+
+  guard(k: Cont, branch: number, results: readonly Term[][]): boolean {
+    let site = k.site as RecvSite
+    if (site.branches !== undefined) site = site.branches[branch]
+    const guard = site.guard
+    if (guard === null) return true
+    const machine = k as Machine
+    const regs = machine.regs.slice()
+    site.fill(regs, results)
+    const saved = this.gas
+    this.gas = 0
+    const result = this.pure(machine, guard.linked, guard.gather(regs))
+    const used = this.gas
+    this.gas = saved
+    if (result instanceof MachineFault) {
+      this.guardFaults.set(k, result)
+      return false
+    }
+    if (result !== true) return false
+    this.heldGuardGas = used
+    return true
+  }
+
+  contKey(k: Cont, branch: number, bind: number): Term | undefined {
+    if (!(k instanceof Machine)) return undefined
+    let site = k.site as RecvSite
+    if (site.branches !== undefined) site = site.branches[branch]
+    return site.patterns[bind].keyFor(k.regs)
+  }
+
+  datumKey(value: Term[]): Term | undefined {
+    const first = value[0]
+    return typeof first === 'object' && !(first instanceof Unforgeable) ? undefined : first
+  }
+
+  /** Matchers report their work here. */
+  charge(steps: number): void {
+    this.kernel.charge(steps)
+  }
+
+  // ── machines ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private machine(linked: Linked, regs: Term[], account: Account, origin: number, level: number): Machine {
+    this.machinesMade++
+    this.alive++
+    account.machines++
+    const m = new Machine(linked, regs, this.nextPriv++, account, origin, level)
+    if (this.tracer !== null) this.tracer.created(m)
+    return m
+  }
+
+  enqueue(m: Machine): void {
+    m.status = State.Runnable
+    if (m.paused === 0) this.queue.push(m)
+    if (this.tracer !== null) this.tracer.runnable(m)
+  }
+
+  /** Start the machines of a program image. */
+  start(program: Program, account: Account, captures: readonly Term[] = []): Machine[] {
+    const started: Machine[] = []
+    this.spawn(new Template(this.linker, program, 0), captures, account, -1, 0, started)
+    return started
+  }
+
+  /** One machine per component. `captures` in the order of CLOSE. */
+  private spawn(t: Template, captures: readonly Term[], account: Account, origin: number, level: number, list?: Machine[]): void {
+    const members = t.members
+    let at = 0
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]
+      for (let copy = 0; copy < member.copies; copy++) {
+        const linked = member.linked
+        if (!linked.inert) {
+          const regs = new Array<Term>(linked.registers)
+          for (let j = 0; j < member.captures; j++) regs[j] = captures[at + j]
+          const m = this.machine(linked, regs, account, origin, level)
+          this.enqueue(m)
+          if (list !== undefined) list.push(m)
+        }
+        at += member.captures
+      }
+    }
+  }
+
+  private end(m: Machine, status: number): void {
+    m.status = status
+    this.alive--
+    if (this.tracer !== null) this.tracer.ended(m)
+    this.primitives.release(m)
+  }
+
+  /** Position of the instruction at `pc`. */
+  spanOf(linked: Linked, pc: number): { start: number; end: number } {
+    return linked.spanAt(pc)
+  }
+
+  fail(m: Machine, pc: number, code: Code, message: string, hint = '', limit = false): void {
+    if (m.priv === 0) {
+      this.pureFault = new MachineFault(code, message, hint)
+      return
+    }
+    const span = m.linked.spanAt(pc)
+    this.report(m, { code, message, hint, start: span.start, end: span.end, machine: 'm:' + m.priv, startedBy: m.origin, limit })
+    this.end(m, State.Faulted)
+  }
+
+  private report(m: Machine | null, failure: Failure): void {
+    this.failures.push(failure)
+    if (m !== null) m.account.failed++
+    this.onFailure?.(failure)
+  }
+  onFailure: ((f: Failure) => void) | null = null
+
+  /** Take a machine out of the world. True if it was alive. */
+  kill(m: Machine): boolean {
+    if (m.status >= State.Done) return false
+    if (m.status === State.Blocked) this.kernel.withdraw(m)
+    else this.queue.remove(m)
+    this.end(m, State.Killed)
+    return true
+  }
+
+  /** End all machines of an account with one failure. The rest of them is dropped when its turn comes; waiting ones are withdrawn now. */
+  stopAccount(account: Account, failure: Failure): void {
+    if (account.stopped) return
+    account.stopped = true
+    account.failed++
+    this.failures.push(failure)
+    this.onFailure?.(failure)
+    for (const chan of this.kernel.nonEmpty()) {
+      const waiting = [...this.kernel.conts(chan)]
+      for (const k of waiting) if (k instanceof Machine && k.account === account && k.waiting) this.kill(k)
+    }
+  }
+
+  // ── COMMs ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A continuation fired by `payer`'s operation (null: by the pump or from outside): resume it, or fork a child of it. */
+  private fired(k: Cont, payer: Machine | null): void {
+    const kernel = this.kernel
+    if (k instanceof Machine) {
+      let site = k.site as RecvSite
+      if (site === REPLY_SITE) {
+        k.regs[k.dest] = (kernel.results[0] as Term[])[0]
+        this.primitiveComms++
+        k.account.primitiveComms++
+        this.enqueue(k)
+        return
+      }
+      if (site.branches !== undefined) site = site.branches[kernel.firedBranch]
+      const account = payer === null ? k.account : payer.account
+      this.comms++
+      account.comms++
+      let gas = COMM_BASE + COMM_BIND * site.patterns.length
+      if (site.guarded) {
+        gas += this.heldGuardGas
+        this.guardFaults.delete(k)
+      }
+      if (payer !== null) {
+        this.gas += gas
+        payer.comms++
+      } else {
+        account.gas += gas
+        k.gas += gas
+        k.comms++
+      }
+      let woken = k
+      if (site.persistent) {
+        const regs = k.regs.slice()
+        woken = this.machine(k.linked, regs, account, payer === null ? k.origin : this.originOf(payer), k.level)
+      }
+      site.fill(woken.regs, kernel.results)
+      woken.pc = site.next
+      if (this.tracer !== null) this.tracer.comm(k, woken, payer, kernel)
+      this.enqueue(woken)
+      return
+    }
+    const native = k as Native
+    this.comms++
+    if (payer !== null) {
+      this.gas += COMM_BASE + COMM_BIND
+      payer.comms++
+      payer.account.comms++
+    }
+    if (this.tracer !== null) this.tracer.comm(k, null, payer, kernel)
+    native.run(kernel.results[0] as Term[], payer, kernel.origins[0])
+  }
+
+  private originOf(payer: Machine): number {
+    return payer.linked.spanAt(this.pcNow).start
+  }
+  /** Where the running instruction is; kept for reports about what it started. */
+  private pcNow = 0
+
+  /** Called when an answer from outside came in while nothing ran. */
+  wake: (() => void) | null = null
+
+  list(items: readonly Term[]): List {
+    return new List(items.slice())
+  }
+
+  /** A message from the host or a native receive. Enqueued, so that replies of replies never nest. */
+  send(chan: Term, values: Term[], account: Account): void {
+    this.deferred.push({ chan, values, account })
+  }
+
+  private flushDeferred(): void {
+    for (let i = 0; i < this.deferred.length; i++) {
+      const { chan, values } = this.deferred[i]
+      let t = forced(chan)
+      if (typeof t === 'object' && t.tag === Tag.Bundle) {
+        if (((t as Bundle).rights & 2) === 0) continue
+        t = (t as Bundle).body
+      }
+      this.produced++
+      const k = this.kernel.produce(this.chanOf(t), values, false, null)
+      if (k !== null) this.fired(k, null)
+    }
+    this.deferred.length = 0
+  }
+
+  // ── the run loop ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Run at most `slices` slices. Never awaits, never throws for a program's mistake.
+   * @returns true while something is left to do at once
+   */
+  run(slices: number): boolean {
+    const queue = this.queue
+    for (let n = 0; n < slices; n++) {
+      if (this.deferred.length > 0) this.flushDeferred()
+      if (this.kernel.pumpPending && (this.pumpTurn || queue.length === 0)) {
+        this.pumpTurn = false
+        const k = this.kernel.pump()
+        if (k !== null) this.fired(k, null)
+        if (queue.length === 0) {
+          if (!this.kernel.pumpPending && this.deferred.length === 0) return false
+          continue
+        }
+      } else this.pumpTurn = true
+      const m = queue.next()
+      if (m === undefined) {
+        if (this.deferred.length > 0 || this.kernel.pumpPending) continue
+        return false
+      }
+      if (m.account.stopped) {
+        this.end(m, State.Killed)
+        continue
+      }
+      this.slice(m)
+    }
+    return queue.length > 0 || this.deferred.length > 0 || this.kernel.pumpPending
+  }
+
+  private slice(m: Machine): void {
+    this.slices++
+    m.steps++
+    const account = m.account
+    account.steps++
+    m.status = State.Running
+    if (this.tracer !== null) this.tracer.running(m)
+    this.current = m
+    this.gas = 0
+    this.exec(m)
+    this.current = null
+    const gas = this.gas
+    m.gas += gas
+    account.gas += gas
+    if (account.gas > account.gasLimit) this.outOfGas(m)
+    else if (m.gas > this.limits.machineGas && m.status < State.Done) {
+      if (m.status === State.Blocked) this.kernel.withdraw(m)
+      else this.queue.remove(m)
+      this.fail(m, m.pc, 'RHO601', `the machine used more than ${this.limits.machineGas} gas`, 'raise --machine-gas')
+    }
+    if (this.names.full && !this.kernel.marked) this.names.sweep()
+  }
+
+  private outOfGas(m: Machine): void {
+    const account = m.account
+    if (account.stopped) return
+    account.gas = account.gasLimit
+    const span = m.linked.spanAt(this.pcNow)
+    this.stopAccount(account, {
+      code: 'RHO601',
+      message: `the program used up its gas limit of ${account.gasLimit}`,
+      hint: 'raise --gas',
+      start: span.start,
+      end: span.end,
+      machine: 'm:' + m.priv,
+      startedBy: m.origin,
+      limit: true,
+    })
+  }
+
+  private pureFault: MachineFault | null = null
+
+  /** Evaluate linked code without effects: guards, dynamic expressions. The result, or the fault it met. */
+  pure(m: Machine, linked: Linked, regs: Term[]): Term | MachineFault {
+    const p = new Machine(linked, regs, 0, m.account, -1, 0)
+    const outer = this.pureFault
+    this.pureFault = null
+    this.exec(p)
+    const fault = this.pureFault as MachineFault | null
+    this.pureFault = outer
+    return fault === null ? p.regs[p.dest] : fault
+  }
+
+  /** A guard of a `match` case failed: it counts as false and is noted. */
+  caseGuardFault(m: Machine, fault: MachineFault): void {
+    if (m.priv === 0) return
+    const span = m.linked.spanAt(this.pcNow)
+    if (this.notes.length < NOTES_MAX) this.notes.push({ start: span.start, end: span.end, text: `a guard failed: ${fault.message}` })
+    else this.notesMore++
+  }
+
+  /** `val` of a term that holds variables' unevaluated expressions; null after a fault of `m`. */
+  private evaluate(m: Machine, t: Term): Term | null {
+    const linked = this.linker.evaluator(t)
+    const r = this.pure(m, linked, new Array<Term>(linked.registers))
+    if (!(r instanceof MachineFault)) return r
+    this.fail(m, this.pcNow, r.code, r.message, r.hint)
+    return null
+  }
+
+  private failFault(m: Machine, pc: number, f: Fault): void {
+    this.fail(m, pc, f.code, f.message, f.hint)
+  }
+
+  /** One operation in its complete semantics. undefined: the machine has stopped (fault, or waiting for the reply). */
+  private operate(m: Machine, pc: number, next: number, dest: number, tag: number, name: string, args: Term[]): Term | undefined {
+    for (let i = 0; i < args.length; i++) {
+      const v = args[i]
+      if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+        const r = this.evaluate(m, v)
+        if (r === null) return undefined
+        args[i] = r
+      }
+    }
+    const r = this.primitives.perform(m, tag, name, args)
+    if (r instanceof Fault) {
+      this.failFault(m, pc, r)
+      return undefined
+    }
+    if (r === undefined) {
+      if (m.priv === 0) {
+        this.fail(m, pc, 'RHO516', `\`${name}\` is served elsewhere and cannot be used in a guard or pattern`)
+        return undefined
+      }
+      m.pc = next
+      m.dest = dest
+      m.status = State.Blocked
+      if (this.tracer !== null) this.tracer.blocked(m)
+    }
+    return r
+  }
+
+  /** Park at a receive; true if it fired at once and `m` itself goes on at `m.pc`. */
+  private receive(m: Machine, site: RecvSite): boolean {
+    const kernel = this.kernel
+    m.site = site
+    if (this.tracer !== null) this.tracer.consume(m)
+    this.gas += site.gas(m.regs)
+    if (!kernel.consume(m)) {
+      m.status = State.Blocked
+      if (this.tracer !== null) this.tracer.blocked(m)
+      return false
+    }
+    let branch = site
+    if (site.branches !== undefined) branch = site.branches[kernel.firedBranch]
+    this.comms++
+    m.comms++
+    m.account.comms++
+    this.gas += COMM_BASE + COMM_BIND * branch.patterns.length
+    if (branch.guarded) {
+      this.gas += this.heldGuardGas
+      this.guardFaults.delete(m)
+    }
+    if (site.persistent) {
+      const regs = m.regs.slice()
+      const child = this.machine(m.linked, regs, m.account, this.originOf(m), m.level)
+      branch.fill(regs, kernel.results)
+      child.pc = branch.next
+      if (this.tracer !== null) this.tracer.comm(m, child, m, kernel)
+      this.enqueue(child)
+      m.status = State.Blocked
+      if (this.tracer !== null) this.tracer.blocked(m)
+      return false
+    }
+    branch.fill(m.regs, kernel.results)
+    m.pc = branch.next
+    if (this.tracer !== null) this.tracer.comm(m, m, m, kernel)
+    return true
+  }
+
+  private overQueue(m: Machine, pc: number, chan: Chan): boolean {
+    if (chan.nD < this.limits.queue) return false
+    this.fail(m, pc, 'RHO604', `a channel holds more than ${this.limits.queue} messages (limit max-queue)`, 'raise --max-queue')
+    return true
+  }
+
+  private afterSend(m: Machine, k: Cont | null): void {
+    this.produced++
+    if (k !== null) this.fired(k, m)
+  }
+
+  /** Run `m` until it blocks, ends or faults. */
+  private exec(m: Machine): void {
+    let linked = m.linked
+    let C = linked.code
+    let K = linked.consts
+    let R = m.regs
+    let pc = m.pc
+    let gas = 0
+    const G = this.primitives.guards
+    const kernel = this.kernel
+    for (;;) {
+      gas += C[pc + 1]
+      switch (C[pc]) {
+        case 0: // HALT
+          this.gas += gas
+          this.end(m, State.Done)
+          return
+        case 1: // JUMP
+          pc = C[pc + 2]
+          break
+        case 2: {
+          // JFALSE a target
+          const i = C[pc + 2]
+          let v = i >= 0 ? R[i] : (K[~i] as Term)
+          if (typeof v === 'object') {
+            this.pcNow = pc
+            if ((v.flags & EXPOSED) !== 0) {
+              const r = this.evaluate(m, v)
+              if (r === null) {
+                this.gas += gas
+                return
+              }
+              v = r
+            }
+            v = forced(v)
+          }
+          if (v === true) pc += 4
+          else if (v === false) pc = C[pc + 3]
+          else {
+            this.gas += gas
+            this.fail(m, pc, 'RHO514', 'the condition of `if` must be one Bool, not ' + this.primitives.describe(v))
+            return
+          }
+          break
+        }
+        case 3: // ANDTHEN d a target
+        case 4: {
+          // ORELSE d a target
+          const i = C[pc + 3]
+          const v = this.boolOperand(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
+          if (v === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = v
+          if (v === (C[pc] === 4)) pc = C[pc + 4]
+          else pc += 5
+          break
+        }
+        case 5: {
+          // BOOL d a
+          const i = C[pc + 3]
+          const v = this.boolOperand(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
+          if (v === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = v
+          pc += 4
+          break
+        }
+        case 6: {
+          // MOVE d a
+          const i = C[pc + 3]
+          R[C[pc + 2]] = i >= 0 ? R[i] : (K[~i] as Term)
+          pc += 4
+          break
+        }
+        case 7: // LIST d n …
+        case 8: // TUPLE
+        case 9: // SET
+        case 14: {
+          // PAR
+          const n = C[pc + 3]
+          const items = this.operands(m, pc, C, K, R, pc + 4, n)
+          if (items === null) {
+            this.gas += gas
+            return
+          }
+          const op = C[pc]
+          R[C[pc + 2]] = op === 7 ? new List(items) : op === 8 ? new Tuple(items) : op === 9 ? makeSet(items) : makePar(items)
+          pc += 4 + n
+          break
+        }
+        case 10: // LISTR d n … rest
+        case 11: {
+          // SETR
+          const n = C[pc + 3]
+          const items = this.operands(m, pc, C, K, R, pc + 4, n + 1)
+          if (items === null) {
+            this.gas += gas
+            return
+          }
+          const rest = forced(items.pop() as Term)
+          if (C[pc] === 10 && rest instanceof List) R[C[pc + 2]] = new List([...items, ...rest.items], rest.rest)
+          else if (C[pc] === 11 && rest instanceof SetTerm) R[C[pc + 2]] = makeSet([...items, ...rest.items], rest.rest)
+          else {
+            this.gas += gas
+            this.fail(m, pc, 'RHO503', `the value after \`...\` must be a ${C[pc] === 10 ? 'list' : 'set'}, not ${this.primitives.describe(rest)}`)
+            return
+          }
+          pc += 5 + n
+          break
+        }
+        case 12: // MAP d n k v …
+        case 13: {
+          // MAPR d n k v … rest
+          const n = C[pc + 3]
+          const withRest = C[pc] === 13 ? 1 : 0
+          const items = this.operands(m, pc, C, K, R, pc + 4, 2 * n + withRest)
+          if (items === null) {
+            this.gas += gas
+            return
+          }
+          const keys: Term[] = []
+          const values: Term[] = []
+          let rest: Rest = null
+          if (withRest === 1) {
+            const r = forced(items.pop() as Term)
+            if (!(r instanceof MapTerm)) {
+              this.gas += gas
+              this.fail(m, pc, 'RHO503', `the value after \`...\` must be a map, not ${this.primitives.describe(r)}`)
+              return
+            }
+            for (let i = 0; i < r.keys.length; i++) {
+              keys.push(r.keys[i])
+              values.push(r.values[i])
+            }
+            rest = r.rest
+          }
+          for (let i = 0; i < n; i++) {
+            keys.push(items[2 * i])
+            values.push(items[2 * i + 1])
+          }
+          R[C[pc + 2]] = makeMap(keys, values, rest)
+          pc += 4 + 2 * n + withRest
+          break
+        }
+        case 15: {
+          // BUNDLE d rights a
+          const i = C[pc + 4]
+          R[C[pc + 2]] = makeBundle(C[pc + 3], i >= 0 ? R[i] : (K[~i] as Term))
+          pc += 5
+          break
+        }
+        case 16: {
+          // CLOSE d template n slots
+          const n = C[pc + 4]
+          const captures = new Array<Term>(n)
+          for (let j = 0; j < n; j++) {
+            const i = C[pc + 5 + j]
+            captures[j] = i >= 0 ? R[i] : (K[~i] as Term)
+          }
+          R[C[pc + 2]] = new Closure(K[C[pc + 3]] as Template, captures)
+          pc += 5 + n
+          break
+        }
+        case 17: {
+          // NEW base n
+          const base = C[pc + 2]
+          const n = C[pc + 3]
+          for (let j = 0; j < n; j++) R[base + j] = new Unforgeable(this.origin, this.nextName++)
+          this.namesMade += n
+          pc += 4
+          break
+        }
+        case 18: // NEWURI d const
+          R[C[pc + 2]] = K[C[pc + 3]] as Term
+          pc += 4
+          break
+        case 19: // SEND chan site argc …
+        case 20: {
+          // SENDK chanConst site argc …
+          let chan: Chan | null
+          let size: number
+          if (C[pc] === 20) {
+            const c = K[C[pc + 2]] as { chan: Chan; size: number }
+            chan = c.chan
+            size = c.size
+          } else {
+            const i = C[pc + 2]
+            const c = i >= 0 ? R[i] : (K[~i] as Term)
+            if (c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
+              size = 36
+            } else {
+              this.pcNow = pc
+              chan = this.channelFor(m, pc, c, 2)
+              if (chan === null) {
+                this.gas += gas
+                return
+              }
+              size = sizeOfValue(c)
+            }
+          }
+          const n = C[pc + 4]
+          let args: Term[]
+          if (n === 1) {
+            const i = C[pc + 5]
+            let v = i >= 0 ? R[i] : (K[~i] as Term)
+            if (typeof v === 'number') size += 8
+            else {
+              if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+                this.pcNow = pc
+                const r = this.evaluate(m, v)
+                if (r === null) {
+                  this.gas += gas
+                  return
+                }
+                v = r
+              }
+              size += sizeOfValue(v)
+            }
+            args = [v]
+          } else if (n === 2) {
+            const i = C[pc + 5]
+            const j = C[pc + 6]
+            let v = i >= 0 ? R[i] : (K[~i] as Term)
+            let w = j >= 0 ? R[j] : (K[~j] as Term)
+            if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+              this.pcNow = pc
+              const r = this.evaluate(m, v)
+              if (r === null) {
+                this.gas += gas
+                return
+              }
+              v = r
+            }
+            if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) {
+              this.pcNow = pc
+              const r = this.evaluate(m, w)
+              if (r === null) {
+                this.gas += gas
+                return
+              }
+              w = r
+            }
+            size += (typeof v === 'number' ? 8 : sizeOfValue(v)) + (typeof w === 'number' ? 8 : sizeOfValue(w))
+            args = [v, w]
+          } else {
+            const all = this.operands(m, pc, C, K, R, pc + 5, n)
+            if (all === null) {
+              this.gas += gas
+              return
+            }
+            args = all
+            for (let i = 0; i < n; i++) size += sizeOfValue(args[i])
+          }
+          gas += 11 + size
+          const site = K[C[pc + 3]] as SendSite
+          this.pcNow = pc
+          if (chan.nD >= this.limits.queue && this.overQueue(m, pc, chan)) {
+            this.gas += gas
+            return
+          }
+          if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
+          const k = kernel.produce(chan, args, site.persistent, site)
+          this.produced++
+          if (k !== null) {
+            this.fired(k, m)
+            if (this.doomed !== null) {
+              this.doomed = null
+              this.gas += gas
+              this.end(m, State.Faulted)
+              return
+            }
+          }
+          pc += 5 + n
+          break
+        }
+        case 21: // RECV site src
+        case 22: {
+          // RECVK site chanConst
+          const site = K[C[pc + 2]] as RecvSite
+          this.pcNow = pc
+          let chan: Chan | null
+          let size: number
+          if (C[pc] === 22) {
+            const c = K[C[pc + 3]] as { chan: Chan; size: number }
+            chan = c.chan
+            size = c.size
+          } else {
+            const i = C[pc + 3]
+            const c = i >= 0 ? R[i] : (K[~i] as Term)
+            if (c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
+              size = 36
+            } else {
+              chan = this.channelFor(m, pc, c, 1)
+              if (chan === null) {
+                this.gas += gas
+                return
+              }
+              size = sizeOfValue(c)
+            }
+          }
+          m.chan = chan
+          m.chans = null
+          m.pc = pc
+          gas += size
+          if (!this.receive(m, site)) {
+            this.gas += gas
+            return
+          }
+          pc = m.pc
+          break
+        }
+        case 23: // JOIN site n srcs
+        case 24: {
+          // SELECT site n srcs
+          const site = K[C[pc + 2]] as RecvSite
+          const n = C[pc + 3]
+          this.pcNow = pc
+          const chans = new Array<Chan>(n)
+          for (let j = 0; j < n; j++) {
+            const i = C[pc + 4 + j]
+            const c = i >= 0 ? R[i] : (K[~i] as Term)
+            let chan: Chan | null
+            if (c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
+              gas += 36
+            } else {
+              chan = this.channelFor(m, pc, c, 1)
+              if (chan === null) {
+                this.gas += gas
+                return
+              }
+              gas += sizeOfValue(c)
+            }
+            chans[j] = chan
+          }
+          m.chan = null
+          m.chans = chans
+          if (n === 1 && site.branches === undefined) {
+            m.chan = chans[0]
+            m.chans = null
+          }
+          m.pc = pc
+          if (!this.receive(m, site)) {
+            this.gas += gas
+            return
+          }
+          pc = m.pc
+          break
+        }
+        case 25: {
+          // CASE a pattern target
+          const i = C[pc + 2]
+          let v = i >= 0 ? R[i] : (K[~i] as Term)
+          if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+            this.pcNow = pc
+            const r = this.evaluate(m, v)
+            if (r === null) {
+              this.gas += gas
+              return
+            }
+            v = r
+            if (i >= 0) R[i] = v
+          }
+          const p = K[C[pc + 3]] as CasePattern
+          this.pcNow = pc
+          const verdict = p.tryFill(v, R, this, m)
+          if (verdict === 1) pc += 5
+          else if (verdict === 0) pc = C[pc + 4]
+          else {
+            this.gas += gas
+            this.fail(m, pc, 'RHO603', `the match needed more than ${this.limits.matchBudget} steps`, 'raise --match-budget or make the pattern more specific')
+            return
+          }
+          break
+        }
+        case 26: {
+          // SPAWN template n slots; ends the machine
+          const n = C[pc + 3]
+          const captures = new Array<Term>(n)
+          for (let j = 0; j < n; j++) {
+            const i = C[pc + 4 + j]
+            captures[j] = i >= 0 ? R[i] : (K[~i] as Term)
+          }
+          this.gas += gas
+          this.pcNow = pc
+          const t = K[C[pc + 2]] as Template
+          if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {
+            this.overMachines(m, pc, t.total)
+            return
+          }
+          this.spawn(t, captures, m.account, this.originOf(m), m.level)
+          this.end(m, State.Done)
+          return
+        }
+        case 27: {
+          // EVAL a: run a process value
+          const i = C[pc + 2]
+          const v = i >= 0 ? R[i] : (K[~i] as Term)
+          this.pcNow = pc
+          const started = this.switchTo(m, pc, v)
+          if (!started) {
+            this.gas += gas
+            return
+          }
+          linked = m.linked
+          C = linked.code
+          K = linked.consts
+          R = m.regs
+          pc = 0
+          break
+        }
+        case 28: {
+          // METHOD d site a argc …
+          const site = K[C[pc + 3]] as MethodSite
+          const n = C[pc + 5]
+          const args = new Array<Term>(n + 1)
+          const i = C[pc + 4]
+          args[0] = i >= 0 ? R[i] : (K[~i] as Term)
+          for (let j = 0; j < n; j++) {
+            const a = C[pc + 6 + j]
+            args[j + 1] = a >= 0 ? R[a] : (K[~a] as Term)
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 6 + n, C[pc + 2], Tag.Method, site.name, args)
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 6 + n
+          break
+        }
+        case 29: {
+          // MATCHES d a pattern
+          const i = C[pc + 3]
+          let v = i >= 0 ? R[i] : (K[~i] as Term)
+          if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+            this.pcNow = pc
+            const r = this.evaluate(m, v)
+            if (r === null) {
+              this.gas += gas
+              return
+            }
+            v = r
+          }
+          const p = K[C[pc + 4]] as CasePattern
+          const verdict = p.test(v, R, this)
+          if (verdict < 0) {
+            this.gas += gas
+            this.fail(m, pc, 'RHO603', `the match needed more than ${this.limits.matchBudget} steps`, 'raise --match-budget or make the pattern more specific')
+            return
+          }
+          R[C[pc + 2]] = verdict === 1
+          pc += 5
+          break
+        }
+        case 30: // NEG d a
+        case 31: {
+          // NOT d a
+          const i = C[pc + 3]
+          const v = i >= 0 ? R[i] : (K[~i] as Term)
+          const tag = C[pc] === 30 ? Tag.Neg : Tag.Not
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 4, C[pc + 2], tag, '', [v])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 4
+          break
+        }
+        case 32: {
+          // ADD d a b
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Add] !== 0) {
+            const z = x + y
+            if (z <= SAFE && z >= -SAFE) {
+              R[C[pc + 2]] = z
+              gas += 3
+              pc += 5
+              break
+            }
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], Tag.Add, '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 33: {
+          // SUB d a b
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Sub] !== 0) {
+            const z = x - y
+            if (z <= SAFE && z >= -SAFE) {
+              R[C[pc + 2]] = z
+              gas += 3
+              pc += 5
+              break
+            }
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], Tag.Sub, '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 34: {
+          // MUL d a b
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Mul] !== 0) {
+            const z = x * y
+            if (z <= SAFE && z >= -SAFE && z !== 0) {
+              R[C[pc + 2]] = z
+              gas += 9
+              pc += 5
+              break
+            }
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], Tag.Mul, '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 35: // DIV d a b
+        case 36: {
+          // MOD d a b
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          const tag = C[pc] === 35 ? Tag.Div : Tag.Mod
+          if (typeof x === 'number' && typeof y === 'number' && y > 0 && x >= 0 && G[tag] !== 0) {
+            R[C[pc + 2]] = tag === Tag.Div ? Math.floor(x / y) : x % y
+            if (x <= 0x7fffffff || tag === Tag.Mod) {
+              gas += 9
+              pc += 5
+              break
+            }
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 37: // LT d a b
+        case 38: // LE
+        case 39: // GT
+        case 40: {
+          // GE
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          const op = C[pc]
+          const tag = op - 37 + Tag.Lt
+          if (typeof x === 'number' && typeof y === 'number' && G[tag] !== 0) {
+            R[C[pc + 2]] = op === 37 ? x < y : op === 38 ? x <= y : op === 39 ? x > y : x >= y
+            gas += 3
+            pc += 5
+            break
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 41: // EQ d a b
+        case 42: {
+          // NE
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          const op = C[pc]
+          const tag = op - 41 + Tag.Eq
+          if (typeof x === 'number' && typeof y === 'number' && G[tag] !== 0) {
+            R[C[pc + 2]] = op === 41 ? x === y : x !== y
+            gas += 8 // min(sz, sz) of two Ints
+            pc += 5
+            break
+          }
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 43: // CONCAT
+        case 44: // DIFF
+        case 45: // INTERP
+        case 46: // AND
+        case 47: {
+          // OR
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          this.pcNow = pc
+          const r = this.operate(m, pc, pc + 5, C[pc + 2], OTHER[C[pc] - 43], '', [x, y])
+          if (r === undefined) {
+            this.gas += gas
+            return
+          }
+          R[C[pc + 2]] = r
+          pc += 5
+          break
+        }
+        case 48: // JLT a b target; the compare and JFALSE follow for the slow path
+        case 49: // JLE
+        case 50: // JGT
+        case 51: // JGE
+        case 52: // JEQ
+        case 53: {
+          // JNE
+          const i = C[pc + 2]
+          const j = C[pc + 3]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          const op = C[pc]
+          if (typeof x === 'number' && typeof y === 'number' && G[op - 48 + Tag.Lt] === 1) {
+            const yes = op === 48 ? x < y : op === 49 ? x <= y : op === 50 ? x > y : op === 51 ? x >= y : op === 52 ? x === y : x !== y
+            gas += C[pc + 5]
+            pc = yes ? C[pc + 6] : C[pc + 4]
+          } else pc += 7
+          break
+        }
+        case 54: {
+          // NOTE: no case of a match fitted
+          this.gas += gas
+          this.note(m, pc)
+          this.end(m, State.Done)
+          return
+        }
+        case 55: // FAIL
+          this.gas += gas
+          this.fail(m, pc, 'RHO699', 'this construct cannot run')
+          return
+        case 56: {
+          // RET a: end of pure code
+          const i = C[pc + 2]
+          let v = i >= 0 ? R[i] : (K[~i] as Term)
+          this.gas += gas
+          if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+            const r = this.evaluate(m, v)
+            if (r === null) return
+            v = r
+          }
+          m.dest = 0
+          R[0] = v
+          return
+        }
+        default:
+          throw new Error(`unknown register instruction ${C[pc]} at ${pc}`)
+      }
+    }
+  }
+
+  private boolOperand(m: Machine, pc: number, v: Term): boolean | undefined {
+    if (typeof v === 'boolean') return v
+    this.pcNow = pc
+    let t: Term | null = v
+    if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+      t = this.evaluate(m, v)
+      if (t === null) return undefined
+    }
+    const r = this.primitives.bool(t)
+    if (r instanceof Fault) {
+      this.failFault(m, pc, r)
+      return undefined
+    }
+    return r
+  }
+
+  /** Values of `n` operands from word `at`, evaluated; null after a fault. */
+  private operands(m: Machine, pc: number, C: Int32Array, K: readonly unknown[], R: Term[], at: number, n: number): Term[] | null {
+    const out = new Array<Term>(n)
+    for (let j = 0; j < n; j++) {
+      const i = C[at + j]
+      let v = i >= 0 ? R[i] : (K[~i] as Term)
+      if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+        this.pcNow = pc
+        const r = this.evaluate(m, v)
+        if (r === null) return null
+        v = r
+      }
+      out[j] = v
+    }
+    return out
+  }
+
+  private overMachines(m: Machine, pc: number, n: number): void {
+    if (n > this.limits.children)
+      this.fail(m, pc, 'RHO604', `a machine starts ${n} children (limit max-children is ${this.limits.children})`, 'raise --max-children')
+    else this.fail(m, pc, 'RHO604', `more than ${this.limits.machines} machines (limit max-machines)`, 'raise --max-machines', true)
+  }
+
+  /** EVAL: one component, the machine goes on as it; more, they are spawned and the machine ends. False: the machine has stopped. */
+  private switchTo(m: Machine, pc: number, v: Term): boolean {
+    let t: Template
+    let captures: readonly Term[]
+    let value = v
+    while (typeof value === 'object' && value.tag === Tag.Bundle) value = (value as Bundle).body
+    if (value instanceof Closure && value.template instanceof Template) {
+      t = value.template
+      captures = value.captures
+    } else {
+      const f = forced(value)
+      if (typeof f !== 'object' || f.tag <= Tag.Zipper) {
+        this.end(m, State.Done)
+        return false
+      }
+      t = this.linker.template(f)
+      captures = NONE
+    }
+    if (t.total === 1) {
+      const member = t.members[0]
+      const linked = member.linked
+      if (linked.inert) {
+        this.end(m, State.Done)
+        return false
+      }
+      const regs = new Array<Term>(linked.registers)
+      for (let j = 0; j < member.captures; j++) regs[j] = captures[j]
+      m.linked = linked
+      m.regs = regs
+      m.pc = 0
+      return true
+    }
+    if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {
+      this.overMachines(m, pc, t.total)
+      return false
+    }
+    this.spawn(t, captures, m.account, this.originOf(m), m.level)
+    this.end(m, State.Done)
+    return false
+  }
+
+  private note(m: Machine, pc: number): void {
+    if (this.notes.length >= NOTES_MAX) {
+      this.notesMore++
+      return
+    }
+    const span = m.linked.spanAt(pc)
+    this.notes.push({ start: span.start, end: span.end, text: 'no case fits' })
+  }
+
+  /** A reply channel for a primitive in flight: `m` waits on it. */
+  awaitReply(m: Machine, reply: Unforgeable): void {
+    m.site = REPLY_SITE
+    m.chan = this.chanOf(reply)
+    m.chans = null
+    this.kernel.consume(m)
+  }
+
+  /** The machine that a fault outside a slice belongs to is unknown; used by native receives to fail the sender. */
+  failSender(sender: Machine | null, origin: unknown, code: Code, message: string, hint: string): void {
+    const site = origin as SendSite | null
+    if (sender !== null && sender.status === State.Running && sender.priv !== 0) {
+      const span = site === null ? { start: -1, end: -1 } : site.span
+      this.report(sender, { code, message, hint, start: span.start, end: span.end, machine: 'm:' + sender.priv, startedBy: sender.origin, limit: false })
+      this.doomed = sender
+      return
+    }
+    const span = site === null ? { start: -1, end: -1 } : site.span
+    this.report(sender, { code, message, hint, start: span.start, end: span.end, machine: sender === null ? 'm:0' : 'm:' + sender.priv, startedBy: -1, limit: false })
+  }
+  doomed: Machine | null = null
+}
+
+const NONE: readonly Term[] = []
+const OTHER = [Tag.Concat, Tag.Diff, Tag.Interp, Tag.And, Tag.Or]
+
+export function firstAccount(gasLimit: number): Account {
+  return new Account(1, 'p:1', 1, gasLimit)
+}

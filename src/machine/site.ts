@@ -1,0 +1,291 @@
+import type { Sequence, Slot } from '../../bytecode/image.ts'
+import { readGuard } from '../../bytecode/image.ts'
+import type { Site } from '../../rspace/kernel.ts'
+import { decodePattern } from '../compile/decode.ts'
+import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
+import { type Free, List, type Ref, Tag, type Term, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
+import type { Linked, Linker, Program } from './link.ts'
+import { type Machine, MachineFault } from './machine.ts'
+import type { Shard } from './shard.ts'
+
+/** What all messages sent by one instruction have in common. */
+export class SendSite {
+  readonly persistent: boolean
+  readonly argc: number
+  readonly program: Program
+  /** Offset of the instruction in the image. */
+  readonly at: number
+  constructor(persistent: boolean, argc: number, program: Program, at: number) {
+    this.persistent = persistent
+    this.argc = argc
+    this.program = program
+    this.at = at
+  }
+  get span(): { start: number; end: number } {
+    return this.program.spans?.lookup(this.at) ?? { start: -1, end: -1 }
+  }
+}
+
+function refsOf(slots: readonly number[], regs: readonly Term[]): Refs {
+  return i => regs[slots[i]]
+}
+
+/** The patterns of one bind, prepared. A match gives an array: the message itself when nothing but plain variables is asked (`simple`), else the variables. */
+export class MessagePattern {
+  readonly arity: number
+  readonly rest: Free | Wildcard | null
+  readonly patterns: readonly Term[]
+  readonly count: number
+  /** Only the number of values matters. */
+  readonly simple: boolean
+  /** All messages that fit have this first value, if it is not undefined. */
+  readonly key: Term | undefined
+  /** Registers: of value j if `simple` (−1: not bound), else of variable j. */
+  private readonly registers: readonly number[]
+  private readonly contiguous: boolean
+  private readonly slots: readonly number[]
+  private readonly compiled: readonly CompiledPattern[]
+  private readonly keySlot: number
+  constructor(patterns: readonly Term[], rest: Free | Wildcard | null, count: number, slots: readonly number[], base: number) {
+    this.patterns = patterns
+    this.rest = rest
+    this.arity = patterns.length
+    this.count = count
+    this.slots = slots
+    this.simple = rest === null && patterns.every(p => tagOf(p) === Tag.Free || tagOf(p) === Tag.Wildcard)
+    this.registers = this.simple
+      ? patterns.map(p => (tagOf(p) === Tag.Free ? base + (p as Free).index : -1))
+      : Array.from({ length: count }, (_, i) => base + i)
+    this.contiguous = this.registers.every((r, i) => r === base + i)
+    this.compiled = this.simple ? [] : patterns.map(p => compilePattern(p, count))
+    const first = patterns[0]
+    this.key = patterns.length > 0 && isKey(first) ? first : undefined
+    this.keySlot = patterns.length > 0 && tagOf(first) === Tag.Ref ? slots[(first as Ref).index] : -1
+  }
+
+  fits(n: number): boolean {
+    return this.rest === null ? n === this.arity : n >= this.arity
+  }
+
+  /** The index key of a waiting receive. */
+  keyFor(regs: readonly Term[]): Term | undefined {
+    if (this.keySlot < 0) return this.key
+    const v = regs[this.keySlot]
+    return isKey(v) ? v : undefined
+  }
+
+  /** Not for `simple` patterns. */
+  match(values: readonly Term[], regs: readonly Term[], shard: Shard): Term[] | undefined {
+    const n = this.arity
+    if (!this.fits(values.length)) return undefined
+    const out = new Array<Term>(this.count)
+    const refs = this.slots.length === 0 ? undefined : refsOf(this.slots, regs)
+    const compiled = this.compiled
+    let budget: Budget | null = null
+    for (let i = 0; i < n; i++) {
+      const c = compiled[i]
+      if (c.kind === 'general') {
+        const allowed = shard.limits.matchBudget
+        budget ??= new Budget(allowed)
+        const before = budget.left
+        const fits = tryMatch(c, values[i], out, 0, refs, budget)
+        shard.charge(before - budget.left)
+        if (!fits) return undefined
+      } else if (!tryMatch(c, values[i], out, 0, refs)) return undefined
+    }
+    const rest = this.rest
+    if (rest !== null && rest.tag === Tag.Free) out[(rest as Free).index] = new List(values.slice(n))
+    return out
+  }
+
+  *matchAll(values: Term[], regs: readonly Term[], shard: Shard): Generator<Term[]> {
+    if (!this.fits(values.length)) return
+    if (this.simple) {
+      yield values
+      return
+    }
+    if (this.compiled.every(c => c.kind !== 'general')) {
+      const one = this.match(values, regs, shard)
+      if (one !== undefined) yield one
+      return
+    }
+    const budget = new Budget(shard.limits.matchBudget)
+    let before = budget.left
+    for (const out of matchAll(new List(this.patterns, this.rest), new List(values), this.count, refsOf(this.slots, regs), budget)) {
+      shard.charge(before - budget.left)
+      before = budget.left
+      yield out
+    }
+    shard.charge(before - budget.left)
+  }
+
+  fill(regs: Term[], result: readonly Term[]): void {
+    const r = this.registers
+    if (this.contiguous) {
+      if (r.length === 0) return
+      const base = r[0]
+      for (let i = 0; i < r.length; i++) regs[base + i] = result[i]
+    } else for (let i = 0; i < r.length; i++) if (r[i] >= 0) regs[r[i]] = result[i]
+  }
+}
+
+/** A value of which "the first value of the message is another one" can be decided by identity. */
+function isKey(t: Term): boolean {
+  return typeof t !== 'object' || t instanceof Unforgeable
+}
+
+/** A guard in the place where it is used. */
+export class LinkedGuard {
+  readonly linked: Linked
+  private readonly slots: readonly number[]
+  constructor(linker: Linker, program: Program, seq: Sequence, slots: readonly number[]) {
+    this.linked = linker.guard(program, seq, seq.codeEnd - seq.at)
+    this.slots = slots
+  }
+  /** Registers for its evaluation, from those of the machine with the bindings filled in. */
+  gather(regs: readonly Term[]): Term[] {
+    const out = new Array<Term>(this.linked.registers)
+    for (let i = 0; i < this.slots.length; i++) out[i] = regs[this.slots[i]]
+    return out
+  }
+}
+
+/** One receive (or one branch of a select, or a select with its branches), linked. Shared by all machines that wait there. */
+export class RecvSite implements Site {
+  readonly arrows: Uint8Array
+  readonly persistent: boolean
+  readonly guarded: boolean
+  readonly branches: readonly RecvSite[] | undefined
+  readonly patterns: readonly MessagePattern[]
+  readonly guard: LinkedGuard | null
+  readonly program: Program | null
+  readonly at: number
+  /** Price of installing it, given the registers. */
+  readonly gas: (regs: readonly Term[]) => number
+  /** Register pc of the body. */
+  next = 0
+  constructor(
+    arrows: Uint8Array,
+    patterns: readonly MessagePattern[],
+    guard: LinkedGuard | null,
+    branches: readonly RecvSite[] | null,
+    program: Program | null,
+    at: number,
+    gas: ((regs: readonly Term[]) => number) | null,
+  ) {
+    this.arrows = arrows
+    this.persistent = arrows.includes(1)
+    this.guarded = guard !== null || branches?.some(b => b.guarded) === true
+    this.branches = branches ?? undefined
+    this.patterns = patterns
+    this.guard = guard
+    this.program = program
+    this.at = at
+    this.gas = gas ?? free
+  }
+  fill(regs: Term[], results: readonly (readonly Term[])[]): void {
+    const p = this.patterns
+    for (let i = 0; i < p.length; i++) p[i].fill(regs, results[i])
+  }
+  get span(): { start: number; end: number } {
+    return this.program?.spans?.lookup(this.at) ?? { start: -1, end: -1 }
+  }
+}
+
+function free(): number {
+  return 0
+}
+
+/** A machine waits here for the reply of a primitive. */
+export const REPLY_SITE = new RecvSite(new Uint8Array(1), [new MessagePattern([WILDCARD], null, 0, [], 0)], null, null, null, -1, null)
+
+const KINDS = { no: 0, yes: 1, spent: -1 } as const
+
+/** The pattern of a case or of `matches`, with its guard. */
+export class CasePattern {
+  private readonly pattern: Term
+  private readonly count: number
+  private readonly base: number
+  private readonly slots: readonly number[]
+  private readonly compiled: CompiledPattern
+  private readonly guard: LinkedGuard | null
+  /** 0 anything, 1 one variable, 2 a constant primitive, 3 no search, 4 general. */
+  private readonly fast: number
+  private constructor(pattern: Term, count: number, base: number, slots: readonly number[], guard: LinkedGuard | null) {
+    this.pattern = pattern
+    this.count = count
+    this.base = base
+    this.slots = slots
+    this.guard = guard
+    this.compiled = compilePattern(pattern, count)
+    const kind = this.compiled.kind
+    this.fast =
+      guard !== null || kind === 'general'
+        ? 4
+        : kind === 'wildcard'
+          ? 0
+          : kind === 'bind'
+            ? 1
+            : kind === 'constant' && typeof pattern !== 'object'
+              ? 2
+              : 3
+  }
+
+  static of(linker: Linker, program: Program, seq: Sequence, constant: number, base: number, register: (s: Slot) => number): CasePattern {
+    const d = decodePattern(seq, constant)
+    const slots = d.refs.map(register)
+    let guard: LinkedGuard | null = null
+    if (d.guard !== null) {
+      const g = readGuard(seq.words, d.guard.at, d.guard.len)
+      guard = new LinkedGuard(
+        linker,
+        program,
+        g.sequence,
+        g.slots.map(register),
+      )
+    }
+    return new CasePattern(d.patterns[0], d.count, base, slots, guard)
+  }
+
+  /** 1: fits, variables are in the registers; 0: does not fit; −1: the step budget is used up. */
+  tryFill(v: Term, regs: Term[], shard: Shard, m: Machine): number {
+    switch (this.fast) {
+      case 0:
+        return 1
+      case 1:
+        regs[this.base] = v
+        return 1
+      case 2:
+        return v === this.pattern ? 1 : typeof v !== 'object' ? 0 : this.search(v, regs, shard, m)
+      case 3:
+        return tryMatch(this.compiled, v, regs, this.base, this.slots.length === 0 ? undefined : refsOf(this.slots, regs)) ? 1 : 0
+      default:
+        return this.search(v, regs, shard, m)
+    }
+  }
+
+  private search(v: Term, regs: Term[], shard: Shard, m: Machine): number {
+    const budget = new Budget(shard.limits.matchBudget)
+    const refs = refsOf(this.slots, regs)
+    if (this.guard === null) {
+      const found = match(this.pattern, v, this.count, refs, budget)
+      if (found === null) return budget.exceeded ? KINDS.spent : KINDS.no
+      for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i]
+      return KINDS.yes
+    }
+    for (const found of matchAll(this.pattern, v, this.count, refs, budget)) {
+      for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i]
+      const r = shard.pure(m, this.guard.linked, this.guard.gather(regs))
+      if (r instanceof MachineFault) shard.caseGuardFault(m, r)
+      else if (r === true) return KINDS.yes
+    }
+    return budget.exceeded ? KINDS.spent : KINDS.no
+  }
+
+  /** For `matches`. */
+  test(v: Term, regs: readonly Term[], shard: Shard): number {
+    const budget = new Budget(shard.limits.matchBudget)
+    if (matches(this.pattern, v, refsOf(this.slots, regs), budget)) return KINDS.yes
+    return budget.exceeded ? KINDS.spent : KINDS.no
+  }
+}
