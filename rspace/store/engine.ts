@@ -43,7 +43,11 @@ export function asStorageError(e: unknown, doing: string): RhizomeError {
       hint: 'Make room, then open the space again.',
     })
   }
-  if (codes.includes('LEVEL_CORRUPTION') || (codes.includes('LEVEL_DATABASE_NOT_OPEN') && /No such file|does not exist/.test(text))) {
+  // An empty or missing table is damage, though the system calls it an invalid argument or a missing file.
+  const isMissing =
+    /\.(ldb|sst): (Invalid argument|No such file)/.test(text) ||
+    (codes.includes('LEVEL_DATABASE_NOT_OPEN') && /No such file|does not exist/.test(text))
+  if (codes.includes('LEVEL_CORRUPTION') || isMissing) {
     return new RhizomeError('CORRUPT', `the engine found damaged or missing files while ${doing}`, { details, cause: e, hint: REPAIR_HINT })
   }
   if (codes.includes('LEVEL_LOCKED')) {

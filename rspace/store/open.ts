@@ -89,11 +89,12 @@ function checkOptions(where: unknown, o: StoreOptions): void {
 // ---- directories -------------------------------------------------------------------------------------------------------------------
 
 async function openDirectory(path: string, o: StoreOptions): Promise<Store> {
-  await probe(path, o) // refuse without leaving even a lock behind
+  await probe(path, o) // refuse without taking the lock
   if (o.create === true) await mkdir(path, { recursive: true })
   const lock = await acquireLock(path)
   try {
     const format = await probe(lock.dir, o)
+    if (format !== undefined) await checkEntryPoint(lock.dir)
     if (o.readOnly === true) return await openCopy(lock, format!, o)
     return format === undefined ? await createIn(lock, o) : await openIn(lock, format, o)
   } catch (e) {
@@ -118,12 +119,14 @@ async function probe(dir: string, o: StoreOptions): Promise<Format | undefined> 
   }
   const format = decodeFormat((await readIfThere(join(dir, FORMAT_FILE))) ?? new Uint8Array(0), FORMAT_FILE)
   checkFormat(format, o)
-  const aside = join(dir, ASIDE_DIR)
-  const files = (await exists(aside)) ? aside : dir
-  if (!(await hasEntryPoint(files))) {
-    throw new RhizomeError('NOT_A_SPACE', `${dir} has lost CURRENT or the MANIFEST it names`, { details, hint: REPAIR_HINT })
-  }
   return format
+}
+
+/** Under the lock: while another process opens the store, the entry point changes. */
+async function checkEntryPoint(dir: string): Promise<void> {
+  const aside = join(dir, ASIDE_DIR)
+  if (await hasEntryPoint((await exists(aside)) ? aside : dir)) return
+  throw new RhizomeError('NOT_A_SPACE', `${dir} has lost CURRENT or the MANIFEST it names`, { details: { dir }, hint: REPAIR_HINT })
 }
 
 export function checkFormat(format: Format, o: StoreOptions): void {

@@ -182,7 +182,7 @@ export class Store {
     const epoch = this.#epoch
     const tally = new Tally()
     for (const [from, to] of ROW_RANGES) {
-      for await (const page of this.#engine.iterate(from, to)) {
+      for await (const page of this.#pages(from, to)) {
         const out: [Uint8Array, Uint8Array][] = []
         for (const [key, stored] of page) {
           const value = tally.add(key, stored)
@@ -201,13 +201,13 @@ export class Store {
   /** The values of some rows, checked; undefined where there is none. @throws RhizomeError `CORRUPT`, `IO` */
   async get(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     this.#checkUsable()
-    return (await this.#engine.getMany(keys)).map((stored, i) => stored && openChecked(keys[i]!, stored))
+    return this.#read(keys)
   }
 
   /** Rows with from ≤ key < to, checked, whatever their kind. @throws RhizomeError `CORRUPT`, `IO` */
   async *range(from: Uint8Array, to: Uint8Array): AsyncGenerator<[Uint8Array, Uint8Array][], void, undefined> {
     this.#checkUsable()
-    for await (const page of this.#engine.iterate(from, to)) yield page.map(([key, stored]) => [key, openChecked(key, stored)])
+    for await (const page of this.#pages(from, to)) yield page.map(([key, stored]) => [key, openChecked(key, stored)])
   }
 
   /**
@@ -266,7 +266,11 @@ export class Store {
   /** Let the engine give back the space of deleted rows. */
   async compact(): Promise<void> {
     this.#checkUsable()
-    await this.#engine.compact?.()
+    try {
+      await this.#engine.compact?.()
+    } catch (e) {
+      throw this.#fail(asStorageError(e, 'compacting'))
+    }
   }
 
   /** Commit everything that waits, then close. Later calls return the same promise. */
@@ -431,7 +435,7 @@ export class Store {
   async *#records(from: number, to: number): AsyncGenerator<CommitRecord, void, undefined> {
     let expected = from
     if (from > to) return
-    for await (const page of this.#engine.iterate(logKey(from), logKey(to + 1))) {
+    for await (const page of this.#pages(logKey(from), logKey(to + 1))) {
       for (const [key, stored] of page) {
         const record = readRecord(key, stored)
         if (record === undefined || typeof record === 'string' || record.number !== expected) throw badRecord(expected)
@@ -447,7 +451,7 @@ export class Store {
     const out: CommitRecord[] = []
     for (const record of records.reverse()) {
       const missing = record.changes.filter(c => c.hash !== undefined && !later.has(showKey(c.key)))
-      const found = await this.get(missing.map(c => c.key))
+      const found = await this.#read(missing.map(c => c.key))
       missing.forEach((c, i) => {
         later.set(showKey(c.key), found[i])
       })
@@ -476,6 +480,30 @@ export class Store {
       throw this.#failure
     } finally {
       await this.#opened.onClosed(this.#verified)
+    }
+  }
+
+  /** Any engine error, of a reading too, ends the work on this handle. */
+  async *#pages(from: Uint8Array, to: Uint8Array): AsyncGenerator<[Uint8Array, Uint8Array][], void, undefined> {
+    const pages = this.#engine.iterate(from, to)[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const next = await pages.next().catch(e => {
+          throw this.#fail(asStorageError(e, 'reading rows'))
+        })
+        if (next.done === true) return
+        yield next.value
+      }
+    } finally {
+      await pages.return?.()
+    }
+  }
+
+  async #read(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return (await this.#engine.getMany(keys)).map((stored, i) => stored && openChecked(keys[i]!, stored))
+    } catch (e) {
+      throw this.#fail(asStorageError(e, 'reading rows'))
     }
   }
 

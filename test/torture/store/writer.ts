@@ -1,0 +1,47 @@
+import { openStore, repair } from '../../../rspace/store/index.ts'
+import { deltaAt, rowsOfStore, stepOf } from './world.ts'
+
+/**
+ * A process that is meant to be killed. `write`: continues the world in a directory for ever, and says on standard output what it
+ * hands in (`s n`) and what has been acknowledged (`a n`); what the parent has read is what counts.
+ * `open`, `repair`, `backup`: says `go`, does it once, says `end`.
+ */
+const [task, dir, to, seedText, durability] = process.argv.slice(2) as [string, string, string, string, 'process' | 'power']
+const seed = Number(seedText)
+/** To a pipe this is synchronous, and in a thread it goes to the parent. */
+const say = (line: string) => process.stdout.write(line + '\n')
+/** Small, so that logs rotate, tables are compacted and records are dropped all the time. */
+const options = { writeBufferBytes: 65_536, keep: { commits: 40, bytes: 30_000 } }
+
+if (task === 'write') {
+  const store = await openStore(dir, { ...options, create: true, durability, codecs: 'torture' })
+  let step = stepOf(await rowsOfStore(store))
+  say(`o ${step}`)
+  for (;;) {
+    // Waves of one to five calls that wait together, so that groups are exercised as well.
+    const wave = Array.from({ length: 1 + (step % 5) }, () => {
+      const n = ++step
+      say(`s ${n}`)
+      return store.commit(deltaAt(seed, n)).then(() => say(`a ${n}`))
+    })
+    await Promise.all(wave)
+  }
+}
+if (task === 'open') {
+  say('go')
+  const store = await openStore(dir, options)
+  await rowsOfStore(store)
+  await store.close()
+  say('end')
+}
+if (task === 'backup') {
+  const store = await openStore(dir, { ...options, readOnly: true })
+  say('go')
+  await store.backup(to)
+  say('end')
+}
+if (task === 'repair') {
+  say('go')
+  await repair(dir, to)
+  say('end')
+}
