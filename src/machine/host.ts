@@ -1,3 +1,5 @@
+import type { FileRoot } from './files.ts'
+
 /** What the machine needs from outside. The only implementations that touch files, clocks and streams live in `src/host`. */
 export interface Host {
   /** One finished piece of output; `text` without the final line break for lines, raw for `print`. */
@@ -9,4 +11,6 @@ export interface Host {
   now(): number
   /** Calls back once, at least `ms` later. Only used with real time; virtual time is the session's own. */
   after(ms: number, callback: () => void): void
+  /** A capability for a directory, for `rho:io:file`. */
+  openRoot?(dir: string, writable: boolean, maxBytes: number | undefined): FileRoot
 }

@@ -241,6 +241,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   enqueue(m: Machine): void {
     m.status = State.Runnable
     if (m.paused === 0) this.queue.push(m)
+    else this.pausedMachines.add(m)
     if (this.tracer !== null) this.tracer.runnable(m)
   }
 
@@ -300,11 +301,76 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
   onFailure: ((f: Failure) => void) | null = null
 
+  /** Listen on a name for messages of `arity` values, for ever. */
+  listen(name: Unforgeable, label: string, arity: number, run: Native['run']): void {
+    this.kernel.consume(new Native(label, arity, this.chanOf(name), run))
+  }
+
+  /** Start a process value in an account; its machines. */
+  startValue(v: Term, account: Account): Machine[] {
+    const started: Machine[] = []
+    let value = forced(v)
+    while (value instanceof Bundle) value = forced(value.body)
+    if (typeof value !== 'object' || value.tag <= Tag.Zipper) return started
+    this.spawn(this.linker.template(value), NONE, account, -1, 0, started)
+    return started
+  }
+
+  /** Machines that are runnable or wait. */
+  machines(): Machine[] {
+    const out = this.queue.items()
+    for (const m of this.pausedMachines) out.push(m)
+    const seen = new Set<Machine>(out)
+    for (const chan of this.kernel.nonEmpty()) {
+      for (const k of this.kernel.conts(chan)) {
+        if (!(k instanceof Machine) || seen.has(k)) continue
+        seen.add(k)
+        out.push(k)
+      }
+    }
+    return out
+  }
+
+  /** Paused machines that would be runnable. */
+  private readonly pausedMachines = new Set<Machine>()
+
+  /** Counted: pause twice, resume twice. A paused machine that waits still takes part in COMMs. */
+  pause(m: Machine): void {
+    m.paused++
+    if (m.paused === 1 && m.status === State.Runnable && this.queue.remove(m)) this.pausedMachines.add(m)
+  }
+
+  resume(m: Machine): void {
+    if (m.paused === 0) return
+    m.paused--
+    if (m.paused === 0 && this.pausedMachines.delete(m)) this.queue.push(m)
+  }
+
+  renice(m: Machine, level: number): void {
+    const queued = m.status === State.Runnable && this.queue.remove(m)
+    m.level = level
+    if (queued) this.queue.push(m)
+  }
+
+  /** Whether a stored message fits one bind of a waiting machine, guard aside. For reports. */
+  probe(k: Machine, branch: number, bind: number, value: Term[]): boolean {
+    try {
+      return this.match(k, branch, bind, value) !== undefined
+    } catch {
+      return false
+    }
+  }
+
+  /** Where the running machine is. */
+  spanNow(m: Machine): { start: number; end: number } {
+    return m.linked.spanAt(this.pcNow)
+  }
+
   /** Take a machine out of the world. True if it was alive. */
   kill(m: Machine): boolean {
     if (m.status >= State.Done) return false
     if (m.status === State.Blocked) this.kernel.withdraw(m)
-    else this.queue.remove(m)
+    else if (!this.pausedMachines.delete(m)) this.queue.remove(m)
     this.end(m, State.Killed)
     return true
   }

@@ -1,0 +1,159 @@
+import { Bundle, forced, List, Tag, type Term, tagOf, Tuple } from '../normal/term.ts'
+import { Account, type Machine, type Native, State } from './machine.ts'
+import type { Shard } from './shard.ts'
+import type { SendSite } from './site.ts'
+
+type Listen = (label: string, arity: number, run: Native['run']) => Term
+
+/** Machines that are addressed together: those of an account. */
+interface Group {
+  readonly account: Account
+  readonly control: Term
+}
+
+/**
+ * Control capabilities (vm.md 5.6). A control name is a write-only bundle around a fresh name on which only the engine listens: it can be handed on but not made,
+ * guessed or derived. Requests: ("pause") ("resume") ("kill") ("renice", n) ("inspect", ret), each with an optional last ack.
+ */
+export class Control {
+  private readonly shard: Shard
+  private readonly accounts: Account[]
+  private readonly groups = new Map<Account, Group>()
+  private readonly names = new Map<Machine, Term>()
+  constructor(shard: Shard, accounts: Account[]) {
+    this.shard = shard
+    this.accounts = accounts
+  }
+
+  /** The channel behind `rho:vm:…`; undefined for other URIs. */
+  channel(uri: string, listen: Listen): Term | undefined {
+    switch (uri) {
+      case 'rho:vm:primitive':
+        return listen(uri, 3, (args, sender, origin) => this.primitive(args, sender, origin))
+      case 'rho:vm:spawn':
+        return listen(uri, 2, (args, sender) => this.spawn(args, sender))
+      case 'rho:vm:self':
+        return listen(uri, 1, (args, sender) => {
+          const account = sender?.account ?? this.accounts[0]
+          this.shard.send(args[0], [this.group(account).control], account)
+        })
+      default:
+        return undefined
+    }
+  }
+
+  private primitive(args: readonly Term[], sender: Machine | null, origin: unknown): void {
+    const { shard } = this
+    const name = forced(args[0])
+    if (typeof name !== 'string') {
+      shard.failSender(sender, origin as SendSite | null, 'RHO515', '`rho:vm:primitive` takes (name String, processor, ack)', '')
+      return
+    }
+    const processor = forced(args[1])
+    const account = sender?.account ?? this.accounts[0]
+    if (shard.options.unknownOp === 'fail' && !shard.primitives.known(name)) {
+      shard.send(args[2], [false], account)
+      return
+    }
+    const restore = tagOf(processor) === Tag.Par
+    shard.primitives.register(name, restore ? undefined : args[1])
+    shard.send(args[2], [true], account)
+  }
+
+  private spawn(args: readonly Term[], sender: Machine | null): void {
+    const { shard } = this
+    const parent = sender?.account ?? this.accounts[0]
+    const account = new Account(this.accounts.length + 1, 'g:' + (this.accounts.length + 1), parent.program, parent.gasLimit)
+    this.accounts.push(account)
+    const machines = shard.startValue(args[0], account)
+    shard.send(args[1], [this.group(account).control, new List(machines.map(m => this.of(m)))], parent)
+  }
+
+  /** The control name of one machine. */
+  of(m: Machine): Term {
+    let name = this.names.get(m)
+    if (name === undefined) {
+      name = this.facet((request, ret) => this.act([m], request, ret))
+      this.names.set(m, name)
+    }
+    return name
+  }
+
+  private group(account: Account): Group {
+    let g = this.groups.get(account)
+    if (g === undefined) {
+      g = { account, control: this.facet((request, ret) => this.act(this.members(account), request, ret, account)) }
+      this.groups.set(account, g)
+    }
+    return g
+  }
+
+  /** Machines of an account that are alive. */
+  members(account: Account): Machine[] {
+    return this.shard.machines().filter(m => m.account === account)
+  }
+
+  private facet(run: (request: readonly Term[], ret: Term | undefined) => void): Term {
+    const { shard } = this
+    const name = shard.fresh()
+    // Requests have 1 to 3 values: one native receive for each number.
+    for (let arity = 1; arity <= 3; arity++) {
+      shard.listen(name, 'control', arity, args => {
+        const verb = forced(args[0])
+        const own = verb === 'renice' || verb === 'migrate' || verb === 'inspect' || verb === 'watch' ? 2 : 1
+        if (args.length < own || args.length > own + 1) return
+        run(args.slice(0, own), args.length > own ? args[own] : undefined)
+      })
+    }
+    return new Bundle(2, name)
+  }
+
+  private act(machines: readonly Machine[], request: readonly Term[], ack: Term | undefined, account?: Account): void {
+    const { shard } = this
+    const verb = forced(request[0])
+    const reply = (...values: Term[]): void => {
+      if (ack !== undefined) shard.send(ack, values, account ?? machines[0]?.account ?? this.accounts[0])
+    }
+    const alive = machines.filter(m => m.status < State.Done)
+    if (alive.length === 0 && account === undefined) {
+      reply(false, 'the machine has ended')
+      return
+    }
+    switch (verb) {
+      case 'pause':
+        for (const m of alive) shard.pause(m)
+        break
+      case 'resume':
+        for (const m of alive) shard.resume(m)
+        break
+      case 'kill':
+        for (const m of alive) shard.kill(m)
+        break
+      case 'renice': {
+        const level = forced(request[1])
+        if (typeof level !== 'number' || level < 0 || level > 3) {
+          reply(false, 'levels are 0 to 3')
+          return
+        }
+        for (const m of alive) shard.renice(m, level)
+        break
+      }
+      case 'inspect':
+        shard.send(request[1], [new List(alive.map(m => this.view(m)))], account ?? alive[0].account)
+        break
+      case 'migrate':
+        reply(false, 'there is one shard')
+        return
+      default:
+        reply(false, 'unknown request')
+        return
+    }
+    reply(true)
+  }
+
+  private view(m: Machine): Term {
+    return new Tuple(['m:' + m.priv, STATES[m.status], m.linked.canonical(m.pc), m.gas, m.steps])
+  }
+}
+
+export const STATES = ['runnable', 'running', 'blocked', 'done', 'faulted', 'killed']

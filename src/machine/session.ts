@@ -1,0 +1,446 @@
+import type { Order } from '../../rspace/kernel.ts'
+import type { Diagnostic } from '../base/diagnostic.ts'
+import { errorAt } from '../base/diagnostic.ts'
+import { type SourceFile, sources } from '../base/source.ts'
+import { compile, ImageTooLarge } from '../compile/compile.ts'
+import { VirtualClock } from '../host/clock.ts'
+import { normalize } from '../normal/normalize.ts'
+import { show, showName } from '../normal/print.ts'
+import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
+import { type Grant, UriTable } from '../normal/uris.ts'
+import { parse } from '../syntax/parser.ts'
+import { decodeSource } from '../syntax/source.ts'
+import { Control } from './control.ts'
+import type { FileRoot } from './files.ts'
+import type { Host } from './host.ts'
+import { Program } from './link.ts'
+import { Account, Machine, Native, State } from './machine.ts'
+import type { Blocked, Failure, RestReport, Stats, Status } from './outcome.ts'
+import { Fault } from './primitives/index.ts'
+import { blockedMachines, restReport } from './report.ts'
+import { Shard } from './shard.ts'
+import type { SendSite } from './site.ts'
+import { snapshotOf } from './snapshot.ts'
+import { fileRequest, SYSTEM_CHANNELS, type SystemHost } from './system-table.ts'
+import { TraceWriter } from './trace.ts'
+
+export interface SessionOptions {
+  policy?: 'depth' | 'rr' | 'priority'
+  order?: Order
+  /** Seeds the names that `new` makes; with `shuffle` the run queue too. */
+  seed?: bigint
+  shuffle?: boolean
+  trick?: 'fused' | 'literal'
+  literalSchedule?: 'handoff' | 'fifo'
+  /** Phlogiston limit of each program. */
+  gas?: number
+  machineGas?: number
+  maxMachines?: number
+  maxMemory?: number
+  maxChildren?: number
+  maxQueue?: number
+  /** `rollback`: a program with a failure leaves the space as it found it; programs then run one after another. */
+  onError?: 'isolate' | 'rollback'
+  unknownOp?: 'block' | 'fail'
+  allow?: { primitives?: boolean; control?: boolean; test?: boolean; read?: string; write?: string }
+  virtualTime?: boolean
+  /** Milliseconds since 1970 at which virtual time starts. */
+  startTime?: number
+  maxNesting?: number
+  matchBudget?: number
+  maxValueBytes?: number
+  maxFileBytes?: number
+  inject?: Record<string, Term>
+  host: Host
+  /** Gets every event of the run, in order (see `trace.ts`). */
+  trace?: (event: object) => void
+  opt?: boolean
+}
+
+/** A program that passed all checks. */
+export interface Compiled {
+  readonly image: Uint32Array
+  readonly program: Program
+  readonly term: Term
+  readonly file: SourceFile
+  /** UTF-8 bytes of the source: what loading it costs. */
+  readonly bytes: number
+}
+
+/** Slices between two looks at what came from outside. */
+const QUANTUM = 20_000
+
+/** One space with everything that runs in it: programs are compiled into it, run to rest, and looked at. */
+export class Session {
+  readonly shard: Shard
+  readonly control: Control
+  private readonly options: SessionOptions
+  private readonly uris: UriTable
+  private readonly values = new Map<string, Term>()
+  private readonly clock: VirtualClock | null
+  private readonly accounts: Account[] = []
+  private readonly waiting: Compiled[] = []
+  private mark: { failures: number; account: Account; mark: ReturnType<Shard['kernel']['mark']> } | null = null
+  private logicalTime = 0
+  private stopping = false
+  private awake: (() => void) | null = null
+  private tracer: TraceWriter | null = null
+
+  constructor(options: SessionOptions) {
+    this.options = options
+    const limit = (n: number | undefined): number => n ?? Number.POSITIVE_INFINITY
+    const granted: Grant[] = []
+    const allow = options.allow ?? {}
+    if (allow.primitives === true) granted.push('primitives')
+    if (allow.control === true) granted.push('control')
+    if (allow.test === true) granted.push('test')
+    if (allow.read !== undefined || allow.write !== undefined) granted.push('read files')
+    this.uris = new UriTable({ granted, injected: Object.keys(options.inject ?? {}) })
+    this.shard = new Shard({
+      policy: options.policy ?? 'depth',
+      order: options.order ?? 'fifo',
+      shuffle: options.shuffle === true ? (options.seed ?? seedOf(options.order) ?? 0n) : undefined,
+      literal: options.trick === 'literal',
+      handoff: options.literalSchedule !== 'fifo',
+      limits: {
+        machineGas: limit(options.machineGas),
+        machines: limit(options.maxMachines),
+        memory: limit(options.maxMemory),
+        children: limit(options.maxChildren),
+        queue: limit(options.maxQueue),
+        matchBudget: options.matchBudget ?? 10_000_000,
+        maxValueBytes: options.maxValueBytes ?? 256 * 1024 * 1024,
+      },
+      unknownOp: options.unknownOp ?? 'fail',
+      key: keyOf(options.seed),
+      uri: uri => this.values.get(uri) ?? this.bindUri(uri),
+      optimise: options.opt !== false,
+    })
+    this.clock = options.virtualTime === true || options.seed !== undefined ? new VirtualClock(options.startTime ?? 0) : null
+    this.shard.wake = () => this.wakeUp()
+    this.control = new Control(this.shard, this.accounts)
+    if (options.trace !== undefined) {
+      this.tracer = new TraceWriter(options.trace)
+      this.shard.tracer = this.tracer
+      this.shard.primitives.watch({ recorder: true })
+    }
+    for (const [uri, value] of Object.entries(options.inject ?? {})) this.values.set(uri, value)
+  }
+
+  // ── system channels ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A write-only bundle around a fresh name on which `run` listens for ever. */
+  private listen(label: string, arity: number, run: Native['run']): Term {
+    const name = this.shard.fresh()
+    const native = new Native(label, arity, this.shard.chanOf(name), run)
+    this.shard.kernel.consume(native)
+    return new Bundle(2, name)
+  }
+
+  private bindUri(uri: string): Term | undefined {
+    if (this.uris.check(uri) !== null) return undefined
+    const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run))
+    if (own !== undefined) {
+      this.values.set(uri, own)
+      return own
+    }
+    const entry = SYSTEM_CHANNELS.find(c => c.uri === uri)
+    if (entry === undefined) return undefined
+    const value = this.listen(uri, entry.params.length, (args, sender, origin) => {
+      const account = sender?.account ?? this.accounts[0]
+      const fault = entry.run(args, this.systemHost(sender, account), (chan, values) => this.shard.send(chan, [...values], account))
+      if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
+    })
+    this.values.set(uri, value)
+    return value
+  }
+
+  private systemHost(sender: Machine | null, account: Account): SystemHost {
+    const { host } = this.options
+    return {
+      out: (stream, text, raw) => host.out(stream, text, raw),
+      log: (level, text) => host.log(level, text),
+      abort: reason => this.abort(sender, account, reason),
+      readLine: answer => {
+        this.shard.pending++
+        host.readLine(line => {
+          this.shard.pending--
+          answer(line)
+          this.wakeUp()
+        })
+      },
+      now: () => (this.clock !== null ? this.clock.now() : host.now()),
+      after: (ms, callback) => {
+        this.shard.pending++
+        const done = (): void => {
+          this.shard.pending--
+          callback()
+          this.wakeUp()
+        }
+        if (this.clock !== null) this.clock.after(ms, done)
+        else host.after(ms, done)
+      },
+      logical: () => ++this.logicalTime,
+      files: () => this.root(),
+      fileChannel: root => this.fileChannel(root),
+    }
+  }
+
+  private files: FileRoot | undefined
+  private root(): FileRoot | undefined {
+    const allow = this.options.allow ?? {}
+    const dir = allow.write ?? allow.read
+    if (dir !== undefined) this.files ??= this.options.host.openRoot?.(dir, allow.write !== undefined, this.options.maxFileBytes)
+    return this.files
+  }
+
+  private fileChannel(root: FileRoot): Term {
+    return this.listen('rho:io:file', 3, (args, sender, origin) => {
+      const account = sender?.account ?? this.accounts[0]
+      const fault = fileRequest(root, args, this.systemHost(sender, account), (chan, values) => this.shard.send(chan, [...values], account))
+      if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
+    })
+  }
+
+  private abort(sender: Machine | null, account: Account, reason: Term): void {
+    const span = sender === null ? { start: -1, end: -1 } : this.shard.spanNow(sender)
+    this.shard.stopAccount(account, {
+      code: 'RHO602',
+      message: `the program aborted itself: ${show(reason)}`,
+      hint: '',
+      start: span.start,
+      end: span.end,
+      machine: sender === null ? 'm:0' : 'm:' + sender.priv,
+      startedBy: sender?.origin ?? -1,
+      limit: false,
+    })
+  }
+
+  // ── programs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** All checks. `program` is there exactly if no diagnostic is an error. */
+  compile(name: string, source: string | Uint8Array): { diagnostics: Diagnostic[]; program?: Compiled } {
+    let text: string
+    let bytes: number
+    const diagnostics: Diagnostic[] = []
+    let file: SourceFile
+    if (typeof source === 'string') {
+      text = source
+      bytes = Buffer.byteLength(source)
+      file = sources.add(name, text)
+    } else {
+      const decoded = decodeSource(source)
+      text = decoded.text
+      bytes = source.length
+      file = sources.add(name, text)
+      for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file.base, end: d.end + file.base })
+    }
+    const parsed = parse(file, { maxNesting: this.options.maxNesting })
+    diagnostics.push(...parsed.diagnostics)
+    const normal = normalize(parsed.program, { uris: this.uris })
+    diagnostics.push(...normal.diagnostics)
+    diagnostics.sort((a, b) => a.start - b.start)
+    if (diagnostics.some(d => d.severity === 'error')) return { diagnostics }
+    try {
+      const { image, spans } = compile(normal.term)
+      return { diagnostics, program: { image, program: new Program(image, spans, name), term: normal.term, file, bytes } }
+    } catch (e) {
+      if (!(e instanceof ImageTooLarge)) throw e
+      diagnostics.push(errorAt('RHO106', file.base, file.base + 1, e.message))
+      return { diagnostics }
+    }
+  }
+
+  /** Start a program's machines. The number names its account. With `onError: 'rollback'` it waits for those before it. */
+  deploy(p: Compiled): number {
+    const id = this.accounts.length + 1
+    const account = new Account(id, 'p:' + id, id, this.options.gas ?? Number.POSITIVE_INFINITY)
+    this.accounts.push(account)
+    account.gas += p.bytes
+    if (this.options.onError === 'rollback') {
+      this.waiting.push(p)
+      this.waitingAccounts.push(account)
+      return id
+    }
+    this.shard.start(p.program, account)
+    return id
+  }
+  private readonly waitingAccounts: Account[] = []
+
+  /** With rollback: begin the next waiting program, or finish the one that came to rest. True if something was begun. */
+  private nextAtomic(): boolean {
+    if (this.mark !== null) {
+      const { mark, account } = this.mark
+      this.mark = null
+      if (account.failed > 0) {
+        for (const m of this.shard.queue.items()) this.shard.kill(m)
+        this.shard.kernel.rollback(mark)
+      } else this.shard.kernel.release(mark)
+    }
+    const p = this.waiting.shift()
+    const account = this.waitingAccounts.shift()
+    if (p === undefined || account === undefined) return false
+    this.mark = { failures: this.shard.failures.length, account, mark: this.shard.kernel.mark() }
+    this.shard.start(p.program, account)
+    return true
+  }
+
+  private get atomicPending(): boolean {
+    return this.waiting.length > 0 || this.mark !== null
+  }
+
+  // ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One quantum: at most `steps` slices. Synchronous. */
+  run(steps = QUANTUM): Status {
+    const { shard } = this
+    let left = steps
+    for (;;) {
+      if (this.stopping) return 'idle'
+      const before = shard.slices
+      const more = shard.run(left)
+      left -= Math.max(1, shard.slices - before)
+      if (shard.failures.some(f => f.limit) && !more) return 'limit'
+      if (more) {
+        if (left <= 0) return 'budget'
+        continue
+      }
+      if (shard.pending > 0) {
+        if (this.clock !== null && this.clock.pending > 0 && shard.pending <= this.clock.pending) {
+          this.clock.advance()
+          if (left <= 0) return 'budget'
+          continue
+        }
+        return 'idle'
+      }
+      if (this.atomicPending) {
+        if (this.nextAtomic()) continue
+      }
+      return 'rest'
+    }
+  }
+
+  /** Run until nothing is left to do, waiting for timers and input; at most `stepsMax` slices, then `budget`. */
+  async settle(o: { stepsMax?: number } = {}): Promise<Status> {
+    let left = o.stepsMax ?? Number.POSITIVE_INFINITY
+    for (;;) {
+      const before = this.shard.slices
+      const status = this.run(Math.min(left, QUANTUM))
+      left -= Math.max(1, this.shard.slices - before)
+      if (status === 'rest' || status === 'limit' || status === 'fault') return status
+      if (this.stopping) return 'idle'
+      if (status === 'idle') {
+        if (this.clock !== null && this.clock.pending > 0) await new Promise<void>(resolve => setImmediate(resolve))
+        await new Promise<void>(resolve => {
+          this.awake = resolve
+          if (this.signalled) {
+            this.signalled = false
+            resolve()
+          }
+        })
+        this.awake = null
+        continue
+      }
+      if (left <= 0) return 'budget'
+    }
+  }
+  private signalled = false
+
+  private wakeUp(): void {
+    if (this.awake !== null) this.awake()
+    else this.signalled = true
+  }
+
+  /** End after the running slice. */
+  stop(): void {
+    this.stopping = true
+    this.wakeUp()
+  }
+
+  // ── what a person sees ──────────────────────────────────────────────────────────────────────────────────────────
+
+  get failures(): readonly Failure[] {
+    return this.shard.failures
+  }
+
+  blocked(): Blocked[] {
+    return blockedMachines(this.shard)
+  }
+
+  /** Messages on every public name: canonical name → messages, oldest first, each a list of canonical texts. */
+  data(): Map<string, string[][]> {
+    const found: { name: string; messages: string[][] }[] = []
+    for (const chan of this.shard.kernel.nonEmpty()) {
+      if (chan.nD === 0 || chan.owner instanceof Unforgeable) continue
+      const owner = chan.owner as Term
+      if ((flagsOf(owner) & Flag.Unforgeable) !== 0) continue
+      found.push({ name: showName(owner), messages: this.messages(chan) })
+    }
+    found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    return new Map(found.map(f => [f.name, f.messages]))
+  }
+
+  private messages(chan: Parameters<Shard['kernel']['data']>[0]): string[][] {
+    const out: string[][] = []
+    for (const d of this.shard.kernel.data(chan)) out.push((d.value as readonly Term[]).map(v => show(v)))
+    return out
+  }
+
+  /** Messages on one name. */
+  observe(name: Term): string[][] {
+    const t = forced(name)
+    if (t instanceof Unforgeable) return t.chan === null ? [] : this.messages(t.chan as Parameters<Shard['kernel']['data']>[0])
+    const chan = this.shard.names.find(t)
+    return chan === undefined ? [] : this.messages(chan)
+  }
+
+  report(all = false): RestReport {
+    return restReport(this.shard, all)
+  }
+
+  stats(): Stats {
+    const { shard } = this
+    let gas = 0
+    for (const a of this.accounts) gas += a.gas
+    return {
+      comms: shard.comms,
+      primitiveComms: shard.primitiveComms,
+      machines: shard.machinesMade,
+      gas,
+      steps: shard.slices,
+      alive: shard.alive,
+      names: shard.namesMade,
+      produced: shard.produced,
+    }
+  }
+
+  snapshot(): string {
+    return snapshotOf(this.shard, this.accounts)
+  }
+
+  /** Runnable and waiting machines: labels, status, position. */
+  machines(): { machine: Machine; waits: boolean }[] {
+    const out = this.shard.queue.items().map(machine => ({ machine, waits: false }))
+    const seen = new Set<Machine>()
+    for (const chan of this.shard.kernel.nonEmpty()) {
+      for (const k of this.shard.kernel.conts(chan)) {
+        if (!(k instanceof Machine) || seen.has(k) || k.status !== State.Blocked) continue
+        seen.add(k)
+        out.push({ machine: k, waits: true })
+      }
+    }
+    return out.sort((a, b) => a.machine.priv - b.machine.priv)
+  }
+}
+
+function seedOf(order: Order | undefined): bigint | undefined {
+  return typeof order === 'object' ? order.seed : undefined
+}
+
+/** The key that names are derived from: from the seed if there is one (predictable, documented), else random. */
+function keyOf(seed: bigint | undefined): Uint8Array {
+  const key = new Uint8Array(32)
+  if (seed === undefined) crypto.getRandomValues(key)
+  else new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, seed))
+  return key
+}
