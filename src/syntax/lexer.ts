@@ -754,7 +754,7 @@ export class Lexer {
       this.value = value
       return this.finish(T.BigInt, from, end)
     }
-    this.inRange(value, from, whole, end)
+    return this.inRange(value, from, whole, end)
   }
 
   private bytes(from: number, at: number): Token {
@@ -777,6 +777,13 @@ export class Lexer {
     this.error('RHO101', from, end, `the number${shown} is malformed`, NUMBERS)
     this.int = 0
     return this.finish(T.Int, from, end)
+  }
+
+  /** Give up: nothing follows, and nothing that is missing is worth a report. */
+  abandon(): void {
+    this.pos = this.size
+    this.runaway = true
+    this.next()
   }
 
   // --- looking ahead -------------------------------------------------------------------------------------------------------

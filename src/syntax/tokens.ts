@@ -2,7 +2,7 @@
  * The one table of tokens: number, spelling and what is shared by lexer, parser and formatter. A token is a small integer, so that
  * the parser switches over a dense range.
  */
-export const T = {
+const tokens = {
   End: 0,
   Ident: 1,
   Wildcard: 2,
@@ -88,7 +88,9 @@ export const T = {
   RPath: 80,
 } as const
 
-export type Token = (typeof T)[keyof typeof T]
+/** Kept as plain numbers: a token changes under the reader with every `next()`, so a comparison must not narrow its type. */
+export type Token = number
+export const T: { readonly [K in keyof typeof tokens]: Token } = tokens
 
 /** Spelling of every token whose text is fixed; what messages show. */
 export const SPELLING: readonly string[] = [
