@@ -3,6 +3,7 @@ import { Budget, fitsTypePattern, Search } from './search.ts'
 import { substitute } from './substitute.ts'
 import {
   type Bind,
+  Closure,
   Flag,
   type Free,
   flagsOf,
@@ -12,7 +13,7 @@ import {
   type Ref,
   Tag,
   type Term,
-  type Tuple,
+  Tuple,
   type TypePattern,
 } from './term.ts'
 
@@ -76,6 +77,10 @@ export function* matchAll(
 
 const Op = { Wildcard: 0, Bind: 1, Constant: 2, Ref: 3, Type: 4, List: 5, Tuple: 6, General: 7 } as const
 
+// Literals compared where only strings, or only numbers, pass: such comparisons need no call.
+const TEXT = 8
+const NUMBER = 9
+
 /**
  * What is decided without any search:
  * `wildcard` always fits; `bind` always fits and binds variable `index` (the only one); `constant` fits the terms equal to `pattern`; `ref` fits the
@@ -95,6 +100,10 @@ export class CompiledPattern {
   /** The variable of `bind`, the reference of `ref`. */
   readonly index: number
   readonly items: readonly CompiledPattern[]
+  /** The parts once more, flat: what each does, with which literal, and with which variable. */
+  readonly ops: readonly number[]
+  readonly literals: readonly Term[]
+  readonly indices: readonly number[]
   /** `...r` of a list: index of the variable, -1 for `..._`, -2 for none. */
   readonly rest: number
   constructor(op: number, pattern: Term, count: number, index: number, items: readonly CompiledPattern[], rest: number) {
@@ -104,6 +113,11 @@ export class CompiledPattern {
     this.count = count
     this.index = index
     this.items = items
+    this.ops = items.map(i =>
+      i.op !== Op.Constant ? i.op : typeof i.pattern === 'string' ? TEXT : typeof i.pattern === 'number' ? NUMBER : i.op,
+    )
+    this.literals = items.map(i => i.pattern)
+    this.indices = items.map(i => i.index)
     this.rest = rest
   }
 }
@@ -185,13 +199,14 @@ export function tryMatch(
     }
     case Op.Type:
       return fitsTypePattern(c.pattern as TypePattern, forced(target))
+    // Classes are asked for instead of tags: a tag lives on one of many prototypes, which makes its load slow where all kinds of terms pass.
     case Op.List: {
-      const t = forced(target)
-      return typeof t === 'object' && t.tag === Tag.List && (t as List).rest === null && tryItems(c, (t as List).items, out, base, refs)
+      const t = target instanceof Closure ? target.force() : target
+      return t instanceof List && t.rest === null && tryItems(c, t.items, out, base, refs)
     }
     case Op.Tuple: {
-      const t = forced(target)
-      return typeof t === 'object' && t.tag === Tag.Tuple && tryItems(c, (t as Tuple).items, out, base, refs)
+      const t = target instanceof Closure ? target.force() : target
+      return t instanceof Tuple && tryItems(c, t.items, out, base, refs)
     }
     default:
       return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next()
@@ -219,24 +234,25 @@ export function tryMatchItems(
 }
 
 function tryItems(c: CompiledPattern, values: readonly Term[], out: Term[], base: number, refs: Refs): boolean {
-  const items = c.items
-  const n = items.length
+  const ops = c.ops
+  const n = ops.length
   if (c.rest === -2 ? values.length !== n : values.length < n) return false
   for (let i = 0; i < n; i++) {
-    const p = items[i]
     const v = values[i]
-    switch (p.op) {
+    switch (ops[i]) {
       case Op.Wildcard:
         break
       case Op.Bind:
-        out[base + p.index] = v
+        out[base + c.indices[i]] = v
         break
-      case Op.Constant:
-        if (p.pattern !== v && ((typeof p.pattern !== 'object' && typeof v !== 'object') || !equalConstant(p.pattern, v, refs)))
-          return false
+      case TEXT:
+        if (typeof v === 'string' ? v !== (c.literals[i] as string) : typeof v !== 'object' || forced(v) !== c.literals[i]) return false
+        break
+      case NUMBER:
+        if (typeof v === 'number' ? v !== (c.literals[i] as number) : typeof v !== 'object' || forced(v) !== c.literals[i]) return false
         break
       default:
-        if (!tryMatch(p, v, out, base, refs)) return false
+        if (!tryMatch(c.items[i], v, out, base, refs)) return false
     }
   }
   if (c.rest >= 0) out[base + c.rest] = new List(n === 0 ? values : values.slice(n))
