@@ -54,7 +54,9 @@ export function readDirectives(text: string): Directives {
     expect: values.expect,
     ordered,
     oneOf:
-      alternatives === undefined ? null : alternatives.split(/ ;;(?: |$)/).map(a => (a.trim() === '' ? [] : a.split(' && ').map(s => s.trim()))),
+      alternatives === undefined
+        ? null
+        : alternatives.split(/ ;;(?: |$)/).map(a => (a.trim() === '' ? [] : a.split(' && ').map(s => s.trim()))),
     static: values.static.map(firstWord),
     fails: values.fails.map(firstWord),
     blocked: number('blocked'),

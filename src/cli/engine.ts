@@ -87,6 +87,7 @@ export async function sessionOptions(flags: Flags, host: Host, seed?: bigint): P
   }
   applySeed(flags, options, seed)
   applyGrants(flags, options)
+  await grantFiles(host, options)
   if (flags.has('inject')) options.inject = await injected(flags.all('inject'))
   return options
 }
@@ -109,6 +110,22 @@ function applySeed(flags: Flags, options: SessionOptions, seed: bigint | undefin
   const match = /^(?:(fifo|lifo)|seed:(-?\d+))$/.exec(order)
   if (match === null) throw new UsageError(`--order is fifo, lifo or seed:N; found \`${order}\``)
   options.order = match[1] === undefined ? { seed: BigInt(match[2]) } : (match[1] as 'fifo' | 'lifo')
+}
+
+/**
+ * Lets `host` hand out the directory that the options grant. Done before the run: a directory that is not there is wrong use.
+ * @throws UsageError
+ */
+export async function grantFiles(host: Host, options: Pick<SessionOptions, 'allow' | 'maxFileBytes'>): Promise<void> {
+  const directory = options.allow?.write ?? options.allow?.read
+  if (directory === undefined) return
+  const { DirectoryRoot } = await import('../host/files.ts')
+  try {
+    const root = new DirectoryRoot(directory, { writable: options.allow?.write !== undefined, fileBytesMax: options.maxFileBytes })
+    host.openRoot = () => root
+  } catch (e) {
+    throw new UsageError(`cannot grant \`${directory}\`: ${reasonOf(e)}`)
+  }
 }
 
 const GRANTS = ['primitives', 'control', 'test'] as const
@@ -140,9 +157,9 @@ async function injected(list: readonly string[]): Promise<NonNullable<SessionOpt
   return found
 }
 
-/** Scheduling steps between two looks at signals, time and output. The first slice is short, so that a short run never waits. */
-const FIRST_SLICE = 50_000
-const SLICE = 1_000_000
+/** Slices of machines between two looks at signals, time and output. The first slice is short, so that a short run never waits. */
+const FIRST_SLICE = 20_000
+const SLICE = 200_000
 
 export type Ending = 'rest' | 'limit' | 'fault' | 'stopped' | 'late'
 

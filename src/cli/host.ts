@@ -1,91 +1,65 @@
+import { Output, type Sink } from '../host/output.ts'
+import { LineReader, type LineSource, ScriptedLines } from '../host/stdin.ts'
 import type { Host } from '../machine/host.ts'
-import { linesOf } from './outcome.ts'
 
-/** Where the output of a program goes: to streams as it happens, and, if wanted, into a record. */
-export class Recorder {
-  private readonly text = { stdout: [] as string[], stderr: [] as string[] }
-
-  out(stream: 'stdout' | 'stderr', text: string, raw: boolean): void {
-    this.text[stream].push(raw ? text : `${text}\n`)
-  }
-
-  lines(stream: 'stdout' | 'stderr'): string[] {
-    return linesOf(this.text[stream].join(''))
-  }
+/** Where the output of a program goes, in the pieces in which it leaves. */
+export interface OutputTarget {
+  out(stream: 'stdout' | 'stderr', text: string, raw: boolean): void
+  log(level: string, text: string): void
 }
 
-export type Sink = (stream: 'stdout' | 'stderr', text: string, raw: boolean) => void
-export type LogSink = (level: string, text: string) => void
-
-/** The host of an ordinary run: real time, standard input read when first asked for. */
+/** The host of an ordinary run: real time, standard input opened when a program first asks for it. */
 export class ProcessHost implements Host {
-  readonly out: Sink
-  readonly log: LogSink
-  private lines: ((answer: (line: string | undefined) => void) => void) | undefined
-  private readonly closers: (() => void)[] = []
+  private readonly target: OutputTarget
+  private readonly input: LineSource
 
-  constructor(out: Sink, log: LogSink) {
-    this.out = out
-    this.log = log
+  constructor(target: OutputTarget, input: LineSource = new LineReader(() => process.stdin)) {
+    this.target = target
+    this.input = input
+  }
+
+  out(stream: 'stdout' | 'stderr', text: string, raw: boolean): void {
+    this.target.out(stream, text, raw)
+  }
+
+  log(level: string, text: string): void {
+    this.target.log(level, text)
   }
 
   readLine(answer: (line: string | undefined) => void): void {
-    if (this.lines !== undefined) {
-      this.lines(answer)
-      return
-    }
-    const waiting: ((line: string | undefined) => void)[] = [answer]
-    this.lines = late => {
-      waiting.push(late)
-    }
-    void import('../host/stdin.ts').then(({ LineReader }) => {
-      const reader = new LineReader(process.stdin)
-      this.closers.push(() => process.stdin.destroy())
-      this.lines = next => reader.readLine(next)
-      for (const one of waiting) reader.readLine(one)
-    })
+    this.input.readLine(answer)
   }
 
   now(): number {
     return Date.now()
   }
 
+  /** Delays beyond what the host's timers can hold are waited for in parts. */
   after(ms: number, callback: () => void): void {
-    setTimeout(callback, Math.min(ms, 0x7fffffff))
-  }
-
-  close(): void {
-    for (const close of this.closers) close()
+    if (ms <= TIMER_MAX) setTimeout(callback, ms)
+    else setTimeout(() => this.after(ms - TIMER_MAX, callback), TIMER_MAX)
   }
 }
 
-/** A host without an outside: what is printed is kept, standard input is empty, and nobody waits for real time. */
-export class QuietHost implements Host {
-  readonly record = new Recorder()
-  readonly logged: string[] = []
-  private readonly input: string[]
+const TIMER_MAX = 0x7fffffff
+
+export const NOWHERE: Sink = { write: () => {} }
+
+/** A host without an outside: what is printed is kept, input is a list of lines, and nobody waits for real time. */
+export class QuietHost extends ProcessHost {
+  readonly output: Output
 
   constructor(input: readonly string[] = []) {
-    this.input = [...input]
+    const output = new Output(NOWHERE, NOWHERE, { keepLines: true })
+    super(output, new ScriptedLines(input))
+    this.output = output
   }
 
-  out(stream: 'stdout' | 'stderr', text: string, raw: boolean): void {
-    this.record.out(stream, text, raw)
-  }
-
-  log(level: string, text: string): void {
-    this.logged.push(`${level}: ${text}`)
-  }
-
-  readLine(answer: (line: string | undefined) => void): void {
-    answer(this.input.shift())
-  }
-
-  now(): number {
+  override now(): number {
     return 0
   }
 
-  after(_ms: number, callback: () => void): void {
+  override after(_ms: number, callback: () => void): void {
     setImmediate(callback)
   }
 }

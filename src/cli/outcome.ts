@@ -116,14 +116,6 @@ export function inOrder<T extends { readonly start: number }>(items: readonly T[
     .map(x => x.item)
 }
 
-/** Printed text as lines; a last line without break counts. */
-export function linesOf(text: string): string[] {
-  if (text === '') return []
-  const lines = text.split('\n')
-  if (lines[lines.length - 1] === '') lines.pop()
-  return lines
-}
-
 export const EXIT = {
   rest: 0,
   refused: 1,

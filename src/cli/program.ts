@@ -2,7 +2,7 @@ import { sources } from '../base/source.ts'
 import { Session } from '../machine/session.ts'
 import type { Term } from '../normal/term.ts'
 import type { SessionOptions } from './engine.ts'
-import { drive, hasErrors } from './engine.ts'
+import { drive, grantFiles, hasErrors } from './engine.ts'
 import { QuietHost } from './host.ts'
 import { nameOf } from './names.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
@@ -24,6 +24,7 @@ export async function runPrograms(
 ): Promise<Outcome> {
   const { observe, input, timeoutMs, ...rest } = options
   const host = new QuietHost(input)
+  await grantFiles(host, rest)
   const session = new Session({ virtualTime: true, ...rest, host })
   const compiled = inputs.map(i => session.compile(i.name, i.text))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
@@ -46,8 +47,8 @@ export async function runPrograms(
   return {
     ...common,
     status,
-    stdout: host.record.lines('stdout'),
-    stderr: host.record.lines('stderr'),
+    stdout: host.output.lines('stdout'),
+    stderr: host.output.lines('stderr'),
     failures: inOrder(session.failures).map(f => failureRecord(sources, f)),
     blocked: inOrder(session.blocked()).map(b => blockedRecord(sources, b)),
     data:

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
+import { ScriptedLines } from '../host/stdin.ts'
 import { reasonOf, sessionOptions } from './engine.ts'
 import { ProcessHost } from './host.ts'
 import { EXIT } from './outcome.ts'
@@ -19,15 +20,9 @@ export async function replCommand(flags: Flags): Promise<number> {
   if (flags.files.length > 0) throw new UsageError('`rho repl` takes no file', `start it and type \`.load ${flags.files[0]}\``)
   const terminal = process.stdin.isTTY === true && isTerminal(1)
   const file = flags.text('history') ?? join(homedir(), '.rho_history')
-  const host = new ProcessHost(
-    () => {},
-    () => {},
-  )
-  const repl = new Repl(
-    await sessionOptions(flags, { ...quietInput, now: () => host.now(), after: (ms, callback) => host.after(ms, callback) }),
-    outside,
-    wantsColor(1),
-  )
+  // What programs print comes back from the prompt, which also owns standard input: programs find it at its end.
+  const host = new ProcessHost({ out: () => {}, log: () => {} }, new ScriptedLines([]))
+  const repl = new Repl(await sessionOptions(flags, host), outside, wantsColor(1))
   const reader = createInterface({
     input: process.stdin,
     ...(terminal
@@ -63,13 +58,6 @@ export async function replCommand(flags: Flags): Promise<number> {
   }
   reader.close()
   return EXIT.rest
-}
-
-/** The prompt owns standard input: programs find it at its end. */
-const quietInput = {
-  out: () => {},
-  log: () => {},
-  readLine: (answer: (line: string | undefined) => void) => answer(undefined),
 }
 
 const outside = {

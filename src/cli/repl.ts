@@ -4,6 +4,7 @@ import { Session } from '../machine/session.ts'
 import { SYSTEM_URIS } from '../normal/uris.ts'
 import type { SessionOptions } from './engine.ts'
 import { drive, hasErrors } from './engine.ts'
+import { machineRows } from './machines.ts'
 import { inOrder } from './outcome.ts'
 import { showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
 
@@ -31,7 +32,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: (r, a) => r.step(a),
   },
   run: { usage: '.run', help: 'run on to rest', run: r => r.settle() },
-  queue: { usage: '.queue', help: 'machines that can run, in the order in which they will', run: r => r.machines('queue') },
+  queue: { usage: '.queue', help: 'machines that can run, oldest first', run: r => r.machines('queue') },
   ps: { usage: '.ps', help: 'all machines: label, status, place, steps, gas', run: r => r.machines('all') },
   blocked: { usage: '.blocked [NAME]', help: 'receives that wait, all or those on NAME, and why', run: (r, a) => r.blocked(a) },
   space: { usage: '.space [NAME]', help: 'messages left on public names', run: (r, a) => r.space(a) },

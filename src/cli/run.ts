@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { sources } from '../base/source.ts'
+import { Output } from '../host/output.ts'
 import type { Term } from '../normal/term.ts'
 import type { Ending, Input, Session, SessionOptions } from './engine.ts'
 import { drive, hasErrors, readInputs, reasonOf, sessionOptions } from './engine.ts'
-import type { Sink } from './host.ts'
-import { ProcessHost, Recorder } from './host.ts'
+import { NOWHERE, type OutputTarget, ProcessHost } from './host.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
 import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, NO_STATS, reportRecord } from './outcome.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
@@ -35,8 +35,8 @@ interface Finished {
 }
 
 /** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
-async function execute(flags: Flags, inputs: readonly Input[], sink: Sink, log: (level: string, text: string) => void): Promise<Finished> {
-  const host = new ProcessHost(sink, log)
+async function execute(flags: Flags, inputs: readonly Input[], target: OutputTarget): Promise<Finished> {
+  const host = new ProcessHost(target)
   const options = await sessionOptions(flags, host)
   const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
   const { Session } = await import('../machine/session.ts')
@@ -68,7 +68,6 @@ async function execute(flags: Flags, inputs: readonly Input[], sink: Sink, log: 
         },
       })
     : stopAt(session, limit))
-  host.close()
   trace?.()
   return { session, diagnostics, ending, signal }
 }
@@ -108,8 +107,8 @@ async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
 }
 
 async function traceInto(file: string, options: SessionOptions): Promise<() => void> {
-  const { TraceWriter } = await import('./trace.ts')
-  const writer = new TraceWriter(file)
+  const { TraceFile } = await import('./trace.ts')
+  const writer = new TraceFile(file)
   options.trace = event => writer.write(event)
   return () => writer.close()
 }
@@ -168,8 +167,7 @@ function saveSnapshot(flags: Flags, session: Session): void {
 
 async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> {
   await observed(flags) // a wrong name is wrong use: say so before anything runs
-  const sink: Sink = (stream, text, raw) => (stream === 'stdout' ? stdout : stderr).write(raw ? text : `${text}\n`)
-  const done = await execute(flags, inputs, sink, (level, text) => stderr.write(`${level}: ${text}\n`))
+  const done = await execute(flags, inputs, new Output(stdout, stderr))
   const { session, diagnostics } = done
   const status = statusOf(done)
   const wantsReport = status !== 'refused' && (flags.has('report') || isTerminal(2))
@@ -197,14 +195,16 @@ async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> 
 
 async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> {
   await observed(flags)
-  const record = new Recorder()
+  const record = new Output(NOWHERE, NOWHERE, { keepLines: true })
   let n = 0
   const emit = (line: object) => stdout.write(`${JSON.stringify(line)}\n`)
-  const sink: Sink = (stream, text, raw) => {
-    record.out(stream, text, raw)
-    emit({ v: 1, kind: 'output', n: ++n, stream, text, ...(raw ? { raw } : {}) })
-  }
-  const done = await execute(flags, inputs, sink, (level, text) => emit({ v: 1, kind: 'log', level, text }))
+  const done = await execute(flags, inputs, {
+    out(stream, text, raw) {
+      record.out(stream, text, raw)
+      emit({ v: 1, kind: 'output', n: ++n, stream, text, ...(raw ? { raw } : {}) })
+    },
+    log: (level, text) => emit({ v: 1, kind: 'log', level, text }),
+  })
   const status = statusOf(done)
   for (const f of inOrder(done.session.failures)) emit({ v: 1, kind: 'failure', n: ++n, ...failureRecord(sources, f) })
   emit(await outcomeOf(flags, done, status, record))
@@ -212,7 +212,7 @@ async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> 
   return exitOf(done, status, flags.has('expect-done'))
 }
 
-async function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, record: Recorder): Promise<Outcome> {
+async function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, record: Output): Promise<Outcome> {
   const { session } = done
   const ran = status !== 'refused'
   const failures = ran ? inOrder(session.failures) : []
