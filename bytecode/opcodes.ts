@@ -10,7 +10,7 @@ export type OpClass = 'C' | 'K' | 'V' | 'D' | 'X' | 'P'
 
 /**
  * What the 24 bits mean: nothing, a signed integer, 0/1, a number of operands, a constant, a local, a capture, an offset, bundle rights,
- * or a number of operands with the persistent flag in bit 23.
+ * or a number with a flag in bit 23.
  */
 export type OperandKind = 'none' | 'int' | 'bool' | 'count' | 'const' | 'local' | 'capture' | 'offset' | 'rights' | 'count+flag'
 
@@ -375,9 +375,9 @@ export const Op = {
     example: '@{1 + 1}!(0)',
   }),
   NEW: op(0x40, 'NEW', {
-    operand: 'count',
+    operand: 'count+flag',
     extra: 'new',
-    layout: 'n:8, 1 ≤ n ≤ 255; base local',
+    layout: 'n:23, 1 ≤ n ≤ 255 | more:1 (further names of the same `new` follow); base local',
     class: 'X',
     gas: 10,
     price: '10 per `new` + 2 per name',
@@ -385,9 +385,9 @@ export const Op = {
     example: 'new x in { x!(1) }',
   }),
   NEWURI: op(0x41, 'NEWURI', {
-    operand: 'local',
+    operand: 'count+flag',
     extra: 'newuri',
-    layout: 'local:24; uri constant',
+    layout: 'local:23 | more:1 (further names of the same `new` follow); uri constant',
     class: 'X',
     gas: 2,
     errors: ['RHO405', 'RHO406'],
@@ -529,6 +529,8 @@ export const OP_BY_NAME: ReadonlyMap<string, OpInfo> = new Map(table.map(o => [o
 
 /** Bit 23 of the operand of SEND and RECV. */
 export const PERSISTENT = 0x800000
+/** Bit 23 of the operand of NEW and NEWURI: the next instruction binds further names of the same `new`. */
+export const MORE = 0x800000
 export const COUNT_MASK = 0x7fffff
 /** Largest value of a 24-bit operand. */
 export const OPERAND_MAX = 0xffffff

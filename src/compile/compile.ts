@@ -1,6 +1,6 @@
 import { ConstKind } from '../../bytecode/constants.ts'
 import { headerWord, unionImages } from '../../bytecode/image.ts'
-import { COUNT_MASK, INT_MAX, INT_MIN, Kind, NEW_MAX, OPERAND_MAX, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
+import { COUNT_MASK, INT_MAX, INT_MIN, Kind, MORE, NEW_MAX, OPERAND_MAX, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
 import { Form } from '../../bytecode/patterns.ts'
 import { Words } from '../../bytecode/words.ts'
 import { compare, compareBinds } from '../normal/order.ts'
@@ -771,9 +771,9 @@ class Compiler {
   private items(items: readonly Term[], d: number, from: number): void {
     for (let i = from; i < items.length; i++) {
       const t = items[i]
-      if (typeof t === 'object' && t.tag !== Tag.Bound && i + 1 < items.length) {
-        this.push(DO_ITEMS, d, i + 1, items)
-        this.value(t, d)
+      if (typeof t === 'object' && t.tag !== Tag.Bound) {
+        if (i + 1 < items.length) this.push(DO_ITEMS, d, i + 1, items)
+        this.push(DO_VALUE, d, 0, t)
         return
       }
       this.value(t, d)
@@ -784,7 +784,7 @@ class Compiler {
     if (from === m.keys.length) return
     this.push(DO_ENTRIES, d, from + 1, m)
     this.push(DO_VALUE, d, 0, m.values[from])
-    this.value(m.keys[from], d)
+    this.push(DO_VALUE, d, 0, m.keys[from])
   }
 
   private collection(code: number, items: readonly Term[], rest: Rest, d: number, from: Term): void {
@@ -955,13 +955,17 @@ class Compiler {
 
   private newNames(n: New, d: number): void {
     this.bindLocals(d, n.count, null, null)
+    if (n.count > COUNT_MASK) throw this.tooLarge(n)
     const plain = n.count - n.uris.length
     for (let k = 0; k < plain; k += NEW_MAX) {
-      this.emit((Math.min(plain - k, NEW_MAX) << 8) | Op.NEW, 0, k === 0 ? n : null)
+      const names = Math.min(plain - k, NEW_MAX)
+      this.emit(this.op(Op.NEW, k + names < n.count ? names | MORE : names, n), 0, k === 0 ? n : null)
       this.arena.push(d + k)
     }
     for (let k = 0; k < n.uris.length; k++) {
-      this.emit(this.op(Op.NEWURI, d + plain + k, n), 0, n)
+      const local = d + plain + k
+      if (local > COUNT_MASK) throw this.tooLarge(n)
+      this.emit(this.op(Op.NEWURI, k + 1 < n.uris.length ? local | MORE : local, n), 0, n)
       this.arena.push(this.constant(ConstKind.uri, n.uris[k]))
     }
     this.push(DO_BODY, d + n.count, 0, n.body)

@@ -296,7 +296,7 @@ export function rankCaptures(root: Term, base: (a: number, b: number) => number)
   const down = new Int32Array(n)
   let steps = 0
 
-  const refineOnce = (): Int32Array => {
+  const refineOnce = (): Int32Array<ArrayBuffer> => {
     steps += 2 * n
     for (let i = 0; i < n; i++) up[i] = s.variable[i] < 0 ? s.label[i] : mix(s.label[i], colour[s.variable[i]])
     // a node's sum is complete when it is reached: children come after their parents
