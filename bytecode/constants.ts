@@ -90,8 +90,8 @@ export function writeInt(out: Words, value: bigint): void {
 }
 
 export function writeFloat(out: Words, value: number): void {
-  floatBits.setFloat64(0, value === value ? value : Number.NaN)
-  if (value !== value) {
+  floatBits.setFloat64(0, value)
+  if (Number.isNaN(value)) {
     floatBits.setUint32(0, 0x7ff80000)
     floatBits.setUint32(4, 0)
   }

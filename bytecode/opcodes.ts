@@ -375,9 +375,9 @@ export const Op = {
     example: '@{1 + 1}!(0)',
   }),
   NEW: op(0x40, 'NEW', {
-    operand: 'count+flag',
+    operand: 'count',
     extra: 'new',
-    layout: 'n:23, 1 ≤ n ≤ 255 | more:1 (further names of the same `new` follow); base local',
+    layout: 'n:8, 1 ≤ n ≤ 255; base local; names of the same `new` still to come',
     class: 'X',
     gas: 10,
     price: '10 per `new` + 2 per name',
@@ -385,9 +385,9 @@ export const Op = {
     example: 'new x in { x!(1) }',
   }),
   NEWURI: op(0x41, 'NEWURI', {
-    operand: 'count+flag',
+    operand: 'local',
     extra: 'newuri',
-    layout: 'local:23 | more:1 (further names of the same `new` follow); uri constant',
+    layout: 'local:24; uri constant; names of the same `new` still to come',
     class: 'X',
     gas: 2,
     errors: ['RHO405', 'RHO406'],
@@ -529,8 +529,6 @@ export const OP_BY_NAME: ReadonlyMap<string, OpInfo> = new Map(table.map(o => [o
 
 /** Bit 23 of the operand of SEND and RECV. */
 export const PERSISTENT = 0x800000
-/** Bit 23 of the operand of NEW and NEWURI: the next instruction binds further names of the same `new`. */
-export const MORE = 0x800000
 export const COUNT_MASK = 0x7fffff
 /** Largest value of a 24-bit operand. */
 export const OPERAND_MAX = 0xffffff
@@ -585,6 +583,8 @@ export function instructionLength(words: Uint32Array, pc: number): number {
     case 'recv':
       return 3 + ((w >>> 8) & COUNT_MASK)
     case 'case':
+    case 'new':
+    case 'newuri':
       return 3
     case 'select': {
       let at = pc + 1

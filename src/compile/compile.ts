@@ -1,6 +1,6 @@
 import { ConstKind } from '../../bytecode/constants.ts'
 import { headerWord, unionImages } from '../../bytecode/image.ts'
-import { COUNT_MASK, INT_MAX, INT_MIN, Kind, MORE, NEW_MAX, OPERAND_MAX, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
+import { COUNT_MASK, INT_MAX, INT_MIN, Kind, NEW_MAX, OPERAND_MAX, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
 import { Form } from '../../bytecode/patterns.ts'
 import { Words } from '../../bytecode/words.ts'
 import { compare, compareBinds } from '../normal/order.ts'
@@ -955,18 +955,17 @@ class Compiler {
 
   private newNames(n: New, d: number): void {
     this.bindLocals(d, n.count, null, null)
-    if (n.count > COUNT_MASK) throw this.tooLarge(n)
     const plain = n.count - n.uris.length
     for (let k = 0; k < plain; k += NEW_MAX) {
       const names = Math.min(plain - k, NEW_MAX)
-      this.emit(this.op(Op.NEW, k + names < n.count ? names | MORE : names, n), 0, k === 0 ? n : null)
+      this.emit((names << 8) | Op.NEW, 0, k === 0 ? n : null)
       this.arena.push(d + k)
+      this.arena.push(n.count - k - names)
     }
     for (let k = 0; k < n.uris.length; k++) {
-      const local = d + plain + k
-      if (local > COUNT_MASK) throw this.tooLarge(n)
-      this.emit(this.op(Op.NEWURI, k + 1 < n.uris.length ? local | MORE : local, n), 0, n)
+      this.emit(this.op(Op.NEWURI, d + plain + k, n), 0, n)
       this.arena.push(this.constant(ConstKind.uri, n.uris[k]))
+      this.arena.push(n.uris.length - k - 1)
     }
     this.push(DO_BODY, d + n.count, 0, n.body)
   }

@@ -403,7 +403,7 @@ interface ReceiveFrame {
 }
 interface NewFrame {
   readonly type: 'new'
-  readonly pcs: number[]
+  readonly pc: number
   readonly depth: number
   count: number
   readonly uris: string[]
@@ -687,7 +687,7 @@ class Decoder {
         }
         case 'new':
           done = new New(f.count, f.uris, done)
-          for (const pc of f.pcs) this.note(pc, done)
+          this.note(f.pc, done)
           break
         case 'match': {
           f.cases.push(new Case(f.pattern, f.guard, done, f.count))
@@ -898,16 +898,15 @@ class Decoder {
         let f: NewFrame
         if (top !== undefined && top.type === 'new' && top.more) f = top
         else {
-          f = { type: 'new', pcs: [], depth: this.depth, count: 0, uris: [], more: true }
+          f = { type: 'new', pc, depth: this.depth, count: 0, uris: [], more: true }
           this.frames.push(f)
         }
-        f.pcs.push(pc)
-        f.more = (n & MORE) !== 0
-        const names = op === Op.NEW ? n & COUNT_MASK : 1
+        f.more = words[pc + 2] > 0
+        const names = op === Op.NEW ? n : 1
         if (op === Op.NEWURI) f.uris.push((seq.constants[words[pc + 1]] as { text: string }).text)
         f.count += names
         this.depth += names
-        this.pc = pc + 2
+        this.pc = pc + 3
         return
       }
       case Op.SEND: {
