@@ -1,6 +1,6 @@
 import { type Constant, readConstant } from '../../bytecode/constants.ts'
 import { members, readGuard, readPattern, readSequence, type Sequence, type Slot, slotOf } from '../../bytecode/image.ts'
-import { COUNT_MASK, Kind, MORE, OP_INFO, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
+import { COUNT_MASK, Kind, OP_INFO, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
 import { Form, P, TYPE_NAMES } from '../../bytecode/patterns.ts'
 import { makeBundle, makeMap, makePar, makePathMap, makeSet } from '../normal/build.ts'
 import { compareBinds } from '../normal/order.ts'
