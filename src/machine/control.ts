@@ -1,4 +1,4 @@
-import { Bundle, forced, List, Tag, type Term, tagOf, Tuple } from '../normal/term.ts'
+import { Bundle, forced, List, Tag, type Term, Tuple, tagOf } from '../normal/term.ts'
 import { Account, type Machine, type Native, State } from './machine.ts'
 import type { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'

@@ -1,12 +1,27 @@
-import { HEADER, instructionLength, Kind, Op, OP_INFO, PERSISTENT } from '../../bytecode/opcodes.ts'
 import { imageCaptures, members, readGuard, readSequence, type Sequence, type Slot, slotOf } from '../../bytecode/image.ts'
+import { HEADER, instructionLength, Kind, OP_INFO, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
 import type { Chan } from '../../rspace/kernel.ts'
+import { NO_SPAN, type Span } from '../base/source.ts'
 import { compile } from '../compile/compile.ts'
 import { decodeImage, decodePattern, decodeSequence, valueOfConstant } from '../compile/decode.ts'
 import type { SpanTable } from '../compile/spans.ts'
-import { Closure, List, MapTerm, New, NIL, type Receive, type Select, Send, SetTerm, type Template as TermTemplate, type Term, Tuple, type Node } from '../normal/term.ts'
 import { makeMap, makeSet } from '../normal/build.ts'
-import { NO_SPAN } from '../base/source.ts'
+import { close } from '../normal/substitute.ts'
+import {
+  Closure,
+  List,
+  MapTerm,
+  New,
+  NIL,
+  type Node,
+  type Receive,
+  type Select,
+  Send,
+  SetTerm,
+  type Term,
+  type Template as TermTemplate,
+  Tuple,
+} from '../normal/term.ts'
 import { keep } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
@@ -88,12 +103,15 @@ export class Template implements TermTemplate {
     this.total = total
   }
   close(captures: readonly Term[]): Term {
-    if (this.closer === null) {
-      const only = this.only
-      this.closer = decodeImage(this.program.words, this.at, only === null ? undefined : only.at)
-    }
-    return this.closer(captures)
+    const { only, program } = this
+    const closer = (this.closer ??=
+      only === null ? decodeImage(program.words, this.at) : closeOver(decodeSequence(readSequence(program.words, only.at, only.len)).term))
+    return closer(captures)
   }
+}
+
+function closeOver(term: Term): (captures: readonly Term[]) => Term {
+  return captures => close(term, captures)
 }
 
 /** Executable form of one sequence: register code, constants made once. Derived, never stored. */
@@ -111,7 +129,16 @@ export class Linked {
   /** Pairs (register pc, absolute word offset of the instruction in the image), ascending. */
   readonly map: readonly number[]
   private nodes: ReadonlyMap<number, Node | Term> | null = null
-  constructor(program: Program, at: number, len: number, out: Emitter, captures: number, locals: number, registers: number, inert: boolean) {
+  constructor(
+    program: Program,
+    at: number,
+    len: number,
+    out: Emitter,
+    captures: number,
+    locals: number,
+    registers: number,
+    inert: boolean,
+  ) {
     this.program = program
     this.at = at
     this.len = len
@@ -140,13 +167,26 @@ export class Linked {
     return this.spanOf(this.canonical(pc))
   }
   spanOf(at: number): { start: number; end: number } {
-    return this.program.spans?.nearest(at, this.at) ?? NO_SPAN
+    return spanNear(this.program.spans, at, this.at)
   }
   /** The normal-form node that the instruction at `at` stands for, captures as Bound(i) below the binders. */
   node(at: number): Node | Term | undefined {
-    if (this.nodes === null) this.nodes = decodeSequence(readSequence(this.program.words, this.at, this.len)).nodeAt
-    return this.nodes.get(at)
+    const nodes = (this.nodes ??= decodeSequence(readSequence(this.program.words, this.at, this.len)).nodeAt)
+    return nodes.get(at)
   }
+}
+
+/** Where the instruction at `at` was written; one without a place of its own has that of the instruction before it in the sequence that begins at `from`. */
+function spanNear(spans: SpanTable | null, at: number, from: number): Span {
+  if (spans === null) return NO_SPAN
+  let low = 0
+  let high = spans.length - 1
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    if (spans.at[middle] <= at) low = middle + 1
+    else high = middle - 1
+  }
+  return high < 0 || spans.at[high] < from ? NO_SPAN : { start: spans.start[high], end: spans.end[high] }
 }
 
 class Emitter {
@@ -284,7 +324,15 @@ class Translation {
   private readonly joins: Join[] = []
   private readonly elseCases = new Set<number>()
 
-  constructor(linker: Linker, program: Program, seq: Sequence, out: Emitter, depth: number, holder: { linked: Linked | null }, value: boolean) {
+  constructor(
+    linker: Linker,
+    program: Program,
+    seq: Sequence,
+    out: Emitter,
+    depth: number,
+    holder: { linked: Linked | null },
+    value: boolean,
+  ) {
     this.linker = linker
     this.program = program
     this.seq = seq
@@ -571,8 +619,8 @@ class Translation {
   }
 
   private nodeAt(at: number): Node | Term | undefined {
-    this.decoded ??= decodeSequence(this.seq).nodeAt
-    return this.decoded.get(at)
+    const nodes = (this.decoded ??= decodeSequence(this.seq).nodeAt)
+    return nodes.get(at)
   }
   private decoded: ReadonlyMap<number, Node | Term> | null = null
 
@@ -701,7 +749,15 @@ class Translation {
     for (; pc < end; pc += instructionLength(words, pc)) {
       previous = last
       last = words[pc] & 0xff
-      if (last === Op.SEND || last === Op.RECV || last === Op.NEW || last === Op.CASE || last === Op.JFALSE || last === Op.SELECT || last === Op.SPAWN)
+      if (
+        last === Op.SEND ||
+        last === Op.RECV ||
+        last === Op.NEW ||
+        last === Op.CASE ||
+        last === Op.JFALSE ||
+        last === Op.SELECT ||
+        last === Op.SPAWN
+      )
         return false
     }
     return last === Op.EVAL && previous !== Op.BUNDLE
@@ -758,7 +814,11 @@ class Translation {
     if (d >= 0) return false
     const v = this.out.consts[~d] as Term
     if (typeof v !== 'object') return true
-    return !(v instanceof Closure) && (v instanceof List || v instanceof Tuple || v instanceof SetTerm || v instanceof MapTerm || v === NIL) && v.flags === 0
+    return (
+      !(v instanceof Closure) &&
+      (v instanceof List || v instanceof Tuple || v instanceof SetTerm || v instanceof MapTerm || v === NIL) &&
+      v.flags === 0
+    )
   }
 
   private guardAt(word: number): LinkedGuard | null {
@@ -766,7 +826,12 @@ class Translation {
     const c = this.seq.constants[word - 1]
     if (c.kind !== 'guard') throw new Error('a guard constant was expected')
     const { slots, sequence } = readGuard(this.words, c.at, c.len)
-    return new LinkedGuard(this.linker, this.program, sequence, slots.map(s => this.slotRegister(s)))
+    return new LinkedGuard(
+      this.linker,
+      this.program,
+      sequence,
+      slots.map(s => this.slotRegister(s)),
+    )
   }
 
   private bindPatterns(at: number, n: number, base: number): { arrows: Uint8Array; patterns: MessagePattern[] } {
@@ -777,7 +842,15 @@ class Translation {
       const w = this.words[at + i]
       arrows[i] = w & 0xff
       const p = decodePattern(this.seq, w >>> 8)
-      patterns.push(new MessagePattern(p.patterns, p.rest, p.count, p.refs.map(s => this.slotRegister(s)), local))
+      patterns.push(
+        new MessagePattern(
+          p.patterns,
+          p.rest,
+          p.count,
+          p.refs.map(s => this.slotRegister(s)),
+          local,
+        ),
+      )
       local += p.count
     }
     return { arrows, patterns }

@@ -1,4 +1,4 @@
-import { Chan, Cont, type Site } from '../../rspace/kernel.ts'
+import { type Chan, Cont, type Site } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import type { Term } from '../normal/term.ts'
 import type { Linked } from './link.ts'

@@ -97,7 +97,8 @@ export class NameTable {
     const t = forced(name)
     if (typeof t === 'object' && t.tag === Tag.Unforgeable) return undefined
     const hash = hashOf(t)
-    for (let e = this.buckets[hash & (this.buckets.length - 1)]; e !== null; e = e.next) if (e.hash === hash && equal(e.name, t)) return e.chan
+    for (let e = this.buckets[hash & (this.buckets.length - 1)]; e !== null; e = e.next)
+      if (e.hash === hash && equal(e.name, t)) return e.chan
     return undefined
   }
 

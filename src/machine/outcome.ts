@@ -21,7 +21,17 @@ export interface Failure {
 }
 
 export type Reason =
-  | 'nobody-sends' | 'nobody-listens' | 'unreachable' | 'arity' | 'pattern' | 'guard-false' | 'guard-error' | 'join-incomplete' | 'system-arity' | 'match-budget' | 'no-operation'
+  | 'nobody-sends'
+  | 'nobody-listens'
+  | 'unreachable'
+  | 'arity'
+  | 'pattern'
+  | 'guard-false'
+  | 'guard-error'
+  | 'join-incomplete'
+  | 'system-arity'
+  | 'match-budget'
+  | 'no-operation'
 
 /** A receive or select that waits. `channels` in canonical name form (`@"x"`, `Unforgeable(…)` names by source text where known). */
 export interface Blocked {

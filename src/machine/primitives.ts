@@ -3,7 +3,18 @@ import type { Chan, Cont } from '../../rspace/kernel.ts'
 import { OP_OF_TAG } from '../compile/blob.ts'
 import { NIL, Tag, type Term, type Unforgeable } from '../normal/term.ts'
 import { type Machine, Native } from './machine.ts'
-import { asBool, binary, describeType, Fault, findMethod, invoke, type PrimContext, type Result, unary, unknownMethod } from './primitives/index.ts'
+import {
+  asBool,
+  binary,
+  describeType,
+  Fault,
+  findMethod,
+  invoke,
+  type PrimContext,
+  type Result,
+  unary,
+  unknownMethod,
+} from './primitives/index.ts'
 import type { Shard } from './shard.ts'
 
 /** How an operation is carried out (vm.md section 4). */

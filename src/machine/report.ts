@@ -5,7 +5,7 @@ import { Flag, flagsOf, type Term, Unforgeable } from '../normal/term.ts'
 import { Machine, Native } from './machine.ts'
 import type { Blocked, Reason, RestReport, Unconsumed } from './outcome.ts'
 import type { Shard } from './shard.ts'
-import { type RecvSite, REPLY_SITE, type SendSite } from './site.ts'
+import { REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 
 /** Why everything that waits waits (rholang.md 12.4). Derived from the space when asked; nothing is kept for it while running. */
 
@@ -41,7 +41,10 @@ function startOf(d: Datum): number {
 const SHOWN_MAX = 200
 
 function shown(args: readonly Term[]): string {
-  const text = args.map(a => show(a)).join(', ').replace(/\s+/g, ' ')
+  const text = args
+    .map(a => show(a))
+    .join(', ')
+    .replace(/\s+/g, ' ')
   return text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) + '…' : text
 }
 
@@ -76,7 +79,11 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
     } else if (arity !== null) {
       const n = (arity.value as Term[]).length
       const takes = p.rest === null ? `takes ${p.arity}` : `takes at least ${p.arity}`
-      why = { reason: 'arity', detail: `a message${where(startOf(arity))} has ${values(n)}, this pattern ${takes}`, counterpart: startOf(arity) }
+      why = {
+        reason: 'arity',
+        detail: `a message${where(startOf(arity))} has ${values(n)}, this pattern ${takes}`,
+        counterpart: startOf(arity),
+      }
     } else why = { reason: 'nobody-sends', detail: 'no message is on the channel', counterpart: -1 }
     single ??= why
     lacking.push(`${nameText(chan)}: ${why.detail}`)
@@ -89,14 +96,16 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
   }
   const fault = shard.guardFaults.get(k)
   if (fault !== undefined) return { reason: 'guard-error', detail: `${fault.code} ${fault.message}`, counterpart: -1 }
-  if (site.guarded) return { reason: 'guard-false', detail: 'messages fit the patterns, but the guard is not true for them', counterpart: -1 }
+  if (site.guarded)
+    return { reason: 'guard-false', detail: 'messages fit the patterns, but the guard is not true for them', counterpart: -1 }
   return { reason: 'join-incomplete', detail: 'the binds share a channel that does not hold enough messages', counterpart: -1 }
 }
 
 function why(shard: Shard, k: Machine): Why {
   if (k.stalled) return { reason: 'match-budget', detail: 'the search for a match used up its steps', counterpart: -1 }
   const site = k.site as RecvSite
-  if (site === REPLY_SITE) return { reason: 'no-operation', detail: 'waits for the reply of an operation that nobody has served', counterpart: -1 }
+  if (site === REPLY_SITE)
+    return { reason: 'no-operation', detail: 'waits for the reply of an operation that nobody has served', counterpart: -1 }
   const chans = chansOf(k)
   if (site.branches === undefined) return whyBranch(shard, k, site, 0, chans)
   let at = 0
@@ -157,7 +166,8 @@ function whyMessage(shard: Shard, chan: Chan, d: Datum): Why {
           w = { reason: 'arity', detail: `this send has ${values(args.length)}, the receive${where(start)} ${takes}`, counterpart: start }
         } else if (!shard.probe(m, branch, i, args))
           w = { reason: 'pattern', detail: `the pattern of the receive${where(start)} does not fit`, counterpart: start }
-        else if (b.patterns.length > 1) w = { reason: 'join-incomplete', detail: `the join${where(start)} lacks other messages`, counterpart: start }
+        else if (b.patterns.length > 1)
+          w = { reason: 'join-incomplete', detail: `the join${where(start)} lacks other messages`, counterpart: start }
         else {
           const fault = shard.guardFaults.get(m)
           w =

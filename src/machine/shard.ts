@@ -1,29 +1,15 @@
 import { type Chan, type Cont, Kernel, type KernelMatcher, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
-import {
-  Bundle,
-  Closure,
-  Flag,
-  forced,
-  List,
-  MapTerm,
-  NIL,
-  type Rest,
-  SetTerm,
-  Tag,
-  type Term,
-  Tuple,
-  Unforgeable,
-} from '../normal/term.ts'
+import { Bundle, Closure, Flag, forced, List, MapTerm, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
 import { type Linked, Linker, type MethodSite, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, Native, State } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
 import type { Failure, Note } from './outcome.ts'
-import { CasePattern, type RecvSite, REPLY_SITE, type SendSite } from './site.ts'
-import { Primitives } from './primitives.ts'
 import { Fault } from './primitives/fault.ts'
+import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
+import { type CasePattern, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
 
@@ -653,11 +639,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return true
   }
 
-  private afterSend(m: Machine, k: Cont | null): void {
-    this.produced++
-    if (k !== null) this.fired(k, m)
-  }
-
   /** Run `m` until it blocks, ends or faults. */
   private exec(m: Machine): void {
     let linked = m.linked
@@ -766,7 +747,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           else if (C[pc] === 11 && rest instanceof SetTerm) R[C[pc + 2]] = makeSet([...items, ...rest.items], rest.rest)
           else {
             this.gas += gas
-            this.fail(m, pc, 'RHO503', `the value after \`...\` must be a ${C[pc] === 10 ? 'list' : 'set'}, not ${this.primitives.describe(rest)}`)
+            this.fail(
+              m,
+              pc,
+              'RHO503',
+              `the value after \`...\` must be a ${C[pc] === 10 ? 'list' : 'set'}, not ${this.primitives.describe(rest)}`,
+            )
             return
           }
           pc += 5 + n
@@ -1037,7 +1023,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           else if (verdict === 0) pc = C[pc + 4]
           else {
             this.gas += gas
-            this.fail(m, pc, 'RHO603', `the match needed more than ${this.limits.matchBudget} steps`, 'raise --match-budget or make the pattern more specific')
+            this.fail(
+              m,
+              pc,
+              'RHO603',
+              `the match needed more than ${this.limits.matchBudget} steps`,
+              'raise --match-budget or make the pattern more specific',
+            )
             return
           }
           break
@@ -1116,7 +1108,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const verdict = p.test(v, R, this)
           if (verdict < 0) {
             this.gas += gas
-            this.fail(m, pc, 'RHO603', `the match needed more than ${this.limits.matchBudget} steps`, 'raise --match-budget or make the pattern more specific')
+            this.fail(
+              m,
+              pc,
+              'RHO603',
+              `the match needed more than ${this.limits.matchBudget} steps`,
+              'raise --match-budget or make the pattern more specific',
+            )
             return
           }
           R[C[pc + 2]] = verdict === 1
@@ -1464,12 +1462,30 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const site = origin as SendSite | null
     if (sender !== null && sender.status === State.Running && sender.priv !== 0) {
       const span = site === null ? { start: -1, end: -1 } : site.span
-      this.report(sender, { code, message, hint, start: span.start, end: span.end, machine: 'm:' + sender.priv, startedBy: sender.origin, limit: false })
+      this.report(sender, {
+        code,
+        message,
+        hint,
+        start: span.start,
+        end: span.end,
+        machine: 'm:' + sender.priv,
+        startedBy: sender.origin,
+        limit: false,
+      })
       this.doomed = sender
       return
     }
     const span = site === null ? { start: -1, end: -1 } : site.span
-    this.report(sender, { code, message, hint, start: span.start, end: span.end, machine: sender === null ? 'm:0' : 'm:' + sender.priv, startedBy: -1, limit: false })
+    this.report(sender, {
+      code,
+      message,
+      hint,
+      start: span.start,
+      end: span.end,
+      machine: sender === null ? 'm:0' : 'm:' + sender.priv,
+      startedBy: -1,
+      limit: false,
+    })
   }
   doomed: Machine | null = null
 }

@@ -1,5 +1,4 @@
 import type { Sequence, Slot } from '../../bytecode/image.ts'
-import { readGuard } from '../../bytecode/image.ts'
 import type { Site } from '../../rspace/kernel.ts'
 import { decodePattern } from '../compile/decode.ts'
 import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
@@ -235,15 +234,7 @@ export class CasePattern {
     const d = decodePattern(seq, constant)
     const slots = d.refs.map(register)
     let guard: LinkedGuard | null = null
-    if (d.guard !== null) {
-      const g = readGuard(seq.words, d.guard.at, d.guard.len)
-      guard = new LinkedGuard(
-        linker,
-        program,
-        g.sequence,
-        g.slots.map(register),
-      )
-    }
+    if (d.guard !== null) guard = new LinkedGuard(linker, program, d.guard.sequence, d.guard.slots.map(register))
     return new CasePattern(d.patterns[0], d.count, base, slots, guard)
   }
 

@@ -1,5 +1,5 @@
 import { openSize, sizeOf } from '../normal/size.ts'
-import { type Bind, type Branch, type Compound, Receive, type Select, Tag, type Term, Unforgeable } from '../normal/term.ts'
+import { type Bind, type Branch, type Compound, type Receive, type Select, Tag, type Term, Unforgeable } from '../normal/term.ts'
 
 /** Size of a closed value (rholang.md 16.1); constant time for what the machine sends most. */
 export function sizeOfValue(t: Term): number {

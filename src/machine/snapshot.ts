@@ -1,9 +1,9 @@
-import { hashSequence } from '../../bytecode/hash.ts'
-import { show, showName, hex } from '../normal/print.ts'
+import { blake2b } from '@noble/hashes/blake2.js'
+import { hex, show, showName } from '../normal/print.ts'
 import { type Term, Unforgeable } from '../normal/term.ts'
 import { STATES } from './control.ts'
-import { Machine } from './machine.ts'
 import type { Account } from './machine.ts'
+import { Machine } from './machine.ts'
 import type { Shard } from './shard.ts'
 import type { RecvSite } from './site.ts'
 
@@ -16,7 +16,7 @@ export function snapshotOf(shard: Shard, accounts: readonly Account[]): string {
     const regs = m.regs
     const upTo = linked.captures + linked.locals
     return {
-      seq: hex(hashSequence(linked.program.words.subarray(linked.at, linked.at + linked.len))),
+      seq: sequenceId(linked.program.words.subarray(linked.at, linked.at + linked.len)),
       pc: linked.canonical(m.pc) - linked.at,
       status,
       frames: [],
@@ -42,10 +42,22 @@ export function snapshotOf(shard: Shard, accounts: readonly Account[]): string {
       if (!(k instanceof Machine) || seen.has(k)) continue
       seen.add(k)
       const chans = k.chan !== null ? [k.chan] : (k.chans ?? [])
-      machines.push({ ...record(k, STATES[k.status], chans.map(c => nameOf(c.owner))), site: (k.site as RecvSite).at, ref: k.ref })
+      machines.push({
+        ...record(
+          k,
+          STATES[k.status],
+          chans.map(c => nameOf(c.owner)),
+        ),
+        site: (k.site as RecvSite).at,
+        ref: k.ref,
+      })
     }
   }
-  const rows = (list: object[]): object[] => list.map(o => [JSON.stringify(o), o] as const).sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)).map(p => p[1])
+  const rows = (list: object[]): object[] =>
+    list
+      .map(o => [JSON.stringify(o), o] as const)
+      .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
+      .map(p => p[1])
   return JSON.stringify({
     v: 1,
     kind: 'snapshot',
@@ -54,4 +66,12 @@ export function snapshotOf(shard: Shard, accounts: readonly Account[]): string {
     accounts: accounts.map(a => ({ id: a.id, gas: a.gas, comms: a.comms, steps: a.steps, stopped: a.stopped })),
     counters: { names: shard.namesMade, machines: shard.machinesMade, comms: shard.comms, slices: shard.slices },
   })
+}
+
+const TAG = new TextEncoder().encode('rhz:seq\0')
+function sequenceId(words: Uint32Array): string {
+  const bytes = new Uint8Array(TAG.length + 4 * words.length)
+  bytes.set(TAG)
+  bytes.set(new Uint8Array(words.slice().buffer), TAG.length)
+  return hex(blake2b(bytes, { dkLen: 32 }))
 }

@@ -1,6 +1,6 @@
 import type { Chan, Cont, Kernel } from '../../rspace/kernel.ts'
-import type { Term } from '../normal/term.ts'
 import { show, showName } from '../normal/print.ts'
+import type { Term } from '../normal/term.ts'
 import { Unforgeable } from '../normal/term.ts'
 import { Machine } from './machine.ts'
 import type { SendSite } from './site.ts'

@@ -1,3 +1,4 @@
+import { showFixed, showFloat } from '../../normal/print.ts'
 import { BigInteger, BigRat, Fixed } from '../../normal/term.ts'
 import { Fault, type PrimContext } from './fault.ts'
 import { bitLength, byteLength, digitsToBig, divisionByZero, fitsInt, isDigit, mulBig, powerOfTen, scanInteger } from './integers.ts'
@@ -113,28 +114,19 @@ export function divFixed(a: Fixed, b: Fixed, ctx: PrimContext): Fixed | Fault {
   return scaled instanceof Fault ? scaled : new Fixed(scaled / b.unscaled, a.scale)
 }
 
-/** `1.50`: the decimal digits with exactly `scale` of them after the point. */
+/** `1.50`: as canonical printing, without the suffix. */
 export function fixedText(x: Fixed): string {
-  const digits = (x.unscaled < 0n ? -x.unscaled : x.unscaled).toString()
-  const sign = x.unscaled < 0n ? '-' : ''
-  if (x.scale === 0) return sign + digits
-  const padded = digits.padStart(x.scale + 1, '0')
-  return `${sign}${padded.slice(0, -x.scale)}.${padded.slice(-x.scale)}`
+  return showFixed(x.unscaled, x.scale).slice(0, -`p${x.scale}`.length)
 }
 
 // ── Float ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** `2.5`, `3.0`, `1e21`, `1e999`: as canonical printing (rholang.md 17), without the suffix. */
+/** `2.5`, `3.0`, `1e21`, `1e999`, `NaN`: as canonical printing, without the suffix. */
 export function floatText(x: number): string {
-  if (Number.isNaN(x)) return 'NaN'
-  if (x === Number.POSITIVE_INFINITY) return '1e999'
-  if (x === Number.NEGATIVE_INFINITY) return '-1e999'
-  if (Object.is(x, -0)) return '-0.0'
-  const text = String(x).replace('e+', 'e')
-  return text.includes('.') || text.includes('e') ? text : `${text}.0`
+  return showFloat(x).slice(0, -'f64'.length)
 }
 
-/** The integer num / 2^(-shift) of a finite double and the power of two: x = mantissa * 2^exponent exactly. */
+/** A finite double exactly: x = mantissa * 2^exponent. */
 export function decomposeFloat(x: number): { mantissa: bigint; exponent: number } {
   const bits = new BigUint64Array(new Float64Array([x]).buffer)[0]
   const sign = bits >> 63n === 1n ? -1n : 1n
