@@ -113,6 +113,7 @@ const S = {
   AgentMember: 42,
   MemberFormals: 43,
   MemberBody: 44,
+  After: 45,
 } as const
 type State = (typeof S)[keyof typeof S]
 
@@ -133,6 +134,8 @@ const IN_BRANCH = 2
 const NOTHING: Ast.Proc[] = []
 const NO_NAMES: Ast.Names = { start: -1, end: -1, items: [], rest: null }
 const NO_PARTS: unknown[] = []
+const NO_BINDS: Ast.Bind[] = []
+const NO_BAD: Bad[] = []
 
 type Bad = Ast.Branch['bad'][number]
 
@@ -155,12 +158,15 @@ class Frame {
   name = ''
   a: Part | null = null
   b: Part | null = null
+  c: Part | null = null
   names: Ast.Names = NO_NAMES
+  /** Where the parts of this frame begin in the pool, and a second mark for a list inside. */
+  base = 0
+  mark = 0
   items: Ast.Proc[] = NOTHING
-  more: Ast.Proc[] = NOTHING
   parts: unknown[] = NO_PARTS
-  binds: Ast.Bind[] = []
-  bad: Bad[] = []
+  binds: Ast.Bind[] = NO_BINDS
+  bad: Bad[] = NO_BAD
 }
 
 const STARTS_OPERAND = new Uint8Array(SPELLING.length)
@@ -214,6 +220,9 @@ class Parser {
   private val: Part
   /** `val` is an expression, not a statement form or a parallel composition. */
   private isExpr = true
+  /** Parts of the constructs that are not complete, in order; complete lists are cut off with their exact size. */
+  private readonly pool: unknown[] = []
+  private poolTop = 0
   private depth = 0
   /** Open brackets by the token that closes them. */
   private readonly open = new Int32Array(SPELLING.length)
@@ -259,6 +268,9 @@ class Parser {
           break
         case S.Operand:
           state = this.operand()
+          break
+        case S.After:
+          state = this.after()
           break
         case S.ParItem:
           state = this.parItem()
@@ -403,6 +415,7 @@ class Parser {
     frame.close = 0
     frame.start = start
     frame.flag = false
+    frame.base = this.poolTop
     return frame
   }
 
@@ -411,6 +424,18 @@ class Parser {
     const frame = this.frames[this.top]
     if (frame.close !== 0) this.closed(frame)
     return this.frames[--this.top].state
+  }
+
+  private keep(part: unknown): void {
+    this.pool[this.poolTop++] = part
+  }
+
+  /** Cut off the parts from `from` on. */
+  private take<P>(from: number): P[] {
+    if (from === this.poolTop) return []
+    const parts = this.pool.slice(from, this.poolTop) as P[]
+    this.poolTop = from
+    return parts
   }
 
   /** The tail of the frame in which the top frame stands. */
@@ -668,13 +693,13 @@ class Parser {
         return tok === T.RBrace ? this.branchesEnd(frame) : this.bindEnd(frame)
       case S.LetNames:
         frame.names = NO_NAMES
-        frame.items = []
         frame.flag = false
+        frame.mark = this.poolTop
         frame.state = S.LetValue
         return S.LetValue
       case S.MapKey:
         if (tok === T.Colon || tok === T.Bar) return S.MapKey
-        if (frame.items.length === frame.more.length) frame.items.push(this.val as Ast.Proc)
+        if ((this.poolTop - frame.base) % 2 === 0) this.keep(this.val)
         return this.mapValue()
       case S.CasePattern:
       case S.CaseGuard:
@@ -688,7 +713,7 @@ class Parser {
       case S.BranchBody:
         if (tok !== T.Arrow) return S.BranchBody
         frame.tail = 0
-        frame.binds = []
+        frame.binds = NO_BINDS
         frame.a = null
         return this.receiptEnd(frame)
       case S.MemberFormals:
@@ -705,17 +730,18 @@ class Parser {
     const frame = this.frames[this.top]
     const val = this.val as Ast.Proc
     const end = Math.max(frame.start, this.lex.prevEnd)
+    if (frame.state === S.ParItem) this.keep(val)
+    const parts = this.take<unknown>(frame.base)
     let done: Part = val
     switch (frame.state) {
       case S.ParItem:
-        frame.items.push(val)
-        done = { start: frame.start, end, kind: 'par', items: frame.items }
+        done = { start: frame.start, end, kind: 'par', items: parts as Ast.Proc[] }
         break
       case S.NewBody:
-        done = { start: frame.start, end, kind: 'new', decls: frame.parts as Ast.Decl[], body: val }
+        done = { start: frame.start, end, kind: 'new', decls: parts as Ast.Decl[], body: val }
         break
       case S.LetBody:
-        done = { start: frame.start, end, kind: 'let', decls: frame.parts as Ast.LetDecl[], concurrent: frame.flag, body: val }
+        done = { start: frame.start, end, kind: 'let', decls: parts as Ast.LetDecl[], concurrent: frame.flag, body: val }
         break
       case S.ForBody:
         done = { start: frame.start, end, kind: 'for', receipts: frame.parts as Ast.Receipt[], body: val }
@@ -795,7 +821,7 @@ class Parser {
         lex.next()
         return this.name(true)
       case T.Match:
-        this.push(S.MatchTarget, start).parts = []
+        this.push(S.MatchTarget, start)
         lex.next()
         return S.Operand
       case T.Select:
@@ -834,19 +860,21 @@ class Parser {
     const first = this.val as Ast.Proc
     const frame = this.push(S.ParItem, first.start)
     frame.tail = outer.tail
-    frame.items = first.kind === 'par' ? (first.items as Ast.Proc[]) : [first]
+    this.keep(first)
     if (advance) this.lex.next()
     return S.Stmt
   }
 
   private parItem(): State {
     const frame = this.frames[this.top]
-    frame.items.push(this.val as Ast.Proc)
-    if (this.lex.tok === T.Bar) {
+    this.keep(this.val)
+    const tok = this.lex.tok
+    if (tok === T.Bar) {
       this.lex.next()
       return S.Stmt
     }
-    this.val = { start: frame.start, end: this.lex.prevEnd, kind: 'par', items: frame.items }
+    if (tok !== T.RBrace && tok !== T.End && this.missingBar()) return S.Stmt
+    this.val = { start: frame.start, end: this.lex.prevEnd, kind: 'par', items: this.take<Ast.Proc>(frame.base) }
     this.isExpr = false
     return this.pop()
   }
@@ -859,11 +887,24 @@ class Parser {
   /** A process is complete and neither `|` nor the end of its block follows. */
   private afterProcess(expected: string): State {
     if (this.startsProcess()) {
-      this.fail('RHO105', `a process is complete before ${this.found()}`, 'write `|` between processes')
+      this.reportMissingBar()
       return this.par(false)
     }
     this.unexpected(expected)
     return this.recover()
+  }
+
+  /** In a parallel composition directly in a block or program: report a missing `|` and go on as if it were there. */
+  private missingBar(): boolean {
+    const outer = this.frames[this.top - 1].state
+    if (outer !== S.BlockEnd && outer !== S.Program && outer !== S.BraceItem) return false
+    if (!this.startsProcess()) return false
+    this.reportMissingBar()
+    return true
+  }
+
+  private reportMissingBar(): void {
+    this.fail('RHO105', `a process is complete before ${this.found()}`, 'write `|` between processes')
   }
 
   /** `{ P }` as the body of something; the frame below waits for it. `{}` means Nil. */
@@ -1021,8 +1062,6 @@ class Parser {
   private newStart(): State {
     const lex = this.lex
     const frame = this.push(S.NewBody, lex.start)
-    const decls: Ast.Decl[] = []
-    frame.parts = decls
     lex.next()
     for (;;) {
       const start = lex.start
@@ -1031,10 +1070,10 @@ class Parser {
         lex.next()
         let uri: string | null = null
         if (lex.tok === T.LParen) uri = this.declUri()
-        decls.push({ start, end: lex.prevEnd, name, uri })
+        this.keep({ start, end: lex.prevEnd, name, uri } satisfies Ast.Decl)
       } else {
         const reserved = RESERVED[lex.tok] !== 0 && lex.tok !== T.In
-        this.unexpected('an identifier', decls.length > 0 || reserved ? '' : '`new` declares at least one name')
+        this.unexpected('an identifier', this.poolTop > frame.base || reserved ? '' : '`new` declares at least one name')
         if (reserved) lex.next()
       }
       if (lex.tok === T.Comma) {
@@ -1101,7 +1140,7 @@ class Parser {
       start: frame.start,
       end: this.lex.prevEnd,
       kind: 'new',
-      decls: frame.parts as Ast.Decl[],
+      decls: this.take<Ast.Decl>(frame.base),
       body: this.val as Ast.Proc,
     }
     this.pop()
@@ -1178,7 +1217,6 @@ class Parser {
   private letStart(): State {
     const lex = this.lex
     const frame = this.push(S.LetNames, lex.start)
-    frame.parts = []
     frame.op = 0
     lex.next()
     return this.letDecl(frame)
@@ -1214,7 +1252,7 @@ class Parser {
   }
 
   private letValues(frame: Frame): State {
-    frame.items = []
+    frame.mark = this.poolTop
     frame.state = S.LetValue
     this.lex.next()
     return S.Stmt
@@ -1224,18 +1262,19 @@ class Parser {
     const lex = this.lex
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
-    frame.items.push(this.val as Ast.Proc)
+    this.keep(this.val)
     if (lex.tok === T.Comma && !frame.flag) {
       lex.next()
       return S.Stmt
     }
-    ;(frame.parts as Ast.LetDecl[]).push({
+    const values = this.take<Ast.Proc>(frame.mark)
+    this.keep({
       start: frame.pos,
       end: lex.prevEnd,
       names: frame.names,
-      values: frame.items,
+      values,
       simple: frame.flag,
-    })
+    } satisfies Ast.LetDecl)
     if (lex.tok === T.Semi || lex.tok === T.Amp) {
       if (frame.op !== 0 && frame.op !== lex.tok) {
         this.fail('RHO102', '`;` and `&` do not mix in one `let`', 'nest another `let` after `in`')
@@ -1261,7 +1300,7 @@ class Parser {
       start: frame.start,
       end: this.lex.prevEnd,
       kind: 'let',
-      decls: frame.parts as Ast.LetDecl[],
+      decls: this.take<Ast.LetDecl>(frame.base),
       concurrent: frame.flag,
       body: this.val as Ast.Proc,
     }
@@ -1345,7 +1384,6 @@ class Parser {
   private names(first?: Ast.Var): State {
     const lex = this.lex
     const frame = this.push(S.NamesItem, first === undefined ? lex.start : first.start)
-    frame.items = []
     frame.a = null
     if (first === undefined) return this.namesNext(frame)
     this.val = first
@@ -1355,8 +1393,8 @@ class Parser {
   private namesNext(frame: Frame): State {
     const lex = this.lex
     for (;;) {
-      if (lex.tok === T.Ident) frame.items.push({ start: lex.start, end: lex.end, kind: 'var', name: lex.name })
-      else if (lex.tok === T.Wildcard) frame.items.push({ start: lex.start, end: lex.end, kind: 'wildcard' })
+      if (lex.tok === T.Ident) this.keep({ start: lex.start, end: lex.end, kind: 'var', name: lex.name } satisfies Ast.Var)
+      else if (lex.tok === T.Wildcard) this.keep({ start: lex.start, end: lex.end, kind: 'wildcard' } satisfies Ast.Wildcard)
       else if (lex.tok === T.At) return this.name()
       else if (lex.tok === T.Dots) return this.namesRest(frame)
       else if (this.startsOperand()) return this.missingName(false)
@@ -1371,7 +1409,7 @@ class Parser {
   private namesItem(): State {
     const lex = this.lex
     const frame = this.frames[this.top]
-    frame.items.push(this.val as Ast.Proc)
+    this.keep(this.val)
     if (lex.tok === T.Comma) {
       lex.next()
       return this.namesNext(frame)
@@ -1402,11 +1440,12 @@ class Parser {
   }
 
   private namesEnd(frame: Frame): State {
-    const empty = frame.items.length === 0 && frame.a === null
+    const items = this.take<Ast.Name>(frame.base)
+    const empty = items.length === 0 && frame.a === null
     this.val = {
       start: frame.start,
       end: empty ? frame.start : this.lex.prevEnd,
-      items: frame.items as Ast.Name[],
+      items,
       rest: frame.a as Ast.Var | Ast.Wildcard | null,
     }
     return this.pop()
@@ -1417,7 +1456,7 @@ class Parser {
   private forStart(): State {
     const lex = this.lex
     const frame = this.push(S.BindNames, lex.start)
-    frame.parts = []
+    frame.parts = NO_PARTS
     lex.next()
     if (lex.tok !== T.LParen) {
       this.unexpected('`(`', 'write `for (x <- c) { … }`')
@@ -1430,8 +1469,8 @@ class Parser {
   /** A receipt of `for`, or a branch of `select`: these differ in what may close them. */
   private receiptStart(frame: Frame): State {
     frame.at = this.lex.start
-    frame.binds = []
-    frame.bad = []
+    frame.binds = NO_BINDS
+    frame.bad = NO_BAD
     frame.a = null
     return this.bindStart(frame)
   }
@@ -1458,7 +1497,7 @@ class Parser {
       return this.recover()
     }
     frame.op = tok
-    if (tok === T.LtEq && frame.close === T.RBrace) frame.bad.push({ what: '<=', start: lex.start, end: lex.end })
+    if (tok === T.LtEq && frame.close === T.RBrace) this.badForm(frame, { what: '<=', start: lex.start, end: lex.end })
     frame.state = S.SourceName
     lex.next()
     return this.name()
@@ -1495,14 +1534,21 @@ class Parser {
         lex.next()
       } else this.unexpected('a method name, or `!?` to call', 'a source that is called is written `x <- c!?(a)` or `x <- c!m(a)`')
     }
-    if (frame.close === T.RBrace) frame.bad.push({ what: tok === T.Bang ? `!${call.name}` : '!?', start: bang, end: lex.prevEnd })
+    if (frame.close === T.RBrace) this.badForm(frame, { what: tok === T.Bang ? `!${call.name}` : '!?', start: bang, end: lex.prevEnd })
     return this.arguments(call)
+  }
+
+  private badForm(frame: Frame, form: Bad): void {
+    if (frame.bad.length === 0) frame.bad = [form]
+    else frame.bad.push(form)
   }
 
   private bindSource(): State {
     const frame = this.frames[this.top]
     const arrow: Ast.Arrow = frame.op === T.LArrow ? '<-' : frame.op === T.LtEq ? '<=' : '<<-'
-    frame.binds.push({ start: frame.pos, end: this.lex.prevEnd, names: frame.names, arrow, source: this.val as Ast.Source })
+    const bind: Ast.Bind = { start: frame.pos, end: this.lex.prevEnd, names: frame.names, arrow, source: this.val as Ast.Source }
+    if (frame.binds.length === 0) frame.binds = [bind]
+    else frame.binds.push(bind)
     return this.bindEnd(frame)
   }
 
@@ -1532,7 +1578,7 @@ class Parser {
     const branch = frame.close === T.RBrace
     if (tok === T.Semi) {
       if (branch) {
-        frame.bad.push({ what: ';', start: lex.start, end: lex.end })
+        this.badForm(frame, { what: ';', start: lex.start, end: lex.end })
         lex.next()
         return this.bindStart(frame)
       }
@@ -1581,7 +1627,9 @@ class Parser {
   }
 
   private receipt(frame: Frame): void {
-    ;(frame.parts as Ast.Receipt[]).push({ start: frame.at, end: this.lex.prevEnd, binds: frame.binds, guard: frame.a as Ast.Proc | null })
+    const receipt: Ast.Receipt = { start: frame.at, end: this.lex.prevEnd, binds: frame.binds, guard: frame.a as Ast.Proc | null }
+    if (frame.parts.length === 0) frame.parts = [receipt]
+    else frame.parts.push(receipt)
   }
 
   private forBody(): State {
@@ -1600,7 +1648,7 @@ class Parser {
   private selectStart(): State {
     const lex = this.lex
     const frame = this.push(S.BindNames, lex.start)
-    frame.parts = []
+    frame.parts = NO_PARTS
     lex.next()
     if (lex.tok !== T.LBrace) {
       this.unexpected('`{`', 'write `select { x <- c => { … } }`')
@@ -1618,14 +1666,14 @@ class Parser {
     const lex = this.lex
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
-    ;(frame.parts as Ast.Branch[]).push({
+    this.keep({
       start: frame.at,
       end: lex.prevEnd,
       binds: frame.binds,
       guard: frame.a as Ast.Proc | null,
       body: this.val as Ast.Proc,
       bad: frame.bad,
-    })
+    } satisfies Ast.Branch)
     frame.tail = 0
     switch (lex.tok) {
       case T.RBrace:
@@ -1641,14 +1689,14 @@ class Parser {
     }
     this.unexpected('`|`, another branch or `}`')
     frame.state = S.BindNames
-    frame.binds = []
+    frame.binds = NO_BINDS
     if (this.startsOperand()) return this.receiptStart(frame)
     return this.recover()
   }
 
   private branchesEnd(frame: Frame): State {
     this.lex.next()
-    const node: Ast.Select = { start: frame.start, end: this.lex.prevEnd, kind: 'select', branches: frame.parts as Ast.Branch[] }
+    const node: Ast.Select = { start: frame.start, end: this.lex.prevEnd, kind: 'select', branches: this.take<Ast.Branch>(frame.base) }
     this.pop()
     return this.done(node)
   }
@@ -1729,6 +1777,7 @@ class Parser {
     frame.state = S.CasePattern
     frame.tail = 0
     frame.b = null
+    frame.c = this.errorProc(frame.at, frame.at)
     return S.Stmt
   }
 
@@ -1737,7 +1786,7 @@ class Parser {
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
     const pattern = this.val as Ast.Proc
-    frame.more = [pattern]
+    frame.c = pattern
     if (lex.tok === T.Ident && lex.name === 'where') {
       frame.state = S.CaseGuard
       lex.next()
@@ -1755,11 +1804,11 @@ class Parser {
   private caseArrow(frame: Frame, expected: string): State {
     const lex = this.lex
     if (lex.tok !== T.Arrow) {
-      const first = frame.more[0]
+      const first = frame.c as Ast.Proc
       let hint = ''
       if (first.kind === 'var' && first.name === 'case') hint = '`match` has no word `case`: write `match x { p => { … } }`'
       else if (this.calledIdentifier(first)) hint = 'an identifier is not called like a function; to send on it write `f!(x)`'
-      else if (lex.tok === T.RBrace && (frame.parts as Ast.Case[]).length > 0) hint = 'write `|` between the processes of a body'
+      else if (lex.tok === T.RBrace && this.poolTop > frame.base) hint = 'write `|` between the processes of a body'
       this.unexpected(expected, hint)
       frame.state = S.CaseGuard
       return this.recover()
@@ -1780,13 +1829,13 @@ class Parser {
     const lex = this.lex
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
-    ;(frame.parts as Ast.Case[]).push({
+    this.keep({
       start: frame.at,
       end: lex.prevEnd,
-      pattern: frame.more[0] ?? this.errorProc(frame.at, frame.at),
+      pattern: frame.c as Ast.Proc,
       guard: frame.b as Ast.Proc | null,
       body: this.val as Ast.Proc,
-    })
+    } satisfies Ast.Case)
     frame.tail = 0
     if (lex.tok === T.RBrace) return this.casesEnd(frame)
     if (this.startsProcess() || this.startsOperand() || lex.tok === T.Minus) return this.caseStart(frame)
@@ -1809,7 +1858,7 @@ class Parser {
       end: this.lex.prevEnd,
       kind: 'match',
       target: frame.a as Ast.Proc,
-      cases: frame.parts as Ast.Case[],
+      cases: this.take<Ast.Case>(frame.base),
     }
     this.pop()
     return this.done(node)
@@ -1824,7 +1873,7 @@ class Parser {
   }
 
   private agentStart(): State {
-    this.push(S.AgentName, this.lex.start).parts = []
+    this.push(S.AgentName, this.lex.start)
     this.lex.next()
     return this.name()
   }
@@ -1902,7 +1951,7 @@ class Parser {
       body: this.val as Ast.Proc,
     }
     const state = this.pop()
-    ;(this.frames[this.top].parts as Ast.Member[]).push(node)
+    this.keep(node)
     return state
   }
 
@@ -1925,7 +1974,7 @@ class Parser {
       end: lex.prevEnd,
       kind: 'agent',
       name: frame.a as Ast.Name,
-      members: frame.parts as Ast.Member[],
+      members: this.take<Ast.Member>(frame.base),
     }
     this.pop()
     return this.done(node)
@@ -2311,7 +2360,6 @@ class Parser {
       return this.after()
     }
     if (lex.tok === T.Dots) {
-      frame.items = []
       frame.flag = true
       return this.tupleRest(frame)
     }
@@ -2324,11 +2372,11 @@ class Parser {
     const tok = lex.tok
     if (tok === T.Bar) return this.par()
     const val = this.val as Ast.Proc
-    if (frame.flag) frame.items.push(val)
+    if (frame.flag) this.keep(val)
     else if (tok === T.RParen) return this.group(frame, val)
     else if (tok === T.Comma || tok === T.Dots) {
       frame.flag = true
-      frame.items = [val]
+      this.keep(val)
     }
     if (tok === T.Comma) {
       lex.next()
@@ -2345,7 +2393,7 @@ class Parser {
 
   private tupleEnd(frame: Frame): State {
     this.lex.next()
-    this.val = { start: frame.start, end: this.lex.prevEnd, kind: 'tuple', items: frame.items }
+    this.val = { start: frame.start, end: this.lex.prevEnd, kind: 'tuple', items: this.take<Ast.Proc>(frame.base) }
     this.pop()
     return this.after()
   }
@@ -2388,7 +2436,6 @@ class Parser {
 
   private listStart(frame: Frame, close: Token): State {
     const lex = this.lex
-    frame.items = []
     frame.b = null
     this.opened(frame, close)
     if (lex.tok === close) return this.listEnd(frame)
@@ -2401,7 +2448,7 @@ class Parser {
     const frame = this.frames[this.top]
     const tok = lex.tok
     if (tok === T.Bar) return this.par()
-    frame.items.push(this.val as Ast.Proc)
+    this.keep(this.val)
     if (tok === T.Comma) {
       lex.next()
       if (lex.tok === frame.close) return this.listEnd(frame)
@@ -2411,7 +2458,7 @@ class Parser {
     if (tok === frame.close) return this.listEnd(frame)
     if (tok === T.Dots) return this.listRest(frame)
     this.unexpected(`\`,\` or \`${SPELLING[frame.close]}\``)
-    frame.items.pop() // what is read after the recovery stands in its place
+    this.poolTop-- // what is read after the recovery stands in its place
     return this.recover()
   }
 
@@ -2441,11 +2488,13 @@ class Parser {
 
   private listEnd(frame: Frame): State {
     const lex = this.lex
-    const { start, op, items } = frame
+    const { start, op } = frame
+    const items = this.take<Ast.Proc>(frame.base)
     lex.next()
     const end = lex.prevEnd
     if (op === SYNC_SEND) {
       this.closed(frame)
+      frame.items = items
       return this.syncEnd(frame)
     }
     const state = this.pop()
@@ -2470,15 +2519,13 @@ class Parser {
       default:
         this.val = { start, end, kind: 'pathmap', items, rest }
     }
-    return this.after()
+    return S.After // not a call: chains of calls would nest
   }
 
   /** A block or a map: the first entry decides. */
   private braceStart(): State {
     const lex = this.lex
     const frame = this.push(S.BraceItem, lex.start)
-    frame.items = NOTHING
-    frame.more = NOTHING
     frame.b = null
     this.opened(frame, T.RBrace)
     if (lex.tok === T.RBrace) return this.mapEnd(frame)
@@ -2499,8 +2546,7 @@ class Parser {
         return this.after()
       }
       case T.Colon:
-        frame.items = [this.val as Ast.Proc]
-        frame.more = []
+        this.keep(this.val)
         frame.state = S.MapValue
         lex.next()
         return S.Stmt
@@ -2516,7 +2562,7 @@ class Parser {
       this.unexpected('`:`', 'an entry of a map is written `key : value`')
       return this.recover()
     }
-    frame.items.push(this.val as Ast.Proc)
+    this.keep(this.val)
     frame.state = S.MapValue
     lex.next()
     return S.Stmt
@@ -2526,7 +2572,7 @@ class Parser {
     const lex = this.lex
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
-    frame.more.push(this.val as Ast.Proc)
+    this.keep(this.val)
     frame.state = S.MapKey
     if (lex.tok === T.Comma) {
       lex.next()
@@ -2537,7 +2583,7 @@ class Parser {
     if (lex.tok === T.RBrace) return this.mapEnd(frame)
     if (lex.tok === T.Dots) return this.mapRest(frame)
     frame.state = S.MapValue
-    frame.more.pop()
+    this.poolTop--
     this.unexpected('`,` or `}`')
     return this.recover()
   }
@@ -2552,7 +2598,15 @@ class Parser {
   private mapEnd(frame: Frame): State {
     this.lex.next()
     const rest = frame.b as Ast.Var | Ast.Wildcard | null
-    this.val = { start: frame.start, end: this.lex.prevEnd, kind: 'map', keys: frame.items, values: frame.more, rest }
+    const values = this.take<Ast.Proc>(frame.base)
+    const size = values.length >> 1
+    const keys = values.slice(0, size)
+    for (let i = 0; i < size; i++) {
+      keys[i] = values[2 * i]
+      values[i] = values[2 * i + 1]
+    }
+    values.length = size
+    this.val = { start: frame.start, end: this.lex.prevEnd, kind: 'map', keys, values, rest }
     this.pop()
     return this.after()
   }
