@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { concatBytes, Malformed, Reader } from './bytes.ts'
 
 /** The file operations of the store: atomic, and synced where a power cut must not undo them. */
 
@@ -114,8 +115,80 @@ export async function syncEngineFiles(dir: string): Promise<void> {
 }
 
 /**
+ * The number the engine will give to the next file it makes, or undefined if the manifest cannot be read. Files that already have
+ * such a number are overwritten *in place*: a link to one would be no protection.
+ */
+async function nextFileNumber(dir: string): Promise<number | undefined> {
+  const current = await readIfThere(join(dir, 'CURRENT'))
+  const manifest = current && (await readIfThere(join(dir, Buffer.from(current).toString('latin1').trim())).catch(() => undefined))
+  return manifest && lastNextFile(manifest)
+}
+
+/** The manifest is a log of fragments (crc 4, length 2, type 1) in 32 KiB blocks; each record is a list of tagged fields. */
+function lastNextFile(manifest: Uint8Array): number | undefined {
+  let next: number | undefined
+  let parts: Uint8Array[] = []
+  for (let at = 0; at + 7 <= manifest.length; ) {
+    const left = 32_768 - (at % 32_768)
+    const length = manifest[at + 4]! | (manifest[at + 5]! << 8)
+    const type = manifest[at + 6]!
+    if (left < 7 || type === 0) {
+      at += left
+      continue
+    }
+    parts.push(manifest.subarray(at + 7, at + 7 + length))
+    at += 7 + length
+    if (type !== 1 && type !== 4) continue // first or middle fragment
+    try {
+      next = nextFileIn(new Reader(concatBytes(...parts))) ?? next
+    } catch (e) {
+      if (!(e instanceof Malformed)) throw e
+      return undefined
+    }
+    parts = []
+  }
+  return next
+}
+
+/** Field 3 of one record. The other fields are known by how they are skipped. */
+function nextFileIn(r: Reader): number | undefined {
+  let next: number | undefined
+  while (r.left > 0) {
+    const tag = r.varint()
+    if (tag === 1) r.blob()
+    else if (tag === 2 || tag === 9 || tag === 4) r.varint()
+    else if (tag === 3) next = r.varint()
+    else if (tag === 5) {
+      r.varint()
+      r.blob()
+    } else if (tag === 6) {
+      r.varint()
+      r.varint()
+    } else if (tag === 7) {
+      for (let i = 0; i < 3; i++) r.varint()
+      r.blob()
+      r.blob()
+    } else throw new Malformed('unknown field in a manifest')
+  }
+  return next
+}
+
+/** Link what the engine leaves alone, copy what it might overwrite. */
+async function keepEngineFiles(from: string, to: string, wanted: (name: string) => boolean): Promise<void> {
+  const next = await nextFileNumber(from)
+  for (const name of (await namesIn(from)) ?? []) {
+    if (!wanted(name)) continue
+    const number = /\d+/.exec(name)?.[0]
+    const isSafe = number === undefined || (next !== undefined && Number(number) < next)
+    if (isSafe) await linkOrCopy(join(from, name), join(to, name))
+    else await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE)
+  }
+}
+
+/**
  * Link the engine's files into a folder of their own. The engine never changes a file of an earlier session in place, it makes new
- * ones and removes old ones; so the links keep everything, a damaged log included, that the next opening would rewrite.
+ * ones and removes old ones; so the links keep everything, a damaged log included, that the next opening would rewrite. (Files with
+ * numbers not yet given out are the exception, and are copied.)
  * A folder that is already there stems from an opening that was not verified; it is the truth and is kept.
  */
 export async function setAside(dir: string): Promise<string> {
@@ -124,7 +197,7 @@ export async function setAside(dir: string): Promise<string> {
   const growing = aside + '.tmp'
   await rm(growing, { recursive: true, force: true })
   await mkdir(growing)
-  for (const name of (await namesIn(dir)) ?? []) if (isKeptAside(name)) await linkOrCopy(join(dir, name), join(growing, name))
+  await keepEngineFiles(dir, growing, isKeptAside)
   await rename(growing, aside)
   await syncDir(dir)
   return aside
@@ -183,9 +256,7 @@ export async function cloneStore(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
   const aside = join(from, ASIDE_DIR)
   const engineDir = (await exists(aside)) ? aside : from
-  for (const name of (await namesIn(engineDir)) ?? []) {
-    if (isKeptAside(name) && !/^LOG/.test(name)) await linkOrCopy(join(engineDir, name), join(to, name))
-  }
+  await keepEngineFiles(engineDir, to, name => isKeptAside(name) && !name.startsWith('LOG'))
   for (const name of [FORMAT_FILE, CLEAN_FILE, OPEN_FILE]) {
     const bytes = await readIfThere(join(from, name))
     if (bytes !== undefined) await writeWhole(to, name, bytes)

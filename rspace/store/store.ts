@@ -417,12 +417,13 @@ export class Store {
   async #dueDrops(): Promise<number> {
     const { commits, bytes } = this.#opened.keep
     const { number, oldest, logBytes } = this.#standing
-    const spare = Math.min(number + 1 - oldest - commits, DROPS_MAX)
+    const spare = Math.min(number + 2 - oldest - commits, DROPS_MAX)
     if (spare <= 0) return 0
-    if (this.#ages.length <= spare) await this.#readAges()
+    if (this.#ages.length <= Math.min(spare, number - oldest)) await this.#readAges()
     let drops = 0
     // Dropping record n leaves what was written since record n + 1 began.
-    while (drops < spare && drops + 1 < this.#ages.length && logBytes - this.#ages[drops + 1]! >= bytes) drops++
+    const ageOf = (n: number) => (n > number ? logBytes : (this.#ages[n - oldest] ?? logBytes - bytes + 1))
+    while (drops < spare && logBytes - ageOf(oldest + drops + 1) >= bytes) drops++
     return drops
   }
 

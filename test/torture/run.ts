@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { cutEverywhere, damageFiles } from './store/damage.ts'
+import { killAtRandom, killDuringRecovery } from './store/kill.ts'
+import { failEveryCall, loseUnsynced } from './store/lost.ts'
+import { locks, wrongDirectories } from './store/places.ts'
+import type { Budget, Outcome } from './store/world.ts'
+
+/**
+ * The long form of the reliability families: `--minutes N [--only 1,5] [--seed S] [--json FILE]`. The time is divided by weight;
+ * every family runs with new seeds until its share is used up. A failure prints everything needed to run it again. Exit 1 if any.
+ */
+interface Family {
+  readonly id: number
+  readonly name: string
+  readonly weight: number
+  /** Cases of one round; a round has one seed. */
+  readonly cases: number
+  run(budget: Budget): Promise<Outcome>
+}
+
+const FAMILIES: readonly Family[] = [
+  { id: 1, name: 'kill -9 at random moments', weight: 4, cases: 200, run: killAtRandom },
+  { id: 2, name: 'kill during recovery, repair, backup', weight: 2, cases: 100, run: killDuringRecovery },
+  { id: 3, name: 'log cut at every byte', weight: 2, cases: 65_536, run: cutEverywhere },
+  { id: 4, name: 'lost unsynced writes', weight: 1, cases: 2000, run: loseUnsynced },
+  { id: 5, name: 'damage in every file', weight: 4, cases: 2000, run: damageFiles },
+  { id: 6, name: 'failing engine calls', weight: 1, cases: 1024, run: failEveryCall },
+  { id: 7, name: 'wrong directories', weight: 1, cases: 52, run: wrongDirectories },
+  { id: 8, name: 'locks', weight: 2, cases: 60, run: locks },
+]
+
+interface Line {
+  readonly id: number
+  readonly name: string
+  cases: number
+  readonly failures: string[]
+  readonly seeds: number[]
+  readonly notes: Record<string, number>
+}
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    json: { type: 'string' },
+  },
+})
+const minutes = Number(values.minutes)
+const firstSeed = Number(values.seed)
+const only = values.only?.split(',').map(Number)
+const chosen = FAMILIES.filter(f => only === undefined || only.includes(f.id))
+if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0) {
+  console.error('usage: --minutes N [--only 1,5] [--seed S] [--json FILE]')
+  process.exit(2)
+}
+
+const weights = chosen.reduce((sum, f) => sum + f.weight, 0)
+const lines: Line[] = []
+for (const family of chosen) {
+  const line: Line = { id: family.id, name: family.name, cases: 0, failures: [], seeds: [], notes: {} }
+  lines.push(line)
+  const end = performance.now() + (minutes * 60_000 * family.weight) / weights
+  const isOver = () => performance.now() >= end
+  for (let seed = firstSeed; !isOver(); seed++) {
+    const { cases, failures, notes } = await family.run({ cases: family.cases, seed, isOver })
+    line.cases += cases
+    line.failures.push(...failures)
+    if (failures.length > 0) line.seeds.push(seed)
+    // Maxima are named so; everything else is a count.
+    for (const [k, v] of Object.entries(notes))
+      line.notes[k] = /slowest/.test(k) ? Math.max(line.notes[k] ?? 0, v) : (line.notes[k] ?? 0) + v
+  }
+  console.log(
+    `${family.id} ${family.name}: ${line.cases} cases, ${line.failures.length} failures, from seed ${firstSeed} ${JSON.stringify(line.notes)}`,
+  )
+  for (const f of line.failures.slice(0, 20)) console.log(`    ${f}`)
+}
+if (values.json !== undefined)
+  writeFileSync(values.json, `${JSON.stringify({ minutes, seed: firstSeed, families: lines }, undefined, 2)}\n`)
+process.exitCode = lines.some(l => l.failures.length > 0) ? 1 : 0
