@@ -1,0 +1,15 @@
+/** A durable, join-capable tuplespace. The public surface; what is not here is internal. */
+import type { JsonTypes, OpenOptions, Types } from './api.ts'
+import { withPreset } from './open.ts'
+import { Space } from './space.ts'
+
+export type * from './api.ts'
+export { BadArgument, codeOf, ERRORS, type ErrorCode, RhizomeError } from './errors.ts'
+export { _, type Bindings, exact, type JsonValue, json, lit, rest, v } from './json.ts'
+export { importInto, open, type StoredSpace } from './open.ts'
+export { type Mark, Space } from './space.ts'
+
+/** A space in memory. Synchronous; the same API, with commits that are only numbers. */
+export function memory<T extends Types = JsonTypes>(o: Partial<OpenOptions<T>> = {}): Space<T> {
+  return new Space<T>(withPreset(o), null)
+}

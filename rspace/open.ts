@@ -1,0 +1,129 @@
+/** Spaces on disk: the rows of a store, loaded into memory, and the net effect of every group written back. */
+import type { JsonTypes, OpenOptions, Page, Root, Types } from './api.ts'
+import { BadArgument, RhizomeError } from './errors.ts'
+import { hash, loadHashes } from './hash.ts'
+import { json } from './json.ts'
+import { nothingLoaded, type Row, readRow } from './rows.ts'
+import { compareBytes, pageChain, type Settings, Space } from './space.ts'
+import type { Engine } from './store/index.ts'
+
+/** The json preset where nothing else is given; a matcher of its own for each space. */
+export function withPreset<T extends Types>(o: Partial<OpenOptions<T>>): Settings<T> {
+  if ((o.codec === undefined) !== (o.matcher === undefined)) throw new BadArgument('codec and matcher belong together: give both or none')
+  const preset = json as unknown as Pick<OpenOptions<T>, 'codec' | 'matcher'>
+  return { ...o, codec: o.codec ?? preset.codec, matcher: o.matcher ?? preset.matcher }
+}
+
+const codecsId = <T extends Types>({ codec }: Settings<T>): string =>
+  [codec.channel.id, codec.pattern.id, codec.datum.id, codec.body.id, codec.guard?.id ?? '-'].join(' ')
+
+/** A space of its own for each directory or engine, plus what only a stored space can do. */
+export class StoredSpace<T extends Types> extends Space<T> {
+  private readonly rowStore: import('./store/index.ts').Store
+  constructor(settings: Settings<T>, store: import('./store/index.ts').Store) {
+    super(settings, {
+      commit: (delta, meta) => store.commit(delta, meta),
+      close: () => store.close(),
+    })
+    this.rowStore = store
+  }
+  /** After an unclean close: the commit that the space was found at. */
+  get recovered(): number | undefined {
+    return this.rowStore.recovered
+  }
+  /** Read everything back and compare checksums, chain and sums. */
+  async verify(): Promise<import('./store/index.ts').Report> {
+    await this.flush()
+    return this.rowStore.verify()
+  }
+  /** The committed state with its kept commit records, in a new directory, while work goes on. */
+  async backup(dir: string): Promise<import('./store/index.ts').Report> {
+    await this.flush()
+    return this.rowStore.backup(dir)
+  }
+  async compact(): Promise<void> {
+    await this.rowStore.compact()
+  }
+}
+
+/**
+ * Open a space in a directory, or on an engine. Without codec and matcher: JSON.
+ * @throws RhizomeError NO_SUCH_SPACE, NOT_A_SPACE, LOCKED, VERSION, CODEC_MISMATCH, CORRUPT, NEEDS_REPAIR, IO; BadArgument
+ */
+export async function open<T extends Types = JsonTypes>(where: string | Engine, o: Partial<OpenOptions<T>> = {}): Promise<StoredSpace<T>> {
+  if (o.durability === 'memory') throw new BadArgument('a space on disk is durable; `memory()` makes one that is not')
+  const settings = withPreset(o)
+  const [{ openStore }] = await Promise.all([import('./store/index.ts'), loadHashes()])
+  const store = await openStore(where, { durability: o.durability, create: o.create, readOnly: o.readOnly, codecs: codecsId(settings) })
+  try {
+    const space = new StoredSpace<T>(settings, store)
+    const loaded = nothingLoaded()
+    for await (const page of store.rows()) for (const [key, value] of page) readRow(loaded, key, value)
+    space.load(loaded)
+    space.startAt(store.committed)
+    space.readOnly = o.readOnly === true
+    if (settings.journal === 'events')
+      space.history = async function* (from) {
+        for await (const record of store.log())
+          if (record.number > from) for (const e of record.events) yield* space.decodeEvents(e, record.number)
+      }
+    return space
+  } catch (e) {
+    await store.close().catch(() => {})
+    throw e
+  }
+}
+
+/**
+ * Make a new space from exported pages. All or nothing.
+ * @throws RhizomeError IMPORT_INVALID; what `open` throws
+ */
+export async function importInto<T extends Types = JsonTypes>(
+  where: string | Engine,
+  pages: AsyncIterable<Page> | Iterable<Page>,
+  o: Partial<OpenOptions<T>> = {},
+): Promise<Root> {
+  const invalid = (why: string): RhizomeError => new RhizomeError('IMPORT_INVALID', `the pages cannot be imported: ${why}`)
+  const rows: Row[] = []
+  let root: Root | undefined
+  let chain: Uint8Array = new Uint8Array()
+  let done = false
+  for await (const page of pages as AsyncIterable<Page>) {
+    if (done) throw invalid('there is a page after the last one')
+    if (root === undefined) chain = hash('page', new TextEncoder().encode(page.root))
+    root ??= page.root
+    if (page.root !== root) throw invalid('they belong to different states')
+    chain = pageChain(chain, page.rows)
+    if (compareBytes(chain, page.chain) !== 0) throw invalid('a page was altered, left out or moved')
+    for (const row of page.rows) {
+      const last = rows.at(-1)
+      if (last !== undefined && compareBytes(last[0], row[0]) >= 0) throw invalid('rows are out of order')
+      rows.push(row)
+    }
+    done = page.done
+  }
+  if (root === undefined || !done) throw invalid('the last page is missing')
+  const loaded = nothingLoaded()
+  try {
+    for (const [key, value] of rows) readRow(loaded, key, value)
+    const probe = new Space<T>(withPreset(o), null)
+    probe.load(loaded)
+    if (probe.digest() !== root) throw invalid('their content has another digest')
+  } catch (e) {
+    if (e instanceof RhizomeError && e.code === 'IMPORT_INVALID') throw e
+    throw new RhizomeError('IMPORT_INVALID', 'the pages cannot be imported: a row is not what the format says', { cause: e })
+  }
+  const { openStore } = await import('./store/index.ts')
+  const store = await openStore(where, {
+    durability: o.durability === 'memory' ? undefined : o.durability,
+    create: true,
+    codecs: codecsId(withPreset(o)),
+  })
+  try {
+    if (store.committed.number > 0) throw new RhizomeError('BAD_ARGUMENT', 'the target of an import must be new')
+    await store.commit({ put: rows, del: [] })
+  } finally {
+    await store.close()
+  }
+  return root
+}

@@ -1,0 +1,2380 @@
+/**
+ * A tuplespace for one thread: the kernel's decisions, plus names, patterns, leases, claims, marks, journal and durability.
+ *
+ * Every decision is synchronous and atomic; only durability, waiting verbs and watching are asynchronous.
+ */
+import type {
+  Bind,
+  Channel,
+  Checkpoint,
+  Claim,
+  Codec,
+  CommEvent,
+  Commit,
+  EventKind,
+  Filter,
+  Got,
+  Info,
+  Match,
+  Matcher,
+  Meter,
+  OpenOptions,
+  OpNumber,
+  Outcome,
+  Page,
+  PutOptions,
+  Reason,
+  Ref,
+  Root,
+  Side,
+  SpaceEvent,
+  Stats,
+  Types,
+  Wait,
+} from './api.ts'
+import { BadArgument, RhizomeError } from './errors.ts'
+import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
+import { type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
+import { type BranchRecord, Handle, handleOf, Item, itemOf, kindOfByte, Waiting } from './records.ts'
+import * as rows from './rows.ts'
+
+/** Where commits go. Without one a commit is only a number. */
+export interface Committer {
+  commit(delta: { put: readonly rows.Row[]; del: readonly Uint8Array[] }, meta: { event?: Uint8Array }): Promise<Commit>
+  close(): Promise<void>
+}
+
+const NO_CHAIN = new Uint8Array(32)
+const MAX = Number.POSITIVE_INFINITY
+
+/** A place to come back to; made by `mark`, ended by `rollback` or `release`. */
+export class Mark {
+  readonly kernel: KernelMark
+  readonly hold: boolean
+  readonly op: number
+  readonly tick: number
+  readonly undoLength: number
+  readonly deferredLength: number
+  readonly queueLength: number
+  readonly eventLength: number
+  constructor(kernel: KernelMark, hold: boolean, op: number, tick: number, lengths: readonly [number, number, number, number]) {
+    this.kernel = kernel
+    this.hold = hold
+    this.op = op
+    this.tick = tick
+    ;[this.undoLength, this.deferredLength, this.queueLength, this.eventLength] = lengths
+  }
+}
+
+interface Dispatch<T extends Types> {
+  readonly comm: CommEvent<T>
+  readonly to: (comm: CommEvent<T>) => unknown
+}
+interface DurableWait {
+  readonly op: number
+  resolve(c: Commit): void
+  reject(e: unknown): void
+}
+interface Watcher<T extends Types> {
+  readonly filter: Filter<T>
+  readonly handle: Handle<T> | undefined
+  push(event: SpaceEvent<T>): void
+  end(error?: unknown): void
+}
+interface OutboxEntry<T extends Types> {
+  readonly handler: string
+  readonly comm: CommEvent<T>
+  saved: boolean
+  readonly row: () => Uint8Array
+}
+interface Group {
+  readonly gid: number
+  readonly cids: readonly number[]
+  readonly handles: readonly Handle<Types>[]
+  rows: number
+}
+
+export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
+
+export class Space<T extends Types> {
+  private readonly settings: Settings<T>
+  private readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
+  private readonly named = new Map<string, Handle<T>>()
+  private sweepAt = 1024
+  private readonly records = new Map<Ref, Datum | Waiting<T>>()
+  private readonly installs = new Map<string, Waiting<T>>()
+  private readonly handlers = new Map<string, { fn: (comm: CommEvent<T>) => unknown; ack: boolean }>()
+  private readonly outbox = new Map<Ref, OutboxEntry<T>>()
+  private readonly claims = new Map<Ref, { due: number }>()
+  private readonly due = new Map<number, Set<Ref>>()
+  private readonly ids = new Map<string, rows.IdRow>()
+  private readonly sides = new Map<string, Map<string, Uint8Array>>()
+  private readonly watchers = new Set<Watcher<T>>()
+
+  private op = 0
+  private tickNow = 0
+  private names = 0
+  private key: Uint8Array
+  private busy = false
+  private closing: Promise<void> | null = null
+  private failed: unknown = undefined
+  private readonly counts = { produced: 0, consumed: 0, cancelled: 0, expired: 0, comms: 0 }
+  private readonly burst: number
+  private readonly classic: boolean
+
+  // marks and what waits for their end
+  private marks: Mark[] = []
+  private undoLog: (() => void)[] = []
+  private deferred: (() => void)[] = []
+  private queue: Dispatch<T>[] = []
+  private dispatching = false
+  private pumpScheduled = false
+  private transaction: CommEvent<T>[] | null = null
+
+  // durability
+  private readonly store: Committer | null
+  private added = new Map<Ref, Datum | Waiting<T>>()
+  private removed = new Map<Ref, Datum | Waiting<T>>()
+  private turned = new Set<Datum | Waiting<T>>()
+  private readonly turnRows = new Set<Ref>()
+  private cids = 0
+  private gids = 0
+  private readonly groups = new Map<string, Group>()
+  private readonly groupOfCont = new Map<Ref, Group>()
+  private dirtySide = new Map<string, { namespace: string; key: string }>()
+  private dirtyIds = new Set<string>()
+  private dirtyOutbox = new Set<Ref>()
+  private dirtyOp = 0
+  private committedOp = 0
+  private last: Commit = { number: 0, chain: NO_CHAIN }
+  private inFlight: Promise<void> | null = null
+  private scheduled = false
+  private durableWaits: DurableWait[] = []
+  private loading = false
+
+  // journal, digest, replay
+  private readonly keepsEvents: boolean
+  private groupEvents: SpaceEvent<T>[] = []
+  private journal: SpaceEvent<T>[] = []
+  private readonly occurrences = new Map<string, number>()
+  private lattice: Lattice | null = null
+  private unhashed = new Map<Ref, { record: Datum | Waiting<T>; added: boolean }>()
+  private readonly roots = new Map<Root, rows.Row[]>()
+  private replay: Replay<T> | null = null
+
+  constructor(settings: Settings<T>, store: Committer | null) {
+    this.settings = settings
+    this.store = store
+    this.burst = settings.mode === 'classic' ? 1 : (settings.burst ?? 1000)
+    this.classic = settings.mode === 'classic'
+    this.keepsEvents = settings.journal === 'events'
+    this.key = settings.instanceKey ?? randomKey()
+    const limits = settings.limits ?? {}
+    this.kernel = new Kernel(this.bridge(settings.matcher), {
+      order: settings.order ?? 'fifo',
+      matchStepsMax: limits.matchStepsMax,
+      matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
+      observer: {
+        stored: d => this.came(d),
+        removed: d => this.went(d),
+        parked: k => this.came(k),
+        unparked: k => this.went(k),
+        renewed: r => {
+          this.turned.add(r)
+        },
+        failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
+        stalled: k => this.emit('stall', { ref: k.ref }),
+      },
+    })
+  }
+
+  private bridge(matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>): KernelMatcher<T['A'], T['R'], Waiting<T>> {
+    const space = this
+    const meter: Meter = {
+      get used() {
+        return space.kernel.steps
+      },
+      step: (n = 1) => space.kernel.charge(n),
+    }
+    const keyed = matcher.keys !== undefined && matcher.datumKeys !== undefined
+    return {
+      match: (k, b, i, value) => matcher.match(k.branches[b].patterns[i], value, meter),
+      matchAll(k, b, i, value) {
+        const pattern = k.branches[b].patterns[i]
+        if (matcher.matchAll !== undefined) return matcher.matchAll(pattern, value, meter)
+        const one = matcher.match(pattern, value, meter)
+        return one === undefined ? [] : [one]
+      },
+      guard: (k, b, results) => matcher.guard?.(k.branches[b].where as T['G'], k.body, results, meter) === true,
+      contKey: keyed
+        ? (k, b, i) => {
+            let at = i
+            for (let j = 0; j < b; j++) at += k.branches[j].patterns.length
+            k.keyCache ??= k.branches.flatMap(branch => branch.patterns.map(p => matcher.keys?.(p)[0]))
+            return k.keyCache[at]
+          }
+        : undefined,
+      datumKeys: keyed ? value => matcher.datumKeys?.(value) as readonly Key[] : undefined,
+      get keysVersion() {
+        return matcher.keysVersion
+      },
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ entering and leaving
+
+  private enter(): void {
+    if (this.busy)
+      throw new RhizomeError('REENTRANT', 'a matcher, guard or codec called the space', {
+        hint: 'Return a value; act when the COMM is delivered.',
+      })
+    if (this.closing !== null) throw new RhizomeError('SPACE_CLOSED', 'the space is closed')
+    if (this.failed !== undefined)
+      throw new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: this.failed })
+  }
+
+  /** At the head of every call that may change something. */
+  private begin(): void {
+    this.enter()
+    if (this.readOnly) throw new RhizomeError('READ_ONLY', 'the space was opened for reading only')
+  }
+
+  /** Run kernel code during which nobody may call the space. */
+  private inside<X>(fn: () => X): X {
+    this.busy = true
+    try {
+      return fn()
+    } finally {
+      this.busy = false
+    }
+  }
+
+  /** After every operation: deliver, commit, pump. */
+  private leave(): void {
+    this.dirtyOp = this.op
+    this.settleDeferred()
+    this.scheduleCommit()
+    this.runQueue()
+    this.schedulePump()
+  }
+
+  private settleDeferred(): void {
+    if (this.marks.length > 0 || this.deferred.length === 0) return
+    const list = this.deferred
+    this.deferred = []
+    for (const f of list) f()
+  }
+
+  private runQueue(): void {
+    if (this.dispatching || this.marks.length > 0) return
+    this.dispatching = true
+    let first: { error: unknown } | undefined
+    try {
+      // A handler that produces enqueues; nothing recurses.
+      while (this.queue.length > 0) {
+        const list = this.queue
+        this.queue = []
+        for (const d of list) {
+          try {
+            d.to(d.comm)
+          } catch (error) {
+            first ??= { error }
+          }
+        }
+      }
+    } finally {
+      this.dispatching = false
+    }
+    if (first !== undefined) throw first.error
+  }
+
+  private schedulePump(): void {
+    if (this.pumpScheduled || !this.kernel.pumpPending || this.marks.length > 0) return
+    if (this.settings.run === undefined && this.handlers.size === 0) return
+    this.pumpScheduled = true
+    setImmediate(() => {
+      this.pumpScheduled = false
+      if (this.closing === null && this.failed === undefined && this.marks.length === 0) this.pump(this.burst)
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------------ channels
+
+  private nameOf(c: T['C']): { value: T['C']; bytes: Uint8Array } {
+    const codec = this.settings.codec.channel
+    return this.inside(() => {
+      const value = codec.copy === undefined ? c : codec.copy(c)
+      return { value, bytes: encode(codec, value) }
+    })
+  }
+
+  /** Canonical bytes up to 31 long are the identity themselves, longer ones are hashed. */
+  private internKey(kind: number, bytes: Uint8Array): string {
+    // The prefix is no digit: hosts hash strings that look like integers badly.
+    return bytes.length <= 31 ? `${'nfd'[kind]}${latin1(bytes)}` : `${'NFD'[kind]}${latin1(hash('chan', bytes))}`
+  }
+
+  private find(c: T['C'] | Channel<T>): Handle<T> | undefined {
+    if (c instanceof Handle) return this.own(c)
+    if (c === undefined) throw new BadArgument('a channel is missing')
+    return this.named.get(this.internKey(0, this.nameOf(c).bytes))
+  }
+
+  private own(h: Handle<T>): Handle<T> {
+    if (h.owner !== this)
+      throw new BadArgument('the channel belongs to another space', { hint: 'Use its name, or the bytes of a derived channel.' })
+    return h
+  }
+
+  private intern(c: T['C'] | Channel<T>): Handle<T> {
+    if (c instanceof Handle) return this.own(c as Handle<T>)
+    if (c === undefined) throw new BadArgument('a channel is missing')
+    const { value, bytes } = this.nameOf(c)
+    return this.internBytes(0, bytes, value)
+  }
+
+  private internBytes(kind: number, bytes: Uint8Array, value: T['C'] | undefined): Handle<T> {
+    const id = this.internKey(kind, bytes)
+    let h = this.named.get(id)
+    if (h === undefined) {
+      const max = this.settings.limits?.channelsMax ?? MAX
+      if (this.named.size >= Math.min(max, this.sweepAt)) this.sweep()
+      if (this.named.size >= max)
+        throw new RhizomeError('LIMIT', `a space may have at most ${max} channels`, { details: { limit: 'channelsMax', max } })
+      h = new Handle<T>(this, value, kindOfByte(kind) as 'named', bytes, null)
+      this.named.set(id, h)
+    }
+    return h
+  }
+
+  /** Forget channels that hold nothing and that nobody can name but by their value. */
+  private sweep(): void {
+    if (this.marks.length > 0) return
+    for (const [id, h] of this.named) if (!h.held && h.cid === 0 && h.chan.nD === 0 && h.chan.nK === 0) this.named.delete(id)
+    this.sweepAt = Math.max(1024, 2 * this.named.size)
+  }
+
+  /** A handle: later calls with it encode and look up nothing. */
+  channel(c: T['C'], o: { order?: 'fifo' } = {}): Channel<T> {
+    this.enter()
+    const h = this.intern(c)
+    h.held = true
+    if (o.order === 'fifo') this.kernel.pin(h.chan)
+    return h
+  }
+
+  /** A new channel that nobody can name. */
+  fresh(): Channel<T> {
+    this.enter()
+    let n = -1
+    const h: Handle<T> = new Handle<T>(this, undefined, 'fresh', null, () => {
+      n = ++this.names
+      const bytes = this.settings.names === undefined ? hash('name', this.key, fromLatin1(`fresh ${n}`)) : this.settings.names(n)
+      this.named.set(this.internKey(1, bytes), h)
+      return bytes
+    })
+    h.held = true
+    return h
+  }
+
+  /** The same channel for the same kind and id, also after a restart; not guessable without the instance key. */
+  derive(kind: string, id: Uint8Array): Channel<T> {
+    this.enter()
+    if (typeof kind !== 'string' || !(id instanceof Uint8Array)) throw new BadArgument('derive takes a kind and bytes')
+    const kindBytes = new TextEncoder().encode(kind)
+    const h = this.internBytes(
+      2,
+      hash('name', this.key, Uint8Array.of(kindBytes.length >> 8, kindBytes.length & 255), kindBytes, id),
+      undefined,
+    )
+    h.held = true
+    return h
+  }
+
+  // ------------------------------------------------------------------------------------------------ the two operations
+
+  /**
+   * Leave one datum on a channel, or let it take part in COMMs at once.
+   * @throws BadArgument; RhizomeError LIMIT, MATCH_TOO_COSTLY, REENTRANT, CODEC, SPACE_CLOSED, SPACE_FAILED – nothing has changed then
+   */
+  produce(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> = {}): Outcome<T> {
+    this.begin()
+    const options = checkPut(o)
+    const repeated = this.repeated(options)
+    if (repeated !== undefined) return repeated
+    const value = this.accept(this.settings.codec.datum, a, options.volatile)
+    const h = this.intern(c)
+    const max = this.settings.limits?.dataPerChannelMax ?? MAX
+    if (h.chan.nD >= max)
+      throw new RhizomeError('LIMIT', `a channel may hold at most ${max} data`, { details: { limit: 'dataPerChannelMax', max } })
+    const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
+    const item = lease > 0 || options.volatile ? new Item(lease, options.volatile) : null
+    if (this.replay !== null) return this.replay.produce(h, value, options.persist, item)
+    const comms: CommEvent<T>[] = []
+    this.op++
+    let k: Waiting<T> | null
+    try {
+      k = this.inside(() => this.kernel.produce(h.chan, value, options.persist, item))
+    } catch (e) {
+      this.op--
+      throw e
+    }
+    const ref = this.kernel.lastDatumRef
+    const d = this.kernel.lastDatum
+    this.counts.produced++
+    this.emitProduce(h, value, ref, options.persist)
+    if (k !== null) {
+      this.fireOn(k, d, comms)
+      if (this.classic && d !== null) this.kernel.take(d)
+    }
+    if (d !== null && (d.stored || d.hidden)) this.lease(lease, ref)
+    return this.outcome(d?.stored === true ? ref : undefined, comms, options.id)
+  }
+
+  /**
+   * Wait for data that match all binds together and the guard; then one COMM delivers the body. `{ any: […] }` waits for the first branch that can fire.
+   * @throws as `produce`
+   */
+  consume(what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] }, body: T['K'], o: PutOptions<T> = {}): Outcome<T> {
+    this.begin()
+    const options = checkPut(o)
+    const repeated = this.repeated(options)
+    if (repeated !== undefined) return repeated
+    const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
+    const k = this.waiting(
+      what,
+      this.accept(this.settings.codec.body, body, options.volatile),
+      options.persist,
+      options.volatile,
+      lease,
+      o.where,
+      null,
+    )
+    if (this.replay !== null) return this.replay.consume(k)
+    const comms: CommEvent<T>[] = []
+    this.park(k, comms)
+    if (k.waiting) this.lease(lease, k.ref)
+    return this.outcome(k.waiting ? k.ref : undefined, comms, options.id)
+  }
+
+  /** The kernel's consume with events and burst; shared by consume, install and the verbs. */
+  private park(k: Waiting<T>, comms: CommEvent<T>[]): void {
+    this.op++
+    let fired: boolean
+    try {
+      fired = this.inside(() => this.kernel.consume(k))
+    } catch (e) {
+      this.op--
+      throw e
+    }
+    if (!k.volatile && k.install === null) this.emitConsume(k)
+    if (!fired) return
+    if (this.classic && k.persistent) this.kernel.withdraw(k)
+    this.fireOn(k, k.waiting ? k : null, comms)
+  }
+
+  /** The first COMM has fired; fire more with the same record, up to the burst. */
+  private fireOn(first: Waiting<T>, record: Datum | Waiting<T> | null, comms: CommEvent<T>[]): void {
+    const { kernel } = this
+    const tried = new Set<Cont>()
+    const seen = new Set<string>()
+    let fired: Waiting<T> | null = first
+    for (let n = 1; fired !== null; n++) {
+      this.collect(fired, comms)
+      if (record === null || n >= this.burst) return
+      if (record instanceof Datum) tried.add(fired)
+      else {
+        // The same data again: they stay, so this would go on for ever. The pump sees to it.
+        const signature = kernel.firedDatumRefs.slice(0, kernel.firedCount).join()
+        if (seen.has(signature)) return
+        seen.add(signature)
+      }
+      try {
+        fired = this.inside(() => kernel.again(record, record instanceof Datum ? tried : null))
+      } catch (e) {
+        if (e instanceof RhizomeError && e.code === 'MATCH_TOO_COSTLY') return
+        throw e
+      }
+    }
+    if (record === null) return
+    for (const k of tried) if (k.waiting) return
+    kernel.rest(record)
+  }
+
+  /** Make the event of the COMM that the kernel has just fired, and send it where it belongs. */
+  private collect(k: Waiting<T>, comms: CommEvent<T>[]): void {
+    const { kernel } = this
+    const branch = k.branches[kernel.firedBranch]
+    const matches: Match<T>[] = []
+    const data: Ref[] = []
+    for (let i = 0; i < kernel.firedCount; i++) {
+      data.push(kernel.firedDatumRefs[i])
+      matches.push({
+        channel: branch.handles[i].show,
+        pattern: branch.patterns[i],
+        ref: kernel.firedDatumRefs[i],
+        value: kernel.matched[i],
+        result: kernel.results[i],
+        persistent: kernel.firedPersistent[i],
+        peeked: branch.peeks[i],
+      })
+    }
+    if (this.classic) {
+      for (const m of matches) {
+        const d = this.records.get(m.ref)
+        if (m.peeked && !m.persistent && d instanceof Datum) kernel.take(d)
+      }
+    }
+    this.deliver(k, kernel.firedBranch, matches, data, comms)
+  }
+
+  private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[], data: Ref[], comms: CommEvent<T>[]): void {
+    this.counts.comms++
+    for (const m of matches) if (!m.persistent && !m.peeked) this.counts.consumed++
+    this.emit('comm', { ref: k.ref, data, branch: branchNumber })
+    const ref = k.ref
+    const comm: CommEvent<T> = {
+      ref,
+      body: k.body,
+      persistent: k.persistent,
+      branch: branchNumber,
+      matches,
+      ack: () => this.acknowledge(comm),
+    }
+    if (k.waiter !== null) {
+      this.waiterComm = comm
+      k.waiter.fired()
+      return
+    }
+    const name = (this.settings.handlerOf ?? defaultHandler)(k.body)
+    const handler = name === undefined ? undefined : this.handlers.get(name)
+    if (handler !== undefined && name !== undefined) {
+      if (handler.ack) this.keepInOutbox(name, comm, k, branchNumber)
+      this.queue.push({ comm, to: handler.fn })
+    } else if (this.settings.run !== undefined) this.queue.push({ comm, to: c => this.settings.run?.(c) })
+    else comms.push(comm)
+  }
+  private waiterComm: CommEvent<T> | null = null
+
+  private outcome(ref: Ref | undefined, comms: CommEvent<T>[], id: string | undefined): Outcome<T> {
+    const at = this.op
+    if (id !== undefined) {
+      this.ids.set(id, { id, commit: this.last.number + 1, op: at, ref: ref ?? 0 })
+      this.dirtyIds.add(id)
+      this.undoable(() => {
+        this.ids.delete(id)
+        this.dirtyIds.delete(id)
+      })
+    }
+    if (this.transaction !== null) this.transaction.push(...comms)
+    const outcome: Outcome<T> = { ...(ref === undefined ? {} : { ref }), comms, pending: this.kernel.pumpPending, at }
+    this.leave()
+    return outcome
+  }
+
+  private repeated(o: Checked): Outcome<T> | undefined {
+    if (o.id === undefined) return undefined
+    const known = this.ids.get(o.id)
+    if (known === undefined) return undefined
+    return { ...(known.ref === 0 ? {} : { ref: known.ref }), comms: [], pending: false, at: known.op, repeated: true }
+  }
+
+  private accept<X>(codec: Codec<X>, value: X, volatile: boolean): X {
+    const max = this.settings.limits?.recordBytesMax ?? 64 * 1024 * 1024
+    return this.inside(() => {
+      if (codec.copy !== undefined) return codec.copy(value, max)
+      if (value === undefined) throw new BadArgument('a value is missing')
+      if (this.store !== null && !volatile) {
+        // A value that cannot be written must be refused now, not when its group is committed.
+        const { length } = encode(codec, value)
+        if (length > max)
+          throw new RhizomeError('LIMIT', `a record may have at most ${max} bytes`, { details: { limit: 'recordBytesMax', max, length } })
+      }
+      return value
+    })
+  }
+
+  private waiting(
+    what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] },
+    body: T['K'],
+    persist: boolean,
+    volatile: boolean,
+    lease: number,
+    where: T['G'] | undefined,
+    install: string | null,
+  ): Waiting<T> {
+    const lists = branchesOf<T>(what)
+    if (lists === undefined || lists.length === 0) throw new BadArgument('consume takes a list of binds, or { any: [binds, …] }')
+    const { codec, matcher, limits = {} } = this.settings
+    const bindsMax = limits.bindsMax ?? 1024
+    let total = 0
+    const guard = where === undefined ? undefined : this.inside(() => codec.guard?.copy?.(where) ?? where)
+    if (guard !== undefined && matcher.guard === undefined) throw new BadArgument('the matcher of this space has no guards')
+    const patterns = lists.map(list => {
+      if (!isList(list) || list.length === 0) throw new BadArgument('a continuation needs at least one bind')
+      total += list.length
+      return list.map(b => {
+        if (b === null || typeof b !== 'object' || b.channel === undefined || b.pattern === undefined)
+          throw new BadArgument('a bind has a channel and a pattern')
+        if (b.peek !== undefined && typeof b.peek !== 'boolean') throw new BadArgument('peek is true or false')
+        return this.accept(codec.pattern, b.pattern, volatile)
+      })
+    })
+    if (total > bindsMax)
+      throw new RhizomeError('LIMIT', `a continuation may have at most ${bindsMax} binds`, {
+        details: { limit: 'bindsMax', max: bindsMax },
+      })
+    if (matcher.check !== undefined) for (const p of patterns) this.inside(() => matcher.check?.(p, guard))
+    const branches: BranchRecord<T>[] = lists.map((list, b) => ({
+      handles: list.map(bind => this.intern(bind.channel)),
+      patterns: patterns[b],
+      peeks: list.map(bind => bind.peek === true),
+      where: guard,
+    }))
+    const max = limits.continuationsPerChannelMax ?? MAX
+    for (const b of branches)
+      for (const h of b.handles)
+        if (h.chan.nK >= max)
+          throw new RhizomeError('LIMIT', `at most ${max} continuations may wait on a channel`, {
+            details: { limit: 'continuationsPerChannelMax', max },
+          })
+    return new Waiting<T>(branches, body, persist, volatile, lease, install)
+  }
+
+  // ------------------------------------------------------------------------------------------------ installs, cancel, leases, pump
+
+  /**
+   * A persistent continuation of the host, registered at start-up; not part of the durable state. Survives rollback, reset, clear and fork.
+   * @throws RhizomeError INSTALL_WOULD_FIRE
+   */
+  install(id: string, binds: readonly Bind<T>[], body: T['K'], o: { allowData?: boolean; where?: T['G'] } = {}): void {
+    this.begin()
+    if (typeof id !== 'string' || id === '') throw new BadArgument('an install needs an id')
+    const k = this.waiting(binds, this.accept(this.settings.codec.body, body, true), true, true, 0, o.where, id)
+    const old = this.installs.get(id)
+    const fires = this.inside(() => this.kernel.canFire(k))
+    if (fires && o.allowData !== true) throw new RhizomeError('INSTALL_WOULD_FIRE', `data already match the install \`${id}\``)
+    if (old !== undefined) this.kernel.withdraw(old)
+    this.op++
+    this.installs.set(id, k)
+    this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
+    if (fires) this.kernel.enter(k)
+    this.emit('install', { ref: k.ref })
+    this.leave()
+  }
+
+  private nextRef(): number {
+    return ++this.kernel.counter
+  }
+
+  uninstall(id: string): boolean {
+    this.begin()
+    const k = this.installs.get(id)
+    if (k === undefined) return false
+    this.op++
+    this.installs.delete(id)
+    this.kernel.withdraw(k)
+    this.emit('uninstall', { ref: k.ref })
+    this.leave()
+    return true
+  }
+
+  /** Withdraw a stored record. True if it was there. */
+  cancel(ref: Ref): boolean {
+    this.begin()
+    const r = this.records.get(ref)
+    if (r === undefined || (r instanceof Waiting && (r.install !== null || r.waiter !== null))) return false
+    this.op++
+    this.withdraw(r, 'cancel')
+    this.leave()
+    return true
+  }
+
+  private withdraw(r: Datum | Waiting<T>, kind: 'cancel' | 'expire'): void {
+    if (r instanceof Datum) {
+      this.kernel.take(r)
+      this.claims.delete(r.ref)
+      this.counts[kind === 'cancel' ? 'cancelled' : 'expired']++
+    } else this.kernel.withdraw(r)
+    this.emit(kind, { ref: r.ref })
+  }
+
+  /**
+   * Give a stalled continuation another chance with so many steps.
+   * @throws RhizomeError UNKNOWN_REF
+   */
+  retry(ref: Ref, steps: number): Outcome<T> {
+    this.begin()
+    const k = this.records.get(ref)
+    if (!(k instanceof Waiting) || !k.stalled) throw new RhizomeError('UNKNOWN_REF', `no stalled continuation has the ref ${ref}`)
+    rows.positive(steps, 'steps')
+    const comms: CommEvent<T>[] = []
+    this.op++
+    if (this.inside(() => this.kernel.retry(k, steps))) this.collect(k, comms)
+    return this.outcome(k.waiting ? ref : undefined, comms, undefined)
+  }
+
+  /** Guards have another meaning now: let continuations try again in the pump. Answers how many. */
+  recheck(f?: Filter<T>): number {
+    this.begin()
+    this.op++
+    const h = f?.channel === undefined ? undefined : this.find(f.channel)
+    if (f?.channel !== undefined && h === undefined) return 0
+    const n = this.kernel.recheck(k => h === undefined || k.branches.some(b => b.handles.includes(h)))
+    this.leave()
+    return n
+  }
+
+  /** Fire up to `max` COMMs of what waits in the pump. */
+  pump(max = 1): readonly CommEvent<T>[] {
+    this.begin()
+    rows.positive(max, 'max')
+    const comms: CommEvent<T>[] = []
+    if (this.replay !== null) return comms
+    for (let n = 0; n < max && this.kernel.pumpPending; n++) {
+      const k = this.inside(() => this.kernel.pump())
+      if (k === null) break
+      this.op++
+      this.collect(k, comms)
+    }
+    this.outcome(undefined, comms, undefined)
+    return comms
+  }
+
+  private lease(due: number, ref: Ref): void {
+    if (due === 0) return
+    let refs = this.due.get(due)
+    if (refs === undefined) this.due.set(due, (refs = new Set()))
+    refs.add(ref)
+  }
+
+  /** Let n ticks pass: what is due leaves, in order of ref; claims that ran out become available again. Answers how many records left. */
+  tick(n: number): number {
+    this.begin()
+    rows.positive(n, 'ticks')
+    this.op++
+    this.tickNow += n
+    const comms: CommEvent<T>[] = []
+    const refs: Ref[] = []
+    for (const [due, set] of this.due) {
+      if (due > this.tickNow) continue
+      for (const ref of set) refs.push(ref)
+      if (this.marks.length === 0) this.due.delete(due)
+    }
+    let left = 0
+    for (const ref of refs.sort((a, b) => a - b)) {
+      const r = this.records.get(ref)
+      if (r === undefined) continue
+      const due = r instanceof Datum ? (itemOf(r)?.lease ?? 0) : r.lease
+      if (due > 0 && due <= this.tickNow) {
+        this.withdraw(r, 'expire')
+        left++
+      }
+      const claim = this.claims.get(ref)
+      if (claim !== undefined && claim.due <= this.tickNow) this.giveBack(ref, 'expire', comms)
+    }
+    this.outcome(undefined, comms, undefined)
+    // COMMs of a claim that ran out have no caller to go to but the handlers; without one they are in the event stream.
+    return left
+  }
+
+  // ------------------------------------------------------------------------------------------------ verbs
+
+  /** `produce`, resolved when it is durable. */
+  put(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> = {}): Promise<Commit> {
+    return promised(() => {
+      if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
+      return this.durable(this.produce(c, a, o))
+    })
+  }
+
+  /** Withdraw one matching datum, waiting for it if need be. Rejects with TIMEOUT, ABORTED or SPACE_CLOSED; then nothing was taken. */
+  take(c: T['C'] | Channel<T>, p: T['P'], o: Wait<T> = {}): Promise<Got<T>> {
+    return this.wait([{ channel: c, pattern: p }], o, false).then(got => got[0])
+  }
+  /** Read one matching datum without removing it, waiting for it if need be. */
+  read(c: T['C'] | Channel<T>, p: T['P'], o: Wait<T> = {}): Promise<Got<T>> {
+    return this.wait([{ channel: c, pattern: p, peek: true }], o, false).then(got => got[0])
+  }
+  /** Withdraw data that match all binds together, in one step. */
+  takeJoin(binds: readonly Bind<T>[], o: Wait<T> = {}): Promise<readonly Got<T>[]> {
+    return this.wait(binds, o, false)
+  }
+  /** Hide a datum from everybody else until `ack`, `nack`, or so many ticks have passed: at least once. */
+  claim(c: T['C'] | Channel<T>, p: T['P'], o: { ticks: number } & Wait<T>): Promise<Claim<T>> {
+    return promised(async () => {
+      rows.positive(o?.ticks, 'ticks')
+      const got = (await this.wait([{ channel: c, pattern: p, peek: true }], o, true, o.ticks))[0]
+      return this.makeClaim(got)
+    })
+  }
+
+  private makeClaim(got: Got<T>): Claim<T> {
+    const act = (fn: () => void): Promise<Commit> =>
+      promised(() => {
+        this.enter()
+        if (!this.claims.has(got.ref)) throw new RhizomeError('UNKNOWN_REF', 'the claim has ended: acknowledged, given back or out of time')
+        this.op++
+        fn()
+        this.outcome(undefined, [], undefined)
+        return this.durable()
+      })
+    return {
+      ...got,
+      ack: () =>
+        act(() => {
+          const d = this.records.get(got.ref)
+          this.claims.delete(got.ref)
+          if (d instanceof Datum) {
+            this.kernel.take(d)
+            this.counts.consumed++
+          }
+          this.emit('ack', { ref: got.ref })
+        }),
+      nack: () => act(() => this.giveBack(got.ref, 'nack', this.transaction ?? [])),
+      extend: ticks =>
+        promised(() => {
+          rows.positive(ticks, 'ticks')
+          return act(() => {
+            const due = this.tickNow + ticks
+            this.claims.set(got.ref, { due })
+            this.lease(due, got.ref)
+          })
+        }),
+    }
+  }
+
+  private giveBack(ref: Ref, kind: 'nack' | 'expire', comms: CommEvent<T>[]): void {
+    const d = this.records.get(ref)
+    this.claims.delete(ref)
+    this.emit(kind, { ref })
+    if (!(d instanceof Datum)) return
+    const k = this.inside(() => this.kernel.reveal(d))
+    if (k !== null) this.fireOn(k, d.stored ? d : null, comms)
+  }
+
+  private wait(binds: readonly Bind<T>[], o: Wait<T>, claiming: boolean, ticks = 0): Promise<readonly Got<T>[]> {
+    return promised(
+      () =>
+        new Promise<readonly Got<T>[]>((resolve, reject) => {
+          this.begin()
+          if (this.replay !== null) throw new RhizomeError('REPLAY_DIVERGED', 'verbs cannot be replayed; use produce and consume')
+          const { signal, timeoutMs } = o
+          if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)))
+            throw new BadArgument('timeoutMs is a number of milliseconds')
+          if (signal?.aborted === true)
+            throw new RhizomeError('ABORTED', 'the signal was aborted before the wait began', { cause: signal.reason })
+          const k = this.waiting(binds, null as T['K'], false, true, 0, o.where, null)
+          let timer: ReturnType<typeof setTimeout> | undefined
+          const finish = (): void => {
+            signal?.removeEventListener('abort', abort)
+            if (timer !== undefined) clearTimeout(timer)
+            this.waits.delete(k)
+          }
+          const giveUp = (error: RhizomeError): void => {
+            // If the COMM came first there is nothing to withdraw, and the value is on its way.
+            if (!k.waiting) return
+            this.op++
+            this.kernel.withdraw(k)
+            this.emit('cancel', { ref: k.ref })
+            finish()
+            reject(error)
+            if (this.closing === null && this.failed === undefined) this.leave()
+          }
+          const abort = (): void => giveUp(new RhizomeError('ABORTED', 'the wait was aborted', { cause: signal?.reason }))
+          k.waiter = {
+            fired: () => {
+              const comm = this.waiterComm as CommEvent<T>
+              const at = this.op
+              const got = comm.matches.map(m => ({
+                ref: m.ref,
+                channel: m.channel,
+                value: m.value,
+                bindings: m.result,
+                persistent: m.persistent,
+                at,
+              }))
+              if (claiming) this.hold(got[0].ref, ticks)
+              this.deferred.push(() => {
+                finish()
+                resolve(got)
+              })
+            },
+          }
+          this.park(k, [])
+          if (k.waiting) {
+            this.waits.set(k, giveUp)
+            signal?.addEventListener('abort', abort, { once: true })
+            if (timeoutMs !== undefined)
+              timer = setTimeout(() => giveUp(new RhizomeError('TIMEOUT', `nothing matched within ${timeoutMs} ms`)), timeoutMs)
+          }
+          this.leave()
+        }),
+    )
+  }
+  private readonly waits = new Map<Waiting<T>, (error: RhizomeError) => void>()
+
+  private hold(ref: Ref, ticks: number): void {
+    const d = this.records.get(ref)
+    if (!(d instanceof Datum)) return
+    this.kernel.hide(d)
+    const due = this.tickNow + ticks
+    this.claims.set(ref, { due })
+    this.lease(due, ref)
+    this.emit('claim', { ref })
+  }
+
+  /** Withdraw a matching datum if there is one. */
+  tryTake(c: T['C'] | Channel<T>, p: T['P'], o: { where?: T['G'] } = {}): Got<T> | undefined {
+    this.begin()
+    const h = this.find(c)
+    if (h === undefined || h.chan.nD === 0) {
+      if (this.settings.matcher.check !== undefined)
+        this.settings.matcher.check([this.accept(this.settings.codec.pattern, p, true)], o.where)
+      return undefined
+    }
+    const k = this.waiting([{ channel: h, pattern: p }], null as T['K'], false, true, 0, o.where, null)
+    let got: Got<T> | undefined
+    k.waiter = {
+      fired: () => {
+        const m = (this.waiterComm as CommEvent<T>).matches[0]
+        got = { ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op }
+      },
+    }
+    this.park(k, [])
+    if (k.waiting) this.kernel.withdraw(k)
+    this.leave()
+    return got
+  }
+
+  /** The oldest matching datum, left in place. */
+  tryRead(c: T['C'] | Channel<T>, p: T['P']): Got<T> | undefined {
+    for (const got of this.scan(c, p)) return got
+    return undefined
+  }
+  /** Withdraw all matching data, oldest first, at most `max`. */
+  takeMany(c: T['C'] | Channel<T>, p: T['P'], o: { max?: number } = {}): readonly Got<T>[] {
+    this.begin()
+    const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
+    const found: Got<T>[] = []
+    for (const got of [...this.scan(c, p)].slice(0, max === MAX ? undefined : max)) {
+      const d = this.records.get(got.ref) as Datum
+      if (d.persistent) {
+        found.push(got)
+        continue
+      }
+      this.op++
+      this.kernel.take(d)
+      this.counts.consumed++
+      this.emit('comm', { data: [got.ref], branch: 0 })
+      found.push({ ...got, at: this.op })
+    }
+    if (found.length > 0) this.leave()
+    return found
+  }
+  readMany(c: T['C'] | Channel<T>, p: T['P'], o: { max?: number } = {}): readonly Got<T>[] {
+    const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
+    const found: Got<T>[] = []
+    for (const got of this.scan(c, p)) {
+      if (found.length >= max) break
+      found.push(got)
+    }
+    return found
+  }
+  count(c: T['C'] | Channel<T>, p?: T['P']): number {
+    if (p === undefined) {
+      this.enter()
+      return this.find(c)?.chan.nD ?? 0
+    }
+    let n = 0
+    for (const _ of this.scan(c, p)) n++
+    return n
+  }
+  /** Data that match, oldest first; nothing is changed. Do not change the channel meanwhile. */
+  *scan(c: T['C'] | Channel<T>, p?: T['P']): Iterable<Got<T>> {
+    this.enter()
+    const { matcher, codec } = this.settings
+    const pattern = p === undefined ? undefined : this.accept(codec.pattern, p, true)
+    if (pattern !== undefined) this.inside(() => matcher.check?.([pattern], undefined))
+    const h = this.find(c)
+    if (h === undefined) return
+    const meter: Meter = { used: 0, step() {} }
+    for (const d of this.kernel.data(h.chan)) {
+      const value = d.value as T['A']
+      const result = pattern === undefined ? (value as T['R']) : this.inside(() => quietly(() => matcher.match(pattern, value, meter)))
+      if (result !== undefined) yield { ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op }
+    }
+  }
+
+  /** A body that names a handler is delivered to it. With `ack` a COMM stays in the outbox until it is acknowledged, also through a crash. */
+  handle(name: string, fn: (comm: CommEvent<T>) => void | Promise<void>, o: { ack?: boolean } = {}): () => void {
+    this.begin()
+    if (typeof name !== 'string' || typeof fn !== 'function') throw new BadArgument('handle takes a name and a function')
+    if (this.handlers.has(name)) throw new BadArgument(`\`${name}\` is handled already`)
+    const mine = { fn, ack: o.ack === true }
+    this.handlers.set(name, mine)
+    for (const e of this.outbox.values()) if (e.handler === name) this.queue.push({ comm: e.comm, to: fn })
+    this.runQueue()
+    this.schedulePump()
+    return () => {
+      if (this.handlers.get(name) === mine) this.handlers.delete(name)
+    }
+  }
+
+  private keepInOutbox(handler: string, comm: CommEvent<T>, k: Waiting<T>, branch: number): void {
+    const id = this.nextRef()
+    const { codec } = this.settings
+    const row = (): Uint8Array =>
+      rows.outboxValue({
+        ref: id,
+        cont: k.ref,
+        persistent: k.persistent,
+        branch,
+        body: encode(codec.body, k.body),
+        matches: comm.matches.map((m, i) => ({
+          channel: k.branches[branch].handles[i].identity(),
+          pattern: encode(codec.pattern, m.pattern),
+          value: encode(codec.datum, m.value),
+          ref: m.ref,
+          flags: (m.persistent ? 1 : 0) | (m.peeked ? 2 : 0),
+        })),
+      })
+    this.outbox.set(id, { handler, comm, saved: false, row })
+    this.outboxIds.set(comm, id)
+    this.dirtyOutbox.add(id)
+    this.undoable(() => {
+      this.outbox.delete(id)
+      this.dirtyOutbox.delete(id)
+    })
+  }
+  private readonly outboxIds = new WeakMap<CommEvent<T>, Ref>()
+
+  private acknowledge(comm: CommEvent<T>): void {
+    this.enter()
+    const id = this.outboxIds.get(comm)
+    const entry = id === undefined ? undefined : this.outbox.get(id)
+    if (id === undefined || entry === undefined) return
+    this.op++
+    this.outbox.delete(id)
+    this.dirtyOutbox.add(id)
+    this.undoable(() => {
+      this.outbox.set(id, entry)
+      this.dirtyOutbox.add(id)
+    })
+    this.emit('ack', { ref: comm.ref })
+    this.leave()
+  }
+
+  // ------------------------------------------------------------------------------------------------ marks and transactions
+
+  private get held(): boolean {
+    return this.marks.some(m => m.hold)
+  }
+
+  private undoable(fn: () => void): void {
+    if (this.marks.length > 0) this.undoLog.push(fn)
+  }
+
+  /** A place to come back to. O(1). Until it is released, changes are not committed (unless `hold: false`) and COMMs are not delivered. */
+  mark(o: { hold?: boolean } = {}): Mark {
+    this.begin()
+    const lengths = [this.undoLog.length, this.deferred.length, this.queue.length, this.groupEvents.length] as const
+    const m = new Mark(this.kernel.mark(), o.hold !== false, this.op, this.tickNow, lengths)
+    this.marks.push(m)
+    return m
+  }
+
+  /** Back to the mark; costs as much as what has happened since. Refs are not used again. */
+  rollback(m: Mark): void {
+    this.enter()
+    this.closeMark(m)
+    this.kernel.rollback(m.kernel)
+    while (this.undoLog.length > m.undoLength) (this.undoLog.pop() as () => void)()
+    this.deferred.length = m.deferredLength
+    this.queue.length = m.queueLength
+    this.tickNow = m.tick
+    for (let i = m.eventLength; i < this.groupEvents.length; i++) this.groupEvents[i] = { ...this.groupEvents[i], undone: true }
+    for (const ref of [...this.claims.keys()]) {
+      const d = this.records.get(ref)
+      if (!(d instanceof Datum) || !d.hidden) this.claims.delete(ref)
+    }
+    for (const d of [...this.kernel.hidden()]) if (!this.claims.has(d.ref)) this.kernel.reveal(d)
+    for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
+    for (const r of [...this.records.values()])
+      if (r instanceof Waiting && r.install !== null && this.installs.get(r.install) !== r) this.kernel.withdraw(r)
+    // A waiter that had been served inside the mark waits again; one that came inside it has gone.
+    for (const [k, giveUp] of [...this.waits]) if (!k.waiting) this.lostWait(k, giveUp)
+    this.op = Math.max(m.op, this.op)
+    this.emit('rollback', {})
+    this.leave()
+  }
+
+  /** A wait that began inside a mark that was rolled back: it begins again outside. */
+  private lostWait(k: Waiting<T>, _giveUp: (error: RhizomeError) => void): void {
+    this.park(k, [])
+  }
+
+  release(m: Mark): void {
+    this.enter()
+    this.closeMark(m)
+    this.kernel.release(m.kernel)
+    if (this.marks.length === 0) this.undoLog.length = 0
+    this.leave()
+  }
+
+  private closeMark(m: Mark): void {
+    const at = this.marks.indexOf(m)
+    if (at < 0) throw new RhizomeError('STALE_MARK', 'the mark was already released or rolled back')
+    this.marks.length = at
+  }
+
+  /**
+   * Many operations, all or nothing, one commit group. `fn` is synchronous; COMMs fired inside are delivered after success.
+   * @throws what `fn` throws, after rolling back; RhizomeError ASYNC_TRANSACTION if it returns a promise
+   */
+  atomic<X>(fn: (tx: this) => X): { value: X; comms: readonly CommEvent<T>[]; at: OpNumber } {
+    const mark = this.mark()
+    const outer = this.transaction
+    const mine: CommEvent<T>[] = []
+    this.transaction = mine
+    let value: X
+    try {
+      value = fn(this)
+      if (value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function') {
+        Promise.resolve(value).catch(() => {}) // it is refused; what becomes of it does not matter
+        throw new RhizomeError('ASYNC_TRANSACTION', 'the function given to `atomic` must be synchronous')
+      }
+    } catch (e) {
+      this.transaction = outer
+      if (this.marks.includes(mark)) this.rollback(mark)
+      throw e
+    }
+    this.transaction = outer
+    if (outer !== null) outer.push(...mine)
+    const at = this.op
+    this.release(mark)
+    return { value, comms: mine, at }
+  }
+
+  // ------------------------------------------------------------------------------------------------ what changed
+
+  private came(r: Datum | Waiting<T>): void {
+    this.records.set(r.ref, r)
+    if (this.loading || !durable(r)) return
+    if (!this.removed.delete(r.ref)) this.added.set(r.ref, r)
+    this.noteDigest(r, true)
+  }
+  private went(r: Datum | Waiting<T>): void {
+    this.records.delete(r.ref)
+    if (!durable(r)) return
+    if (!this.added.delete(r.ref)) this.removed.set(r.ref, r)
+    this.noteDigest(r, false)
+  }
+
+  private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
+    if (!this.keepsEvents) return
+    this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
+  }
+  private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
+    if (!this.keepsEvents) return
+    const id = this.produceId(h, value, persistent)
+    this.emit('produce', { ref, channel: h.show, value, persistent, id, occurrence: this.occurrence(id) })
+  }
+  private emitConsume(k: Waiting<T>): void {
+    if (!this.keepsEvents) return
+    const id = this.consumeId(k)
+    this.emit('consume', {
+      ref: k.ref,
+      channel: k.branches[0].handles[0].show,
+      persistent: k.persistent,
+      id,
+      occurrence: this.occurrence(id),
+    })
+  }
+  private occurrence(id: string): number {
+    const n = (this.occurrences.get(id) ?? 0) + 1
+    this.occurrences.set(id, n)
+    return n
+  }
+
+  /** Identity of a produce: channel, value, persistence. */
+  produceId(h: Handle<T>, value: T['A'], persistent: boolean): string {
+    return toHex(hash('produce', framed([h.identity(), encode(this.settings.codec.datum, value), Uint8Array.of(persistent ? 1 : 0)])))
+  }
+  /** Identity of a consume: which pattern belongs to which channel and which binds peek, in any order of binds; guard, body, persistence. */
+  consumeId(k: Waiting<T>): string {
+    return toHex(hash('consume', this.contBytes(k)))
+  }
+
+  private contBytes(k: Waiting<T>): Uint8Array {
+    const { codec } = this.settings
+    const branches = k.branches.map(b => {
+      const triples = b.handles.map((h, i) =>
+        framed([h.identity(), encode(codec.pattern, b.patterns[i]), Uint8Array.of(b.peeks[i] ? 1 : 0)]),
+      )
+      triples.sort(compareBytes)
+      return framed([...triples, ...(b.where === undefined ? [] : [Uint8Array.of(1), encode(codec.guard as Codec<T['G']>, b.where)])])
+    })
+    return framed([...branches, encode(codec.body, k.body), Uint8Array.of(k.persistent ? 1 : 0)])
+  }
+
+  // ------------------------------------------------------------------------------------------------ commits
+
+  /** The last commit. */
+  get committed(): Commit {
+    return this.last
+  }
+
+  private get dirty(): boolean {
+    return this.dirtyOp > this.committedOp
+  }
+
+  private scheduleCommit(): void {
+    if (this.scheduled || this.inFlight !== null || this.settings.group === 'manual' || !this.dirty || this.held) return
+    this.scheduled = true
+    queueMicrotask(() => {
+      this.scheduled = false
+      if (this.inFlight === null && this.dirty && !this.held && this.failed === undefined) this.closeGroup()
+    })
+  }
+
+  /** Take the present group and give it to the store; afterwards the next one, if anything has changed. */
+  private closeGroup(): void {
+    const op = this.dirtyOp
+    const events = this.groupEvents
+    this.groupEvents = []
+    let work: Promise<Commit>
+    try {
+      const net = this.keepsEvents ? null : this.netEvents()
+      const delta = this.delta()
+      work =
+        this.store === null
+          ? Promise.resolve({ number: this.last.number + 1, chain: NO_CHAIN })
+          : this.store.commit(delta, this.keepsEvents ? { event: this.encodeEvents(events) } : {})
+      if (this.store === null) {
+        // Memory: the commit is a number, and it is there at once.
+        this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op, net ?? events)
+        return
+      }
+      this.inFlight = work.then(
+        commit => {
+          this.inFlight = null
+          this.arrived(commit, op, net ?? events)
+        },
+        (error: unknown) => {
+          this.inFlight = null
+          this.fail(error)
+        },
+      )
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
+    this.last = commit
+    this.committedOp = op
+    const numbered = events.map(e => ({ ...e, commit: commit.number }))
+    if (this.keepsEvents) this.journal.push(...numbered)
+    for (const e of numbered) for (const w of this.watchers) this.show(w, e)
+    const waits = this.durableWaits
+    this.durableWaits = []
+    for (const w of waits) {
+      if (w.op <= op) w.resolve(commit)
+      else this.durableWaits.push(w)
+    }
+    if (this.durableWaits.length > 0 && this.settings.group === 'manual' && this.flushing) this.closeGroup()
+    else this.scheduleCommit()
+  }
+  private flushing = false
+
+  private fail(error: unknown): void {
+    this.failed = error
+    const waits = this.durableWaits
+    this.durableWaits = []
+    waits.forEach((w, i) => {
+      w.reject(
+        i === 0 && error instanceof RhizomeError
+          ? error
+          : new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: error }),
+      )
+    })
+    for (const w of this.watchers) w.end(new RhizomeError('SPACE_FAILED', 'a write failed', { cause: error }))
+  }
+
+  /** Resolves when everything up to there (default: up to now) is durable. Rejects HELD inside a held mark, SPACE_FAILED after a failed write. */
+  durable(upTo?: OpNumber | { readonly at: OpNumber }): Promise<Commit> {
+    return promised(() => {
+      if (this.failed !== undefined)
+        throw new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: this.failed })
+      const op = upTo === undefined ? this.dirtyOp : typeof upTo === 'number' ? upTo : upTo.at
+      if (op <= this.committedOp) return this.last
+      if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
+      return new Promise<Commit>((resolve, reject) => {
+        this.durableWaits.push({ op: Math.min(op, this.dirtyOp), resolve, reject })
+      })
+    })
+  }
+
+  /** Close the group now and wait for its commit. */
+  flush(): Promise<Commit> {
+    return promised(async () => {
+      if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
+      if (this.failed !== undefined)
+        throw new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: this.failed })
+      const op = this.dirtyOp
+      while (this.inFlight !== null) await this.inFlight
+      if (op <= this.committedOp) return this.last
+      if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
+      const done = this.durable(op)
+      if (this.inFlight === null && this.failed === undefined) this.closeGroup()
+      return done
+    })
+  }
+
+  private netEvents(): SpaceEvent<T>[] {
+    if (this.watchers.size === 0) return []
+    const events: SpaceEvent<T>[] = []
+    const op = this.op
+    const describe = (r: Datum | Waiting<T>): Partial<SpaceEvent<T>> =>
+      r instanceof Datum
+        ? { channel: handleOf<T>(r.chan).show, value: r.value as T['A'], persistent: r.persistent }
+        : { channel: r.branches[0].handles[0].show, persistent: r.persistent }
+    for (const [ref, r] of this.removed) events.push({ kind: 'remove', op, commit: 0, ref, ...describe(r) })
+    for (const [ref, r] of this.added) events.push({ kind: r instanceof Datum ? 'produce' : 'consume', op, commit: 0, ref, ...describe(r) })
+    return events
+  }
+
+  /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
+  delta(): rows.Delta {
+    const put: rows.Row[] = []
+    const del: Uint8Array[] = []
+    const { added, removed, turned } = this
+    this.added = new Map()
+    this.removed = new Map()
+    this.turned = new Set()
+    if (this.store === null) {
+      this.dirtySide.clear()
+      this.dirtyIds.clear()
+      this.dirtyOutbox.clear()
+      return { put, del }
+    }
+    const { codec } = this.settings
+    const touched = new Set<Handle<T>>()
+    for (const [ref, r] of added) {
+      if (r instanceof Datum) {
+        const h = handleOf<T>(r.chan)
+        this.nameRow(h, put)
+        h.rows++
+        put.push([rows.datumKey(h.cid, ref), rows.datumValue(r.persistent, itemOf(r)?.lease ?? 0, encode(codec.datum, r.value as T['A']))])
+      } else put.push(this.contRow(r, put))
+      if (r.turn !== r.ref) turned.add(r)
+    }
+    for (const [ref, r] of removed) {
+      if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
+      if (r instanceof Datum) {
+        const h = handleOf<T>(r.chan)
+        del.push(rows.datumKey(h.cid, ref))
+        h.rows--
+        touched.add(h)
+      } else {
+        const group = this.groupOfCont.get(ref) as Group
+        this.groupOfCont.delete(ref)
+        del.push(rows.contKey(group.gid, ref))
+        if (--group.rows === 0) {
+          this.groups.delete(group.cids.join())
+          del.push(rows.groupKey(group.gid))
+          for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
+            h.rows--
+            touched.add(h)
+          }
+        }
+      }
+    }
+    for (const r of turned) {
+      if (!durable(r) || this.records.get(r.ref) !== r) continue
+      if (r.turn !== r.ref) {
+        put.push([rows.turnKey(r.ref), rows.turnValue(r.turn)])
+        this.turnRows.add(r.ref)
+      } else if (this.turnRows.delete(r.ref)) del.push(rows.turnKey(r.ref))
+    }
+    for (const h of touched) {
+      if (h.rows > 0 || h.cid === 0) continue
+      del.push(rows.channelKey(h.cid))
+      h.cid = 0
+    }
+    for (const id of this.dirtyIds) {
+      const row = this.ids.get(id)
+      if (row !== undefined) put.push([rows.idKey(id), rows.idValue(row)])
+    }
+    this.dirtyIds.clear()
+    this.forgetIds(del)
+    for (const ref of this.dirtyOutbox) {
+      const e = this.outbox.get(ref)
+      if (e !== undefined && !e.saved) {
+        put.push([rows.outboxKey(ref), e.row()])
+        e.saved = true
+      } else if (e === undefined) del.push(rows.outboxKey(ref))
+    }
+    this.dirtyOutbox.clear()
+    for (const { namespace, key } of this.dirtySide.values()) {
+      const value = this.sides.get(namespace)?.get(key)
+      const k = rows.sideKey(namespace, fromLatin1(key))
+      if (value === undefined) del.push(k)
+      else put.push([k, value])
+    }
+    this.dirtySide.clear()
+    put.push([rows.STATE_KEY, this.stateRow()])
+    return { put, del }
+  }
+
+  private forgetIds(del: Uint8Array[]): void {
+    const oldest = this.last.number - (this.settings.idWindow ?? 10_000)
+    for (const [id, row] of this.ids) {
+      if (row.commit > oldest) break
+      this.ids.delete(id)
+      del.push(rows.idKey(id))
+    }
+  }
+
+  private stateRow(): Uint8Array {
+    const pumped: Ref[] = []
+    for (const r of this.kernel.pumped()) if (durable(r)) pumped.push(r.ref)
+    return rows.stateValue({
+      op: this.op,
+      kernelOp: this.kernel.op,
+      counter: this.kernel.counter,
+      tick: this.tickNow,
+      cids: this.cids,
+      gids: this.gids,
+      names: this.names,
+      key: this.key,
+      order: orderText(this.settings.order),
+      pumped,
+    })
+  }
+
+  private nameRow(h: Handle<T>, put: rows.Row[]): void {
+    if (h.cid !== 0) return
+    h.cid = ++this.cids
+    put.push([rows.channelKey(h.cid), h.identity()])
+  }
+
+  private contRow(k: Waiting<T>, put: rows.Row[]): rows.Row {
+    const { codec } = this.settings
+    const all = k.branches.flatMap(b => b.handles)
+    for (const h of all) this.nameRow(h, put)
+    const cids = all.map(h => h.cid).sort((a, b) => a - b)
+    let group = this.groups.get(cids.join())
+    if (group === undefined) {
+      const handles = [...new Set(all)]
+      group = { gid: ++this.gids, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
+      for (const h of handles) h.rows++
+      this.groups.set(cids.join(), group)
+      put.push([rows.groupKey(group.gid), rows.groupValue(cids)])
+    }
+    group.rows++
+    this.groupOfCont.set(k.ref, group)
+    const branches = k.branches.map(b => ({
+      places: b.handles.map(h => cids.indexOf(h.cid)),
+      peeks: b.peeks,
+      patterns: b.patterns.map(p => encode(codec.pattern, p)),
+      where: b.where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, b.where),
+    }))
+    return [rows.contKey(group.gid, k.ref), rows.contValue(k.persistent, k.lease, branches, encode(codec.body, k.body))]
+  }
+
+  /** Rows that must be side by side with the records; same commit, same marks. */
+  side(namespace: string): Side {
+    if (typeof namespace !== 'string' || namespace === '') throw new BadArgument('a side table needs a name')
+    let table = this.sides.get(namespace)
+    if (table === undefined) this.sides.set(namespace, (table = new Map()))
+    const map = table
+    const set = (key: string, value: Uint8Array | undefined): void => {
+      const before = map.get(key)
+      const note = (): void => {
+        this.dirtySide.set(`${namespace}\0${key}`, { namespace, key })
+      }
+      if (value === undefined) map.delete(key)
+      else map.set(key, value)
+      note()
+      this.undoable(() => {
+        if (before === undefined) map.delete(key)
+        else map.set(key, before)
+        note()
+      })
+      this.op++
+      this.leave()
+    }
+    return {
+      get: key => map.get(latin1(key))?.slice(),
+      put: (key, value) => {
+        this.enter()
+        if (!(key instanceof Uint8Array) || !(value instanceof Uint8Array)) throw new BadArgument('side rows are bytes')
+        set(latin1(key), value.slice())
+      },
+      delete: key => {
+        this.enter()
+        const there = map.has(latin1(key))
+        if (there) set(latin1(key), undefined)
+        return there
+      },
+      entries: () => [...map].map(([k, value]) => [fromLatin1(k), value.slice()] as const),
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ loading and copying
+
+  /** Fill an empty space from rows. @throws RhizomeError CORRUPT, CODEC, CODEC_MISMATCH */
+  load(loaded: rows.Loaded): void {
+    const { codec, matcher } = this.settings
+    this.loading = true
+    try {
+      const handles = new Map<number, Handle<T>>()
+      for (const [cid, identity] of loaded.channels) {
+        const h = this.internIdentity(identity)
+        h.cid = cid
+        handles.set(cid, h)
+        this.cids = Math.max(this.cids, cid)
+      }
+      const handle = (cid: number): Handle<T> => {
+        const h = handles.get(cid)
+        if (h === undefined) throw new RhizomeError('CORRUPT', `a row mentions channel ${cid}, which has no row`)
+        return h
+      }
+      const records: { turn: number; insert(): void }[] = []
+      for (const d of loaded.data) {
+        const h = handle(d.cid)
+        const turn = loaded.turns.get(d.ref) ?? d.ref
+        const value = codec.datum.decode(d.value)
+        h.rows++
+        records.push({
+          turn,
+          insert: () => {
+            this.kernel.restoreDatum(h.chan, d.ref, turn, value, d.persistent, d.lease > 0 ? new Item(d.lease, false) : null)
+            this.lease(d.lease, d.ref)
+          },
+        })
+      }
+      for (const [gid, cids] of loaded.groups) {
+        const own = [...new Set(cids.map(handle))]
+        for (const h of own) h.rows++
+        this.groups.set(cids.join(), { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0 })
+        this.gids = Math.max(this.gids, gid)
+      }
+      const byGid = new Map([...this.groups.values()].map(g => [g.gid, g]))
+      for (const row of loaded.conts) {
+        const group = byGid.get(row.gid)
+        if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
+        const branches = row.branches.map(b => ({
+          handles: b.places.map(p => handle(group.cids[p])),
+          patterns: b.patterns.map(p => codec.pattern.decode(p)),
+          peeks: b.peeks,
+          where: b.where === undefined ? undefined : codec.guard?.decode(b.where),
+        }))
+        const turn = loaded.turns.get(row.ref) ?? row.ref
+        const k = new Waiting<T>(branches, codec.body.decode(row.body), row.persistent, false, row.lease, null)
+        if (matcher.keys !== undefined) for (const b of branches) for (const p of b.patterns) matcher.keys(p)
+        group.rows++
+        this.groupOfCont.set(row.ref, group)
+        records.push({
+          turn,
+          insert: () => {
+            this.kernel.restoreCont(k, row.ref, turn)
+            this.lease(row.lease, row.ref)
+          },
+        })
+      }
+      for (const r of records.sort((a, b) => a.turn - b.turn)) r.insert()
+      for (const ref of loaded.turns.keys()) this.turnRows.add(ref)
+      for (const id of loaded.ids.sort((a, b) => a.op - b.op)) this.ids.set(id.id, id)
+      for (const { namespace, key, value } of loaded.side) {
+        let table = this.sides.get(namespace)
+        if (table === undefined) this.sides.set(namespace, (table = new Map()))
+        table.set(latin1(key), value)
+      }
+      const s = loaded.state
+      if (s !== undefined) {
+        if (s.order !== orderText(this.settings.order))
+          throw new RhizomeError('CODEC_MISMATCH', `the space was made with order ${s.order}, not ${orderText(this.settings.order)}`, {
+            details: { stored: s.order },
+          })
+        this.op = s.op
+        this.kernel.op = s.kernelOp
+        this.kernel.counter = Math.max(this.kernel.counter, s.counter)
+        this.tickNow = s.tick
+        this.cids = Math.max(this.cids, s.cids)
+        this.gids = Math.max(this.gids, s.gids)
+        this.names = s.names
+        this.key = s.key
+        for (const ref of s.pumped) {
+          const r = this.records.get(ref)
+          if (r !== undefined) this.kernel.enter(r)
+        }
+      }
+      for (const row of loaded.outbox) this.loadOutbox(row)
+      this.dirtyOp = this.committedOp = this.op
+    } finally {
+      this.loading = false
+    }
+  }
+
+  private internIdentity(identity: Uint8Array): Handle<T> {
+    const kind = identity[0]
+    const bytes = identity.slice(1)
+    if (kindOfByte(kind) === undefined) throw new RhizomeError('CORRUPT', 'a channel row has an unknown kind')
+    return this.internBytes(kind, bytes, kind === 0 ? this.settings.codec.channel.decode(bytes) : undefined)
+  }
+
+  private loadOutbox(row: rows.OutboxRow): void {
+    const { codec, matcher } = this.settings
+    const meter: Meter = { used: 0, step() {} }
+    const matches = row.matches.map(m => {
+      const pattern = codec.pattern.decode(m.pattern)
+      const value = codec.datum.decode(m.value)
+      const result = matcher.match(pattern, value, meter) as T['R']
+      return {
+        channel: this.internIdentity(m.channel).show,
+        pattern,
+        ref: m.ref,
+        value,
+        result,
+        persistent: (m.flags & 1) !== 0,
+        peeked: (m.flags & 2) !== 0,
+      }
+    })
+    const body = codec.body.decode(row.body)
+    const comm: CommEvent<T> = {
+      ref: row.cont,
+      body,
+      persistent: row.persistent,
+      branch: row.branch,
+      matches,
+      ack: () => this.acknowledge(comm),
+    }
+    const handler = (this.settings.handlerOf ?? defaultHandler)(body)
+    if (handler === undefined) return
+    this.outbox.set(row.ref, { handler, comm, saved: true, row: () => rows.outboxValue(row) })
+    this.outboxIds.set(comm, row.ref)
+  }
+
+  /** All rows of the present state, in key order. */
+  allRows(): rows.Row[] {
+    const copy = new Space<T>(this.settings, NOWHERE)
+    this.copyInto(copy, false)
+    const { put } = copy.delta()
+    return put.sort((a, b) => compareBytes(a[0], b[0]))
+  }
+
+  /** The durable records, in the order of their turns; with `all` also volatile data. */
+  private copyInto(other: Space<T>, all: boolean): void {
+    other.key = this.key
+    const list = [...this.records.values()].filter(r => durable(r) || (all && r instanceof Datum)).sort((a, b) => a.turn - b.turn)
+    const handle = (h: Handle<T>): Handle<T> => {
+      const identity = h.identity()
+      const twin = other.internBytes(identity[0], identity.subarray(1), h.value)
+      twin.held ||= h.held
+      return twin
+    }
+    const pumped = new Set<Ref>()
+    for (const r of this.kernel.pumped()) pumped.add(r.ref)
+    for (const r of list) {
+      if (r instanceof Datum) {
+        const item = itemOf(r)
+        other.kernel.restoreDatum(handle(handleOf<T>(r.chan)).chan, r.ref, r.turn, r.value as T['A'], r.persistent, item)
+        other.lease(item?.lease ?? 0, r.ref)
+      } else {
+        const branches = r.branches.map(b => ({ ...b, handles: b.handles.map(handle) }))
+        other.kernel.restoreCont(new Waiting<T>(branches, r.body, r.persistent, r.volatile, r.lease, null), r.ref, r.turn)
+        other.lease(r.lease, r.ref)
+      }
+    }
+    for (const ref of pumped) {
+      const r = other.records.get(ref)
+      if (r !== undefined) other.kernel.enter(r)
+    }
+    other.op = this.op
+    other.kernel.op = this.kernel.op
+    other.kernel.counter = this.kernel.counter
+    other.tickNow = this.tickNow
+    other.names = this.names
+    for (const [id, row] of this.ids) other.ids.set(id, row)
+    for (const [ns, table] of this.sides) {
+      other.sides.set(ns, new Map(table))
+      for (const key of table.keys()) other.dirtySide.set(`${ns}\0${key}`, { namespace: ns, key })
+    }
+    for (const id of this.ids.keys()) other.dirtyIds.add(id)
+  }
+
+  /** An independent space in memory with the present state; installs come along, waiting verbs and claims do not. */
+  fork(): Space<T> {
+    this.enter()
+    const copy = new Space<T>(this.settings, null)
+    this.copyInto(copy, true)
+    for (const [id, k] of this.installs) {
+      const binds = k.branches[0].handles.map((h, i) => ({
+        channel: h.kind === 'named' ? (h.value as T['C']) : copy.twin(h),
+        pattern: k.branches[0].patterns[i],
+        peek: k.branches[0].peeks[i],
+      }))
+      copy.install(id, binds, k.body, { allowData: true, where: k.branches[0].where })
+    }
+    return copy
+  }
+  private twin(h: Handle<T>): Handle<T> {
+    const identity = h.identity()
+    return this.internBytes(identity[0], identity.subarray(1), h.value)
+  }
+
+  // ------------------------------------------------------------------------------------------------ digest, checkpoints
+
+  private noteDigest(r: Datum | Waiting<T>, added: boolean): void {
+    if (this.lattice === null) return
+    const before = this.unhashed.get(r.ref)
+    if (before !== undefined && before.added !== added) this.unhashed.delete(r.ref)
+    else this.unhashed.set(r.ref, { record: r, added })
+  }
+
+  private element(r: Datum | Waiting<T>): Uint8Array {
+    if (!(r instanceof Datum)) return framed([Uint8Array.of(1), this.contBytes(r)])
+    return framed([
+      Uint8Array.of(0),
+      handleOf<T>(r.chan).identity(),
+      encode(this.settings.codec.datum, r.value as T['A']),
+      Uint8Array.of(r.persistent ? 1 : 0),
+    ])
+  }
+
+  /** A function of the multiset of durable records, whatever their history. O(changed) with `history`, O(records) without. */
+  digest(): Root {
+    this.enter()
+    if (this.settings.history === undefined || this.settings.history === 'none') {
+      const fresh = new Lattice()
+      for (const r of this.records.values()) if (durable(r)) fresh.add(this.element(r))
+      return toHex(fresh.root())
+    }
+    if (this.lattice === null) {
+      this.lattice = new Lattice()
+      for (const r of this.records.values()) if (durable(r)) this.lattice.add(this.element(r))
+    } else
+      for (const { record, added } of this.unhashed.values()) {
+        if (added) this.lattice.add(this.element(record))
+        else this.lattice.remove(this.element(record))
+      }
+    this.unhashed.clear()
+    return toHex(this.lattice.root())
+  }
+
+  /** Flush, and name the present state by its digest. With history `merkle` the state can be returned to. */
+  checkpoint(): Promise<Checkpoint> {
+    return promised(async () => {
+      this.enter()
+      if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
+      this.op++
+      const root = this.digest()
+      this.emit('checkpoint', {})
+      if (this.settings.history === 'merkle') this.roots.set(root, this.allRows())
+      this.leave()
+      const commit = await this.flush()
+      return { root, commit }
+    })
+  }
+
+  /** Back to the state of a checkpoint. @throws RhizomeError UNKNOWN_ROOT */
+  reset(root: Root): Promise<void> {
+    return promised(async () => {
+      this.enter()
+      const saved = this.roots.get(root)
+      if (saved === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept')
+      const loaded = rows.nothingLoaded()
+      for (const [k, value] of saved) rows.readRow(loaded, k, value)
+      this.empty()
+      const source = new Space<T>(this.settings, NOWHERE)
+      source.load(loaded)
+      source.copyInto(this, false)
+      await this.afterReset()
+    })
+  }
+
+  /** Empty the space; installs, counters and the seed stay. */
+  clear(): Promise<void> {
+    return promised(async () => {
+      this.enter()
+      this.empty()
+      await this.afterReset()
+    })
+  }
+
+  private empty(): void {
+    if (this.marks.length > 0) throw new RhizomeError('HELD', 'marks are open')
+    for (const r of [...this.records.values()]) {
+      if (r instanceof Datum) this.kernel.take(r)
+      else if (r.install === null && r.waiter === null) this.kernel.withdraw(r)
+    }
+    this.claims.clear()
+    this.replay = null
+    for (const [ns, table] of this.sides)
+      for (const key of [...table.keys()]) {
+        table.delete(key)
+        this.dirtySide.set(`${ns}\0${key}`, { namespace: ns, key })
+      }
+  }
+  private async afterReset(): Promise<void> {
+    this.op = Math.max(this.op, this.dirtyOp) + 1
+    this.groupEvents = []
+    this.journal = []
+    this.emit('reset', {})
+    this.leave()
+    await this.flush()
+  }
+
+  /** An independent space in memory with the state of a checkpoint. Rejects with UNKNOWN_ROOT. */
+  forkAt(root: Root): Promise<Space<T>> {
+    return promised(async () => {
+      const saved = this.roots.get(root)
+      if (saved === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept')
+      const loaded = rows.nothingLoaded()
+      for (const [k, value] of saved) rows.readRow(loaded, k, value)
+      const copy = new Space<T>(this.settings, null)
+      copy.load(loaded)
+      return copy
+    })
+  }
+
+  /**
+   * The state in pages of rows, chained by hash from the digest on; resumable by the last key.
+   * @throws BadArgument for limit 0; RhizomeError UNKNOWN_ROOT
+   */
+  async *export(o: { root?: Root; after?: Uint8Array; limit: number }): AsyncIterable<Page> {
+    rows.positive(o?.limit, 'limit')
+    const all = o.root === undefined ? this.allRows() : this.roots.get(o.root)
+    if (all === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept')
+    const root = o.root ?? this.digest()
+    const { after } = o
+    let chain = hash('page', new TextEncoder().encode(root))
+    let page: rows.Row[] = []
+    for (let i = 0; i <= all.length; i++) {
+      const end = i === all.length
+      if (!end) page.push(all[i])
+      if (!end && page.length < o.limit) continue
+      chain = pageChain(chain, page)
+      const last = page.at(-1)?.[0]
+      if (after === undefined || (last !== undefined && compareBytes(last, after) > 0) || end)
+        yield { root, rows: after === undefined ? page : page.filter(r => compareBytes(r[0], after) > 0), last, done: end, chain }
+      page = []
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ journal, watch, replay
+
+  private encodeEvents(events: SpaceEvent<T>[]): Uint8Array {
+    const { codec } = this.settings
+    const plain = events.map(e => ({
+      ...e,
+      error: undefined,
+      channel: e.channel === undefined ? undefined : toHex(this.intern(e.channel).identity()),
+      value: e.kind === 'produce' && e.value !== undefined ? toHex(encode(codec.datum, e.value)) : undefined,
+    }))
+    return new TextEncoder().encode(JSON.stringify(plain))
+  }
+  decodeEvents(bytes: Uint8Array, commit: number): SpaceEvent<T>[] {
+    const list = JSON.parse(new TextDecoder().decode(bytes)) as (SpaceEvent<T> & { channel?: string; value?: string })[]
+    return list.map(e => ({
+      ...e,
+      commit,
+      ...(e.channel === undefined ? {} : { channel: this.internIdentity(fromHex(e.channel)).show }),
+      ...(e.value === undefined ? {} : { value: this.settings.codec.datum.decode(fromHex(e.value)) }),
+    }))
+  }
+  /** Every operation that would change something throws READ_ONLY. */
+  readOnly = false
+  /** Where the journal of earlier runs comes from. */
+  history: ((from: number) => AsyncIterable<SpaceEvent<T>>) | null = null
+
+  /** Recorded events from a commit on (journal `events`). @throws RhizomeError UNKNOWN_COMMIT */
+  async *log(o: { from?: Commit } = {}): AsyncIterable<SpaceEvent<T>> {
+    if (!this.keepsEvents)
+      throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept; open with journal `events`', { details: { oldest: this.last.number } })
+    await this.flush()
+    const from = o.from?.number ?? -1
+    const first = this.journal[0]?.commit ?? this.last.number + 1
+    if (this.history !== null) for await (const e of this.history(from)) if (e.commit > from && e.commit < first) yield e
+    for (const e of [...this.journal]) if (e.commit > from) yield e
+  }
+
+  private show(w: Watcher<T>, e: SpaceEvent<T>): void {
+    if (w.filter.kinds !== undefined && !w.filter.kinds.includes(e.kind)) return
+    if (w.filter.channel !== undefined && (e.channel === undefined || this.intern(e.channel) !== w.handle)) return
+    w.push(e)
+  }
+
+  /** Committed changes as they come, without gap or repetition; with `from`, first those since that commit. */
+  watch(f: Filter<T> = {}, o: { from?: Commit; signal?: AbortSignal } = {}): AsyncIterable<SpaceEvent<T>> {
+    this.enter()
+    const ready: SpaceEvent<T>[] = []
+    let wake: (() => void) | null = null
+    let ended: { error: unknown } | null = null
+    const watcher: Watcher<T> = {
+      filter: f,
+      handle: f.channel === undefined ? undefined : (this.channel(f.channel as T['C']) as Handle<T>),
+      push: e => {
+        ready.push(e)
+        wake?.()
+      },
+      end: error => {
+        ended = { error }
+        wake?.()
+      },
+    }
+    const start = this.last.number
+    this.watchers.add(watcher)
+    const abort = (): void => watcher.end(new RhizomeError('ABORTED', 'the watch was aborted', { cause: o.signal?.reason }))
+    o.signal?.addEventListener('abort', abort, { once: true })
+    if (o.signal?.aborted === true) abort()
+    const space = this
+    async function* events(): AsyncGenerator<SpaceEvent<T>> {
+      try {
+        if (o.from !== undefined && o.from.number < start) {
+          if (!space.keepsEvents)
+            throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept; open with journal `events`', { details: { oldest: start } })
+          for await (const e of space.log({ from: o.from })) {
+            if (e.commit > start) break
+            const one: SpaceEvent<T>[] = []
+            space.show({ ...watcher, push: x => one.push(x) }, e)
+            yield* one
+          }
+        }
+        for (;;) {
+          while (ready.length > 0) yield ready.shift() as SpaceEvent<T>
+          if (ended !== null) {
+            if (ended.error !== undefined) throw ended.error
+            return
+          }
+          await new Promise<void>(resolve => {
+            wake = resolve
+          })
+          wake = null
+        }
+      } finally {
+        space.watchers.delete(watcher)
+        o.signal?.removeEventListener('abort', abort)
+      }
+    }
+    return events()
+  }
+
+  /** From now on only the recorded COMMs fire, each when its participants are there, in whatever order they come. */
+  rig(log: Iterable<SpaceEvent<T>> | AsyncIterable<SpaceEvent<T>>): Promise<void> {
+    return promised(async () => {
+      this.enter()
+      const events: SpaceEvent<T>[] = []
+      for await (const e of log as AsyncIterable<SpaceEvent<T>>) events.push(e)
+      this.replay = new Replay<T>(this.hooks(), events)
+    })
+  }
+
+  /** End the replay. @throws RhizomeError REPLAY_DIVERGED, REPLAY_LEFTOVER (details.comms: how many) */
+  checkReplay(): void {
+    const replay = this.replay
+    if (replay === null) return
+    replay.check()
+    this.replay = null
+  }
+
+  private hooks(): ReplayHooks<T> {
+    return {
+      produceId: (h, value, persistent) => this.produceId(h, value, persistent),
+      consumeId: k => this.consumeId(k),
+      store: (h, value, persistent, item) => {
+        this.op++
+        this.counts.produced++
+        const ref = this.nextRef()
+        return this.kernel.restoreDatum(h.chan, ref, ref, value, persistent, item)
+      },
+      park: k => {
+        this.op++
+        const ref = this.nextRef()
+        this.kernel.restoreCont(k, ref, ref)
+      },
+      match: (k, branch, i, d) =>
+        this.inside(() =>
+          quietly(() => this.settings.matcher.match(k.branches[branch].patterns[i], d.value as T['A'], { used: 0, step() {} })),
+        ),
+      fire: (k, branch, data, results, comms) => {
+        const b = k.branches[branch]
+        const matches = data.map((d, i) => ({
+          channel: b.handles[i].show,
+          pattern: b.patterns[i],
+          ref: d.ref,
+          value: d.value as T['A'],
+          result: results[i],
+          persistent: d.persistent,
+          peeked: b.peeks[i],
+        }))
+        for (let i = 0; i < data.length; i++) if (!data[i].persistent && !b.peeks[i]) this.kernel.take(data[i])
+        if (!k.persistent) this.kernel.withdraw(k)
+        this.deliver(
+          k,
+          branch,
+          matches,
+          data.map(d => d.ref),
+          comms,
+        )
+      },
+      outcome: (ref, comms) => this.outcome(ref, comms, undefined),
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ looking
+
+  private info(r: Datum | Waiting<T>): Info {
+    if (r instanceof Datum) {
+      const item = itemOf(r)
+      return {
+        kind: 'datum',
+        ref: r.ref,
+        channels: [handleOf<T>(r.chan).show],
+        value: r.value,
+        persistent: r.persistent,
+        volatile: item?.volatile ?? false,
+        ...(r.hidden ? { claimed: true } : {}),
+        ...(r.pumped ? { pumped: true } : {}),
+        ...(item !== null && item.lease > 0 ? { leaseTick: item.lease } : {}),
+      }
+    }
+    return {
+      kind: 'continuation',
+      ref: r.ref,
+      channels: r.branches.flatMap(b => b.handles.map(h => h.show)),
+      patterns: r.branches.flatMap(b => b.patterns),
+      body: r.body,
+      persistent: r.persistent,
+      volatile: r.volatile,
+      ...(r.stalled ? { stalled: true } : {}),
+      ...(r.pumped ? { pumped: true } : {}),
+      ...(r.install === null ? {} : { install: r.install }),
+      ...(r.lease > 0 ? { leaseTick: r.lease } : {}),
+    }
+  }
+
+  /** What is there and why it stays. Nothing is changed by looking. */
+  readonly inspect = {
+    data: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Datum),
+    continuations: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Waiting),
+    groups: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Waiting && r.branches.some(b => b.handles.length > 1)),
+    stalled: (): Info[] => [...this.kernel.stalled()].map(k => this.info(k)),
+    all: (): Iterable<Info> => [...this.records.values()].sort((a, b) => a.ref - b.ref).map(r => this.info(r)),
+    why: (ref: Ref): Reason => this.why(ref),
+  }
+
+  private inspected(c: T['C'] | Channel<T>, wanted: (r: Datum | Waiting<T>) => boolean): Info[] {
+    const h = this.find(c)
+    if (h === undefined) return []
+    const list: (Datum | Waiting<T>)[] = [...this.kernel.data(h.chan), ...this.kernel.conts(h.chan)]
+    for (const d of this.kernel.hidden()) if (d.chan === h.chan) list.push(d)
+    for (const k of this.kernel.stalled()) if (k.branches.some(b => b.handles.includes(h))) list.push(k)
+    return list
+      .filter(wanted)
+      .sort((a, b) => a.turn - b.turn)
+      .map(r => this.info(r))
+  }
+
+  private why(ref: Ref): Reason {
+    const r = this.records.get(ref)
+    if (r === undefined) throw new RhizomeError('UNKNOWN_REF', `no record has the ref ${ref}`)
+    const meter: Meter = { used: 0, step() {} }
+    const { matcher } = this.settings
+    const matches = (p: T['P'], value: T['A']): boolean => quietly(() => matcher.match(p, value, meter)) !== undefined
+    if (r instanceof Datum) {
+      if (r.hidden) return { ref, reason: 'claimed', text: 'somebody has claimed it' }
+      if (r.pumped) return { ref, reason: 'can-fire', text: 'it waits in the pump' }
+      const conts = [...this.kernel.conts(r.chan)]
+      if (conts.length === 0) return { ref, reason: 'nobody-receives', text: 'nobody waits on its channel' }
+      const fitting = conts.filter(k =>
+        k.branches.some(b => b.patterns.some((p, i) => b.handles[i].chan === r.chan && matches(p, r.value as T['A']))),
+      )
+      if (fitting.length === 0) return { ref, reason: 'pattern', text: `${conts.length} wait on its channel, no pattern fits it` }
+      return { ...this.why(fitting[0].ref), ref }
+    }
+    if (r.stalled) return { ref, reason: 'stalled', text: 'matching it took too many steps; `retry` gives it more' }
+    const binds = r.branches.flatMap(b =>
+      b.handles.map((h, i) => {
+        const data = [...this.kernel.data(h.chan)]
+        return { channel: h.show, data: data.length, fitting: data.filter(d => matches(b.patterns[i], d.value as T['A'])).length }
+      }),
+    )
+    const done = (reason: Reason['reason'], text: string): Reason => ({ ref, reason, binds, text })
+    if (this.inside(() => this.kernel.canFire(r))) return done('can-fire', 'it waits in the pump')
+    const empty = binds.filter(b => b.data === 0)
+    const claimed = [...this.kernel.hidden()].some(d =>
+      r.branches.some(b => b.handles.some((h, i) => h.chan === d.chan && matches(b.patterns[i], d.value as T['A']))),
+    )
+    if (claimed && binds.some(b => b.fitting === 0)) return done('claimed', 'a datum that fits is claimed')
+    if (empty.length === binds.length) return done('nobody-sends', 'there are no data on its channel')
+    if (empty.length > 0) return done('other-channel-empty', `${empty.length} of its channels are empty`)
+    if (binds.some(b => b.fitting === 0)) return done('pattern', 'no datum fits one of its patterns')
+    if (r.branches.some(b => b.where !== undefined)) return done('guard', 'no combination satisfies the guard')
+    return done('shared-datum', 'several of its binds need the same datum')
+  }
+
+  stats(): Stats {
+    let data = 0
+    let continuations = 0
+    let channels = 0
+    for (const r of this.records.values()) {
+      if (r instanceof Datum) data++
+      else continuations++
+    }
+    for (const _ of this.kernel.nonEmpty()) channels++
+    return {
+      channels,
+      data,
+      continuations,
+      stalled: this.kernel.stalled().size,
+      claimed: this.claims.size,
+      pumped: this.kernel.pumpPending,
+      operations: this.op,
+      ...this.counts,
+      commits: this.last.number,
+      tick: this.tickNow,
+    }
+  }
+
+  /** Roll back open marks, reject waiting verbs with SPACE_CLOSED, commit everything, close. */
+  close(): Promise<void> {
+    this.closing ??= this.finish()
+    return this.closing
+  }
+
+  private async finish(): Promise<void> {
+    const closing = this.closing
+    this.closing = null
+    if (this.failed === undefined) while (this.marks.length > 0) this.rollback(this.marks[0])
+    this.closing = closing ?? Promise.resolve()
+    for (const giveUp of [...this.waits.values()]) giveUp(new RhizomeError('SPACE_CLOSED', 'the space was closed while this waited'))
+    let error: unknown
+    try {
+      if (this.failed === undefined) await this.flush()
+    } catch (e) {
+      error = e
+    }
+    for (const w of this.watchers) w.end()
+    await this.store?.close()
+    if (error !== undefined) throw error
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** The commit the space was loaded at. */
+  startAt(commit: Commit): void {
+    this.last = commit
+  }
+}
+
+/** A committer for spaces that are only asked for their rows. */
+const NOWHERE: Committer = {
+  commit: () => Promise.reject(new RhizomeError('READ_ONLY', 'this copy is not written')),
+  close: () => Promise.resolve(),
+}
+
+// --------------------------------------------------------------------------------------------------------- replay
+
+interface ReplayHooks<T extends Types> {
+  produceId(h: Handle<T>, value: T['A'], persistent: boolean): string
+  consumeId(k: Waiting<T>): string
+  store(h: Handle<T>, value: T['A'], persistent: boolean, item: Item | null): Datum
+  park(k: Waiting<T>): void
+  match(k: Waiting<T>, branch: number, bind: number, d: Datum): T['R'] | undefined
+  fire(k: Waiting<T>, branch: number, data: Datum[], results: T['R'][], comms: CommEvent<T>[]): void
+  outcome(ref: Ref | undefined, comms: CommEvent<T>[]): Outcome<T>
+}
+interface RecordedComm {
+  readonly cont: string
+  readonly data: readonly string[]
+  readonly branch: number
+  done: boolean
+}
+
+/** Recorded COMMs by the events that take part in them. An event is an identity and which of the equal ones it is. */
+class Replay<T extends Types> {
+  private readonly hooks: ReplayHooks<T>
+  private readonly byEvent = new Map<string, RecordedComm[]>()
+  private readonly comms: RecordedComm[] = []
+  private readonly present = new Map<string, Datum | Waiting<T>>()
+  private readonly occurrences = new Map<string, number>()
+  constructor(hooks: ReplayHooks<T>, events: readonly SpaceEvent<T>[]) {
+    this.hooks = hooks
+    const names = new Map<Ref, string>()
+    for (const e of events) {
+      if (e.undone === true) continue
+      if ((e.kind === 'produce' || e.kind === 'consume') && e.ref !== undefined) names.set(e.ref, `${e.id}#${e.occurrence}`)
+      if (e.kind !== 'comm') continue
+      const name = (ref: Ref | undefined): string => {
+        const found = ref === undefined ? undefined : names.get(ref)
+        if (found === undefined)
+          throw new RhizomeError('REPLAY_DIVERGED', `the log has a COMM of record ${ref}, but no event that made it`, { details: { ref } })
+        return found
+      }
+      const comm: RecordedComm = { cont: name(e.ref), data: (e.data ?? []).map(name), branch: e.branch ?? 0, done: false }
+      this.comms.push(comm)
+      for (const id of new Set([comm.cont, ...comm.data])) {
+        const list = this.byEvent.get(id)
+        if (list === undefined) this.byEvent.set(id, [comm])
+        else list.push(comm)
+      }
+    }
+  }
+
+  private name(id: string): string {
+    const n = (this.occurrences.get(id) ?? 0) + 1
+    this.occurrences.set(id, n)
+    return `${id}#${n}`
+  }
+
+  produce(h: Handle<T>, value: T['A'], persistent: boolean, item: Item | null): Outcome<T> {
+    const event = this.name(this.hooks.produceId(h, value, persistent))
+    const d = this.hooks.store(h, value, persistent, item)
+    this.present.set(event, d)
+    const comms = this.settle(event)
+    return this.hooks.outcome(d.stored ? d.ref : undefined, comms)
+  }
+  consume(k: Waiting<T>): Outcome<T> {
+    const event = this.name(this.hooks.consumeId(k))
+    this.hooks.park(k)
+    this.present.set(event, k)
+    const comms = this.settle(event)
+    return this.hooks.outcome(k.waiting ? k.ref : undefined, comms)
+  }
+
+  /** Fire, in the order of the log, the COMMs of this event whose participants are all there. */
+  private settle(event: string): CommEvent<T>[] {
+    const fired: CommEvent<T>[] = []
+    for (const comm of this.byEvent.get(event) ?? []) {
+      if (comm.done) continue
+      const k = this.present.get(comm.cont)
+      const data = comm.data.map(id => this.present.get(id))
+      if (!(k instanceof Waiting) || !k.waiting || data.some(d => !(d instanceof Datum) || !d.stored)) continue
+      const present = data as Datum[]
+      const results = present.map((d, i) => this.hooks.match(k, comm.branch, i, d))
+      if (results.some(r => r === undefined))
+        throw new RhizomeError('REPLAY_DIVERGED', 'a recorded COMM does not match any more', { details: { continuation: comm.cont } })
+      comm.done = true
+      this.hooks.fire(k, comm.branch, present, results as T['R'][], fired)
+    }
+    return fired
+  }
+
+  check(): void {
+    const left = this.comms.filter(c => !c.done)
+    if (left.length === 0) return
+    const impossible = left.some(c => [c.cont, ...c.data].every(id => this.present.has(id)))
+    throw impossible
+      ? new RhizomeError('REPLAY_DIVERGED', 'a recorded COMM has become impossible', { details: { comms: left.length } })
+      : new RhizomeError('REPLAY_LEFTOVER', `${left.length} recorded COMMs did not happen`, { details: { comms: left.length } })
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- small things
+
+interface Checked {
+  readonly persist: boolean
+  readonly volatile: boolean
+  readonly leaseTicks: number
+  readonly id: string | undefined
+}
+function checkPut(o: PutOptions): Checked {
+  if (o === null || typeof o !== 'object') throw new BadArgument('options are an object')
+  const { persist = false, volatile = false, leaseTicks, id } = o
+  if (typeof persist !== 'boolean' || typeof volatile !== 'boolean') throw new BadArgument('persist and volatile are true or false')
+  if (id !== undefined && (typeof id !== 'string' || id === '' || id.length > 1024))
+    throw new BadArgument('an id is a text of 1 to 1,024 characters')
+  return { persist, volatile, leaseTicks: leaseTicks === undefined ? 0 : rows.positive(leaseTicks, 'leaseTicks'), id }
+}
+
+const isList = (x: unknown): boolean => Array.isArray(x)
+
+function branchesOf<T extends Types>(
+  what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] },
+): readonly (readonly Bind<T>[])[] | undefined {
+  if (Array.isArray(what)) return [what as readonly Bind<T>[]]
+  const any = what !== null && typeof what === 'object' ? (what as { any?: readonly (readonly Bind<T>[])[] }).any : undefined
+  return Array.isArray(any) ? any : undefined
+}
+
+function durable(r: Datum | Waiting<Types>): boolean {
+  return r instanceof Datum ? itemOf(r)?.volatile !== true : !r.volatile
+}
+
+function encode<X>(codec: Codec<X>, value: X): Uint8Array {
+  try {
+    return codec.encode(value)
+  } catch (cause) {
+    if (cause instanceof RhizomeError || cause instanceof BadArgument) throw cause
+    throw new RhizomeError('CODEC', `the value cannot be encoded by ${codec.id}`, { cause })
+  }
+}
+
+function quietly<X>(fn: () => X): X | undefined {
+  try {
+    return fn()
+  } catch {
+    return undefined
+  }
+}
+
+/** Promise-returning calls never throw synchronously. */
+function promised<X>(fn: () => X | Promise<X>): Promise<X> {
+  try {
+    return Promise.resolve(fn())
+  } catch (e) {
+    return Promise.reject(e)
+  }
+}
+
+function defaultHandler(body: unknown): string | undefined {
+  if (typeof body === 'string') return body
+  const named = body !== null && typeof body === 'object' ? (body as { handler?: unknown }).handler : undefined
+  return typeof named === 'string' ? named : undefined
+}
+
+function randomKey(): Uint8Array {
+  const key = new Uint8Array(32)
+  globalThis.crypto.getRandomValues(key)
+  return key
+}
+
+const orderText = (order: Settings<Types>['order']): string => (typeof order === 'object' ? `seed ${order.seed}` : (order ?? 'fifo'))
+
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] - b[i]
+  return a.length - b.length
+}
+
+/** Count, then each part with its length: two lists have equal bytes only if they are equal. */
+function framed(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 4
+  for (const p of parts) length += 4 + p.length
+  const bytes = new Uint8Array(length)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, parts.length)
+  let at = 4
+  for (const p of parts) {
+    view.setUint32(at, p.length)
+    bytes.set(p, at + 4)
+    at += 4 + p.length
+  }
+  return bytes
+}
+
+export function pageChain(before: Uint8Array, page: readonly rows.Row[]): Uint8Array {
+  return hash('page', before, framed(page.flat()))
+}
+
+function fromHex(s: string): Uint8Array {
+  const bytes = new Uint8Array(s.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(s.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}
