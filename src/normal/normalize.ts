@@ -9,7 +9,7 @@ import { Binding, PatternScope, Sort } from './scope.ts'
 import {
   type AgentFrame,
   type AgentLoop,
-  type BindSpec,
+  BindFrame,
   type BranchStep,
   CaseFrame,
   type ConnFrame,
@@ -289,7 +289,7 @@ class Normalizer extends Resolver {
         this.emit(new List(this.take(arg as number)))
         break
       case Op.ForReceipt:
-        this.forReceipt(arg as ForStep)
+        this.forReceipt((arg as ForStep).node, (arg as ForStep).index)
         break
       case Op.FreshSend:
         this.freshSend(arg as FreshSend)
@@ -352,7 +352,7 @@ class Normalizer extends Resolver {
         this.matchDone(arg as MatchFrame)
         break
       case Op.LetStep:
-        this.letStep(arg as LetStep)
+        this.letStep((arg as LetStep).node, (arg as LetStep).index)
         break
       case Op.NamesPattern: {
         const decl = arg as Ast.LetDecl
@@ -448,14 +448,14 @@ class Normalizer extends Resolver {
         this.newNames(node)
         break
       case 'for':
-        this.push(Op.ForReceipt, { node, index: 0 } satisfies ForStep)
+        this.forReceipt(node, 0)
         break
       case 'contract':
         this.contract(node)
         break
       case 'match': {
         const cases: Case[] = []
-        this.push(Op.MatchDone, { place: node, cases, node } satisfies MatchFrame)
+        this.push(Op.MatchDone, { span: node, cases, node } satisfies MatchFrame)
         for (let i = node.cases.length - 1; i >= 0; i--) {
           const c = node.cases[i]
           this.push(Op.OpenCase, new CaseFrame(cases, Op.Proc, c.pattern, c.guard, Op.Stmt, c.body))
@@ -471,7 +471,7 @@ class Normalizer extends Resolver {
         break
       case 'let':
         if (node.concurrent && node.decls.length > 1) this.letTogether(node)
-        else this.push(Op.LetStep, { node, index: 0 } satisfies LetStep)
+        else this.letStep(node, 0)
         break
       case 'select': {
         const into: Branch[] = []
@@ -697,7 +697,7 @@ class Normalizer extends Resolver {
 
   private newNames(node: Ast.New): void {
     const plain: Binding[] = []
-    const system: Binding[] = []
+    let system: Binding[] | null = null
     const seen = node.decls.length > 1 ? new Set<string>() : null
     for (const decl of node.decls) {
       const binding = new Binding(decl.name, Sort.Name, decl.start, decl.end)
@@ -705,18 +705,20 @@ class Normalizer extends Resolver {
         if (seen.has(decl.name)) this.error('RHO401', decl, `\`${decl.name}\` is declared twice in one \`new\``, 'rename one of them')
         seen.add(decl.name)
       }
-      if (decl.uri === null) plain.push(binding)
-      else {
-        binding.uri = decl.uri
-        system.push(binding)
-        const problem = this.uris.check(decl.uri)
-        if (problem !== null) this.error(problem.code, decl, problem.message, problem.hint)
+      if (decl.uri === null) {
+        plain.push(binding)
+        continue
       }
+      binding.uri = decl.uri
+      ;(system ??= []).push(binding)
+      const problem = this.uris.check(decl.uri)
+      if (problem !== null) this.error(problem.code, decl, problem.message, problem.hint)
     }
-    if (system.length > 1) system.sort((a, b) => compareStrings(a.uri ?? '', b.uri ?? ''))
-    const vars = system.length === 0 ? plain : [...plain, ...system]
+    system?.sort((a, b) => compareStrings(a.uri ?? '', b.uri ?? ''))
+    const vars = system === null ? plain : [...plain, ...system]
+    const uris = system === null ? NONE : system.map(b => b.uri ?? '')
     this.enterAll(vars)
-    this.push(Op.New, { node, vars, uris: system.length === 0 ? NONE : system.map(b => b.uri ?? '') } satisfies NewFrame)
+    this.push(Op.New, { node, vars, uris } satisfies NewFrame)
     this.push(Op.Stmt, node.body)
   }
 
@@ -730,8 +732,8 @@ class Normalizer extends Resolver {
   /** Schedules everything but the sources, which the caller schedules afterwards so that they come first. */
   private pushReceipt(frame: ReceiptFrame): void {
     this.push(Op.BindsDone, frame)
-    for (let i = frame.specs.length - 1; i >= 0; i--) {
-      const { names, simple } = frame.specs[i]
+    for (let i = frame.written.length - 1; i >= 0; i--) {
+      const { names, simple } = frame.written[i]
       this.push(Op.CloseBind, frame)
       this.pushAll(simple ? Op.Proc : Op.Name, names.items)
       this.push(Op.OpenBind, frame)
@@ -739,78 +741,80 @@ class Normalizer extends Resolver {
     this.push(Op.EnterPatterns, frame)
   }
 
-  private forReceipt({ node, index }: ForStep): void {
-    const receipt = node.receipts[index]
+  private forReceipt(node: Ast.For, index: number): void {
+    const { binds, guard, start } = node.receipts[index]
     const last = index === node.receipts.length - 1
+    const written: BindFrame[] = []
     let calls = 0
     let replies = false
-    const specs: BindSpec[] = receipt.binds.map(bind => {
-      if (bind.source.form === 'call' || bind.source.form === 'method') calls++
-      const reply = bind.source.form === 'reply'
-      if (reply) replies = true
-      return { names: bind.names, simple: false, reply, arrow: ARROWS[bind.arrow], source: bind.source }
-    })
-    const place = index === 0 ? node : { start: receipt.start, end: node.end }
+    for (const bind of binds) {
+      const { form } = bind.source
+      if (form === 'call' || form === 'method') calls++
+      else if (form === 'reply') replies = true
+      written.push(new BindFrame(bind.names, false, form === 'reply', ARROWS[bind.arrow], bind.source))
+    }
+    const span = index === 0 ? node : { start, end: node.end }
     const bodyArg = last ? node.body : ({ node, index: index + 1 } satisfies ForStep)
-    const frame = new ReceiptFrame(place, specs, receipt.guard, last ? Op.Stmt : Op.ForReceipt, bodyArg, calls)
+    const frame = new ReceiptFrame(span, written, guard, last ? Op.Stmt : Op.ForReceipt, bodyArg, calls)
     frame.replies = replies
     this.env.enterNameless(calls)
     this.pushReceipt(frame)
     let call = calls
-    for (let i = receipt.binds.length - 1; i >= 0; i--) {
-      const { source } = receipt.binds[i]
+    for (let i = binds.length - 1; i >= 0; i--) {
+      const { source } = binds[i]
       if (source.form === 'call' || source.form === 'method') {
         const { args, method } = source
-        this.push(Op.FreshSend, { frame, index: --call, chan: true, method, count: args.length, place: source } satisfies FreshSend)
+        this.push(Op.FreshSend, { frame, index: --call, chan: true, method, count: args.length, span: source } satisfies FreshSend)
         this.pushAll(Op.Proc, args)
       }
       this.push(Op.Name, source.name)
     }
   }
 
-  private freshSend({ frame, index, chan, method, count, place }: FreshSend): void {
+  private freshSend({ frame, index, chan, method, count, span }: FreshSend): void {
     const args = this.take(count)
     const name = bound(frame.fresh - 1 - index)
     if (chan) {
       const data = method === '' ? [name, ...args] : [name, method, ...args]
-      frame.sends.push(new Send(this.pop(), data, false, place.start, place.end))
-    } else frame.sends.push(new Send(name, args, false, place.start, place.end))
+      frame.sends.push(new Send(this.pop(), data, false, span.start, span.end))
+    } else frame.sends.push(new Send(name, args, false, span.start, span.end))
     this.emit(name)
   }
 
   private contract(node: Ast.Contract): void {
-    const spec = { names: node.formals, simple: false, reply: false, arrow: Arrow.Persistent, source: node.name }
-    this.pushReceipt(new ReceiptFrame(node, [spec], null, Op.Stmt, node.body, 0))
+    const bind = new BindFrame(node.formals, false, false, Arrow.Persistent, node.name)
+    this.pushReceipt(new ReceiptFrame(node, [bind], null, Op.Stmt, node.body, 0))
     this.push(Op.Name, node.name)
   }
 
   private openBind(frame: ReceiptFrame): void {
     const scope = frame.scope
     if (scope === null) return
-    scope.offset = scope.vars.length
-    const spec = frame.specs[frame.firsts.length]
-    frame.firsts.push(scope.offset)
-    if (!spec.reply) return
-    scope.add(new Binding('', Sort.Name, spec.source.start, spec.source.end))
+    const bind = frame.written[frame.cursor]
+    bind.first = scope.offset = scope.vars.length
+    if (!bind.reply) return
+    scope.add(new Binding('', Sort.Name, bind.source.start, bind.source.end))
     this.emit(free(0))
   }
 
   private closeBind(frame: ReceiptFrame): void {
-    const { names, reply } = frame.specs[frame.patterns.length]
-    const rest = this.remainder(names.rest)
-    frame.patterns.push(this.take(names.items.length + (reply ? 1 : 0)))
-    frame.rests.push(rest as Free | Wildcard | null)
+    const bind = frame.written[frame.cursor++]
+    const { names, reply } = bind
+    bind.rest = this.remainder(names.rest) as Free | Wildcard | null
+    bind.patterns = this.take(names.items.length + (reply ? 1 : 0))
   }
 
   /** All sources and patterns are known: puts the binds in order, numbers the variables and goes on with guard and body. */
   private bindsDone(frame: ReceiptFrame): void {
-    const { specs, patterns, rests, firsts } = frame
+    const { written } = frame
     const vars = frame.scope?.vars ?? NONE
-    const sources = this.take(specs.length)
-    const binds = specs.map((spec, i) => {
-      const count = (i + 1 < firsts.length ? firsts[i + 1] : vars.length) - firsts[i]
-      return new Bind(patterns[i], rests[i], sources[i], spec.arrow, count)
-    })
+    const sources = this.take(written.length)
+    const binds: Bind[] = []
+    for (let i = 0; i < written.length; i++) {
+      const { patterns, rest, arrow, first } = written[i]
+      const next = i + 1 < written.length ? written[i + 1].first : vars.length
+      binds.push(new Bind(patterns, rest, sources[i], arrow, next - first))
+    }
     this.scope = frame.outer
     if (binds.length === 1) {
       frame.binds = binds
@@ -818,7 +822,7 @@ class Normalizer extends Resolver {
     } else {
       const order = binds.map((_, i) => i).sort((i, j) => compareBinds(binds[i], binds[j]))
       frame.binds = order.map(i => binds[i])
-      frame.vars = order.flatMap(i => vars.slice(firsts[i], firsts[i] + binds[i].count))
+      frame.vars = order.flatMap(i => vars.slice(written[i].first, written[i].first + binds[i].count))
       this.checkSources(frame, order)
     }
     if (this.lints && this.scope === null) this.lintSources(frame, binds)
@@ -833,7 +837,7 @@ class Normalizer extends Resolver {
     for (let k = 1; k < order.length; k++) {
       const source = frame.binds[k].source
       if ((flagsOf(source) & Flag.Pattern) !== 0 || !equal(frame.binds[k - 1].source, source)) continue
-      const at = frame.specs[Math.max(order[k - 1], order[k])].source
+      const at = frame.written[Math.max(order[k - 1], order[k])].source
       this.error(
         'RHO302',
         at,
@@ -843,12 +847,12 @@ class Normalizer extends Resolver {
     }
   }
 
-  /** L06. `binds` in the order of `frame.specs`. */
+  /** L06. `binds` in the order of `frame.written`. */
   private lintSources(frame: ReceiptFrame, binds: readonly Bind[]): void {
     for (let i = 0; i < binds.length; i++) {
       const variable = this.variableOf(binds[i].source)
       if (variable === null || variable.uri === null || !this.uris.isWriteOnly(variable.uri)) continue
-      const { start, end } = frame.specs[i].source
+      const { start, end } = frame.written[i].source
       this.lint(
         lintAt(
           'L06',
@@ -866,10 +870,9 @@ class Normalizer extends Resolver {
     const body = this.pop()
     if (!frame.replies) return body
     const items: Term[] = []
-    for (let i = 0; i < frame.specs.length; i++) {
-      const { reply, source } = frame.specs[i]
+    for (const { reply, first, source } of frame.written) {
       if (!reply || frame.scope === null) continue
-      items.push(new Send(bound(this.env.indexOf(frame.scope.vars[frame.firsts[i]])), NONE, false, source.start, source.end))
+      items.push(new Send(bound(this.env.indexOf(frame.scope.vars[first])), NONE, false, source.start, source.end))
     }
     items.push(body)
     return makePar(items)
@@ -878,7 +881,7 @@ class Normalizer extends Resolver {
   private receiveDone(frame: ReceiptFrame): void {
     const body = this.bodyOf(frame)
     this.leaveAll(frame.vars)
-    const { start, end } = frame.place
+    const { start, end } = frame.span
     const receive = new Receive(frame.binds, frame.guard, body, frame.vars.length, start, end)
     if (this.lints && this.scope === null && frame.binds.length === 1 && frame.binds[0].arrow === Arrow.Persistent)
       this.pairs.receive(receive, this.variableOf(frame.binds[0].source))
@@ -901,14 +904,11 @@ class Normalizer extends Resolver {
         `${bad.what} is not allowed in a branch of \`select\``,
         'join with `&`, receive with `<-` or `<<-`; send first, then select',
       )
-    let replies = false
-    const specs: BindSpec[] = node.binds.map(bind => {
-      const reply = bind.source.form === 'reply'
-      if (reply) replies = true
-      return { names: bind.names, simple: false, reply, arrow: ARROWS[bind.arrow], source: bind.source }
-    })
-    const frame = new ReceiptFrame(node, specs, node.guard, Op.Stmt, node.body, 0)
-    frame.replies = replies
+    const written = node.binds.map(
+      ({ names, arrow, source }) => new BindFrame(names, false, source.form === 'reply', ARROWS[arrow], source),
+    )
+    const frame = new ReceiptFrame(node, written, node.guard, Op.Stmt, node.body, 0)
+    frame.replies = written.some(bind => bind.reply)
     frame.branches = into
     this.pushReceipt(frame)
     for (let i = node.binds.length - 1; i >= 0; i--) {
@@ -945,9 +945,9 @@ class Normalizer extends Resolver {
     if (frame.guardNode !== null) this.pushGuard(Op.CaseGuard, frame, frame.guardNode)
   }
 
-  private matchDone({ place, cases, node }: MatchFrame): void {
+  private matchDone({ span, cases, node }: MatchFrame): void {
     if (node !== null && this.lints && this.scope === null) lintCases(cases, i => node.cases[i].pattern, this.lint)
-    this.emit(new Match(this.pop(), cases, place.start, place.end))
+    this.emit(new Match(this.pop(), cases, span.start, span.end))
   }
 
   private checkArity(decl: Ast.LetDecl): void {
@@ -963,7 +963,7 @@ class Normalizer extends Resolver {
     )
   }
 
-  private letStep({ node, index }: LetStep): void {
+  private letStep(node: Ast.Let, index: number): void {
     if (index === node.decls.length) {
       this.push(Op.Stmt, node.body)
       return
@@ -971,8 +971,8 @@ class Normalizer extends Resolver {
     const decl = node.decls[index]
     this.checkArity(decl)
     const cases: Case[] = []
-    const place = index === 0 ? node : { start: decl.start, end: node.end }
-    this.push(Op.MatchDone, { place, cases, node: null } satisfies MatchFrame)
+    const span = index === 0 ? node : { start: decl.start, end: node.end }
+    this.push(Op.MatchDone, { span, cases, node: null } satisfies MatchFrame)
     this.push(Op.OpenCase, new CaseFrame(cases, Op.NamesPattern, decl, null, Op.LetStep, { node, index: index + 1 } satisfies LetStep))
     this.push(Op.ListOf, decl.values.length)
     this.pushAll(Op.Proc, decl.values)
@@ -981,14 +981,14 @@ class Normalizer extends Resolver {
   /** `let … & … in`: a join on fresh names. */
   private letTogether(node: Ast.Let): void {
     const { decls } = node
-    const specs = decls.map(decl => ({ names: decl.names, simple: decl.simple, reply: false, arrow: Arrow.Linear, source: decl }))
-    const frame = new ReceiptFrame(node, specs, null, Op.Stmt, node.body, decls.length)
+    const written = decls.map(decl => new BindFrame(decl.names, decl.simple, false, Arrow.Linear, decl))
+    const frame = new ReceiptFrame(node, written, null, Op.Stmt, node.body, decls.length)
     this.env.enterNameless(decls.length)
     this.pushReceipt(frame)
     for (let i = decls.length - 1; i >= 0; i--) {
       const decl = decls[i]
       this.checkArity(decl)
-      this.push(Op.FreshSend, { frame, index: i, chan: false, method: '', count: decl.values.length, place: decl } satisfies FreshSend)
+      this.push(Op.FreshSend, { frame, index: i, chan: false, method: '', count: decl.values.length, span: decl } satisfies FreshSend)
       this.pushAll(Op.Proc, decl.values)
     }
   }
@@ -1014,8 +1014,8 @@ class Normalizer extends Resolver {
       privateName: implicitName('private', node),
     }
     const formals = constructors[0]?.formals ?? { items: NONE, rest: null, start: node.start, end: node.start }
-    const spec = { names: formals, simple: false, reply: true, arrow: Arrow.Persistent, source: node.name }
-    frame.receipt = new ReceiptFrame(node, [spec], null, Op.AgentBody, frame, 0)
+    const bind = new BindFrame(formals, false, true, Arrow.Persistent, node.name)
+    frame.receipt = new ReceiptFrame(node, [bind], null, Op.AgentBody, frame, 0)
     this.pushReceipt(frame.receipt)
     this.push(Op.Name, node.name)
   }

@@ -64,50 +64,72 @@ export const Op = {
   Drop: 52,
 } as const
 
-const NONE: readonly never[] = []
+const NONE: never[] = []
 
-/** One bind of a receipt, as it is after the sugar of its source. */
-export interface BindSpec {
+/** One bind of a receipt, after the sugar of its source, on its way to a bind. */
+export class BindFrame {
   readonly names: Ast.Names
   /** `let x = P` beside others: the pattern `x` means `@x`. */
   readonly simple: boolean
   /** A nameless variable stands before the patterns: the name to reply on. */
   readonly reply: boolean
   readonly arrow: number
+  /** Where the source is written. */
   readonly source: Span
+  patterns: readonly Term[]
+  rest: Free | Wildcard | null
+  /** Number of variables of earlier binds. */
+  first: number
+  constructor(names: Ast.Names, simple: boolean, reply: boolean, arrow: number, source: Span) {
+    this.names = names
+    this.simple = simple
+    this.reply = reply
+    this.arrow = arrow
+    this.source = source
+    this.patterns = NONE
+    this.rest = null
+    this.first = 0
+  }
 }
 
 /** A receipt, contract, concurrent `let`, agent or `select` branch on its way to a receive. */
 export class ReceiptFrame {
-  readonly place: Span
-  readonly specs: readonly BindSpec[]
+  readonly span: Span
+  /** The binds as they are written, and which of them is being visited. */
+  readonly written: readonly BindFrame[]
+  cursor: number
   readonly guardNode: Ast.Proc | null
   readonly bodyOp: number
   readonly bodyArg: unknown
   /** Nameless names of a `new` around the receive and around `sends`. */
   readonly fresh: number
-  readonly sends: Term[] = []
+  readonly sends: Term[]
   /** `?!`: send the empty reply when the body starts. */
-  replies = false
+  replies: boolean
   /** Where a `select` collects the branch; null for a receive. */
-  branches: Branch[] | null = null
-  outer: PatternScope | null = null
-  scope: PatternScope | null = null
-  readonly patterns: (readonly Term[])[] = []
-  readonly rests: (Free | Wildcard | null)[] = []
-  /** Number of variables before each bind. */
-  readonly firsts: number[] = []
-  binds: readonly Bind[] = NONE
+  branches: Branch[] | null
+  outer: PatternScope | null
+  scope: PatternScope | null
+  binds: readonly Bind[]
   /** The variables in the order of their numbers. */
-  vars: readonly Binding[] = NONE
-  guard: Term | null = null
-  constructor(place: Span, specs: readonly BindSpec[], guardNode: Ast.Proc | null, bodyOp: number, bodyArg: unknown, fresh: number) {
-    this.place = place
-    this.specs = specs
+  vars: readonly Binding[]
+  guard: Term | null
+  constructor(span: Span, written: readonly BindFrame[], guardNode: Ast.Proc | null, bodyOp: number, bodyArg: unknown, fresh: number) {
+    this.span = span
+    this.written = written
+    this.cursor = 0
     this.guardNode = guardNode
     this.bodyOp = bodyOp
     this.bodyArg = bodyArg
     this.fresh = fresh
+    this.sends = fresh === 0 ? NONE : []
+    this.replies = false
+    this.branches = null
+    this.outer = null
+    this.scope = null
+    this.binds = NONE
+    this.vars = NONE
+    this.guard = null
   }
 }
 
@@ -119,10 +141,10 @@ export class CaseFrame {
   readonly guardNode: Ast.Proc | null
   readonly bodyOp: number
   readonly bodyArg: unknown
-  outer: PatternScope | null = null
-  scope: PatternScope | null = null
-  pattern: Term = NIL
-  guard: Term | null = null
+  outer: PatternScope | null
+  scope: PatternScope | null
+  pattern: Term
+  guard: Term | null
   constructor(into: Case[], patternOp: number, patternArg: unknown, guardNode: Ast.Proc | null, bodyOp: number, bodyArg: unknown) {
     this.into = into
     this.patternOp = patternOp
@@ -130,11 +152,15 @@ export class CaseFrame {
     this.guardNode = guardNode
     this.bodyOp = bodyOp
     this.bodyArg = bodyArg
+    this.outer = null
+    this.scope = null
+    this.pattern = NIL
+    this.guard = null
   }
 }
 
 export interface MatchFrame {
-  readonly place: Span
+  readonly span: Span
   readonly cases: Case[]
   readonly node: Ast.MatchProc | null
 }
@@ -146,7 +172,7 @@ export interface FreshSend {
   readonly chan: boolean
   readonly method: string
   readonly count: number
-  readonly place: Span
+  readonly span: Span
 }
 
 export interface ForStep {

@@ -31,7 +31,17 @@ export function read(text: string, options: { uris?: UriTable; open?: boolean } 
         const place = sources.place(d.start)
         return `${d.code} ${place?.line}:${place?.column}`
       })
-  return { term: result.term, diagnostics: all, errors: places('error'), lints: places('warning'), free: result.free }
+  return {
+    term: result.term,
+    diagnostics: all,
+    get errors() {
+      return places('error')
+    },
+    get lints() {
+      return places('warning')
+    },
+    free: result.free,
+  }
 }
 
 /** The normal form of a program without errors. */
