@@ -1,0 +1,503 @@
+/**
+ * Programs by chance: valid Rholang that uses every construct, from a seed. Variables are bound, used in the sort they have, and shadowed
+ * often (few identifiers); nothing is a static error. Recursion here is bounded by `depth`, never by input.
+ */
+import fc from 'fast-check'
+
+export interface GenerateOptions {
+  /** Nesting of constructs; default 4. */
+  readonly depth?: number
+  /** No free variables; default true. With false some identifiers are bound nowhere. */
+  readonly closed?: boolean
+  /** The program comes to rest: nothing persistent, no code that was received is run. Machines may still fail. Default false. */
+  readonly runnable?: boolean
+  /** Roughly the number of constructs after which only leaves are made; default 60. */
+  readonly size?: number
+}
+
+type Sort = 'name' | 'proc'
+type Env = readonly (readonly [string, Sort])[]
+
+/** One pattern set: what it binds, visible to guard and body. */
+interface Binds {
+  readonly bound: [string, Sort][]
+  readonly outer: Env
+}
+
+/** A valid program. The same seed and options give the same text. */
+export function generateProgram(seed: number, options: GenerateOptions = {}): string {
+  return new Generator(seed, options).program()
+}
+
+/** Programs for fast-check: shrinks towards smaller seeds and less depth. */
+export function programs(options: GenerateOptions = {}): fc.Arbitrary<string> {
+  return fc
+    .tuple(fc.integer({ min: 0, max: 0x7fffffff }), fc.integer({ min: 1, max: options.depth ?? 4 }))
+    .map(([seed, depth]) => generateProgram(seed, { ...options, depth }))
+}
+
+/** Terms without variables, usable as data and as patterns that fit only themselves. */
+export function groundTerms(options: GenerateOptions = {}): fc.Arbitrary<string> {
+  return fc
+    .tuple(fc.integer({ min: 0, max: 0x7fffffff }), fc.integer({ min: 0, max: options.depth ?? 3 }))
+    .map(([seed, depth]) => new Generator(seed, options).ground(depth))
+}
+
+const IDENTIFIERS = ['a', 'b', 'c', 'x', 'y', "z'", 'agent', 'where', 'method', '_u1']
+const URIS = ['rho:io:stdout', 'rho:io:stderr', 'rho:io:devNull']
+const LITERALS = [
+  '0',
+  '1',
+  '2',
+  '-1',
+  '7',
+  '9223372036854775807',
+  '-9223372036854775808',
+  'true',
+  'false',
+  '"a"',
+  '"b\\n"',
+  '"\\u{1F344}"',
+  '""',
+  '5n',
+  '-3n',
+]
+const RARE = ['1/2r', '-3r', '2.5', '-0.5', '1e3', '.5', '1.50p2', '0x00ff', '0x', '`rho:io:stdout`', '8u8', '2.5f64', '"a //b /* c"']
+const METHODS: readonly (readonly [string, number])[] = [
+  ['length', 0],
+  ['nth', 1],
+  ['toList', 0],
+  ['get', 1],
+  ['add', 1],
+  ['slice', 2],
+  ['size', 0],
+  ['keys', 0],
+]
+const BINARY: readonly (readonly string[])[] = [
+  ['or', '||'],
+  ['and', '&&'],
+  ['==', '!='],
+  ['<', '<=', '>', '>='],
+  ['+', '-', '++', '--'],
+  ['*', '/', '%', '%%'],
+]
+
+class Generator {
+  private state: number
+  private left: number
+  private readonly depth: number
+  private readonly closed: boolean
+  private readonly runnable: boolean
+
+  constructor(seed: number, options: GenerateOptions) {
+    this.state = seed | 0
+    this.depth = options.depth ?? 4
+    this.closed = options.closed ?? true
+    this.runnable = options.runnable ?? false
+    this.left = options.size ?? 60
+  }
+
+  program(): string {
+    const env: Env = []
+    const body = this.par(
+      this.depth,
+      this.scope(env, [
+        ['c', 'name'],
+        ['d', 'name'],
+      ]),
+    )
+    return `new c, d in { ${body} }`
+  }
+
+  // mulberry32
+  private random(): number {
+    this.state = (this.state + 0x6d2b79f5) | 0
+    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+
+  private below(n: number): number {
+    return Math.floor(this.random() * n)
+  }
+
+  private chance(p: number): boolean {
+    return this.random() < p
+  }
+
+  private pick<X>(list: readonly X[]): X {
+    return list[this.below(list.length)]
+  }
+
+  private many(min: number, max: number, make: () => string): string[] {
+    return Array.from({ length: min + this.below(max - min + 1) }, make)
+  }
+
+  private gap(): string {
+    if (!this.chance(0.02)) return ' '
+    return this.pick([' /* note */ ', '  // note\n', '\n', '\n\n'])
+  }
+
+  // --- scopes ---
+
+  private scope(env: Env, more: readonly (readonly [string, Sort])[]): Env {
+    const names = new Set(more.map(m => m[0]))
+    return [...env.filter(e => !names.has(e[0])), ...more]
+  }
+
+  private of(env: Env, sort: Sort): string | undefined {
+    const fit = env.filter(e => e[1] === sort)
+    if (!this.closed && this.chance(0.1)) return sort === 'name' ? 'freeName' : 'freeProc'
+    return fit.length === 0 ? undefined : this.pick(fit)[0]
+  }
+
+  private fresh(binds: Binds, sort: Sort): string {
+    const taken = new Set(binds.bound.map(b => b[0]))
+    const free = IDENTIFIERS.filter(i => !taken.has(i))
+    if (free.length === 0 || this.chance(0.15)) return '_'
+    const id = this.pick(free)
+    binds.bound.push([id, sort])
+    return id
+  }
+
+  // --- processes ---
+
+  private par(depth: number, env: Env): string {
+    if (depth <= 0 || this.left <= 0) return this.leaf(env)
+    return this.many(1, 3, () => this.statement(depth, env)).join(`${this.gap()}| `)
+  }
+
+  private block(depth: number, env: Env): string {
+    if (this.chance(0.08)) return '{}'
+    return `{${this.gap()}${this.par(depth - 1, env)} }`
+  }
+
+  private leaf(env: Env): string {
+    const name = this.of(env, 'name')
+    if (name === undefined || this.chance(0.3)) return 'Nil'
+    return `${name}!(${this.chance(0.7) ? this.value(0, env) : ''})`
+  }
+
+  private statement(depth: number, env: Env): string {
+    this.left--
+    if (depth <= 0 || this.left <= 0) return this.leaf(env)
+    const d = depth - 1
+    switch (this.below(20)) {
+      case 0:
+      case 1:
+      case 2:
+        return `${this.name(d, env)}${this.chance(0.02) ? ' /* note */ ' : ''}!(${this.values(d, env)})`
+      case 3:
+        return `${this.name(d, env)}${this.runnable ? '!' : '!!'}(${this.values(d, env)})`
+      case 4:
+        return this.newStatement(d, env)
+      case 5:
+      case 6:
+      case 7:
+        return this.forStatement(d, env)
+      case 8: {
+        if (this.runnable) return this.forStatement(d, env)
+        const binds: Binds = { bound: [], outer: env }
+        const name = this.name(d, env)
+        const formals = this.names(d, binds)
+        return `contract ${name}(${formals}) = ${this.block(d, this.scope(env, binds.bound))}`
+      }
+      case 9:
+        return this.matchStatement(d, env)
+      case 10:
+        return `if (${this.expression(d, env)}) ${this.tight(d, env)}${this.chance(0.5) ? ` else ${this.tight(d, env)}` : ''}`
+      case 11:
+        return this.letStatement(d, env)
+      case 12:
+        return this.selectStatement(d, env)
+      case 13:
+        return this.chance(0.4) ? this.agentStatement(d, env) : this.leaf(env)
+      case 14:
+        return `${this.name(d, env)}${this.chance(0.6) ? '!?' : '!method'}(${this.values(d, env)})${this.chance(0.5) ? '.' : `; ${this.tight(d, env)}`}`
+      case 15:
+        return `${this.pick(['bundle', 'bundle+', 'bundle-', 'bundle0'])} ${this.block(d, env)}`
+      case 16:
+        return `{ ${this.par(d, env)} }`
+      case 17:
+        return this.runnable ? 'Nil' : this.expression(d, env)
+      case 18: {
+        const name = this.of(env, 'name')
+        return name === undefined || this.runnable ? 'Nil' : `*${name}`
+      }
+      default:
+        return this.leaf(env)
+    }
+  }
+
+  /** A statement as the body of a prefix form. An `if` before an `else` stands in braces. */
+  private tight(depth: number, env: Env): string {
+    return this.chance(0.7) ? `{ ${this.par(depth - 1, env)} }` : this.leaf(env)
+  }
+
+  private newStatement(d: number, env: Env): string {
+    const binds: Binds = { bound: [], outer: env }
+    const decls = this.many(1, 3, () => {
+      const id = this.fresh(binds, 'name')
+      return id === '_' ? '' : this.chance(0.15) ? `${id}(\`${this.pick(URIS)}\`)` : id
+    }).filter(x => x !== '')
+    if (decls.length === 0) return this.leaf(env)
+    return `new ${decls.join(', ')} in ${this.tight(d, this.scope(env, binds.bound))}`
+  }
+
+  /** Sources that no two binds share: each is another quoted number, or the only variable. */
+  private sources(count: number, d: number, env: Env): string[] {
+    const name = this.of(env, 'name')
+    return Array.from({ length: count }, (_, i) => {
+      if (i === 0 && name !== undefined && this.chance(0.8)) return name
+      return this.chance(0.8) ? `@${i + 10}` : `@[${i + 10}, ${this.value(d, [])}]`
+    })
+  }
+
+  private forStatement(d: number, env: Env): string {
+    let scope = env
+    const receipts = this.many(1, 2, () => {
+      const binds: Binds = { bound: [], outer: scope }
+      const count = 1 + this.below(2)
+      const parts = this.sources(count, d, scope).map(source => {
+        const names = this.names(d, binds)
+        const form = this.below(8)
+        if (form === 0) return `${names} <- ${source}?!`
+        if (form === 1) return `${names} <- ${source}!?(${this.values(d, binds.outer)})`
+        if (form === 2) return `${names} <- ${source}!method(${this.values(d, binds.outer)})`
+        return `${names} ${this.pick(this.runnable ? ['<-', '<<-'] : ['<-', '<-', '<=', '<<-'])} ${source}`
+      })
+      scope = this.scope(scope, binds.bound)
+      return `${parts.join(' & ')}${this.guard(d, scope)}`
+    })
+    return `for (${receipts.join('; ')}) ${this.block(d, scope)}`
+  }
+
+  private guard(d: number, env: Env): string {
+    return this.chance(0.2) ? ` where ${this.expression(Math.min(d, 1), env)}` : ''
+  }
+
+  private matchStatement(d: number, env: Env): string {
+    const cases = this.many(1, 3, () => {
+      const binds: Binds = { bound: [], outer: env }
+      const pattern = this.pattern(d, binds)
+      const scope = this.scope(env, binds.bound)
+      return `${pattern}${this.guard(d, scope)} => ${this.chance(0.9) ? this.block(d, scope) : '{ Nil }'}`
+    })
+    return `match ${this.expression(d, env)} { ${cases.join(' ')} }`
+  }
+
+  private letStatement(d: number, env: Env): string {
+    const concurrent = this.chance(0.3)
+    let scope = env
+    const all: [string, Sort][] = []
+    const decls = this.many(1, 2, () => {
+      const binds: Binds = { bound: [], outer: concurrent ? env : scope }
+      if (this.chance(0.3)) {
+        const value = this.value(d, binds.outer)
+        const id = this.pick(IDENTIFIERS.filter(i => !all.some(b => b[0] === i)))
+        binds.bound.push([id, 'proc'])
+        all.push(...binds.bound)
+        scope = this.scope(scope, binds.bound)
+        return `${id} = ${value}`
+      }
+      const count = 1 + this.below(2)
+      // Identifiers of concurrent declarations are in one scope.
+      if (concurrent) binds.bound.push(...all)
+      const names = Array.from({ length: count }, () => this.namePattern(d, binds)).join(', ')
+      const values = Array.from({ length: count }, () => this.value(d, binds.outer)).join(', ')
+      if (concurrent) all.length = 0
+      all.push(...binds.bound)
+      scope = this.scope(scope, binds.bound)
+      return `${names} <- ${values}`
+    })
+    return `let ${decls.join(concurrent ? ' & ' : '; ')} in ${this.tight(d, scope)}`
+  }
+
+  private selectStatement(d: number, env: Env): string {
+    const branches = this.many(1, 3, () => {
+      const binds: Binds = { bound: [], outer: env }
+      const parts = this.sources(1 + this.below(2), d, env).map(source => {
+        const names = this.names(d, binds)
+        return this.chance(0.2) ? `${names} <- ${source}?!` : `${names} ${this.pick(['<-', '<<-'])} ${source}`
+      })
+      const scope = this.scope(env, binds.bound)
+      return `${parts.join(' & ')}${this.guard(d, scope)} => ${this.block(d, scope)}`
+    })
+    return `select { ${branches.join(' ')} }`
+  }
+
+  private agentStatement(d: number, env: Env): string {
+    const member = (head: string, sort: Sort, plus: [string, Sort][]): string => {
+      const binds: Binds = { bound: [], outer: env }
+      const formals = sort === 'name' ? this.names(d, binds) : this.many(0, 2, () => `@${this.fresh(binds, 'proc')}`).join(', ')
+      return `${head}(${formals}) ${this.block(d - 1, this.scope(env, [...plus, ...binds.bound]))}`
+    }
+    const own: [string, Sort][] = [['this', 'name']]
+    const withReturn: [string, Sort][] = [...own, ['return', 'name']]
+    const rest: Binds = { bound: [], outer: env }
+    const remainder = this.pick(['x', 'y'])
+    rest.bound.push([remainder, 'proc'])
+    const members = [member('constructor', 'name', own), member('method first', 'proc', withReturn)]
+    if (this.chance(0.5)) members.push(member('method second', 'proc', withReturn))
+    members.push(`default(...@${remainder}) ${this.block(d - 1, this.scope(env, [...own, ...rest.bound]))}`)
+    if (this.chance(0.4)) members.push(member('private method third', 'proc', withReturn), 'private default() {}')
+    const name = this.of(env, 'name')
+    return `agent ${name === undefined || name === '_' ? '@"A"' : name} { ${members.join(' | ')} }`
+  }
+
+  // --- names and values ---
+
+  private name(d: number, env: Env): string {
+    const name = this.of(env, 'name')
+    if (name !== undefined && this.chance(0.7)) return name
+    const proc = this.of(env, 'proc')
+    if (proc !== undefined && this.chance(0.3)) return `@${proc}`
+    return this.chance(0.7) ? `@${this.below(4)}` : `@{${this.value(d, env)}}`
+  }
+
+  private values(d: number, env: Env): string {
+    return this.many(0, 2, () => this.value(d, env)).join(', ')
+  }
+
+  /** Data: mostly an expression, sometimes code. */
+  private value(d: number, env: Env): string {
+    if (d > 0 && this.left > 0 && this.chance(0.12)) return this.par(d - 1, env)
+    return this.expression(d, env)
+  }
+
+  private expression(d: number, env: Env): string {
+    return this.level(0, d, env)
+  }
+
+  /** Operators by level, loosest first, as in the table of precedence; what would not parse is put in parentheses. */
+  private level(level: number, d: number, env: Env): string {
+    if (d <= 0 || this.left <= 0) return this.atom(0, env)
+    if (level === BINARY.length) {
+      if (this.chance(0.08)) return `not ${this.level(level, d - 1, env)}`
+      if (this.chance(0.05)) return `- ${this.level(level, d - 1, env)}`
+      return this.call(d, env)
+    }
+    if (!this.chance(0.1)) return this.level(level + 1, d, env)
+    this.left--
+    if (level === 2 && this.chance(0.4)) {
+      const binds: Binds = { bound: [], outer: env }
+      return `${this.level(3, d - 1, env)} matches ${this.operandPattern(d - 1, binds)}`
+    }
+    return `${this.level(level + 1, d - 1, env)} ${this.pick(BINARY[level])} ${this.level(level + 1, d - 1, env)}`
+  }
+
+  private call(d: number, env: Env): string {
+    let text = this.atom(d, env)
+    if (this.chance(0.1)) {
+      const [name, arity] = this.pick(METHODS)
+      text = `${text}.${name}(${Array.from({ length: arity }, () => this.value(d - 1, env)).join(', ')})`
+    }
+    return text
+  }
+
+  private atom(d: number, env: Env): string {
+    if (d <= 0 || this.left <= 0 || this.chance(0.5)) {
+      const proc = this.of(env, 'proc')
+      if (proc !== undefined && this.chance(0.4)) return proc
+      const name = this.of(env, 'name')
+      if (name !== undefined && this.chance(0.3)) return `*${name}`
+      return this.literal()
+    }
+    this.left--
+    const items = (): string => this.many(0, 3, () => this.value(d - 1, env)).join(', ')
+    switch (this.below(9)) {
+      case 0:
+        return `[${items()}]`
+      case 1:
+        return `Set(${items()})`
+      case 2: {
+        const text = this.many(0, 3, () => this.value(d - 1, env))
+        return text.length === 1 ? `(${text[0]},)` : `(${text.join(', ')})`
+      }
+      case 3:
+        return `{${this.many(0, 2, () => `${this.expression(d - 1, env)} : ${this.value(d - 1, env)}`).join(', ')}}`
+      case 4:
+        return `{|${items()}|}`
+      case 5:
+        return `(${this.expression(d - 1, env)})`
+      case 6:
+        return `{ ${this.par(d - 1, env)} }`
+      case 7:
+        return `*${this.chance(0.5) ? `@${this.literal()}` : `@{${this.value(d - 1, env)}}`}`
+      default:
+        return this.literal()
+    }
+  }
+
+  private literal(): string {
+    return this.pick(this.chance(0.8) ? LITERALS : RARE)
+  }
+
+  ground(depth: number): string {
+    return this.value(depth, [])
+  }
+
+  // --- patterns ---
+
+  private names(d: number, binds: Binds): string {
+    const text = this.many(0, 2, () => this.namePattern(d, binds)).join(', ')
+    if (!this.chance(0.1)) return text
+    return `${text}${text === '' ? '' : ', '}...@${this.fresh(binds, 'proc')}`
+  }
+
+  private namePattern(d: number, binds: Binds): string {
+    if (this.chance(0.4)) return this.fresh(binds, 'name')
+    if (this.chance(0.6)) return `@${this.fresh(binds, 'proc')}`
+    return this.chance(0.5) ? `@${this.literal()}` : `@{${this.pattern(d - 1, binds)}}`
+  }
+
+  private pattern(d: number, binds: Binds): string {
+    if (d > 0 && this.chance(0.1)) return `${this.operandPattern(d - 1, binds)} | ${this.operandPattern(d - 1, binds)}`
+    if (d > 0 && this.chance(0.08))
+      return `${this.chance(0.5) ? this.fresh(binds, 'name') : `@${this.literal()}`}!(${this.operandPattern(d - 1, binds)})`
+    if (d > 0 && this.chance(0.05)) return `for (@_ <- @${this.literal()}) { ${this.operandPattern(d - 1, binds)} }`
+    return this.operandPattern(d, binds)
+  }
+
+  private operandPattern(d: number, binds: Binds): string {
+    if (d <= 0 || this.left <= 0) return this.leafPattern(binds)
+    this.left--
+    const part = (): string => this.operandPattern(d - 1, binds)
+    const alone = (): string => this.operandPattern(d - 1, { bound: [], outer: binds.outer })
+    const rest = (): string => (this.chance(0.3) ? ` ...${this.fresh(binds, 'proc')}` : '')
+    const tight = (text: string): string => (/^[\w"'[]+$/.test(text) || text.startsWith('bundle') ? text : `(${text})`)
+    switch (this.below(12)) {
+      case 0:
+        return `[${this.many(0, 2, part).join(', ')}${rest()}]`
+      case 1:
+        return `Set(${this.many(0, 2, part).join(', ')}${rest()})`
+      case 2:
+        return `(${part()}, ${part()})`
+      case 3:
+        return `{${this.literal()} : ${part()}${rest()}}`
+      case 4:
+        return `{|${this.many(0, 2, part).join(', ')}${rest()}|}`
+      case 5:
+        return `${tight(part())} /\\ ${tight(part())}`
+      case 6:
+        return `${tight(alone())} \\/ ${tight(alone())}`
+      case 7:
+        return `~${tight(alone())}`
+      case 8: {
+        const reference = binds.outer.length > 0 ? this.pick(binds.outer) : undefined
+        if (reference === undefined) return this.leafPattern(binds)
+        return reference[1] === 'name' ? `=*${reference[0]}` : `=${reference[0]}`
+      }
+      case 9:
+        return this.pick(['Int', 'Bool', 'String', 'Uri', 'ByteArray'])
+      case 10:
+        return `bundle+{ ${this.literal()} }`
+      default:
+        return this.leafPattern(binds)
+    }
+  }
+
+  private leafPattern(binds: Binds): string {
+    return this.chance(0.6) ? this.fresh(binds, 'proc') : this.literal()
+  }
+}
