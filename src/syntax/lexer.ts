@@ -51,6 +51,8 @@ const UNSIGNED_MAX = 18446744073709551615n
 /** Digits after the point that a Fixed may have: its value is an integer of at least so many digits. */
 const SCALE_MAX = 1_000_000
 
+const RESERVED = new Set(WORDS.map(word => SPELLING[word]))
+
 const { Ident, Wildcard, End } = T
 
 export class Lexer {
@@ -794,12 +796,14 @@ export class Lexer {
     return pos < this.size ? this.text.charCodeAt(pos) : -1
   }
 
-  /** After an identifier or `_` that would follow the current token: the code of the character behind it, -1 if there is none. */
+  /** If an identifier or `_` follows the current token: the code of the first character behind it. Otherwise -1. */
   peekBehindWord(): number {
     let pos = this.skipBlank(this.pos)
     const c = this.text.charCodeAt(pos)
     if (!(c < 128 && (CLASS[c] & LETTER || c === 95))) return -1
+    const from = pos
     while (this.wordAt(pos)) pos++
+    if (RESERVED.has(this.text.slice(from, pos))) return -1
     pos = this.skipBlank(pos)
     return pos < this.size ? this.text.charCodeAt(pos) : -1
   }
