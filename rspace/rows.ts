@@ -152,15 +152,20 @@ export const nothingLoaded = (): Loaded => ({
   state: undefined,
 })
 
+const plain = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength)
+
 /** @throws RhizomeError CORRUPT, VERSION (unknown tag) */
 export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void {
   try {
+    // Engines hand out Buffers, whose `slice` shares memory.
+    key = plain(key)
+    value = plain(value)
     const k = new Reader(key)
     const r = new Reader(value)
     const tag = k.u8()
     switch (tag) {
       case TAG.C:
-        into.channels.set(k.count(), value)
+        into.channels.set(k.count(), value.slice())
         break
       case TAG.D: {
         const cid = k.count()

@@ -1613,7 +1613,9 @@ export class Space<T extends Types> {
         }
       }
       for (const row of loaded.outbox) this.loadOutbox(row)
-      this.dirtyOp = this.committedOp = this.op
+      this.dirtyOp = this.op
+      // A new space has its order and key to write, with its first commit or at its close.
+      this.committedOp = s === undefined ? -1 : this.op
     } finally {
       this.loading = false
     }

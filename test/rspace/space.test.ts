@@ -121,7 +121,7 @@ describe('JSON patterns', () => {
   })
   it('refuse nonsense before anything happens', () => {
     const space = memory()
-    for (const bad of [
+    const bads: JsonValue[] = [
       { $x: 1 },
       { $gt: 1, a: 1 },
       [v.a, v.a],
@@ -130,8 +130,8 @@ describe('JSON patterns', () => {
       { $type: 'date' },
       { $in: 3 },
       { $gt: null },
-    ])
-      expect(() => space.consume([{ channel: 'c', pattern: bad }], 'b')).toThrow(code('BAD_ARGUMENT'))
+    ]
+    for (const bad of bads) expect(() => space.consume([{ channel: 'c', pattern: bad }], 'b')).toThrow(code('BAD_ARGUMENT'))
     expect(() =>
       space.consume(
         [

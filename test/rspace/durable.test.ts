@@ -1,0 +1,431 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  _,
+  importInto,
+  type JsonTypes,
+  memory,
+  open,
+  type Page,
+  type Space,
+  type SpaceEvent,
+  type StoredSpace,
+  v,
+} from '../../rspace/index.ts'
+import type { JsonValue } from '../../rspace/json.ts'
+import { type Engine, MemoryEngine } from '../../rspace/store/index.ts'
+
+const code = (c: string): unknown => expect.objectContaining({ code: c })
+let root: string
+let serial = 0
+const fresh = (): string => join(root, `space-${serial++}`)
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'rspace-'))
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+const collect = async <X>(list: AsyncIterable<X>): Promise<X[]> => {
+  const all: X[] = []
+  for await (const x of list) all.push(x)
+  return all
+}
+
+describe('a space on disk', () => {
+  it('keeps data, continuations, persistent records, guards and order through a reopening', async () => {
+    const dir = fresh()
+    const first = await open(dir, { create: true })
+    for (const n of [1, 2, 3]) first.produce('c', { n })
+    first.produce('config', 'x', { persist: true })
+    first.consume(
+      [
+        { channel: 'a', pattern: v.x },
+        { channel: 'b', pattern: v.y, peek: true },
+      ],
+      { handler: 'pair' },
+      { persist: true, where: { $gt: [v.x, v.y] } },
+    )
+    first.consume({ any: [[{ channel: 'p', pattern: 1 }], [{ channel: 'q', pattern: _ }]] }, 's')
+    const digest = first.digest()
+    await first.close()
+
+    const again = await open(dir)
+    expect(again.digest()).toBe(digest)
+    expect(again.tryTake('c', { n: v.n })?.bindings).toEqual({ n: 1 })
+    again.produce('b', 1)
+    expect(again.produce('a', 1).comms).toEqual([])
+    expect(again.produce('a', 2).comms[0].matches.map(m => m.result)).toEqual([{ x: 2 }, { y: 1 }])
+    expect(again.produce('q', 0).comms[0].branch).toBe(1)
+    await again.close()
+  })
+  it('is refused where there is none, or to somebody else’s codec or order', async () => {
+    const dir = fresh()
+    await expect(open(dir)).rejects.toThrow(code('NO_SUCH_SPACE'))
+    await (await open(dir, { create: true, order: 'lifo' })).close()
+    await expect(open(dir)).rejects.toThrow(code('CODEC_MISMATCH'))
+    const space = await open(dir, { order: 'lifo' })
+    await expect(open(dir, { order: 'lifo' })).rejects.toThrow(code('LOCKED'))
+    await space.close()
+  })
+  it('writes nothing for what is produced and consumed within one group, and nothing for reading', async () => {
+    const engine = new MemoryEngine()
+    const space = await open(engine, { create: true })
+    await space.flush()
+    for (let i = 0; i < 100; i++) {
+      space.produce(`temp ${i}`, i)
+      space.tryTake(`temp ${i}`, i)
+    }
+    await space.flush()
+    const before = space.committed.number
+    for (let i = 0; i < 100; i++) space.count(i, _)
+    space.digest()
+    await space.flush()
+    expect(space.committed.number).toBe(before)
+    const report = await space.verify()
+    expect([report.ok, report.rows.D ?? 0, report.rows.C ?? 0]).toEqual([true, 0, 0])
+    await space.close()
+  })
+  it('resolves durable promises with the commit that contains the change', async () => {
+    const space = await open(fresh(), { create: true })
+    const outcome = space.produce('c', 1)
+    const commit = await space.durable(outcome)
+    expect(commit.number).toBeGreaterThan(0)
+    expect(space.committed.number).toBe(commit.number)
+    expect(await space.durable(outcome)).toEqual(space.committed)
+    expect((await space.put('c', 2)).number).toBeGreaterThan(commit.number)
+    await space.close()
+  })
+  it('closes groups only at flush() when they are manual, and at close', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true, group: 'manual' })
+    space.produce('c', 1)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    const before = space.committed.number
+    await space.flush()
+    expect(space.committed.number).toBeGreaterThan(before)
+    space.produce('c', 2)
+    await space.close()
+    const again = await open(dir)
+    expect(again.count('c')).toBe(2)
+    await again.close()
+  })
+  it('keeps side rows in the commit of the records', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    space.atomic(tx => {
+      tx.produce('c', 1)
+      tx.side('machines').put(Uint8Array.of(1), Uint8Array.of(42))
+    })
+    space.side('machines').put(Uint8Array.of(2), Uint8Array.of(43))
+    space.side('machines').delete(Uint8Array.of(2))
+    await space.close()
+    const again = await open(dir)
+    expect([...again.side('machines').entries()]).toEqual([[Uint8Array.of(1), Uint8Array.of(42)]])
+    await again.close()
+  })
+  it('remembers ids, leases, ticks and the turns of persistent records', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    space.produce('c', 1, { id: 'once', leaseTicks: 3 })
+    space.tick(1)
+    space.consume([{ channel: 's', pattern: _ }], 'old', { persist: true })
+    space.consume([{ channel: 's', pattern: _ }], 'young', { persist: true })
+    await space.flush()
+    expect(space.produce('s', 1).comms[0].body).toBe('old')
+    await space.close()
+    const again = await open(dir)
+    expect(again.produce('c', 1, { id: 'once' }).repeated).toBe(true)
+    expect(again.produce('s', 1).comms[0].body).toBe('young')
+    expect([again.tick(1), again.tick(1)]).toEqual([0, 1])
+    await again.close()
+  })
+  it('goes on with a pump that was not empty', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    space.consume([{ channel: 'c', pattern: _ }], 'k', { persist: true })
+    space.produce('c', 1, { persist: true })
+    await space.close()
+    const again = await open(dir)
+    expect(again.pump(2)).toHaveLength(2)
+    await again.close()
+  })
+  it('delivers unacknowledged COMMs again after a restart, and acknowledged ones not', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    const seen: number[] = []
+    space.handle(
+      'mail',
+      comm => {
+        const n = comm.matches[0].value as number
+        seen.push(n)
+        if (n === 1) comm.ack()
+      },
+      { ack: true },
+    )
+    space.consume([{ channel: 'c', pattern: v.n }], 'mail', { persist: true })
+    for (const n of [1, 2]) space.produce('c', n)
+    await space.close()
+    const again = await open(dir)
+    const later: unknown[] = []
+    again.handle(
+      'mail',
+      comm => {
+        later.push(comm.matches[0].result)
+        comm.ack()
+      },
+      { ack: true },
+    )
+    expect([seen, later]).toEqual([[1, 2], [{ n: 2 }]])
+    await again.close()
+    const last = await open(dir)
+    last.handle('mail', () => void later.push('again'), { ack: true })
+    expect(later).toHaveLength(1)
+    await last.close()
+  })
+  it('gives claimed and volatile data back as they should be after a restart', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    space.produce('jobs', 1)
+    space.produce('jobs', 2, { volatile: true })
+    await space.claim('jobs', 1, { ticks: 10 })
+    await space.close()
+    const again = await open(dir)
+    expect(again.readMany('jobs', _).map(g => g.value)).toEqual([1])
+    await again.close()
+  })
+  it('derives the same channels after a restart, and keeps fresh ones apart', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    space.produce(space.derive('cell', Uint8Array.of(1)), 'mine')
+    space.produce(space.fresh(), 'lost name')
+    await space.close()
+    const again = await open(dir)
+    expect(again.tryTake(again.derive('cell', Uint8Array.of(1)), _)?.value).toBe('mine')
+    again.produce(again.fresh(), 'another')
+    expect(again.stats().channels).toBe(2)
+    await again.close()
+  })
+  it('may be read without writing', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true })
+    space.produce('c', 1)
+    await space.close()
+    const before = (await readdir(dir)).sort()
+    const reader = await open(dir, { readOnly: true })
+    expect(reader.tryRead('c', _)?.value).toBe(1)
+    expect(() => reader.produce('c', 2)).toThrow(code('READ_ONLY'))
+    await expect(reader.take('c', _)).rejects.toThrow(code('READ_ONLY'))
+    await reader.close()
+    expect((await readdir(dir)).sort()).toEqual(before)
+  })
+  it('keeps the journal of earlier runs', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true, journal: 'events' })
+    space.produce('c', { n: 1 })
+    const from = await space.flush()
+    await space.close()
+    const again = await open(dir, { journal: 'events' })
+    again.produce('c', { n: 2 })
+    const events: SpaceEvent<JsonTypes>[] = await collect(again.log())
+    expect(events.map(e => [e.kind, e.channel, e.value])).toEqual([
+      ['produce', 'c', { n: 1 }],
+      ['produce', 'c', { n: 2 }],
+    ])
+    expect((await collect(again.log({ from }))).map(e => e.value)).toEqual([{ n: 2 }])
+    await again.close()
+  })
+})
+
+describe('a failing engine', () => {
+  class Broken extends MemoryEngine {
+    broken = false
+    override batch(...args: Parameters<Engine['batch']>): Promise<void> {
+      if (this.broken) return Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }))
+      return super.batch(...args)
+    }
+  }
+  it('poisons the space: nothing is acknowledged afterwards, reading goes on', async () => {
+    const engine = new Broken()
+    const space = await open(engine, { create: true })
+    await space.put('c', 1)
+    engine.broken = true
+    await expect(space.put('c', 2)).rejects.toThrow(code('IO'))
+    expect(() => space.produce('c', 3)).toThrow(code('SPACE_FAILED'))
+    await expect(space.durable()).rejects.toThrow(code('SPACE_FAILED'))
+    await space.close().catch(() => {})
+  })
+})
+
+describe('export and import', () => {
+  const fill = (space: Space<JsonTypes>): void => {
+    for (let i = 0; i < 25; i++) space.produce(`c${i % 7}`, { i })
+    space.consume([{ channel: 'x', pattern: v.a }], 'k')
+  }
+  it('carry a state over, whatever the size of the pages', async () => {
+    const space = memory()
+    fill(space)
+    for (const limit of [1, 7, 1000]) {
+      const dir = fresh()
+      expect(await importInto(dir, space.export({ limit }))).toBe(space.digest())
+      const copy = await open(dir)
+      expect(copy.digest()).toBe(space.digest())
+      await copy.close()
+    }
+    await expect(collect(space.export({ limit: 0 }))).rejects.toThrow(code('BAD_ARGUMENT'))
+  })
+  it('refuse altered, missing and doubled pages, and make nothing then', async () => {
+    const space = memory()
+    fill(space)
+    const pages: Page[] = await collect(space.export({ limit: 5 }))
+    const bend = (p: Page): Page => ({
+      ...p,
+      rows: p.rows.map(([k, value], i) => (i === 0 ? [k, Uint8Array.of(...value, 0)] : [k, value])),
+    })
+    const bad: Page[][] = [
+      pages.slice(1),
+      pages.slice(0, -1),
+      [],
+      [...pages, pages[0]],
+      [pages[1], pages[0], ...pages.slice(2)],
+      [bend(pages[0]), ...pages.slice(1)],
+      pages.map(p => ({ ...p, root: `${p.root.slice(0, -1)}0` })).map((p, i) => (i === 0 ? p : { ...p, root: 'x' })),
+    ]
+    for (const list of bad) {
+      const dir = fresh()
+      await expect(importInto(dir, list)).rejects.toThrow(code('IMPORT_INVALID'))
+      await expect(open(dir)).rejects.toThrow(code('NO_SUCH_SPACE'))
+    }
+  })
+})
+
+// ------------------------------------------------------------------------------------------------- random programs, three back ends
+
+type Op = { op: string; c: number; x: number; flag: boolean }
+const arbOps: fc.Arbitrary<Op[]> = fc.array(
+  fc.record({
+    op: fc.constantFrom(
+      'put',
+      'put',
+      'put',
+      'get',
+      'get',
+      'join',
+      'peek',
+      'guard',
+      'select',
+      'cancel',
+      'tick',
+      'lease',
+      'pump',
+      'mark',
+      'rollback',
+      'release',
+      'atomic',
+      'reopen',
+    ),
+    c: fc.integer({ min: 0, max: 2 }),
+    x: fc.integer({ min: 0, max: 3 }),
+    flag: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 40 },
+)
+type Any = Space<JsonTypes>
+
+function step(space: Any, o: Op, marks: ReturnType<Any['mark']>[], refs: number[]): unknown {
+  const bind = (channel: number, pattern: JsonValue, peek = false) => ({ channel: `c${channel}`, pattern, peek })
+  const note = (x: { ref?: number; comms: readonly unknown[]; pending: boolean }): unknown => {
+    if (x.ref !== undefined) refs.push(x.ref)
+    return JSON.stringify(x.comms)
+  }
+  switch (o.op) {
+    case 'put':
+      return note(space.produce(`c${o.c}`, o.x, { persist: o.flag && o.x === 0 }))
+    case 'lease':
+      return note(space.produce(`c${o.c}`, o.x, { leaseTicks: o.x + 1 }))
+    case 'get':
+      return note(space.consume([bind(o.c, o.x === 0 ? _ : o.x)], `k${o.x}`, { persist: o.flag && o.x === 1 }))
+    case 'peek':
+      return note(space.consume([bind(o.c, v.x, true)], 'p'))
+    case 'join':
+      return note(space.consume([bind(o.c, o.x), bind((o.c + 1) % 3, _, o.flag)], 'j'))
+    case 'guard':
+      return note(space.consume([bind(o.c, v.x), bind(o.x % 3, v.y)], 'g', { where: { $lt: [v.x, v.y] } }))
+    case 'select':
+      return note(space.consume({ any: [[bind(o.c, o.x)], [bind((o.c + 1) % 3, _)]] }, 's'))
+    case 'cancel':
+      return refs.length > 0 ? space.cancel(refs[o.x % refs.length]) : false
+    case 'tick':
+      return space.tick(o.x + 1)
+    case 'pump':
+      return JSON.stringify(space.pump(o.x + 1))
+    case 'mark':
+      marks.push(space.mark())
+      return 'mark'
+    case 'rollback': {
+      const m = marks.pop()
+      if (m !== undefined) space.rollback(m)
+      return 'rollback'
+    }
+    case 'release': {
+      const m = marks.pop()
+      if (m !== undefined) space.release(m)
+      return 'release'
+    }
+    case 'atomic':
+      return JSON.stringify(
+        space.atomic(tx => {
+          tx.produce(`c${o.c}`, o.x)
+          return tx.tryTake(`c${o.x % 3}`, _)?.value ?? null
+        }).value,
+      )
+    default:
+      return null
+  }
+}
+
+const dump = (space: Any): unknown => [...space.inspect.all()].map(i => ({ ...i, volatile: false }))
+
+describe('random programs', () => {
+  it.each(['fifo', 'lifo', 'seed'])(
+    'do the same in memory, on a store, and on a store that is reopened again and again (%s)',
+    async order => {
+      await fc.assert(
+        fc.asyncProperty(arbOps, fc.bigInt({ min: 0n, max: 1n << 40n }), async (ops, seed) => {
+          const options = { order: order === 'seed' ? { seed } : (order as 'fifo' | 'lifo') }
+          const engines = [new MemoryEngine(), new MemoryEngine()]
+          const mem = memory(options)
+          const disk = await open(engines[0], { ...options, create: true })
+          let again: StoredSpace<JsonTypes> = await open(engines[1], { ...options, create: true })
+          const marks: ReturnType<Any['mark']>[][] = [[], [], []]
+          const refs: number[][] = [[], [], []]
+          for (const o of ops) {
+            if (o.op === 'reopen') {
+              if (marks[0].length > 0) continue
+              await again.close()
+              again = await open(engines[1], options)
+              continue
+            }
+            const a = step(mem, o, marks[0], refs[0])
+            expect(step(disk, o, marks[1], refs[1])).toEqual(a)
+            expect(step(again, o, marks[2], refs[2])).toEqual(a)
+            if (o.flag && marks[0].length === 0) await again.flush()
+          }
+          while (marks[0].length > 0) for (const [i, s] of [mem, disk, again].entries()) s.release(marks[i].pop()!)
+          const expected = dump(mem)
+          expect(dump(disk)).toEqual(expected)
+          await disk.close()
+          await again.close()
+          const [x, y] = [await open(engines[0], options), await open(engines[1], options)]
+          expect(dump(x)).toEqual(expected)
+          expect(dump(y)).toEqual(expected)
+          expect(x.digest()).toBe(mem.digest())
+          expect((await x.verify()).ok).toBe(true)
+          await Promise.all([x.close(), y.close()])
+        }),
+        { numRuns: 60 },
+      )
+    },
+  )
+})
