@@ -17,7 +17,20 @@ import {
   wipeLeftovers,
   writeWhole,
 } from './files.ts'
-import { encodeFormat, type Format, type Head, isLog, isMeta, KEY_END, KEY_START, metaKey, sealRow } from './format.ts'
+import {
+  type CommitRecord,
+  encodeFormat,
+  encodeRecord,
+  type Format,
+  type Head,
+  isLog,
+  isMeta,
+  KEY_END,
+  KEY_START,
+  logKey,
+  metaKey,
+  sealRow,
+} from './format.ts'
 import { LevelEngine, type LevelOptions } from './level.ts'
 import { acquireLock, type Lock } from './lock.ts'
 import type { Report } from './verify.ts'
@@ -130,6 +143,18 @@ export class Building {
     this.#ops = []
     this.#bytes = 0
   }
+}
+
+/** Write a commit record that starts the records anew, for rows that come without theirs. */
+export async function writeRestart(
+  building: Building,
+  s: Pick<CommitRecord, 'number' | 'previous' | 'marks' | 'rowCount' | 'rowSum'>,
+): Promise<Head> {
+  const record = { ...s, oldest: s.number, logBytesBefore: 0, changes: [], events: [] }
+  const { value, chain } = encodeRecord(record)
+  const key = logKey(s.number)
+  await building.put(key, sealRow(key, value))
+  return { ...record, chain }
 }
 
 /** Copy an open engine as it is at this moment into a new directory, checking everything on the way. */

@@ -15,6 +15,7 @@ export {
 export { LevelEngine, type LevelOptions } from './level.ts'
 export { MemoryEngine } from './memory.ts'
 export { openStore, type StoreOptions } from './open.ts'
+export { exportDir, importDir } from './pages.ts'
 export { Reader } from './reader.ts'
 export type { Commit, CommitMeta, Del, Delta, Keep, Put, Store } from './store.ts'
 export {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { RhizomeError } from '../errors.ts'
 import { FileAnchor } from './anchor.ts'
 import { mapKey } from './bytes.ts'
-import { Building, hasEntryPoint, newInstance } from './copy.ts'
+import { Building, hasEntryPoint, newInstance, writeRestart } from './copy.ts'
 import { asStorageError } from './engine.ts'
 import { CLEAN_FILE, FORMAT_FILE, readIfThere } from './files.ts'
 import {
@@ -207,7 +207,8 @@ async function carryOn(building: Building, found: Found, format: Format, at: Com
     }
     return { ...at, format, records: chain.length }
   }
-  return restart(building, format, { number: at.number + 1, previous: at.chain, marks: at.marks, rowCount: at.rowCount, rowSum: at.rowSum })
+  const { marks, rowCount, rowSum } = at
+  return { ...(await writeRestart(building, { number: at.number + 1, previous: at.chain, marks, rowCount, rowSum })), format, records: 1 }
 }
 
 /** All readable rows as a store of its own. Numbers go on from the highest known, so that none is given out twice. */
@@ -222,19 +223,8 @@ async function salvage(building: Building, found: Found, old: Format, known: num
   }
   let marks: Marks = marksOf([...found.rows.values()].map(r => r.key))
   for (const r of found.records.values()) marks = highest(marks, r.marks)
-  return restart(building, format, { number: known + 1, previous: genesis(format), marks, rowCount, rowSum: rowSum & MASK_64 })
-}
-
-async function restart(
-  building: Building,
-  format: Format,
-  s: Pick<CommitRecord, 'number' | 'previous' | 'marks' | 'rowCount' | 'rowSum'>,
-): Promise<Finished> {
-  const record = { ...s, oldest: s.number, logBytesBefore: 0, changes: [], events: [] }
-  const { value, chain } = encodeRecord(record)
-  const key = logKey(s.number)
-  await building.put(key, sealRow(key, value))
-  return { ...record, chain, format, records: 1 }
+  const start = { number: known + 1, previous: genesis(format), marks, rowCount, rowSum: rowSum & MASK_64 }
+  return { ...(await writeRestart(building, start)), format, records: 1 }
 }
 
 function highest(a: Marks, b: Marks): Marks {

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cutEverywhere, damageFiles } from './store/damage.ts'
-import { killAtRandom, killDuringRecovery } from './store/kill.ts'
+import { fullDisk, killAtRandom, killDuringRecovery } from './store/kill.ts'
 import { failEveryCall, loseUnsynced } from './store/lost.ts'
 import { locks, wrongDirectories } from './store/places.ts'
-import type { Budget, Outcome } from './store/world.ts'
+import { type Budget, type Outcome, place } from './store/world.ts'
 
 /**
  * The long form of the reliability families: `--minutes N [--only 1,5] [--seed S] [--json FILE]`. The time is divided by weight;
@@ -26,6 +27,7 @@ const FAMILIES: readonly Family[] = [
   { id: 4, name: 'lost unsynced writes', weight: 1, cases: 2000, run: loseUnsynced },
   { id: 5, name: 'damage in every file', weight: 4, cases: 2000, run: damageFiles },
   { id: 6, name: 'failing engine calls', weight: 1, cases: 1024, run: failEveryCall },
+  { id: 6, name: 'full disk', weight: 1, cases: 50, run: fullDisk },
   { id: 7, name: 'wrong directories', weight: 1, cases: 52, run: wrongDirectories },
   { id: 8, name: 'locks', weight: 2, cases: 60, run: locks },
 ]
@@ -56,6 +58,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0) {
   process.exit(2)
 }
 
+place.dir = tmpdir()
 const weights = chosen.reduce((sum, f) => sum + f.weight, 0)
 const lines: Line[] = []
 for (const family of chosen) {

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { openStore, verifyDir } from '../../../rspace/store/index.ts'
@@ -59,7 +60,10 @@ interface Run {
 }
 
 function start(file: string, args: readonly string[]): Run {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return watch(spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
+}
+
+function watch(child: ChildProcessByStdio<null, Readable, Readable>): Run {
   const lines: string[] = []
   let rest = ''
   let wake: (() => void) | undefined
@@ -69,7 +73,7 @@ function start(file: string, args: readonly string[]): Run {
     lines.push(...parts)
     wake?.()
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => lines.push(`! ${text.trim().split('\n').slice(0, 6).join(' | ')}`))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => lines.push(`! ${text.trim().split('\n').slice(0, 40).join(' | ')}`))
   const ended = new Promise<void>(resolve => child.on('close', () => resolve(wake?.())))
   return {
     child,
@@ -153,6 +157,50 @@ export async function killAtRandom(budget: Budget): Promise<Outcome> {
   } finally {
     writer.remove()
     for (const lane of lanes) remove(join(lane.dir, '..'))
+  }
+}
+
+/** Family 6, for real: the system refuses to let a file grow. The failure has a type, and what was acknowledged before is there. */
+export async function fullDisk(budget: Budget): Promise<Outcome> {
+  const writer = await buildWriter()
+  const failures: string[] = []
+  const notes = { refused: 0 }
+  const base = temporary('full')
+  try {
+    const cases = await runCases(budget, 2, async i => {
+      const seed = budget.seed + i
+      const dir = join(base, `space-${i}`)
+      const limit = 8 + new Random(seed).below(40)
+      // A limit on the size of files, with its signal ignored, fails writes just as a full disk does, without privileges.
+      const script = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@"`
+      const run = watch(
+        spawn('bash', ['-c', script, process.execPath, writer.file, 'write', dir, '-', String(seed), 'process'], {
+          stdio: ['ignore', 'pipe', 'pipe'],
+        }),
+      )
+      await run.ended
+      const where = `seed ${budget.seed} case ${i} (${limit} KiB)`
+      if (run.lines.some(l => l.startsWith('!') && /DISK_FULL|IO\b/.test(l))) notes.refused++
+      else failures.push(`${where}: ended without a typed failure: ${run.lines.at(-1)}`)
+      try {
+        const store = await openStore(dir)
+        const rows = await rowsOfStore(store)
+        const step = stepOf(rows)
+        const acknowledged = highest(run.lines, 'a', 0)
+        if (step < acknowledged || step > highest(run.lines, 's', 0))
+          failures.push(`${where}: ${acknowledged} was acknowledged, ${step} is there`)
+        const wrong = difference(rows, Model.at(seed, step))
+        if (wrong !== undefined) failures.push(`${where}: ${wrong}`)
+        await store.close()
+      } catch (e) {
+        failures.push(`${where}: ${codeOf(e)} ${e instanceof Error ? e.message : ''}`)
+      }
+      remove(dir)
+    })
+    return { cases, failures, notes }
+  } finally {
+    writer.remove()
+    remove(base)
   }
 }
 

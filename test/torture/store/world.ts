@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Delta, Store } from '../../../rspace/store/index.ts'
@@ -140,8 +140,14 @@ export function difference(is: Rows, should: Rows): string | undefined {
   return undefined
 }
 
+/**
+ * Where worlds are made. The quick forms open thousands of stores, so they use memory where the system offers it as a directory:
+ * the engine and its files are real, only syncing is free. The long form uses the disk.
+ */
+export const place = { dir: existsSync('/dev/shm') ? '/dev/shm' : tmpdir() }
+
 export function temporary(name: string): string {
-  return mkdtempSync(join(tmpdir(), `rhizome-${name}-`))
+  return mkdtempSync(join(place.dir, `rhizome-${name}-`))
 }
 
 export function remove(dir: string): void {

@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
 import { openStore, repair } from '../../../rspace/store/index.ts'
 import { deltaAt, rowsOfStore, stepOf } from './world.ts'
 
@@ -8,8 +10,8 @@ import { deltaAt, rowsOfStore, stepOf } from './world.ts'
  */
 const [task, dir, to, seedText, durability] = process.argv.slice(2) as [string, string, string, string, 'process' | 'power']
 const seed = Number(seedText)
-/** To a pipe this is synchronous, and in a thread it goes to the parent. */
-const say = (line: string) => process.stdout.write(line + '\n')
+/** The stream of a process may keep lines back when the reader is slow, and a kill would lose them; a thread has only its stream. */
+const say = (line: string) => (isMainThread ? writeSync(1, line + '\n') : process.stdout.write(line + '\n'))
 /** Small, so that logs rotate, tables are compacted and records are dropped all the time. */
 const options = { writeBufferBytes: 65_536, keep: { commits: 40, bytes: 30_000 } }
 
