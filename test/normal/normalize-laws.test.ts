@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { equal } from '../../src/normal/order.ts'
 import { show } from '../../src/normal/print.ts'
 import { Flag, flagsOf, freeOf } from '../../src/normal/term.ts'
-import { termOf } from './program.ts'
+import { programs } from '../support/generate.ts'
+import { read, termOf } from './program.ts'
 
 /** A program without spelling: variables are numbers, to be taken modulo what is in scope. */
 type Tree =
@@ -158,6 +159,36 @@ describe('the normal form of generated programs', () => {
         expect(equal(termOf(text), term), text).toBe(true)
       }),
       { numRuns: 300 },
+    )
+  })
+
+  // Formals of a constructor are visible in the methods too, which the generator does not take into account.
+  const anyProgram = programs().filter(text => !text.includes('constructor('))
+
+  it('exists for every valid program: no static error, and it prints as a program with the same normal form', () => {
+    fc.assert(
+      fc.property(anyProgram, text => {
+        const { term, errors } = read(text)
+        expect(errors.filter(e => !e.startsWith('RHO407'))).toEqual([])
+        if (errors.length > 0) return
+        const printed = show(term)
+        expect(equal(termOf(printed), term), printed).toBe(true)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('of an open program is closed but for its free variables', () => {
+    fc.assert(
+      fc.property(
+        programs({ closed: false }).filter(text => !text.includes('constructor(')),
+        text => {
+          const { term, errors, free } = read(text, { open: true })
+          expect(errors.filter(e => !e.startsWith('RHO407'))).toEqual([])
+          expect(freeOf(term)).toBeLessThanOrEqual(free.length)
+        },
+      ),
+      { numRuns: 200 },
     )
   })
 })
