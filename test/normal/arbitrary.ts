@@ -1,9 +1,8 @@
 import fc from 'fast-check'
-import { makeConn, makeMap, makePar, makeSet } from '../../src/normal/build.ts'
+import { makeBundle, makeConn, makeMap, makePar, makeSet } from '../../src/normal/build.ts'
 import {
   BigInteger,
   BigRat,
-  Bundle,
   Bytes,
   bound,
   ConnNot,
@@ -68,7 +67,7 @@ export const closedTerm: fc.Arbitrary<Term> = fc.letrec<{ t: Term }>(tie => ({
     fc.array(tie('t'), { maxLength: 3 }).map(xs => makePar(xs)),
     fc.tuple(tie('t'), fc.array(tie('t'), { maxLength: 2 }), fc.boolean()).map(([c, d, p]) => new Send(c, d, p)),
     fc.tuple(tie('t'), tie('t')).map(([a, b]) => new New(1, [], makePar([new Send(bound(0), [a], false), new Send(b, [bound(0)], false)]))),
-    tie('t').map(b => new Bundle(2, b)),
+    tie('t').map(b => makeBundle(2, b)),
     fc.tuple(tie('t'), tie('t')).map(([a, b]) => new Send('code', [new Op(Tag.Add, a, b)], false)),
   ),
 })).t
