@@ -1,5 +1,6 @@
 import { Bundle, forced, List, Tag, type Term, Tuple, tagOf } from '../normal/term.ts'
-import { Account, type Machine, type Native, State } from './machine.ts'
+import { Account, type Machine, State } from './machine.ts'
+import type { Native } from './native.ts'
 import type { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
 

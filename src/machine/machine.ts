@@ -1,4 +1,4 @@
-import { type Chan, Cont, type Site } from '../../rspace/kernel.ts'
+import { Cont, type Site } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import type { Term } from '../normal/term.ts'
 import type { Linked } from './link.ts'
@@ -29,7 +29,10 @@ export class Account {
   }
 }
 
-const NOWHERE: Site = { arrows: new Uint8Array(0), persistent: false, guarded: false }
+/** Where something was written. */
+export interface Place {
+  readonly span: { readonly start: number; readonly end: number }
+}
 
 /**
  * A running component: a sequence, where it is in it, its registers (captures, locals, temporaries), its private channel, its meters. It is its own
@@ -49,12 +52,12 @@ export class Machine extends Cont {
   comms: number
   /** Scheduling level, 0 highest, inherited by children (policy `priority`). */
   level: number
-  /** Where it was started: position of the send or receive, or −1. */
-  readonly origin: number
+  /** The send or receive that started it; null for a program's own machines. */
+  readonly origin: Place | null
   /** Register that the reply of a primitive in flight goes to. */
   dest: number
-  constructor(linked: Linked, regs: Term[], priv: number, account: Account, origin: number, level: number) {
-    super(NOWHERE)
+  constructor(linked: Linked, regs: Term[], priv: number, account: Account, site: Site, origin: Place | null, level: number) {
+    super(site)
     this.linked = linked
     this.pc = 0
     this.regs = regs
@@ -71,23 +74,6 @@ export class Machine extends Cont {
   }
 }
 
-/** A persistent receive that the host listens with: a system channel, a primitive processor, an embedder's handler. */
-export class Native extends Cont {
-  readonly arity: number
-  readonly label: string
-  readonly run: (args: readonly Term[], sender: Machine | null, origin: unknown) => void
-  constructor(label: string, arity: number, chan: Chan, run: (args: readonly Term[], sender: Machine | null, origin: unknown) => void) {
-    super(NATIVE_SITE)
-    this.label = label
-    this.arity = arity
-    this.run = run
-    this.chan = chan
-  }
-}
-
-/** Site of all native receives; their arity is their own. */
-export const NATIVE_SITE: Site = { arrows: new Uint8Array([1]), persistent: true, guarded: false }
-
 /** Raised inside a slice to end the machine with a report; never leaves the shard. */
 export class MachineFault {
   readonly code: Code
@@ -98,4 +84,9 @@ export class MachineFault {
     this.message = message
     this.hint = hint
   }
+}
+
+/** Position of what started a machine, −1 for a program's own. */
+export function startedBy(m: Machine): number {
+  return m.origin === null ? -1 : m.origin.span.start
 }

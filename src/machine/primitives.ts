@@ -2,7 +2,8 @@ import { OP_BY_NAME } from '../../bytecode/opcodes.ts'
 import type { Chan, Cont } from '../../rspace/kernel.ts'
 import { OP_OF_TAG } from '../compile/blob.ts'
 import { NIL, Tag, type Term, type Unforgeable } from '../normal/term.ts'
-import { type Machine, Native } from './machine.ts'
+import type { Machine } from './machine.ts'
+import { Native } from './native.ts'
 import {
   asBool,
   binary,
@@ -16,6 +17,7 @@ import {
   unknownMethod,
 } from './primitives/index.ts'
 import type { Shard } from './shard.ts'
+import { NATIVE_ONCE_SITE } from './site.ts'
 
 /** How an operation is carried out (vm.md section 4). */
 export const Guard = { Literal: 0, Fused: 1, Recorded: 2 } as const
@@ -185,6 +187,11 @@ export class Primitives {
     return undefined
   }
 
+  /** Whether any machine has a private channel as an object. */
+  get used(): boolean {
+    return this.privs.size > 0
+  }
+
   /** The private channel of a machine as a name. Never reachable from code. */
   priv(m: Machine): Unforgeable {
     let name = this.privs.get(m)
@@ -218,7 +225,7 @@ export class Primitives {
     m.account.primitiveComms++
     if (r instanceof Fault) return r
     const waiting = new Native('reply', 1, shard.chanOf(reply), () => {})
-    waiting.site = REPLY_ONCE
+    waiting.site = NATIVE_ONCE_SITE
     kernel.consume(waiting)
     if (kernel.produce(waiting.chan as Chan, [r], false, null) !== waiting) throw new Error('the reply did not reach its machine')
     shard.primitiveComms++
@@ -229,7 +236,6 @@ export class Primitives {
 
   /** A machine ended: its private channel goes with it. */
   release(m: Machine): void {
-    if (this.processors.size === 0 && this.privs.size === 0) return
     const processor = this.processors.get(m)
     if (processor !== undefined) {
       this.shard.kernel.withdraw(processor)
@@ -242,5 +248,3 @@ export class Primitives {
     return NIL
   }
 }
-
-const REPLY_ONCE = { arrows: new Uint8Array(1), persistent: false, guarded: false }

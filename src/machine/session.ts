@@ -14,7 +14,8 @@ import { Control } from './control.ts'
 import type { FileRoot } from './files.ts'
 import type { Host } from './host.ts'
 import { Program } from './link.ts'
-import { Account, Machine, Native, State } from './machine.ts'
+import { Account, Machine, State, startedBy } from './machine.ts'
+import { Native } from './native.ts'
 import type { Blocked, Failure, RestReport, Stats, Status } from './outcome.ts'
 import { Fault } from './primitives/index.ts'
 import { blockedMachines, restReport } from './report.ts'
@@ -211,7 +212,7 @@ export class Session {
       start: span.start,
       end: span.end,
       machine: sender === null ? 'm:0' : 'm:' + sender.priv,
-      startedBy: sender?.origin ?? -1,
+      startedBy: sender === null ? -1 : startedBy(sender),
       limit: false,
     })
   }

@@ -3,13 +3,14 @@ import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
 import { Bundle, Closure, Flag, forced, List, MapTerm, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
 import { type Linked, Linker, type MethodSite, type Program, Template } from './link.ts'
-import { Account, Machine, MachineFault, Native, State } from './machine.ts'
+import { Account, Machine, MachineFault, type Place, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
+import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
 import { Fault } from './primitives/fault.ts'
 import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
-import { type CasePattern, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
+import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
 
@@ -47,9 +48,6 @@ const SAFE = Number.MAX_SAFE_INTEGER
 const EXPOSED = Flag.Exposed
 /** Notes about matches that fitted nothing: the first so many are kept. */
 const NOTES_MAX = 20
-/** Price of a COMM with n binds. */
-const COMM_BASE = 32
-const COMM_BIND = 96
 
 /**
  * One scheduler over one space: run queue, machines, names. The run loop is a trampoline: a COMM enqueues, nothing recurses, nothing awaits. It knows
@@ -182,6 +180,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const machine = k as Machine
     const regs = machine.regs.slice()
     site.fill(regs, results)
+    this.kernel.charge(guard.cost)
     const saved = this.gas
     this.gas = 0
     const result = this.pure(machine, guard.linked, guard.gather(regs))
@@ -215,11 +214,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   // ── machines ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private machine(linked: Linked, regs: Term[], account: Account, origin: number, level: number): Machine {
+  private machine(linked: Linked, regs: Term[], account: Account, origin: Place | null, level: number): Machine {
     this.machinesMade++
     this.alive++
     account.machines++
-    const m = new Machine(linked, regs, this.nextPriv++, account, origin, level)
+    const m = new Machine(linked, regs, this.nextPriv++, account, NO_SITE, origin, level)
     if (this.tracer !== null) this.tracer.created(m)
     return m
   }
@@ -234,12 +233,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Start the machines of a program image. */
   start(program: Program, account: Account, captures: readonly Term[] = []): Machine[] {
     const started: Machine[] = []
-    this.spawn(new Template(this.linker, program, 0), captures, account, -1, 0, started)
+    this.spawn(new Template(this.linker, program, 0), captures, account, null, 0, started)
     return started
   }
 
   /** One machine per component. `captures` in the order of CLOSE. */
-  private spawn(t: Template, captures: readonly Term[], account: Account, origin: number, level: number, list?: Machine[]): void {
+  private spawn(t: Template, captures: readonly Term[], account: Account, origin: Place | null, level: number, list?: Machine[]): void {
     const members = t.members
     let at = 0
     for (let i = 0; i < members.length; i++) {
@@ -262,7 +261,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.status = status
     this.alive--
     if (this.tracer !== null) this.tracer.ended(m)
-    this.primitives.release(m)
+    if (this.primitives.used) this.primitives.release(m)
   }
 
   /** Position of the instruction at `pc`. */
@@ -276,7 +275,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       return
     }
     const span = m.linked.spanAt(pc)
-    this.report(m, { code, message, hint, start: span.start, end: span.end, machine: 'm:' + m.priv, startedBy: m.origin, limit })
+    this.report(m, { code, message, hint, start: span.start, end: span.end, machine: 'm:' + m.priv, startedBy: startedBy(m), limit })
     this.end(m, State.Faulted)
   }
 
@@ -298,7 +297,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let value = forced(v)
     while (value instanceof Bundle) value = forced(value.body)
     if (typeof value !== 'object' || value.tag <= Tag.Zipper) return started
-    this.spawn(this.linker.template(value), NONE, account, -1, 0, started)
+    this.spawn(this.linker.template(value), NONE, account, null, 0, started)
     return started
   }
 
@@ -392,7 +391,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       const account = payer === null ? k.account : payer.account
       this.comms++
       account.comms++
-      let gas = COMM_BASE + COMM_BIND * site.patterns.length
+      let gas = site.commGas
       if (site.guarded) {
         gas += this.heldGuardGas
         this.guardFaults.delete(k)
@@ -408,7 +407,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       let woken = k
       if (site.persistent) {
         const regs = k.regs.slice()
-        woken = this.machine(k.linked, regs, account, payer === null ? k.origin : this.originOf(payer), k.level)
+        woken = this.machine(k.linked, regs, account, kernel.origins[0] as Place | null, k.level)
       }
       site.fill(woken.regs, kernel.results)
       woken.pc = site.next
@@ -427,9 +426,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     native.run(kernel.results[0] as Term[], payer, kernel.origins[0])
   }
 
-  private originOf(payer: Machine): number {
-    return payer.linked.spanAt(this.pcNow).start
-  }
   /** Where the running instruction is; kept for reports about what it started. */
   private pcNow = 0
 
@@ -528,7 +524,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       start: span.start,
       end: span.end,
       machine: 'm:' + m.priv,
-      startedBy: m.origin,
+      startedBy: startedBy(m),
       limit: true,
     })
   }
@@ -537,7 +533,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Evaluate linked code without effects: guards, dynamic expressions. The result, or the fault it met. */
   pure(m: Machine, linked: Linked, regs: Term[]): Term | MachineFault {
-    const p = new Machine(linked, regs, 0, m.account, -1, 0)
+    const p = new Machine(linked, regs, 0, m.account, NO_SITE, null, 0)
     const outer = this.pureFault
     this.pureFault = null
     this.exec(p)
@@ -611,14 +607,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.comms++
     m.comms++
     m.account.comms++
-    this.gas += COMM_BASE + COMM_BIND * branch.patterns.length
+    this.gas += branch.commGas
     if (branch.guarded) {
       this.gas += this.heldGuardGas
       this.guardFaults.delete(m)
     }
     if (site.persistent) {
       const regs = m.regs.slice()
-      const child = this.machine(m.linked, regs, m.account, this.originOf(m), m.level)
+      const child = this.machine(m.linked, regs, m.account, m.origin, m.level)
       branch.fill(regs, kernel.results)
       child.pc = branch.next
       if (this.tracer !== null) this.tracer.comm(m, child, m, kernel)
@@ -1049,7 +1045,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.overMachines(m, pc, t.total)
             return
           }
-          this.spawn(t, captures, m.account, this.originOf(m), m.level)
+          this.spawn(t, captures, m.account, m.origin, m.level)
           this.end(m, State.Done)
           return
         }
@@ -1435,7 +1431,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.overMachines(m, pc, t.total)
       return false
     }
-    this.spawn(t, captures, m.account, this.originOf(m), m.level)
+    this.spawn(t, captures, m.account, m.origin, m.level)
     this.end(m, State.Done)
     return false
   }
@@ -1469,7 +1465,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         start: span.start,
         end: span.end,
         machine: 'm:' + sender.priv,
-        startedBy: sender.origin,
+        startedBy: startedBy(sender),
         limit: false,
       })
       this.doomed = sender

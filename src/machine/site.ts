@@ -1,4 +1,5 @@
 import type { Sequence, Slot } from '../../bytecode/image.ts'
+import { instructionLength, OP_INFO } from '../../bytecode/opcodes.ts'
 import type { Site } from '../../rspace/kernel.ts'
 import { decodePattern } from '../compile/decode.ts'
 import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
@@ -136,10 +137,16 @@ function isKey(t: Term): boolean {
 /** A guard in the place where it is used. */
 export class LinkedGuard {
   readonly linked: Linked
+  /** Steps of the match budget that one evaluation takes: one per operator. */
+  readonly cost: number
   private readonly slots: readonly number[]
   constructor(linker: Linker, program: Program, seq: Sequence, slots: readonly number[]) {
     this.linked = linker.guard(program, seq, seq.codeEnd - seq.at)
     this.slots = slots
+    let cost = 0
+    for (let pc = seq.codeStart; pc < seq.codeEnd; pc += instructionLength(seq.words, pc))
+      if (OP_INFO[seq.words[pc] & 0xff]?.class === 'P') cost++
+    this.cost = Math.max(1, cost)
   }
   /** Registers for its evaluation, from those of the machine with the bindings filled in. */
   gather(regs: readonly Term[]): Term[] {
@@ -148,6 +155,10 @@ export class LinkedGuard {
     return out
   }
 }
+
+/** Price of a COMM with n binds (rholang.md 16.2). */
+export const COMM_BASE = 32
+export const COMM_BIND = 96
 
 /** One receive (or one branch of a select, or a select with its branches), linked. Shared by all machines that wait there. */
 export class RecvSite implements Site {
@@ -161,6 +172,8 @@ export class RecvSite implements Site {
   readonly at: number
   /** Price of installing it, given the registers. */
   readonly gas: (regs: readonly Term[]) => number
+  /** Price of a COMM here, guard aside. */
+  readonly commGas: number
   /** Register pc of the body. */
   next = 0
   constructor(
@@ -177,6 +190,7 @@ export class RecvSite implements Site {
     this.guarded = guard !== null || branches?.some(b => b.guarded) === true
     this.branches = branches ?? undefined
     this.patterns = patterns
+    this.commGas = COMM_BASE + COMM_BIND * patterns.length
     this.guard = guard
     this.program = program
     this.at = at
@@ -195,8 +209,19 @@ function free(): number {
   return 0
 }
 
+/** A receive of the engine's own: any message of one value, or whatever its native handler says. */
+function engineSite(arrow: number): RecvSite {
+  return new RecvSite(new Uint8Array([arrow]), [new MessagePattern([WILDCARD], null, 0, [], 0)], null, null, null, -1, null)
+}
+
 /** A machine waits here for the reply of a primitive. */
-export const REPLY_SITE = new RecvSite(new Uint8Array(1), [new MessagePattern([WILDCARD], null, 0, [], 0)], null, null, null, -1, null)
+export const REPLY_SITE = engineSite(0)
+/** Where native receives listen; their arity is their own. */
+export const NATIVE_SITE = engineSite(1)
+/** A native receive that takes one message. */
+export const NATIVE_ONCE_SITE = engineSite(0)
+/** A machine that does not wait. */
+export const NO_SITE = engineSite(0)
 
 const KINDS = { no: 0, yes: 1, spent: -1 } as const
 
@@ -266,6 +291,7 @@ export class CasePattern {
     }
     for (const found of matchAll(this.pattern, v, this.count, refs, budget)) {
       for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i]
+      budget.left -= this.guard.cost
       const r = shard.pure(m, this.guard.linked, this.guard.gather(regs))
       if (r instanceof MachineFault) shard.caseGuardFault(m, r)
       else if (r === true) return KINDS.yes

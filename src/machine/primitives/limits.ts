@@ -9,8 +9,8 @@ export const HOST_STRING_MAX = 0x1fffffe8
  */
 export const BIGINT_BYTES_MAX = 1 << 24
 
-/** A list, set or map takes at least this many bytes of the host per element, whatever the size of the elements (Nil has size 0). */
-const ELEMENT_BYTES = 8
+/** What an element of a collection counts at least. Only Nil is smaller, it has size 0: without this a list of Nils could be of any length. */
+const ELEMENT_BYTES = 4
 
 export function quota(what: string, limit: number): Fault {
   return new Fault('RHO604', `${what} would be larger than the limit of ${limit} bytes`, 'the limit is maxValueBytes')

@@ -144,22 +144,25 @@ class Finder {
   }
   /** The first occurrence at or after unit `from`, or -1. */
   next(from: number): number {
-    const { text, part, borders } = this
-    if (borders === null) return text.indexOf(part, from)
+    return this.borders === null ? this.text.indexOf(this.part, from) : this.scan(this.borders, from, true)
+  }
+  /** The last occurrence, or -1. */
+  last(): number {
+    return this.borders === null ? this.text.lastIndexOf(this.part) : this.scan(this.borders, 0, false)
+  }
+  private scan(borders: Int32Array, from: number, first: boolean): number {
+    const { text, part } = this
+    let found = -1
     let matched = 0
     for (let i = from; i < text.length; i++) {
       const c = text.charCodeAt(i)
       while (matched > 0 && part.charCodeAt(matched) !== c) matched = borders[matched - 1]
       if (part.charCodeAt(matched) === c) matched++
-      if (matched === part.length) return i - matched + 1
+      if (matched < part.length) continue
+      found = i - matched + 1
+      if (first) return found
+      matched = borders[matched - 1]
     }
-    return -1
-  }
-  /** The last occurrence, or -1. */
-  last(): number {
-    if (this.borders === null) return this.text.lastIndexOf(this.part)
-    let found = -1
-    for (let at = this.next(0); at >= 0; at = this.next(at + 1)) found = at
     return found
   }
 }
