@@ -954,6 +954,7 @@ class Normalizer extends Resolver {
     const patterns = decl.names.items.length
     const values = decl.values.length
     if (decl.names.rest === null ? values === patterns : values >= patterns) return
+    if (decl.values.some(isError) || decl.names.items.some(isError)) return // the numbers are not what was meant
     const need = `${decl.names.rest === null ? '' : 'at least '}${patterns}`
     this.error(
       'RHO402',
@@ -1098,6 +1099,10 @@ class Normalizer extends Resolver {
     this.env.leave(frame.thisName)
     this.emit(new New(2, NONE, makePar(parts), start, end))
   }
+}
+
+function isError(node: Ast.Proc | Ast.Name): boolean {
+  return node.kind === 'error'
 }
 
 function implicitName(name: string, at: Span): Binding {

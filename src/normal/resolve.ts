@@ -50,7 +50,7 @@ export class Resolver {
 
   protected error(code: Code, at: Span, message: string, hint = ''): void {
     this.errors++
-    this.diagnostics.push(errorAt(code, at.start, at.end, message, hint))
+    this.diagnostics.push(errorAt(code, at.start, Math.max(at.start, at.end), message, hint))
   }
 
   protected readonly lint = (d: Diagnostic): void => {
