@@ -4,6 +4,8 @@ import { substitute } from './substitute.ts'
 import {
   type Bind,
   Closure,
+  type Conn,
+  type ConnNot,
   Flag,
   type Free,
   flagsOf,
@@ -75,7 +77,7 @@ export function* matchAll(
 
 // ── compiled patterns ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-const Op = { Wildcard: 0, Bind: 1, Constant: 2, Ref: 3, Type: 4, List: 5, Tuple: 6, General: 7 } as const
+const Op = { Wildcard: 0, Bind: 1, Constant: 2, Ref: 3, Type: 4, List: 5, Tuple: 6, General: 7, And: 10, Or: 11, Not: 12 } as const
 
 // Literals compared where only strings, or only numbers, pass: such comparisons need no call.
 const TEXT = 8
@@ -84,9 +86,10 @@ const NUMBER = 9
 /**
  * What is decided without any search:
  * `wildcard` always fits; `bind` always fits and binds variable `index` (the only one); `constant` fits the terms equal to `pattern`; `ref` fits the
- * terms equal to the value of `index`; `type` one value of a type; `items` lists and tuples of such parts. Everything else is `general`.
+ * terms equal to the value of `index`; `type` one value of a type; `items` lists and tuples, `connective` `/\`, `\/` and `~` of such parts. Everything
+ * else is `general`.
  */
-export type PatternKind = 'wildcard' | 'bind' | 'constant' | 'ref' | 'type' | 'items' | 'general'
+export type PatternKind = 'wildcard' | 'bind' | 'constant' | 'ref' | 'type' | 'items' | 'connective' | 'general'
 
 const KINDS: readonly PatternKind[] = ['wildcard', 'bind', 'constant', 'ref', 'type', 'items', 'items', 'general']
 
@@ -107,7 +110,7 @@ export class CompiledPattern {
   /** `...r` of a list: index of the variable, -1 for `..._`, -2 for none. */
   readonly rest: number
   constructor(op: number, pattern: Term, count: number, index: number, items: readonly CompiledPattern[], rest: number) {
-    this.kind = KINDS[op]
+    this.kind = op >= Op.And ? 'connective' : KINDS[op]
     this.op = op
     this.pattern = pattern
     this.count = count
@@ -129,7 +132,7 @@ const MAX_DEPTH = 16
 
 /** Prepares a pattern that binds `count` variables. */
 export function compilePattern(pattern: Term, count: number): CompiledPattern {
-  return simple(pattern, count, MAX_DEPTH) ?? new CompiledPattern(Op.General, pattern, count, -1, NO_ITEMS, -2)
+  return simple(pattern, count, MAX_DEPTH, false) ?? new CompiledPattern(Op.General, pattern, count, -1, NO_ITEMS, -2)
 }
 
 /** The patterns of a bind as one pattern for the message as a list: its remainder is the list of the further values. */
@@ -137,36 +140,53 @@ export function bindPattern(bind: Bind): Term {
   return new List(bind.patterns, bind.rest)
 }
 
-/** Null for a pattern that needs the search. */
-function simple(p: Term, count: number, fuel: number): CompiledPattern | null {
-  if ((flagsOf(p) & Flag.Pattern) === 0) return new CompiledPattern(Op.Constant, p, count, -1, NO_ITEMS, -2)
+/** Null for a pattern that needs the search. In a `silent` part, a side of `\/` or below `~`, variables bind nothing and so are wildcards. */
+function simple(p: Term, count: number, fuel: number, silent: boolean): CompiledPattern | null {
+  const leaf = (op: number, index = -1): CompiledPattern => new CompiledPattern(op, p, count, index, NO_ITEMS, -2)
+  if ((flagsOf(p) & Flag.Pattern) === 0) return leaf(Op.Constant)
   if (typeof p !== 'object') return null
   switch (p.tag) {
     case Tag.Wildcard:
-      return new CompiledPattern(Op.Wildcard, p, count, -1, NO_ITEMS, -2)
+      return leaf(Op.Wildcard)
     case Tag.Free:
-      return new CompiledPattern(Op.Bind, p, count, (p as Free).index, NO_ITEMS, -2)
+      return silent ? leaf(Op.Wildcard) : leaf(Op.Bind, (p as Free).index)
     case Tag.Ref:
-      return new CompiledPattern(Op.Ref, p, count, (p as Ref).index, NO_ITEMS, -2)
+      return leaf(Op.Ref, (p as Ref).index)
     case Tag.Type:
-      return new CompiledPattern(Op.Type, p, count, -1, NO_ITEMS, -2)
+      return leaf(Op.Type)
     case Tag.List:
     case Tag.Tuple: {
-      if (fuel === 0) return null
       const rest = p.tag === Tag.List ? (p as List).rest : null
       if (rest !== null && rest.tag === Tag.Bound) return null
-      const items: CompiledPattern[] = []
-      for (const i of (p as Tuple).items) {
-        const c = simple(i, count, fuel - 1)
-        if (c === null) return null
-        items.push(c)
-      }
-      const r = rest === null ? -2 : rest.tag === Tag.Free ? (rest as Free).index : -1
+      const items = simpleParts((p as Tuple).items, count, fuel, silent)
+      if (items === null) return null
+      const r = rest === null ? -2 : rest.tag === Tag.Free && !silent ? (rest as Free).index : -1
       return new CompiledPattern(p.tag === Tag.List ? Op.List : Op.Tuple, p, count, -1, items, r)
+    }
+    case Tag.ConnAnd:
+    case Tag.ConnOr: {
+      const and = p.tag === Tag.ConnAnd
+      const items = simpleParts((p as Conn).parts, count, fuel, silent || !and)
+      return items === null ? null : new CompiledPattern(and ? Op.And : Op.Or, p, count, -1, items, -2)
+    }
+    case Tag.ConnNot: {
+      const items = simpleParts([(p as ConnNot).body], count, fuel, true)
+      return items === null ? null : new CompiledPattern(Op.Not, p, count, -1, items, -2)
     }
     default:
       return null
   }
+}
+
+function simpleParts(parts: readonly Term[], count: number, fuel: number, silent: boolean): CompiledPattern[] | null {
+  if (fuel === 0) return null
+  const out: CompiledPattern[] = []
+  for (const part of parts) {
+    const c = simple(part, count, fuel - 1, silent)
+    if (c === null) return null
+    out.push(c)
+  }
+  return out
 }
 
 /**
@@ -208,6 +228,14 @@ export function tryMatch(
       const t = target instanceof Closure ? target.force() : target
       return t instanceof Tuple && tryItems(c, t.items, out, base, refs)
     }
+    case Op.And:
+      for (const part of c.items) if (!tryMatch(part, target, out, base, refs)) return false
+      return true
+    case Op.Or:
+      for (const part of c.items) if (tryMatch(part, target, out, base, refs)) return true
+      return false
+    case Op.Not:
+      return !tryMatch(c.items[0], target, out, base, refs)
     default:
       return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next()
   }

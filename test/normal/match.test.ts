@@ -438,7 +438,10 @@ describe('compiled patterns', () => {
     [pattern('[1, x, (y, _) ...r]').pattern, 'items'],
     [pattern('Set(x)').pattern, 'general'],
     [pattern('[Set(x)]').pattern, 'general'],
-    [pattern('x \\/ y').pattern, 'general'],
+    [pattern('x /\\ Int').pattern, 'connective'],
+    [pattern('[x \\/ ~y]').pattern, 'items'],
+    [pattern('x /\\ Set(y)').pattern, 'general'],
+    [pattern('{x | y}').pattern, 'general'],
   ]
 
   it('say what they need', () => {
@@ -463,6 +466,23 @@ describe('compiled patterns', () => {
     expect(tryMatch(c, new List(['a', 1, 2n ** 60n, 'other']), [], 0, refs)).toBe(false)
     expect(tryMatch(c, new List(['a', 2, 2n ** 60n, 'value']), [], 0, refs)).toBe(false)
     expect(tryMatch(c, new List([1, 'a', 2n ** 60n, 'value']), [], 0, refs)).toBe(false)
+  })
+
+  it('decide connectives without a search; sides of \\/ and ~ bind nothing', () => {
+    const out: Term[] = []
+    const run = (p: string, t: Term): boolean => {
+      const { pattern: q, count } = pattern(p)
+      out.length = 0
+      return tryMatch(compilePattern(q, count), t, out, 0)
+    }
+    expect(run('x /\\ Int', 7)).toBe(true)
+    expect(out).toEqual([7])
+    expect(run('x /\\ Int', '7')).toBe(false)
+    expect(run('[x, y \\/ [z ...r]]', new List([1, 2]))).toBe(true)
+    expect(out).toEqual([1])
+    expect(run('1 \\/ ~String', 'a')).toBe(false)
+    expect(run('~{[1 ...r] \\/ 2}', 2)).toBe(false)
+    expect(run('~{[1 ...r] \\/ 2}', 3)).toBe(true)
   })
 
   it('match messages without a list around them', () => {
