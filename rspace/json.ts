@@ -237,6 +237,7 @@ export const jsonCodec = Object.freeze({
     return value
   },
   copy: copyJson,
+  key: (value: JsonValue): string => (typeof value === 'string' ? `"${value}` : canonicalText(value)),
 })
 
 // ------------------------------------------------------------------------------------------------------ patterns

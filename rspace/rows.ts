@@ -128,6 +128,16 @@ export function outboxValue(o: OutboxRow): Uint8Array {
   return copy(w)
 }
 
+/** First byte of the space's own side rows that hold a checkpoint. */
+const ROOT = 0x72
+export const rootKey = (root: Uint8Array): Uint8Array => sideKey('', Uint8Array.of(ROOT, ...root))
+/** A checkpoint holds the rows of its state. */
+export function rootValue(list: readonly Row[]): Uint8Array {
+  const w = new Writer(1024).varint(list.length)
+  for (const [key, value] of list) w.blob(key).blob(value)
+  return copy(w)
+}
+
 /** All rows of a space, taken apart. */
 export interface Loaded {
   readonly channels: Map<number, Uint8Array>
@@ -138,6 +148,7 @@ export interface Loaded {
   readonly ids: IdRow[]
   readonly outbox: OutboxRow[]
   readonly side: { namespace: string; key: Uint8Array; value: Uint8Array }[]
+  readonly roots: [Uint8Array, Row[]][]
   state: State | undefined
 }
 export const nothingLoaded = (): Loaded => ({
@@ -149,6 +160,7 @@ export const nothingLoaded = (): Loaded => ({
   ids: [],
   outbox: [],
   side: [],
+  roots: [],
   state: undefined,
 })
 
@@ -231,7 +243,11 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
         const namespace = new TextDecoder().decode(k.blob())
         const own = k.raw(k.left)
         if (namespace !== '') into.side.push({ namespace, key: own.slice(), value: value.slice() })
-        else {
+        else if (own[0] === ROOT) {
+          const saved: Row[] = []
+          for (let n = r.varint(); n > 0; n--) saved.push([r.blob().slice(), r.blob().slice()])
+          into.roots.push([own.slice(1), saved])
+        } else {
           const [op, kernelOp, counter, tick, cids, gids, names] = [
             r.varint(),
             r.varint(),
@@ -249,8 +265,6 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
         }
         break
       }
-      case TAG.S:
-        break
       default:
         throw new RhizomeError('VERSION', `rows of kind ${tag} are unknown to this version`)
     }

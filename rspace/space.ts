@@ -103,6 +103,8 @@ export class Space<T extends Types> {
   private sweepAt = 1024
   private readonly records = new Map<Ref, Datum | Waiting<T>>()
   private readonly installs = new Map<string, Waiting<T>>()
+  /** Installs that wait; after a rollback also replaced ones, until they are withdrawn again. */
+  private readonly installed = new Set<Waiting<T>>()
   private readonly handlers = new Map<string, { fn: (comm: CommEvent<T>) => unknown; ack: boolean }>()
   private readonly outbox = new Map<Ref, OutboxEntry<T>>()
   private readonly claims = new Map<Ref, { due: number }>()
@@ -159,8 +161,11 @@ export class Space<T extends Types> {
   private readonly occurrences = new Map<string, number>()
   private lattice: Lattice | null = null
   private unhashed = new Map<Ref, { record: Datum | Waiting<T>; added: boolean }>()
-  private readonly roots = new Map<Root, rows.Row[]>()
+  private roots = new Map<Root, rows.Row[]>()
+  private newRoots = new Set<Root>()
+  private oldRoots = new Set<Root>()
   private replay: Replay<T> | null = null
+  private batches: SpaceEvent<T>[][] = [[]]
 
   constructor(settings: Settings<T>, store: Committer | null) {
     this.settings = settings
@@ -300,14 +305,6 @@ export class Space<T extends Types> {
 
   // ------------------------------------------------------------------------------------------------ channels
 
-  private nameOf(c: T['C']): { value: T['C']; bytes: Uint8Array } {
-    const codec = this.settings.codec.channel
-    return this.inside(() => {
-      const value = codec.copy === undefined ? c : codec.copy(c)
-      return { value, bytes: encode(codec, value) }
-    })
-  }
-
   /** Canonical bytes up to 31 long are the identity themselves, longer ones are hashed. */
   private internKey(kind: number, bytes: Uint8Array): string {
     // The prefix is no digit: hosts hash strings that look like integers badly.
@@ -317,7 +314,8 @@ export class Space<T extends Types> {
   private find(c: T['C'] | Channel<T>): Handle<T> | undefined {
     if (c instanceof Handle) return this.own(c)
     if (c === undefined) throw new BadArgument('a channel is missing')
-    return this.named.get(this.internKey(0, this.nameOf(c).bytes))
+    const value = this.accepted(c)
+    return this.named.get(this.valueKey(value))
   }
 
   private own(h: Handle<T>): Handle<T> {
@@ -329,22 +327,54 @@ export class Space<T extends Types> {
   private intern(c: T['C'] | Channel<T>): Handle<T> {
     if (c instanceof Handle) return this.own(c as Handle<T>)
     if (c === undefined) throw new BadArgument('a channel is missing')
-    const { value, bytes } = this.nameOf(c)
-    return this.internBytes(0, bytes, value)
+    return this.internValue(this.accepted(c))
   }
 
+  private accepted(c: T['C']): T['C'] {
+    const codec = this.settings.codec.channel
+    return codec.copy === undefined ? c : this.inside(() => codec.copy?.(c))
+  }
+
+  /** Equal values, equal keys: the codec's own text where it has one, else the canonical bytes. */
+  private valueKey(value: T['C']): string {
+    const codec = this.settings.codec.channel
+    this.busy = true
+    try {
+      return codec.key === undefined ? this.internKey(0, encode(codec, value)) : `t${codec.key(value)}`
+    } finally {
+      this.busy = false
+    }
+  }
+
+  private internValue(value: T['C']): Handle<T> {
+    const id = this.valueKey(value)
+    let h = this.named.get(id)
+    if (h === undefined) {
+      this.makeRoom()
+      h = new Handle<T>(this, value, 'named', null, () => encode(this.settings.codec.channel, value))
+      this.named.set(id, h)
+    }
+    return h
+  }
+
+  /** A channel known by its bytes; `value` of a named one is decoded unless it is at hand. */
   private internBytes(kind: number, bytes: Uint8Array, value: T['C'] | undefined): Handle<T> {
+    if (kind === 0) return this.internValue(value === undefined ? this.settings.codec.channel.decode(bytes) : value)
     const id = this.internKey(kind, bytes)
     let h = this.named.get(id)
     if (h === undefined) {
-      const max = this.settings.limits?.channelsMax ?? MAX
-      if (this.named.size >= Math.min(max, this.sweepAt)) this.sweep()
-      if (this.named.size >= max)
-        throw new RhizomeError('LIMIT', `a space may have at most ${max} channels`, { details: { limit: 'channelsMax', max } })
+      this.makeRoom()
       h = new Handle<T>(this, value, kindOfByte(kind) as 'named', bytes, null)
       this.named.set(id, h)
     }
     return h
+  }
+
+  private makeRoom(): void {
+    const max = this.settings.limits?.channelsMax ?? MAX
+    if (this.named.size >= Math.min(max, this.sweepAt)) this.sweep()
+    if (this.named.size >= max)
+      throw new RhizomeError('LIMIT', `a space may have at most ${max} channels`, { details: { limit: 'channelsMax', max } })
   }
 
   /** Forget channels that hold nothing and that nobody can name but by their value. */
@@ -476,12 +506,16 @@ export class Space<T extends Types> {
   /** The first COMM has fired; fire more with the same record, up to the burst. */
   private fireOn(first: Waiting<T>, record: Datum | Waiting<T> | null, comms: CommEvent<T>[]): void {
     const { kernel } = this
+    if (record === null) {
+      this.collect(first, comms)
+      return
+    }
     const tried = new Set<Cont>()
     const seen = new Set<string>()
     let fired: Waiting<T> | null = first
     for (let n = 1; fired !== null; n++) {
       this.collect(fired, comms)
-      if (record === null || n >= this.burst) return
+      if (n >= this.burst) return
       if (record instanceof Datum) tried.add(fired)
       else {
         // The same data again: they stay, so this would go on for ever. The pump sees to it.
@@ -496,7 +530,6 @@ export class Space<T extends Types> {
         throw e
       }
     }
-    if (record === null) return
     for (const k of tried) if (k.waiting) return
     kernel.rest(record)
   }
@@ -567,7 +600,8 @@ export class Space<T extends Types> {
       })
     }
     if (this.transaction !== null) this.transaction.push(...comms)
-    const outcome: Outcome<T> = { ...(ref === undefined ? {} : { ref }), comms, pending: this.kernel.pumpPending, at }
+    const pending = this.kernel.pumpPending
+    const outcome: Outcome<T> = ref === undefined ? { comms, pending, at } : { ref, comms, pending, at }
     this.leave()
     return outcome
   }
@@ -1081,6 +1115,7 @@ export class Space<T extends Types> {
     const lengths = [this.undoLog.length, this.deferred.length, this.queue.length, this.groupEvents.length] as const
     const m = new Mark(this.kernel.mark(), o.hold !== false, this.op, this.tickNow, lengths)
     this.marks.push(m)
+    this.emit('mark', {})
     return m
   }
 
@@ -1100,8 +1135,7 @@ export class Space<T extends Types> {
     }
     for (const d of [...this.kernel.hidden()]) if (!this.claims.has(d.ref)) this.kernel.reveal(d)
     for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
-    for (const r of [...this.records.values()])
-      if (r instanceof Waiting && r.install !== null && this.installs.get(r.install) !== r) this.kernel.withdraw(r)
+    for (const k of [...this.installed]) if (this.installs.get(k.install as string) !== k) this.kernel.withdraw(k)
     // A waiter that had been served inside the mark waits again; one that came inside it has gone.
     for (const [k, giveUp] of [...this.waits]) if (!k.waiting) this.lostWait(k, giveUp)
     this.op = Math.max(m.op, this.op)
@@ -1160,28 +1194,34 @@ export class Space<T extends Types> {
 
   private came(r: Datum | Waiting<T>): void {
     this.records.set(r.ref, r)
+    if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || !durable(r)) return
     if (!this.removed.delete(r.ref)) this.added.set(r.ref, r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.records.delete(r.ref)
+    if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if (!durable(r)) return
     if (!this.added.delete(r.ref)) this.removed.set(r.ref, r)
     this.noteDigest(r, false)
   }
 
   private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
+    if (this.settings.report === true) {
+      if (kind === 'mark' || kind === 'checkpoint') this.batches.push([])
+      else (this.batches.at(-1) as SpaceEvent<T>[]).push({ kind, op: this.op, commit: this.last.number, ...more })
+    }
     if (!this.keepsEvents) return
     this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
   }
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
-    if (!this.keepsEvents) return
+    if (!this.keepsEvents && this.settings.report !== true) return
     const id = this.produceId(h, value, persistent)
     this.emit('produce', { ref, channel: h.show, value, persistent, id, occurrence: this.occurrence(id) })
   }
   private emitConsume(k: Waiting<T>): void {
-    if (!this.keepsEvents) return
+    if (!this.keepsEvents && this.settings.report !== true) return
     const id = this.consumeId(k)
     this.emit('consume', {
       ref: k.ref,
@@ -1424,6 +1464,10 @@ export class Space<T extends Types> {
       else put.push([k, value])
     }
     this.dirtySide.clear()
+    for (const root of this.newRoots) put.push([rows.rootKey(fromHex(root)), rows.rootValue(this.roots.get(root) as rows.Row[])])
+    for (const root of this.oldRoots) del.push(rows.rootKey(fromHex(root)))
+    this.newRoots.clear()
+    this.oldRoots.clear()
     put.push([rows.STATE_KEY, this.stateRow()])
     return { put, del }
   }
@@ -1613,6 +1657,7 @@ export class Space<T extends Types> {
         }
       }
       for (const row of loaded.outbox) this.loadOutbox(row)
+      for (const [root, saved] of loaded.roots) this.roots.set(toHex(root), saved)
       this.dirtyOp = this.op
       // A new space has its order and key to write, with its first commit or at its close.
       this.committedOp = s === undefined ? -1 : this.op
@@ -1625,7 +1670,7 @@ export class Space<T extends Types> {
     const kind = identity[0]
     const bytes = identity.slice(1)
     if (kindOfByte(kind) === undefined) throw new RhizomeError('CORRUPT', 'a channel row has an unknown kind')
-    return this.internBytes(kind, bytes, kind === 0 ? this.settings.codec.channel.decode(bytes) : undefined)
+    return this.internBytes(kind, bytes, undefined)
   }
 
   private loadOutbox(row: rows.OutboxRow): void {
@@ -1713,6 +1758,10 @@ export class Space<T extends Types> {
     this.enter()
     const copy = new Space<T>(this.settings, null)
     this.copyInto(copy, true)
+    this.installInto(copy)
+    return copy
+  }
+  private installInto(copy: Space<T>): void {
     for (const [id, k] of this.installs) {
       const binds = k.branches[0].handles.map((h, i) => ({
         channel: h.kind === 'named' ? (h.value as T['C']) : copy.twin(h),
@@ -1721,7 +1770,6 @@ export class Space<T extends Types> {
       }))
       copy.install(id, binds, k.body, { allowData: true, where: k.branches[0].where })
     }
-    return copy
   }
   private twin(h: Handle<T>): Handle<T> {
     const identity = h.identity()
@@ -1775,11 +1823,25 @@ export class Space<T extends Types> {
       this.op++
       const root = this.digest()
       this.emit('checkpoint', {})
-      if (this.settings.history === 'merkle') this.roots.set(root, this.allRows())
+      if (this.settings.history === 'merkle') this.keepRoot(root)
       this.leave()
       const commit = await this.flush()
       return { root, commit }
     })
+  }
+
+  private keepRoot(root: Root): void {
+    this.roots.delete(root)
+    this.roots.set(root, this.allRows())
+    this.newRoots.add(root)
+    this.oldRoots.delete(root)
+    const max = this.settings.keep?.last ?? 10
+    for (const old of this.roots.keys()) {
+      if (this.roots.size <= max) break
+      this.roots.delete(old)
+      this.oldRoots.add(old)
+      this.newRoots.delete(old)
+    }
   }
 
   /** Back to the state of a checkpoint. @throws RhizomeError UNKNOWN_ROOT */
@@ -1841,6 +1903,43 @@ export class Space<T extends Types> {
       copy.load(loaded)
       return copy
     })
+  }
+
+  /** A sibling in memory that starts from the last checkpoint; its own checkpoints are kept with ours, our state does not move. */
+  spawn(): Promise<Space<T>> {
+    return promised(async () => {
+      const root = [...this.roots.keys()].at(-1)
+      if (root === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'there is no checkpoint to start from; history must be `merkle`')
+      const sibling = await this.forkAt(root)
+      sibling.roots = this.roots
+      sibling.newRoots = this.newRoots
+      sibling.oldRoots = this.oldRoots
+      this.installInto(sibling)
+      return sibling
+    })
+  }
+
+  /** What is here now, to be read while the space goes on: `data`, `continuations` and `all` as in `inspect`. */
+  snapshot(): { readonly at: OpNumber; readonly all: readonly Info[]; data(c: T['C']): Info[]; continuations(c: T['C']): Info[] } {
+    this.enter()
+    const all = Object.freeze([...this.inspect.all()])
+    const same = (c: T['C']): ((i: Info) => boolean) => {
+      const h = this.find(c)
+      return i => h !== undefined && i.channels.some(x => x !== undefined && this.find(x as T['C']) === h)
+    }
+    return {
+      at: this.op,
+      all,
+      data: c => all.filter(i => i.kind === 'datum').filter(same(c)),
+      continuations: c => all.filter(i => i.kind === 'continuation').filter(same(c)),
+    }
+  }
+
+  /** With `report: true`: events since the last call, in batches cut at marks and checkpoints. */
+  report(): readonly (readonly SpaceEvent<T>[])[] {
+    const batches = this.batches.filter(b => b.length > 0)
+    this.batches = [[]]
+    return batches
   }
 
   /**

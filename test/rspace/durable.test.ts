@@ -220,6 +220,24 @@ describe('a space on disk', () => {
     await reader.close()
     expect((await readdir(dir)).sort()).toEqual(before)
   })
+  it('keeps its checkpoints, the last ones', async () => {
+    const dir = fresh()
+    const space = await open(dir, { create: true, history: 'merkle', keep: { last: 2 } })
+    const roots: string[] = []
+    for (let i = 0; i < 3; i++) {
+      space.produce('c', i)
+      roots.push((await space.checkpoint()).root)
+    }
+    await space.close()
+    const again = await open(dir, { history: 'merkle', keep: { last: 2 } })
+    await expect(again.reset(roots[0])).rejects.toThrow(code('UNKNOWN_ROOT'))
+    await again.reset(roots[1])
+    expect([again.count('c'), again.digest()]).toEqual([2, roots[1]])
+    await again.close()
+    const last = await open(dir)
+    expect(last.digest()).toBe(roots[1])
+    await last.close()
+  })
   it('keeps the journal of earlier runs', async () => {
     const dir = fresh()
     const space = await open(dir, { create: true, journal: 'events' })
@@ -424,7 +442,7 @@ describe('random programs', () => {
           expect((await x.verify()).ok).toBe(true)
           await Promise.all([x.close(), y.close()])
         }),
-        { numRuns: 60 },
+        { numRuns: 30 },
       )
     },
   )

@@ -649,6 +649,40 @@ describe('forks and checkpoints', () => {
   })
 })
 
+describe('spawn, snapshot, report', () => {
+  it('let a sibling go its own way from a checkpoint, whose checkpoints are kept with ours', async () => {
+    const space = memory({ history: 'merkle' })
+    space.install('i', [{ channel: 'i', pattern: _ }], 'k')
+    space.produce('c', 1)
+    const { root } = await space.checkpoint()
+    space.produce('c', 2)
+    const sibling = await space.spawn()
+    expect([sibling.count('c'), sibling.digest(), bodies(sibling.produce('i', 1))]).toEqual([1, root, ['k']])
+    sibling.produce('c', 3)
+    const { root: other } = await sibling.checkpoint()
+    expect(space.count('c')).toBe(2)
+    await space.reset(other)
+    expect(space.takeMany('c', _).map(g => g.value)).toEqual([1, 3])
+  })
+  it('show what was there then', () => {
+    const space = memory()
+    space.produce('c', 1)
+    const then = space.snapshot()
+    space.takeMany('c', _)
+    expect([then.data('c').map(i => i.value), then.continuations('c'), space.count('c')]).toEqual([[1], [], 0])
+  })
+  it('collect events in batches cut at marks and checkpoints', async () => {
+    const space = memory({ report: true })
+    space.produce('c', 1)
+    const mark = space.mark()
+    space.consume([{ channel: 'c', pattern: _ }], 'k')
+    space.release(mark)
+    await space.checkpoint()
+    expect(space.report().map(b => b.map(e => e.kind))).toEqual([['produce'], ['consume', 'comm']])
+    expect(space.report()).toEqual([])
+  })
+})
+
 describe('the journal', () => {
   const run = (space: Space<JsonTypes>): void => {
     space.consume([{ channel: 'c', pattern: v.x }], 'k', { persist: true })
