@@ -446,7 +446,7 @@ interface LogicFrame {
 interface ImageFrame {
   readonly type: 'image'
   readonly words: Uint32Array
-  readonly copies: { readonly at: number; readonly len: number; readonly variables: readonly number[] }[]
+  readonly copies: { readonly at: number; readonly len: number; readonly times: number; readonly variables: readonly number[] }[]
   next: number
   readonly results: Term[]
   /** Where to go on, and whether the result is a statement (SPAWN) or a value (QUOTE). */
@@ -546,10 +546,14 @@ class Decoder {
     const copies: ImageFrame['copies'] = []
     for (const m of members(words, at)) {
       const captures = words[m.at + 1]
+      if (captures === 0) {
+        copies.push({ at: m.at, len: m.len, times: m.multiplicity, variables: [] })
+        continue
+      }
       for (let i = 0; i < m.multiplicity; i++) {
         const variables: number[] = []
         for (let c = 0; c < captures; c++) variables.push(variable())
-        copies.push({ at: m.at, len: m.len, variables })
+        copies.push({ at: m.at, len: m.len, times: 1, variables })
       }
     }
     this.frames.push({ type: 'image', words, copies, next: 0, results: [], context, pc, depth, spawn })
@@ -562,10 +566,7 @@ class Decoder {
     const f = this.frames[this.frames.length - 1] as ImageFrame
     const { copies, results } = f
     // copies without captures are one term
-    while (f.next > 0 && f.next < copies.length && copies[f.next].at === copies[f.next - 1].at && copies[f.next].variables.length === 0) {
-      results.push(results[results.length - 1])
-      f.next++
-    }
+    if (f.next > 0) for (let k = copies[f.next - 1].times; k > 1; k--) results.push(results[results.length - 1])
     if (f.next < copies.length) {
       const c = copies[f.next++]
       this.enter(readSequence(f.words, c.at, c.len), c.variables)
