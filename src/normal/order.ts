@@ -6,7 +6,8 @@ import {
   type Bound,
   type Bundle,
   type Bytes,
-  type Compound,
+  Closure,
+  Compound,
   type Fixed,
   Flag,
   type Float,
@@ -265,8 +266,79 @@ export function equal(a: Term, b: Term): boolean {
   const y = forced(b)
   if (x === y) return true
   if (typeof x !== 'object' || typeof y !== 'object' || x.tag !== y.tag) return false
-  if (isLeaf(x.tag)) return x.tag === Tag.Unforgeable ? false : compareLeaves(x, y) === 0
-  return equalDeep(x, y)
+  const quick = equalNodes(x, y, SHALLOW)
+  return quick === UNKNOWN ? equalDeep(x, y) : quick === YES
+}
+
+// Most terms are shallow. They are walked by a recursion of bounded depth; what goes deeper is walked again with a stack of our own.
+const SHALLOW = 24
+const NO = 0
+const YES = 1
+const UNKNOWN = 2
+
+function equalTerms(a: Part, b: Part, fuel: number): number {
+  if (a === b) return YES
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    if (a instanceof Closure || b instanceof Closure) return equal(a as Term, b as Term) ? YES : NO
+    return NO
+  }
+  if (Array.isArray(a)) return equalItems(a, b as readonly Part[], fuel)
+  const x = forced(a as Node)
+  const y = forced(b as Node)
+  if (x === y) return YES
+  if (typeof x !== 'object' || typeof y !== 'object' || x.tag !== y.tag) return NO
+  return equalNodes(x, y, fuel)
+}
+
+function equalItems(a: readonly Part[], b: readonly Part[], fuel: number): number {
+  if (a.length !== b.length) return NO
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] === b[i]) continue
+    const r = equalTerms(a[i], b[i], fuel)
+    if (r !== YES) return r
+  }
+  return YES
+}
+
+/** Two different nodes of one tag. */
+function equalNodes(x: Node, y: Node, fuel: number): number {
+  if (!(x instanceof Compound)) return x.tag !== Tag.Unforgeable && compareLeaves(x, y) === 0 ? YES : NO
+  const h = x.hash
+  const k = (y as Compound).hash
+  if (h !== 0 && k !== 0 && h !== k) return NO
+  if (fuel === 0) return UNKNOWN
+  const left = fuel - 1
+  switch (x.tag) {
+    case Tag.Par:
+    case Tag.Tuple:
+      return equalItems((x as Node as Par).items, (y as Par).items, left)
+    case Tag.List:
+    case Tag.Set:
+    case Tag.PathMap: {
+      const l = x as Node as List
+      const m = y as List
+      if (l.rest !== m.rest && equalTerms(l.rest, m.rest, left) !== YES) return NO
+      return equalItems(l.items, m.items, left)
+    }
+    case Tag.Map: {
+      const l = x as Node as MapTerm
+      const m = y as MapTerm
+      if (l.rest !== m.rest && equalTerms(l.rest, m.rest, left) !== YES) return NO
+      const r = equalItems(l.keys, m.keys, left)
+      return r === YES ? equalItems(l.values, m.values, left) : r
+    }
+    case Tag.Send: {
+      const s = x as Node as Send
+      const t = y as Send
+      if (s.persistent !== t.persistent) return NO
+      const r = equalTerms(s.chan, t.chan, left)
+      return r === YES ? equalItems(s.data, t.data, left) : r
+    }
+    case Tag.Bundle:
+      return (x as Node as Bundle).rights !== (y as Bundle).rights ? NO : equalTerms((x as Node as Bundle).body, (y as Bundle).body, left)
+    default:
+      return equalItems(codeParts(x), codeParts(y), left)
+  }
 }
 
 /** Pairs of nodes that are still to be compared. */
@@ -433,7 +505,70 @@ export function hashOf(t: Term): number {
   if (typeof x !== 'object') return hashPrimitive(x)
   if (isLeaf(x.tag)) return hashLeaf(x)
   const c = x as Compound
-  return c.hash !== 0 ? c.hash : hashDeep(c)
+  if (c.hash !== 0) return c.hash
+  const h = hashNode(c, SHALLOW)
+  return h !== 0 ? h : hashDeep(c)
+}
+
+/** The hash of a node that is not too deep, otherwise 0. The same mixture as `hashShallow`. */
+function hashNode(n: Compound, fuel: number): number {
+  if (n.hash !== 0) return n.hash
+  if (fuel === 0) return 0
+  shallow = true
+  let h: number = n.tag
+  switch (n.tag) {
+    case Tag.Par:
+    case Tag.Tuple:
+      h = mixItems(h, (n as Node as Par).items, fuel)
+      break
+    case Tag.List:
+    case Tag.Set:
+    case Tag.PathMap:
+      h = mixTerm(mixItems(h, (n as Node as List).items, fuel), (n as Node as List).rest, fuel)
+      break
+    case Tag.Map: {
+      const m = n as Node as MapTerm
+      h = mixTerm(mixItems(mixItems(h, m.keys, fuel), m.values, fuel), m.rest, fuel)
+      break
+    }
+    case Tag.Send: {
+      const s = n as Node as Send
+      h = mixItems(mixTerm(mix(h, s.persistent ? 1 : 0), s.chan, fuel), s.data, fuel)
+      break
+    }
+    case Tag.Bundle:
+      h = mixTerm(mix(h, (n as Node as Bundle).rights), (n as Node as Bundle).body, fuel)
+      break
+    default:
+      h = mixItems(h, codeParts(n), fuel)
+  }
+  if (!shallow) return 0
+  n.hash = finish(h)
+  return n.hash
+}
+
+/** Cleared when a part turned out to be too deep for `hashNode`. */
+let shallow = true
+
+function mixItems(from: number, parts: readonly Part[], fuel: number): number {
+  let h = mix(from, parts.length)
+  for (let i = 0; i < parts.length && shallow; i++) h = mixTerm(h, parts[i], fuel)
+  return h
+}
+
+function mixTerm(h: number, p: Part, fuel: number): number {
+  if (p === null) return mix(h, 0x5bd1e995)
+  if (typeof p !== 'object') return mix(h, hashPrimitive(p))
+  if (Array.isArray(p)) return mixItems(h, p, fuel)
+  // A closure may build and compare other terms on the way.
+  const before = shallow
+  const t = forced(p as Term)
+  shallow = before
+  if (typeof t !== 'object') return mix(h, hashPrimitive(t))
+  if (!(t instanceof Compound)) return mix(h, hashLeaf(t))
+  const k = hashNode(t, fuel - 1)
+  if (k === 0) shallow = false
+  return mix(h, k)
 }
 
 /** Hashes are made from below: a node is looked at again when all compound parts have theirs. */

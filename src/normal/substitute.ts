@@ -7,6 +7,7 @@ import {
   type Bundle,
   bound,
   Case,
+  Closure,
   Conn,
   ConnNot,
   forced,
@@ -48,7 +49,37 @@ export function substitute(t: Term, env: (index: number) => Term | undefined): T
 
 /** `Bound(i)` becomes `captures[i]`, for all free variables: closes a template over captured closed values. */
 export function close(t: Term, captures: readonly Term[]): Term {
-  return rewrite(t, { value: i => captures[i], index: i => i })
+  if (closing > NESTED) forceBelow(captures)
+  closing++
+  try {
+    return rewrite(t, { value: i => captures[i], index: i => i })
+  } finally {
+    closing--
+  }
+}
+
+// A process that stands beside others must be known to be put in order with them, so closing a template forces captured closures, whose templates
+// are closed in turn. Chains of them may be long: beyond a few levels they are forced from the innermost outwards, without recursion.
+let closing = 0
+const NESTED = 32
+
+function forceBelow(captures: readonly Term[]): void {
+  const todo: Closure[] = []
+  const seen = new Set<Closure>()
+  const push = (terms: readonly Term[]): void => {
+    for (const t of terms) if (t instanceof Closure && !t.isForced && !seen.has(t)) todo.push(t)
+  }
+  push(captures)
+  while (todo.length > 0) {
+    const c = todo[todo.length - 1]
+    if (seen.has(c)) {
+      todo.pop()
+      c.force()
+    } else {
+      seen.add(c)
+      push(c.captures)
+    }
+  }
 }
 
 /** The body of a binder of `values.length` variables: its variable number k becomes `values[k]`, variables from further out move in. */

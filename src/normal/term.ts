@@ -134,7 +134,7 @@ export class Float extends Node {
   constructor(value: number) {
     super()
     this.value = value
-    this.flags = value === value ? 0 : Flag.NaN
+    this.flags = Number.isNaN(value) ? Flag.NaN : 0
   }
 }
 fixed(Float, Tag.Float)
@@ -682,6 +682,10 @@ export class Closure extends Node {
     this.template = template
     this.captures = captures
     this.forced = null
+  }
+  /** `force` costs nothing any more. */
+  get isForced(): boolean {
+    return this.forced !== null
   }
   force(): Term {
     return (this.forced ??= this.template.close(this.captures))

@@ -1,9 +1,26 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { makePar } from '../../src/normal/build.ts'
 import { compare, equal } from '../../src/normal/order.ts'
 import { show } from '../../src/normal/print.ts'
 import { close, instantiate, renumber, shift, substitute } from '../../src/normal/substitute.ts'
-import { Bind, bound, freeOf, List, New, NIL, Op, Receive as R, type Receive, Send, Tag, type Term } from '../../src/normal/term.ts'
+import {
+  Bind,
+  bound,
+  Closure,
+  components,
+  forced,
+  freeOf,
+  List,
+  New,
+  NIL,
+  Op,
+  Receive as R,
+  type Receive,
+  Send,
+  Tag,
+  type Term,
+} from '../../src/normal/term.ts'
 import { closedTerm, names } from './arbitrary.ts'
 import { read } from './program.ts'
 import { term } from './terms.ts'
@@ -134,6 +151,19 @@ describe('laws', () => {
 })
 
 describe('deep terms', () => {
+  it('closures that capture closures, 100 000 levels, are forced without recursion', () => {
+    const template = makePar([new Send(bound(0), [], false), bound(1)])
+    let t: Term = NIL
+    for (let i = 0; i < 100_000; i++) {
+      t = new Closure({ close: captures => (captures[1] === NIL ? 'end' : close(new List([bound(1), template]), captures)) }, [i, t])
+    }
+    expect(close(bound(0), [t])).toBe(t)
+    expect((forced(t) as List).items.length).toBe(2)
+    let sum: Term = NIL
+    for (let i = 0; i < 2_000; i++) sum = new Closure({ close: captures => close(template, captures) }, [i, sum])
+    expect(components(forced(sum)).length).toBe(2_000)
+  })
+
   it('a hundred thousand nested receives whose binds change places are closed in linear time', () => {
     let t: Term = NIL
     for (let i = 0; i < 100_000; i++) {
