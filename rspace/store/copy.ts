@@ -61,6 +61,14 @@ export async function beginCreation(dir: string): Promise<void> {
   await wipeLeftovers(dir)
 }
 
+/** Leave nothing of a creation, whatever it had come to. Not for stores that have acknowledged anything. */
+export async function undoCreation(dir: string): Promise<void> {
+  await writeWhole(dir, CREATING_FILE, new Uint8Array(0)) // a crash in between leaves a leftover, not a ruin
+  await removeIfThere(join(dir, FORMAT_FILE))
+  await wipeLeftovers(dir)
+  await removeIfThere(join(dir, CREATING_FILE))
+}
+
 /** The store is complete and synced: give it its format file, which makes the directory a space. */
 export async function publish(dir: string, format: Format): Promise<void> {
   await writeWhole(dir, FORMAT_FILE, encodeFormat(format))
@@ -133,9 +141,11 @@ export class Building {
   /** Leave nothing but an empty directory. */
   async abandon(): Promise<void> {
     await this.#engine.close().catch(() => undefined) // it is deleted next
-    await wipeLeftovers(this.dir)
-    await removeIfThere(join(this.dir, CREATING_FILE))
-    await this.#lock.release()
+    try {
+      await undoCreation(this.dir)
+    } finally {
+      await this.#lock.release()
+    }
   }
 
   async #write(): Promise<void> {

@@ -3,20 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BadArgument, RhizomeError } from '../errors.ts'
 import { type Anchor, FileAnchor, RowAnchor } from './anchor.ts'
-import { beginCreation, hasEntryPoint, kindOf, newInstance, publish } from './copy.ts'
+import { beginCreation, hasEntryPoint, kindOf, newInstance, publish, undoCreation } from './copy.ts'
 import { asStorageError, type Engine, REPAIR_HINT } from './engine.ts'
-import {
-  ASIDE_DIR,
-  CREATING_FILE,
-  cloneStore,
-  dropAside,
-  exists,
-  FORMAT_FILE,
-  readIfThere,
-  removeIfThere,
-  restoreAside,
-  wipeLeftovers,
-} from './files.ts'
+import { ASIDE_DIR, CREATING_FILE, cloneStore, dropAside, exists, FORMAT_FILE, readIfThere, removeIfThere, restoreAside } from './files.ts'
 import {
   type CommitRecord,
   decodeFormat,
@@ -149,8 +138,7 @@ async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
   const engine = new LevelEngine(dir, o)
   const undo = async () => {
     await engine.close().catch(() => undefined) // it is deleted next
-    await wipeLeftovers(dir)
-    await removeIfThere(join(dir, CREATING_FILE))
+    await undoCreation(dir)
   }
   let published = false
   const finish = async () => {
@@ -186,7 +174,7 @@ async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
       },
     })
   } catch (e) {
-    await undo()
+    await undo().catch(() => undefined) // a full disk: what is left counts as nothing, and the first error is the one to report
     throw e
   }
 }

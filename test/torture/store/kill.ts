@@ -12,6 +12,7 @@ import {
   difference,
   Model,
   type Outcome,
+  place,
   Random,
   remove,
   rowsOfStore,
@@ -59,8 +60,11 @@ interface Run {
   readonly ended: Promise<void>
 }
 
-function start(file: string, args: readonly string[]): Run {
-  return watch(spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
+/** @param temporaries where the child makes its private copies; a killed one leaves them */
+function start(file: string, args: readonly string[], temporaries = place.dir): Run {
+  return watch(
+    spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: temporaries } }),
+  )
 }
 
 function watch(child: ChildProcessByStdio<null, Readable, Readable>): Run {
@@ -227,7 +231,7 @@ export async function killDuringRecovery(budget: Budget): Promise<Outcome> {
       const dir = join(base, `case-${i}`)
       const to = join(base, `to-${i}`)
       copyFiles(template, dir)
-      const run = start(writer.file, [task, dir, to, String(seed), 'process'])
+      const run = start(writer.file, [task, dir, to, String(seed), 'process'], base)
       await run.until('go')
       await pause(random.below(task === 'repair' ? 250 : 50))
       run.child.kill('SIGKILL')
