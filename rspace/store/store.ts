@@ -321,7 +321,8 @@ export class Store {
     const befores = await this.#lookUp(changes)
     const events = group.flatMap(w => w.meta.event ?? [])
     const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#standing.marks)
-    const kept = changes.keys.flatMap((_, i) => (changesNothing(changes.values[i], befores[i]) ? [] : i))
+    const kept: number[] = []
+    for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], befores[i])) kept.push(i)
     if (kept.length === 0 && events.length === 0 && marks === this.#standing.marks) return this.committed
     const drops = await this.#dueDrops()
     const { ops, next } = await this.#encode(changes, befores, kept, { marks, events, drops })
@@ -343,8 +344,13 @@ export class Store {
 
   /** What the keys held before, from the callers' hints or from the engine. */
   async #lookUp(changes: Changes): Promise<(Uint8Array | undefined)[]> {
-    const befores = changes.befores.map(b => b ?? undefined)
-    const unknown = changes.befores.flatMap((b, i) => (b === undefined ? i : []))
+    const befores: (Uint8Array | undefined)[] = []
+    const unknown: number[] = []
+    for (let i = 0; i < changes.size; i++) {
+      const before = changes.befores[i]
+      befores.push(before ?? undefined)
+      if (before === undefined) unknown.push(i)
+    }
     for (let at = 0; at < unknown.length; at += SLICE_OPS) {
       const some = unknown.slice(at, at + SLICE_OPS)
       const found = await this.#engine.getMany(some.map(i => changes.keys[i]!))
