@@ -458,7 +458,11 @@ function hashNumber(n: number, seed: number): number {
 function hashPrimitive(t: Term): number {
   switch (typeof t) {
     case 'number':
-      return hashNumber(t === 0 ? 0 : t, Tag.Int)
+      if (t === (t | 0)) {
+        const h = Math.imul(t ^ 0x2545f491, 0x9e3779b1)
+        return (h ^ (h >>> 15)) | 0 || 1
+      }
+      return hashNumber(t, Tag.Int)
     case 'string':
       return hashString(t, 0x811c9dc5)
     case 'boolean':
