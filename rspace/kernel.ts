@@ -220,10 +220,19 @@ class Bucket<T extends { turn: number; state: number }> {
   }
   push(record: T): void {
     // A record that leaves and comes back finds its own stale entry here, mostly.
-    if (this.head < this.records.length) this.live(this.head)
-    this.records.push(record)
-    this.turns.push(record.turn)
+    const { records, turns } = this
+    if (this.head < records.length) this.live(this.head)
     this.table.entries++
+    if (this.head === records.length && records.length > 0) {
+      // All stale: begin anew in the same memory.
+      if (records.length > 1) records.length = turns.length = 1
+      records[0] = record
+      turns[0] = record.turn
+      this.head = 0
+      return
+    }
+    records.push(record)
+    turns.push(record.turn)
   }
   /** First live position at or after `i`; the length if there is none. */
   live(i: number): number {
@@ -233,11 +242,7 @@ class Bucket<T extends { turn: number; state: number }> {
     while (i < n && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i++
     if (trim && i > head) {
       this.table.entries -= i - head
-      if (i === n) {
-        records.length = turns.length = this.head = 0
-        return 0
-      }
-      if (i > 32 && i * 2 > n) {
+      if (i < n && i > 32 && i * 2 > n) {
         records.splice(0, i)
         turns.splice(0, i)
         this.head = 0

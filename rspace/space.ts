@@ -588,6 +588,17 @@ export class Space<T extends Types> {
     else comms.push(comm)
   }
   private waiterComm: CommEvent<T> | null = null
+  /** COMMs of a tick or nack, which have no outcome to travel in; the next `pump` hands them over. */
+  private stray: CommEvent<T>[] = []
+
+  private keepStray(comms: readonly CommEvent<T>[]): void {
+    if (comms.length === 0) return
+    const before = this.stray
+    this.stray = [...before, ...comms]
+    this.undoable(() => {
+      this.stray = before
+    })
+  }
 
   private outcome(ref: Ref | undefined, comms: CommEvent<T>[], id: string | undefined): Outcome<T> {
     const at = this.op
@@ -600,7 +611,7 @@ export class Space<T extends Types> {
       })
     }
     if (this.transaction !== null) this.transaction.push(...comms)
-    const pending = this.kernel.pumpPending
+    const pending = this.kernel.pumpPending || this.stray.length > 0
     const outcome: Outcome<T> = ref === undefined ? { comms, pending, at } : { ref, comms, pending, at }
     this.leave()
     return outcome
@@ -644,6 +655,8 @@ export class Space<T extends Types> {
     let total = 0
     const guard = where === undefined ? undefined : this.inside(() => codec.guard?.copy?.(where) ?? where)
     if (guard !== undefined && matcher.guard === undefined) throw new BadArgument('the matcher of this space has no guards')
+    if (guard !== undefined && codec.guard === undefined && this.store !== null && !volatile)
+      throw new BadArgument('the codec of this space has no guards')
     const patterns = lists.map(list => {
       if (!isList(list) || list.length === 0) throw new BadArgument('a continuation needs at least one bind')
       total += list.length
@@ -763,9 +776,16 @@ export class Space<T extends Types> {
   pump(max = 1): readonly CommEvent<T>[] {
     this.begin()
     rows.positive(max, 'max')
-    const comms: CommEvent<T>[] = []
+    const comms: CommEvent<T>[] = this.stray.slice(0, max)
     if (this.replay !== null) return comms
-    for (let n = 0; n < max && this.kernel.pumpPending; n++) {
+    if (comms.length > 0) {
+      const before = this.stray
+      this.stray = before.slice(max)
+      this.undoable(() => {
+        this.stray = before
+      })
+    }
+    for (let n = comms.length; n < max && this.kernel.pumpPending; n++) {
       const k = this.inside(() => this.kernel.pump())
       if (k === null) break
       this.op++
@@ -807,8 +827,8 @@ export class Space<T extends Types> {
       const claim = this.claims.get(ref)
       if (claim !== undefined && claim.due <= this.tickNow) this.giveBack(ref, 'expire', comms)
     }
-    this.outcome(undefined, comms, undefined)
-    // COMMs of a claim that ran out have no caller to go to but the handlers; without one they are in the event stream.
+    this.keepStray(comms)
+    this.outcome(undefined, [], undefined)
     return left
   }
 
@@ -865,7 +885,12 @@ export class Space<T extends Types> {
           }
           this.emit('ack', { ref: got.ref })
         }),
-      nack: () => act(() => this.giveBack(got.ref, 'nack', this.transaction ?? [])),
+      nack: () =>
+        act(() => {
+          const comms: CommEvent<T>[] = []
+          this.giveBack(got.ref, 'nack', comms)
+          this.keepStray(comms)
+        }),
       extend: ticks =>
         promised(() => {
           rows.positive(ticks, 'ticks')

@@ -397,6 +397,16 @@ describe('claims', () => {
     expect(space.tick(1)).toBe(0)
     expect(space.count('jobs')).toBe(1)
   })
+  it('hand the COMMs that they cause to the next pump', async () => {
+    const space = memory()
+    space.produce('jobs', 1)
+    await space.claim('jobs', _, { ticks: 1 })
+    space.consume([{ channel: 'jobs', pattern: _ }], 'k')
+    space.tick(1)
+    expect(space.produce('other', 1).pending).toBe(true)
+    expect(space.pump(5).map(c => c.body)).toEqual(['k'])
+    expect(space.produce('other', 1).pending).toBe(false)
+  })
   it('last longer when extended', async () => {
     const space = memory()
     space.produce('jobs', 1)
@@ -812,5 +822,55 @@ describe('why nothing happens', () => {
     await space.claim('c', 2, { ticks: 1 })
     expect(space.inspect.why(k(2)).reason).toBe('claimed')
     expect(() => space.inspect.why(99_999)).toThrow(code('UNKNOWN_REF'))
+  })
+})
+
+describe('all small worlds', () => {
+  // Two channels, three operations out of these, in every order: whoever could meet has met, and the digest forgets the order.
+  type Step = (s: Space<JsonTypes>) => { comms: readonly unknown[] }
+  const steps: Step[] = [
+    s => s.produce('a', 1),
+    s => s.produce('a', 2),
+    s => s.produce('b', 1, { persist: true }),
+    s => s.consume([{ channel: 'a', pattern: 1 }], 'one'),
+    s => s.consume([{ channel: 'a', pattern: _, peek: true }], 'look'),
+    s =>
+      s.consume(
+        [
+          { channel: 'a', pattern: v.x },
+          { channel: 'b', pattern: v.y },
+        ],
+        'join',
+      ),
+    s =>
+      s.consume(
+        [
+          { channel: 'b', pattern: v.y },
+          { channel: 'a', pattern: v.x },
+        ],
+        'join',
+      ),
+    s => s.consume([{ channel: 'a', pattern: v.x }], 'server', { persist: true }),
+    s => s.consume([{ channel: 'b', pattern: v.x }], 'guarded', { where: { $gt: [v.x, 1] } }),
+  ]
+  it('leave nobody waiting who could fire, whatever the order (L1, P6, P10)', () => {
+    let worlds = 0
+    for (const a of steps)
+      for (const b of steps)
+        for (const c of steps) {
+          const space = memory()
+          const fired = [a, b, c].reduce((n, f) => n + f(space).comms.length, 0)
+          for (const i of space.inspect.all()) {
+            const { reason } = space.inspect.why(i.ref)
+            if (reason === 'can-fire' && i.pumped !== true && !space.stats().pumped) throw new Error(`${i.kind} ${i.ref} could fire`)
+          }
+          if (fired === 0) {
+            const other = memory()
+            for (const f of [c, a, b]) expect(f(other).comms).toHaveLength(0)
+            expect(other.digest()).toBe(space.digest())
+          }
+          worlds++
+        }
+    expect(worlds).toBe(729)
   })
 })
