@@ -1,5 +1,6 @@
 import { makeBundle, makeMap, makePar, makePathMap, makeSet } from './build.ts'
 import { compareBinds } from './order.ts'
+import { pushAllKids } from './parts.ts'
 import {
   Bind,
   Bound,
@@ -10,6 +11,7 @@ import {
   Closure,
   Conn,
   ConnNot,
+  Flag,
   forced,
   If,
   List,
@@ -65,9 +67,20 @@ const NESTED = 32
 
 function forceBelow(captures: readonly Term[]): void {
   const todo: Closure[] = []
-  const seen = new Set<Closure>()
+  const seen = new Set<Node>()
+  // Closures stand in captured variables or anywhere inside captured terms.
   const push = (terms: readonly Term[]): void => {
-    for (const t of terms) if (t instanceof Closure && !t.isForced && !seen.has(t)) todo.push(t)
+    const inner = [...terms]
+    while (inner.length > 0) {
+      const t = inner.pop() as Term
+      if (typeof t !== 'object' || (t.flags & Flag.Closure) === 0 || seen.has(t)) continue
+      if (t instanceof Closure) {
+        if (!t.isForced) todo.push(t)
+      } else {
+        seen.add(t)
+        pushAllKids(t, inner)
+      }
+    }
   }
   push(captures)
   while (todo.length > 0) {

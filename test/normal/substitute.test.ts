@@ -152,15 +152,24 @@ describe('laws', () => {
 
 describe('deep terms', () => {
   it('closures that capture closures, 100 000 levels, are forced without recursion', () => {
-    const template = makePar([new Send(bound(0), [], false), bound(1)])
+    // Each stands beside a send, so that the one before must be known to put the components in order.
+    const beside = new List([bound(1), makePar([new Send(bound(0), [], false), bound(1)])])
     let t: Term = NIL
-    for (let i = 0; i < 100_000; i++) {
-      t = new Closure({ close: captures => (captures[1] === NIL ? 'end' : close(new List([bound(1), template]), captures)) }, [i, t])
-    }
-    expect(close(bound(0), [t])).toBe(t)
+    for (let i = 0; i < 100_000; i++) t = new Closure({ close: captures => close(beside, captures) }, [i, t])
     expect((forced(t) as List).items.length).toBe(2)
+  })
+
+  it('the same where closures must be compared and stand inside captured lists', () => {
+    const twins = makePar([new Send('c', [bound(0), 1], false), new Send('c', [bound(0), 2], false), new Send('c', [bound(1)], false)])
+    let t: Term = NIL
+    for (let i = 0; i < 20_000; i++) t = new Closure({ close: captures => close(twins, captures) }, [new List([t]), new List([NIL, t])])
+    expect(components(forced(t)).length).toBe(3)
+  })
+
+  it('processes that grow by one component are composed', () => {
+    const grown = makePar([new Send(bound(0), [], false), bound(1)])
     let sum: Term = NIL
-    for (let i = 0; i < 2_000; i++) sum = new Closure({ close: captures => close(template, captures) }, [i, sum])
+    for (let i = 0; i < 2_000; i++) sum = new Closure({ close: captures => close(grown, captures) }, [i, sum])
     expect(components(forced(sum)).length).toBe(2_000)
   })
 
