@@ -272,3 +272,12 @@ export interface Side {
   delete(key: Uint8Array): boolean
   entries(): Iterable<readonly [Uint8Array, Uint8Array]>
 }
+
+/** What `verify`, `backup` and `repair` found. */
+export interface Report {
+  readonly ok: boolean
+  readonly commit: number
+  readonly rows: Readonly<Record<string, number>>
+  readonly problems: readonly { readonly code: string; readonly where: string; readonly count: number; readonly message: string }[]
+  readonly lost?: { readonly commits: number; readonly rows: number }
+}

@@ -6,7 +6,7 @@ import { Space } from './space.ts'
 export type * from './api.ts'
 export { BadArgument, codeOf, ERRORS, type ErrorCode, RhizomeError } from './errors.ts'
 export { _, type Bindings, exact, type JsonValue, json, lit, rest, v } from './json.ts'
-export { importInto, open, type StoredSpace } from './open.ts'
+export { importInto, open, repair, type StoredSpace } from './open.ts'
 export { type Mark, Space } from './space.ts'
 
 /** A space in memory. Synchronous; the same API, with commits that are only numbers. */

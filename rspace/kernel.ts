@@ -643,7 +643,7 @@ export class Kernel<V, R, K extends Cont> {
       this.fireSingle(c, chan, value, persistent, origin, r)
       return c
     }
-    if ((this.fifo || (chan.flags & PINNED) !== 0) && (chan.index === null ? head === null : chan.index.conts !== null)) {
+    if (chan.index === null ? head === null && this.fifo : chan.index.conts !== null && (this.fifo || (chan.flags & PINNED) !== 0)) {
       const k = chan.index === null ? this.quickJoin(chan, value, persistent, origin) : this.quickIndexed(chan, value, persistent, origin)
       if (k !== UNDECIDED) return k
     }

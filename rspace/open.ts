@@ -1,5 +1,5 @@
 /** Spaces on disk: the rows of a store, loaded into memory, and the net effect of every group written back. */
-import type { JsonTypes, OpenOptions, Page, Root, Types } from './api.ts'
+import type { JsonTypes, OpenOptions, Page, Report, Root, Types } from './api.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
 import { json } from './json.ts'
@@ -31,13 +31,15 @@ export class StoredSpace<T extends Types> extends Space<T> {
   get recovered(): number | undefined {
     return this.rowStore.recovered
   }
-  /** Read everything back and compare checksums, chain and sums. */
-  async verify(): Promise<import('./store/index.ts').Report> {
+  /** Read everything back and compare checksums, chain and sums; with `deep` also check that nobody waits who could fire. */
+  override async verify(o: { deep?: boolean } = {}): Promise<Report> {
     await this.flush()
-    return this.rowStore.verify()
+    const report = await this.rowStore.verify()
+    const problems = o.deep === true ? this.checkInvariants() : []
+    return { ...report, ok: report.ok && problems.length === 0, problems: [...report.problems, ...problems] }
   }
   /** The committed state with its kept commit records, in a new directory, while work goes on. */
-  async backup(dir: string): Promise<import('./store/index.ts').Report> {
+  async backup(dir: string): Promise<Report> {
     await this.flush()
     return this.rowStore.backup(dir)
   }
@@ -126,4 +128,12 @@ export async function importInto<T extends Types = JsonTypes>(
     await store.close()
   }
   return root
+}
+
+/**
+ * Make a repaired copy of a damaged space: an earlier whole state if there is one, else what can be read. The original is not touched.
+ * @throws RhizomeError CORRUPT if nothing can be saved
+ */
+export async function repair(from: string, to: string): Promise<Report> {
+  return (await import('./store/index.ts')).repair(from, to)
 }

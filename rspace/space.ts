@@ -25,6 +25,7 @@ import type {
   PutOptions,
   Reason,
   Ref,
+  Report,
   Root,
   Side,
   SpaceEvent,
@@ -2264,6 +2265,35 @@ export class Space<T extends Types> {
       commits: this.last.number,
       tick: this.tickNow,
     }
+  }
+
+  /** Look for continuations that could fire and do not (L1), and for data on channels that have forgotten them. Changes nothing. */
+  protected checkInvariants(): { code: 'CORRUPT'; where: string; count: number; message: string }[] {
+    this.enter()
+    const problems: { code: 'CORRUPT'; where: string; count: number; message: string }[] = []
+    const add = (where: string, message: string): void => void problems.push({ code: 'CORRUPT', where, count: 1, message })
+    const pumped = this.kernel.pumpPending
+    let seen = 0
+    for (const chan of this.kernel.nonEmpty()) {
+      for (const d of this.kernel.data(chan)) {
+        seen++
+        if (this.records.get(d.ref) !== d) add(`datum ${d.ref}`, 'is on its channel, but not among the records')
+      }
+    }
+    let data = 0
+    for (const r of this.records.values()) {
+      if (r instanceof Datum) {
+        if (!r.hidden) data++
+      } else if (!pumped && !r.stalled && this.inside(() => this.kernel.canFire(r))) add(`continuation ${r.ref}`, 'could fire and does not')
+    }
+    if (seen !== data) add('data', `${data} are known, ${seen} are on channels`)
+    return problems
+  }
+
+  /** Check the state in memory; a stored space also reads its rows back. */
+  async verify(): Promise<Report> {
+    const problems = this.checkInvariants()
+    return { ok: problems.length === 0, commit: this.last.number, rows: {}, problems }
   }
 
   /** Roll back open marks, reject waiting verbs with SPACE_CLOSED, commit everything, close. */
