@@ -1,0 +1,7 @@
+export { type AsmError, asm } from './asm.ts'
+export { bytesHex, type DisasmOptions, disasm, disasmJson, type SequenceJson, shortId } from './disasm.ts'
+export { hashImage, hashSequence } from './hash.ts'
+export * from './image.ts'
+export * from './opcodes.ts'
+export { type ProgramFile, type ProgramFileError, readProgram, type SpanColumns, writeProgram } from './rhz.ts'
+export { type ImageError, type ImageErrorCode, type VerifyOptions, verify } from './verify.ts'
