@@ -1085,6 +1085,8 @@ class Parser {
         break
       }
       this.unexpected('`,` or `in`', lex.tok === T.LBrace ? 'write `new x in { … }`' : '')
+      // `new x y in`: another name if a comma or (most likely) `in` follows, else the body.
+      if (lex.tok === T.Ident && (lex.peek() === 44 || lex.peek() === 105)) continue
       if (lex.tok === T.Ident || STARTS_STATEMENT[lex.tok] !== 0 || lex.tok === T.LBrace || !this.skipDecl()) break
     }
     frame.tail = this.outerTail()
