@@ -74,6 +74,7 @@ export class Control {
   of(m: Machine): Term {
     let name = this.names.get(m)
     if (name === undefined) {
+      m.home = null // the object stays this machine's for good
       name = this.facet((request, ret) => this.act([m], request, ret))
       this.names.set(m, name)
     }

@@ -22,6 +22,7 @@ import {
   type Template as TermTemplate,
   Tuple,
 } from '../normal/term.ts'
+import type { Machine, Pool } from './machine.ts'
 import { keep } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
@@ -61,13 +62,15 @@ export class ChanConst {
 }
 
 /** One distinct component of an image. */
-export class Member {
+export class Member implements Pool {
   readonly program: Program
   readonly copies: number
   readonly captures: number
   readonly kind: number
   readonly at: number
   readonly len: number
+  spare: Machine | null = null
+  spares = 0
   private readonly linker: Linker
   private code: Linked | null = null
   constructor(linker: Linker, program: Program, copies: number, at: number, len: number) {
@@ -126,6 +129,8 @@ export class Linked {
   readonly registers: number
   /** Running it does nothing: a value or an operator as a statement. */
   readonly inert: boolean
+  /** Straight-line work and sends: it neither waits nor starts anything, so it may run at once. */
+  readonly leaf: boolean
   /** Pairs (register pc, absolute word offset of the instruction in the image), ascending. */
   readonly map: readonly number[]
   private nodes: ReadonlyMap<number, Node | Term> | null = null
@@ -149,6 +154,7 @@ export class Linked {
     this.registers = registers
     this.inert = inert
     this.map = out.map
+    this.leaf = !inert && !out.branching
   }
   /** Offset in the image of the instruction that the register instruction at `pc` was made from. */
   canonical(pc: number): number {
@@ -193,6 +199,8 @@ class Emitter {
   readonly code: number[] = []
   readonly consts: unknown[] = []
   readonly map: number[] = []
+  /** An instruction was emitted after which other code of the program may run in this machine or its children. */
+  branching = false
   private readonly known = new Map<unknown, number>()
   /** Index of a constant; equal primitives share one. */
   constant(value: unknown): number {
@@ -380,6 +388,7 @@ class Translation {
   private emit(op: number, ...operands: number[]): number {
     const { code, map } = this.out
     if (map.length === 0 || map[map.length - 1] !== this.pc) map.push(code.length, this.pc)
+    if (op >= 21 && op <= 27 && op !== 25) this.out.branching = true
     this.lastAt = code.length
     code.push(op, this.gas)
     this.gas = 0

@@ -43,8 +43,8 @@ export class Machine extends Cont {
   pc: number
   regs: Term[]
   /** Number of the private channel: never reused, 0 for evaluations inside a match. */
-  readonly priv: number
-  readonly account: Account
+  priv: number
+  account: Account
   status: number
   paused: number
   gas: number
@@ -53,7 +53,12 @@ export class Machine extends Cont {
   /** Scheduling level, 0 highest, inherited by children (policy `priority`). */
   level: number
   /** The send or receive that started it; null for a program's own machines. */
-  readonly origin: Place | null
+  origin: Place | null
+  /** Where the object goes when the machine has ended, to be used for the next one of its kind; null: nowhere. */
+  home: Pool | null
+  /** Ended children whose captures are in place. */
+  spare: Machine | null
+  spares: number
   /** Register that the reply of a primitive in flight goes to. */
   dest: number
   constructor(linked: Linked, regs: Term[], priv: number, account: Account, site: Site, origin: Place | null, level: number) {
@@ -71,8 +76,19 @@ export class Machine extends Cont {
     this.level = level
     this.origin = origin
     this.dest = -1
+    this.home = null
+    this.spare = null
+    this.spares = 0
   }
 }
+
+/** Ended machines kept for the next of their kind, linked by `next`: saves allocation, and the registers are still in the cache. */
+export interface Pool {
+  spare: Machine | null
+  spares: number
+}
+/** More than this many are not kept. */
+export const SPARES_MAX = 32
 
 /** Raised inside a slice to end the machine with a report; never leaves the shard. */
 export class MachineFault {

@@ -71,6 +71,7 @@ export class NameTable {
       let c = this.ints.get(name)
       if (c === undefined) {
         this.ints.set(name, (c = this.make(name)))
+        if (this.ints.size >= this.sweepAt) this.full = true
       }
       return c
     }
@@ -80,6 +81,7 @@ export class NameTable {
       let c = this.strings.get(key)
       if (c === undefined) {
         this.strings.set(key, (c = this.make(name)))
+        if (this.strings.size >= this.sweepAt) this.full = true
       }
       return c
     }
@@ -107,7 +109,7 @@ export class NameTable {
     const at = hash & (this.buckets.length - 1)
     const chan = this.make(name)
     this.buckets[at] = new Entry(hash, name, chan, this.buckets[at])
-    this.count++
+    if (++this.count >= this.sweepAt) this.full = true
     return chan
   }
 
@@ -125,10 +127,8 @@ export class NameTable {
     }
   }
 
-  /** Whether enough names came in since the last sweep to make one worth while. */
-  get full(): boolean {
-    return this.count >= this.sweepAt || this.ints.size >= this.sweepAt || this.strings.size >= this.sweepAt
-  }
+  /** Enough names came in since the last sweep to make one worth while. */
+  full = false
 
   /** Forget empty channels that nobody holds. Only between slices and while no mark is open: nobody may have a channel in hand. */
   sweep(): void {
@@ -147,6 +147,7 @@ export class NameTable {
       }
       this.buckets[i] = kept
     }
+    this.full = false
     this.sweepAt = Math.max(SWEEP_FIRST, 2 * Math.max(this.count, this.ints.size, this.strings.size))
   }
 }

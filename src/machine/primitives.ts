@@ -187,16 +187,15 @@ export class Primitives {
     return undefined
   }
 
-  /** Whether any machine has a private channel as an object. */
-  get used(): boolean {
-    return this.privs.size > 0
-  }
+  /** Some machine has had its private channel made into an object. */
+  used = false
 
   /** The private channel of a machine as a name. Never reachable from code. */
   priv(m: Machine): Unforgeable {
     let name = this.privs.get(m)
     if (name === undefined) {
       name = this.shard.fresh()
+      this.used = true
       this.privs.set(m, name)
     }
     return name

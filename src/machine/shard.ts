@@ -2,15 +2,15 @@ import { type Chan, type Cont, Kernel, type KernelMatcher, type Order } from '..
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
 import { Bundle, Closure, Flag, forced, List, MapTerm, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
-import { type Linked, Linker, type MethodSite, type Program, Template } from './link.ts'
-import { Account, Machine, MachineFault, type Place, State, startedBy } from './machine.ts'
+import { type Linked, Linker, type Member, type MethodSite, type Program, Template } from './link.ts'
+import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
 import { Fault } from './primitives/fault.ts'
 import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
-import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
+import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, Of, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
 
@@ -46,6 +46,7 @@ export interface ShardOptions {
 
 const SAFE = Number.MAX_SAFE_INTEGER
 const EXPOSED = Flag.Exposed
+const UNFORGEABLE = Tag.Unforgeable
 /** Notes about matches that fitted nothing: the first so many are kept. */
 const NOTES_MAX = 20
 
@@ -100,6 +101,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.origin = new ShardNames(options.key, 0)
     this.primitives = new Primitives(this)
     this.linker = new Linker(this)
+    this.quick = options.policy === 'depth' && options.shuffle === undefined && options.optimise && !options.literal
     this.queue =
       options.shuffle !== undefined
         ? new ShuffleQueue(options.shuffle)
@@ -154,22 +156,17 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   // ── matching, asked by the kernel ───────────────────────────────────────────────────────────────────────────────
 
   match(k: Cont, branch: number, bind: number, value: Term[]): Term[] | undefined {
-    if (k instanceof Machine) {
-      let site = k.site as RecvSite
-      if (site.branches !== undefined) site = site.branches[branch]
-      const p = site.patterns[bind]
-      return p.simple ? (value.length === p.arity ? value : undefined) : p.match(value, k.regs, this)
-    }
-    return value.length === (k as Native).arity ? value : undefined
+    let site = k.site as RecvSite
+    if (site.soleArity >= 0) return value.length === site.soleArity ? value : undefined
+    if (site.branches !== undefined) site = site.branches[branch]
+    const p = site.patterns[bind]
+    return p.simple ? (value.length === p.arity ? value : undefined) : p.match(value, (k as Machine).regs, this)
   }
 
   matchAll(k: Cont, branch: number, bind: number, value: Term[]): Iterable<Term[]> {
-    if (k instanceof Machine) {
-      let site = k.site as RecvSite
-      if (site.branches !== undefined) site = site.branches[branch]
-      return site.patterns[bind].matchAll(value, k.regs, this)
-    }
-    return value.length === (k as Native).arity ? [value] : []
+    let site = k.site as RecvSite
+    if (site.branches !== undefined) site = site.branches[branch]
+    return site.patterns[bind].matchAll(value, (k as Machine).regs, this)
   }
 
   guard(k: Cont, branch: number, results: readonly Term[][]): boolean {
@@ -196,10 +193,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   contKey(k: Cont, branch: number, bind: number): Term | undefined {
-    if (!(k instanceof Machine)) return undefined
     let site = k.site as RecvSite
     if (site.branches !== undefined) site = site.branches[branch]
-    return site.patterns[bind].keyFor(k.regs)
+    return site.patterns[bind].keyFor((k as Machine).regs)
   }
 
   datumKey(value: Term[]): Term | undefined {
@@ -238,18 +234,72 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** One machine per component. `captures` in the order of CLOSE. */
+  private member(member: Member, captures: readonly Term[], at: number, account: Account, origin: Place | null, level: number): Machine {
+    const linked = member.linked
+    const m = member.spare
+    if (m !== null) {
+      member.spare = m.next as Machine | null
+      member.spares--
+      this.revive(m, account, origin, level)
+      m.pc = 0
+      const regs = m.regs
+      for (let j = 0; j < member.captures; j++) regs[j] = captures[at + j]
+      return m
+    }
+    const regs = new Array<Term>(linked.registers)
+    for (let j = 0; j < member.captures; j++) regs[j] = captures[at + j]
+    const fresh = this.machine(linked, regs, account, origin, level)
+    if (this.pooling) fresh.home = member
+    return fresh
+  }
+
+  /** The object of an ended machine becomes a new machine. */
+  private revive(m: Machine, account: Account, origin: Place | null, level: number): void {
+    this.machinesMade++
+    this.alive++
+    account.machines++
+    m.next = null
+    m.priv = this.nextPriv++
+    m.account = account
+    m.status = State.Runnable
+    m.gas = 0
+    m.steps = 0
+    m.comms = 0
+    m.origin = origin
+    m.level = level
+  }
+
+  /** A child of a persistent receive, with the registers that it had when it began to wait. */
+  private child(k: Machine, account: Account, origin: Place | null): Machine {
+    const m = k.spare
+    if (m !== null) {
+      k.spare = m.next as Machine | null
+      k.spares--
+      this.revive(m, account, origin, k.level)
+      return m
+    }
+    const fresh = this.machine(k.linked, k.regs.slice(), account, origin, k.level)
+    if (this.pooling) fresh.home = k
+    return fresh
+  }
+
   private spawn(t: Template, captures: readonly Term[], account: Account, origin: Place | null, level: number, list?: Machine[]): void {
     const members = t.members
+    const eager = this.pooling && list === undefined
     let at = 0
     for (let i = 0; i < members.length; i++) {
       const member = members[i]
       for (let copy = 0; copy < member.copies; copy++) {
         const linked = member.linked
         if (!linked.inert) {
-          const regs = new Array<Term>(linked.registers)
-          for (let j = 0; j < member.captures; j++) regs[j] = captures[at + j]
-          const m = this.machine(linked, regs, account, origin, level)
-          this.enqueue(m)
+          const m = this.member(member, captures, at, account, origin, level)
+          if (eager && linked.leaf) {
+            const saved = this.gas
+            const at = this.pcNow
+            this.slice(m)
+            this.gas = saved
+            this.pcNow = at
+          } else this.enqueue(m)
           if (list !== undefined) list.push(m)
         }
         at += member.captures
@@ -262,7 +312,19 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.alive--
     if (this.tracer !== null) this.tracer.ended(m)
     if (this.primitives.used) this.primitives.release(m)
+    const home = m.home
+    if (home !== null && this.pooling && home.spares < SPARES_MAX) {
+      home.spares++
+      m.next = home.spare
+      home.spare = m
+    }
   }
+
+  /** Ended machines are used again and leaves run at once: unless somebody watches, names a machine, or asked for an order that this would break. */
+  private get pooling(): boolean {
+    return this.tracer === null && this.quick
+  }
+  private readonly quick: boolean
 
   /** Position of the instruction at `pc`. */
   spanOf(linked: Linked, pc: number): { start: number; end: number } {
@@ -376,11 +438,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   // ── COMMs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A continuation fired by `payer`'s operation (null: by the pump or from outside): resume it, or fork a child of it. */
-  private fired(k: Cont, payer: Machine | null): void {
+  private fired(c: Cont, payer: Machine | null): void {
     const kernel = this.kernel
-    if (k instanceof Machine) {
-      let site = k.site as RecvSite
-      if (site === REPLY_SITE) {
+    let site = c.site as RecvSite
+    if (site.of !== Of.Native) {
+      const k = c as Machine
+      if (site.of === Of.Reply) {
         k.regs[k.dest] = (kernel.results[0] as Term[])[0]
         this.primitiveComms++
         k.account.primitiveComms++
@@ -406,8 +469,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       let woken = k
       if (site.persistent) {
-        const regs = k.regs.slice()
-        woken = this.machine(k.linked, regs, account, kernel.origins[0] as Place | null, k.level)
+        woken = this.child(k, account, kernel.origins[0] as Place | null)
       }
       site.fill(woken.regs, kernel.results)
       woken.pc = site.next
@@ -415,14 +477,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.enqueue(woken)
       return
     }
-    const native = k as Native
+    const native = c as Native
     this.comms++
     if (payer !== null) {
       this.gas += COMM_BASE + COMM_BIND
       payer.comms++
       payer.account.comms++
     }
-    if (this.tracer !== null) this.tracer.comm(k, null, payer, kernel)
+    if (this.tracer !== null) this.tracer.comm(c, null, payer, kernel)
     native.run(kernel.results[0] as Term[], payer, kernel.origins[0])
   }
 
@@ -613,9 +675,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.guardFaults.delete(m)
     }
     if (site.persistent) {
-      const regs = m.regs.slice()
-      const child = this.machine(m.linked, regs, m.account, m.origin, m.level)
-      branch.fill(regs, kernel.results)
+      const child = this.child(m, m.account, m.origin)
+      branch.fill(child.regs, kernel.results)
       child.pc = branch.next
       if (this.tracer !== null) this.tracer.comm(m, child, m, kernel)
       this.enqueue(child)
@@ -832,9 +893,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 2]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
+            if (typeof c === 'object' && c.tag === UNFORGEABLE) {
+              chan = (c as Unforgeable).chan as Chan | null
+              if (chan === null) chan = this.newChan(c as Unforgeable)
               size = 36
             } else {
               this.pcNow = pc
@@ -935,9 +996,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 3]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
+            if (typeof c === 'object' && c.tag === UNFORGEABLE) {
+              chan = (c as Unforgeable).chan as Chan | null
+              if (chan === null) chan = this.newChan(c as Unforgeable)
               size = 36
             } else {
               chan = this.channelFor(m, pc, c, 1)
@@ -970,9 +1031,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const i = C[pc + 4 + j]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
             let chan: Chan | null
-            if (c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
+            if (typeof c === 'object' && c.tag === UNFORGEABLE) {
+              chan = (c as Unforgeable).chan as Chan | null
+              if (chan === null) chan = this.newChan(c as Unforgeable)
               gas += 36
             } else {
               chan = this.channelFor(m, pc, c, 1)
@@ -1425,6 +1486,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       m.linked = linked
       m.regs = regs
       m.pc = 0
+      m.home = null
       return true
     }
     if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {

@@ -42,7 +42,9 @@ export class MessagePattern {
   readonly key: Term | undefined
   /** Registers: of value j if `simple` (−1: not bound), else of variable j. */
   private readonly registers: readonly number[]
-  private readonly contiguous: boolean
+  readonly contiguous: boolean
+  /** First register of its variables. */
+  readonly base: number
   private readonly slots: readonly number[]
   private readonly compiled: readonly CompiledPattern[]
   private readonly keySlot: number
@@ -51,6 +53,7 @@ export class MessagePattern {
     this.rest = rest
     this.arity = patterns.length
     this.count = count
+    this.base = base
     this.slots = slots
     this.simple = rest === null && patterns.every(p => tagOf(p) === Tag.Free || tagOf(p) === Tag.Wildcard)
     this.registers = this.simple
@@ -160,6 +163,9 @@ export class LinkedGuard {
 export const COMM_BASE = 32
 export const COMM_BIND = 96
 
+/** What stands behind a continuation: a machine, a machine that awaits the reply of a primitive, a native receive. */
+export const Of = { Machine: 0, Reply: 1, Native: 2 } as const
+
 /** One receive (or one branch of a select, or a select with its branches), linked. Shared by all machines that wait there. */
 export class RecvSite implements Site {
   readonly arrows: Uint8Array
@@ -172,6 +178,12 @@ export class RecvSite implements Site {
   readonly at: number
   /** Price of installing it, given the registers. */
   readonly gas: (regs: readonly Term[]) => number
+  /** Whose it is: see `Of`. */
+  readonly of: number
+  /** One bind that only asks for this many values; −1 where more has to be looked at. */
+  readonly soleArity: number
+  /** First register of the values of such a bind, if they go side by side; −1 otherwise. */
+  private readonly soleBase: number
   /** Price of a COMM here, guard aside. */
   readonly commGas: number
   /** Register pc of the body. */
@@ -184,7 +196,12 @@ export class RecvSite implements Site {
     program: Program | null,
     at: number,
     gas: ((regs: readonly Term[]) => number) | null,
+    of: number = Of.Machine,
   ) {
+    const sole = patterns.length === 1 && patterns[0].simple && guard === null && branches === null ? patterns[0] : null
+    this.of = of
+    this.soleArity = sole === null ? -1 : sole.arity
+    this.soleBase = sole === null || !sole.contiguous || sole.arity === 0 ? -1 : sole.base
     this.arrows = arrows
     this.persistent = arrows.includes(1)
     this.guarded = guard !== null || branches?.some(b => b.guarded) === true
@@ -197,6 +214,13 @@ export class RecvSite implements Site {
     this.gas = gas ?? free
   }
   fill(regs: Term[], results: readonly (readonly Term[])[]): void {
+    const base = this.soleBase
+    if (base >= 0) {
+      const values = results[0]
+      regs[base] = values[0]
+      for (let i = 1; i < values.length; i++) regs[base + i] = values[i]
+      return
+    }
     const p = this.patterns
     for (let i = 0; i < p.length; i++) p[i].fill(regs, results[i])
   }
@@ -209,19 +233,27 @@ function free(): number {
   return 0
 }
 
-/** A receive of the engine's own: any message of one value, or whatever its native handler says. */
-function engineSite(arrow: number): RecvSite {
-  return new RecvSite(new Uint8Array([arrow]), [new MessagePattern([WILDCARD], null, 0, [], 0)], null, null, null, -1, null)
+function anyOf(arity: number): MessagePattern {
+  return new MessagePattern(new Array<Term>(arity).fill(WILDCARD), null, 0, [], 0)
+}
+
+/** A receive of the engine's own. */
+function engineSite(arrow: number, arity: number, of: number): RecvSite {
+  return new RecvSite(new Uint8Array([arrow]), [anyOf(arity)], null, null, null, -1, null, of)
 }
 
 /** A machine waits here for the reply of a primitive. */
-export const REPLY_SITE = engineSite(0)
-/** Where native receives listen; their arity is their own. */
-export const NATIVE_SITE = engineSite(1)
-/** A native receive that takes one message. */
-export const NATIVE_ONCE_SITE = engineSite(0)
+export const REPLY_SITE = engineSite(0, 1, Of.Reply)
+/** A native receive that takes one message of one value. */
+export const NATIVE_ONCE_SITE = engineSite(0, 1, Of.Native)
 /** A machine that does not wait. */
-export const NO_SITE = engineSite(0)
+export const NO_SITE = engineSite(0, 0, Of.Machine)
+
+const nativeSites: RecvSite[] = []
+/** Where native receives for messages of `arity` values listen. */
+export function nativeSite(arity: number): RecvSite {
+  return (nativeSites[arity] ??= engineSite(1, arity, Of.Native))
+}
 
 const KINDS = { no: 0, yes: 1, spent: -1 } as const
 
