@@ -47,6 +47,8 @@ export interface ShardOptions {
 const SAFE = Number.MAX_SAFE_INTEGER
 const EXPOSED = Flag.Exposed
 const UNFORGEABLE = Tag.Unforgeable
+/** So many slices may follow one another by direct hand-over; then the queue has its turn (vm.md 5.2: one turn in 256 is the oldest's). */
+const STREAK_MAX = 200
 /** Notes about matches that fitted nothing: the first so many are kept. */
 const NOTES_MAX = 20
 
@@ -92,6 +94,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   constructor(options: ShardOptions) {
     this.options = options
     this.limits = options.limits
+    this.queueMax = options.limits.queue
     this.kernel = new Kernel<Term[], Term[], Cont>(this, {
       order: options.order,
       matchStepsPerContinuationMax: options.limits.matchBudget,
@@ -101,7 +104,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.origin = new ShardNames(options.key, 0)
     this.primitives = new Primitives(this)
     this.linker = new Linker(this)
-    this.quick = options.policy === 'depth' && options.shuffle === undefined && options.optimise && !options.literal
+    this.quick =
+      options.policy === 'depth' &&
+      options.shuffle === undefined &&
+      options.optimise &&
+      !options.literal &&
+      options.limits.machineGas === Number.POSITIVE_INFINITY
     this.queue =
       options.shuffle !== undefined
         ? new ShuffleQueue(options.shuffle)
@@ -295,10 +303,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const m = this.member(member, captures, at, account, origin, level)
           if (eager && linked.leaf) {
             const saved = this.gas
-            const at = this.pcNow
+            const streak = this.streak
+            this.streak = 0
             this.slice(m)
+            this.streak = streak
             this.gas = saved
-            this.pcNow = at
           } else this.enqueue(m)
           if (list !== undefined) list.push(m)
         }
@@ -322,9 +331,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Ended machines are used again and leaves run at once: unless somebody watches, names a machine, or asked for an order that this would break. */
   private get pooling(): boolean {
-    return this.tracer === null && this.quick
+    return this.tracer === null && this.quick && !this.kernel.marked
   }
   private readonly quick: boolean
+  private readonly queueMax: number
 
   /** Position of the instruction at `pc`. */
   spanOf(linked: Linked, pc: number): { start: number; end: number } {
@@ -438,7 +448,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   // ── COMMs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A continuation fired by `payer`'s operation (null: by the pump or from outside): resume it, or fork a child of it. */
-  private fired(c: Cont, payer: Machine | null): void {
+  private fired(c: Cont, payer: Machine | null): Machine | null {
     const kernel = this.kernel
     let site = c.site as RecvSite
     if (site.of !== Of.Native) {
@@ -447,8 +457,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         k.regs[k.dest] = (kernel.results[0] as Term[])[0]
         this.primitiveComms++
         k.account.primitiveComms++
-        this.enqueue(k)
-        return
+        return k
       }
       if (site.branches !== undefined) site = site.branches[kernel.firedBranch]
       const account = payer === null ? k.account : payer.account
@@ -474,8 +483,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       site.fill(woken.regs, kernel.results)
       woken.pc = site.next
       if (this.tracer !== null) this.tracer.comm(k, woken, payer, kernel)
-      this.enqueue(woken)
-      return
+      return woken
     }
     const native = c as Native
     this.comms++
@@ -486,6 +494,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     }
     if (this.tracer !== null) this.tracer.comm(c, null, payer, kernel)
     native.run(kernel.results[0] as Term[], payer, kernel.origins[0])
+    return null
   }
 
   /** Where the running instruction is; kept for reports about what it started. */
@@ -513,7 +522,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       this.produced++
       const k = this.kernel.produce(this.chanOf(t), values, false, null)
-      if (k !== null) this.fired(k, null)
+      if (k !== null) this.wakeUp(this.fired(k, null))
     }
     this.deferred.length = 0
   }
@@ -526,12 +535,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
    */
   run(slices: number): boolean {
     const queue = this.queue
-    for (let n = 0; n < slices; n++) {
+    const until = this.slices + slices
+    for (let idle = 0; this.slices + idle < until; ) {
       if (this.deferred.length > 0) this.flushDeferred()
       if (this.kernel.pumpPending && (this.pumpTurn || queue.length === 0)) {
         this.pumpTurn = false
         const k = this.kernel.pump()
-        if (k !== null) this.fired(k, null)
+        if (k !== null) this.wakeUp(this.fired(k, null))
+        idle++
         if (queue.length === 0) {
           if (!this.kernel.pumpPending && this.deferred.length === 0) return false
           continue
@@ -546,23 +557,30 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         this.end(m, State.Killed)
         continue
       }
+      this.streak = Math.min(STREAK_MAX, until - this.slices - 1)
       this.slice(m)
     }
     return queue.length > 0 || this.deferred.length > 0 || this.kernel.pumpPending
   }
 
-  private slice(m: Machine): void {
+  private wakeUp(m: Machine | null): void {
+    if (m !== null) this.enqueue(m)
+  }
+
+  private slice(first: Machine): void {
     this.slices++
-    m.steps++
-    const account = m.account
-    account.steps++
-    m.status = State.Running
-    if (this.tracer !== null) this.tracer.running(m)
-    this.current = m
+    first.steps++
+    first.account.steps++
+    first.status = State.Running
+    if (this.tracer !== null) this.tracer.running(first)
+    const outer = this.current
+    this.current = first
     this.gas = 0
-    this.exec(m)
-    this.current = null
+    this.exec(first)
+    const m = this.current
+    this.current = outer
     const gas = this.gas
+    const account = m.account
     m.gas += gas
     account.gas += gas
     if (account.gas > account.gasLimit) this.outOfGas(m)
@@ -571,7 +589,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       else this.queue.remove(m)
       this.fail(m, m.pc, 'RHO601', `the machine used more than ${this.limits.machineGas} gas`, 'raise --machine-gas')
     }
-    if (this.names.full && !this.kernel.marked) this.names.sweep()
+    if (this.names.full && outer === null && !this.kernel.marked) this.names.sweep()
   }
 
   private outOfGas(m: Machine): void {
@@ -690,6 +708,36 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return true
   }
 
+  /** A message to a lone contract of plain variables; the caller fills in the values. */
+  private call(k: Machine, target: RecvSite, m: Machine, origin: SendSite): Machine {
+    this.kernel.op++
+    this.kernel.counter++
+    this.produced++
+    this.comms++
+    m.comms++
+    m.account.comms++
+    this.gas += target.commGas
+    const woken = this.child(k, m.account, origin)
+    woken.pc = target.next
+    return woken
+  }
+
+  /** A message to any channel. The machine that it woke, not yet in the queue. */
+  private deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
+    if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
+    const k = this.kernel.produce(chan, args, site.persistent, site)
+    this.produced++
+    return k === null ? null : this.fired(k, m)
+  }
+
+  /** Whether the machine that `m` woke may run at once in its place. */
+  private mayGoOn(m: Machine): boolean {
+    return !this.kernel.pumpPending && this.deferred.length === 0 && m.account.gasLimit === Number.POSITIVE_INFINITY && m.paused === 0
+  }
+
+  /** Slices that may still follow one another without a look at the queue: bounds both fairness and the quantum. 0 inside an eager leaf. */
+  private streak = 0
+
   private overQueue(m: Machine, pc: number, chan: Chan): boolean {
     if (chan.nD < this.limits.queue) return false
     this.fail(m, pc, 'RHO604', `a channel holds more than ${this.limits.queue} messages (limit max-queue)`, 'raise --max-queue')
@@ -697,7 +745,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** Run `m` until it blocks, ends or faults. */
-  private exec(m: Machine): void {
+  private exec(machine: Machine): void {
+    let m = machine
     let linked = m.linked
     let C = linked.code
     let K = linked.consts
@@ -705,7 +754,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let pc = m.pc
     let gas = 0
     const G = this.primitives.guards
-    const kernel = this.kernel
+    const quick = this.pooling
     for (;;) {
       gas += C[pc + 1]
       switch (C[pc]) {
@@ -908,14 +957,23 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             }
           }
           const n = C[pc + 4]
-          let args: Term[]
-          if (n === 1) {
+          const site = K[C[pc + 3]] as SendSite
+          this.pcNow = pc
+          if (chan.nD >= this.queueMax && this.overQueue(m, pc, chan)) {
+            this.gas += gas
+            return
+          }
+          // A lone contract that only counts the values takes them straight into the registers of its next child: nothing in the space changes.
+          const head = chan.kHead
+          const direct =
+            quick && head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === n && !site.persistent
+          let woken: Machine | null = null
+          if (n <= 2) {
             const i = C[pc + 5]
-            let v = i >= 0 ? R[i] : (K[~i] as Term)
+            let v = n === 0 ? 0 : i >= 0 ? R[i] : (K[~i] as Term)
             if (typeof v === 'number') size += 8
             else {
               if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
-                this.pcNow = pc
                 const r = this.evaluate(m, v)
                 if (r === null) {
                   this.gas += gas
@@ -925,61 +983,80 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               }
               size += sizeOfValue(v)
             }
-            args = [v]
-          } else if (n === 2) {
-            const i = C[pc + 5]
-            const j = C[pc + 6]
-            let v = i >= 0 ? R[i] : (K[~i] as Term)
-            let w = j >= 0 ? R[j] : (K[~j] as Term)
-            if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
-              this.pcNow = pc
-              const r = this.evaluate(m, v)
-              if (r === null) {
-                this.gas += gas
-                return
+            if (n === 2) {
+              const j = C[pc + 6]
+              let w = j >= 0 ? R[j] : (K[~j] as Term)
+              if (typeof w === 'number') size += 8
+              else {
+                if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) {
+                  const r = this.evaluate(m, w)
+                  if (r === null) {
+                    this.gas += gas
+                    return
+                  }
+                  w = r
+                }
+                size += sizeOfValue(w)
               }
-              v = r
-            }
-            if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) {
-              this.pcNow = pc
-              const r = this.evaluate(m, w)
-              if (r === null) {
-                this.gas += gas
-                return
-              }
-              w = r
-            }
-            size += (typeof v === 'number' ? 8 : sizeOfValue(v)) + (typeof w === 'number' ? 8 : sizeOfValue(w))
-            args = [v, w]
+              if (direct) {
+                const target = head.site as RecvSite
+                woken = this.call(head as Machine, target, m, site)
+                woken.regs[target.soleBase] = v
+                woken.regs[target.soleBase + 1] = w
+              } else woken = this.deliver(m, chan, [v, w], site)
+            } else if (n === 0) {
+              size -= 8
+              woken = direct ? this.call(head as Machine, head.site as RecvSite, m, site) : this.deliver(m, chan, [], site)
+            } else if (direct) {
+              const target = head.site as RecvSite
+              woken = this.call(head as Machine, target, m, site)
+              woken.regs[target.soleBase] = v
+            } else woken = this.deliver(m, chan, [v], site)
           } else {
-            const all = this.operands(m, pc, C, K, R, pc + 5, n)
-            if (all === null) {
+            const args = this.operands(m, pc, C, K, R, pc + 5, n)
+            if (args === null) {
               this.gas += gas
               return
             }
-            args = all
             for (let i = 0; i < n; i++) size += sizeOfValue(args[i])
+            if (direct) {
+              const target = head.site as RecvSite
+              woken = this.call(head as Machine, target, m, site)
+              const regs = woken.regs
+              for (let i = 0; i < n; i++) regs[target.soleBase + i] = args[i]
+            } else woken = this.deliver(m, chan, args, site)
           }
           gas += 11 + size
-          const site = K[C[pc + 3]] as SendSite
-          this.pcNow = pc
-          if (chan.nD >= this.limits.queue && this.overQueue(m, pc, chan)) {
+          if (this.doomed !== null) {
+            this.doomed = null
             this.gas += gas
+            this.end(m, State.Faulted)
             return
           }
-          if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
-          const k = kernel.produce(chan, args, site.persistent, site)
-          this.produced++
-          if (k !== null) {
-            this.fired(k, m)
-            if (this.doomed !== null) {
-              this.doomed = null
-              this.gas += gas
-              this.end(m, State.Faulted)
-              return
-            }
-          }
           pc += 5 + n
+          if (woken !== null) {
+            if (quick && C[pc] === 0 && this.streak > 0 && this.mayGoOn(m)) {
+              // The sender ends here and what it woke is the newest: it runs next, without a way through the queue.
+              this.streak--
+              gas += this.gas + C[pc + 1]
+              this.gas = 0
+              m.gas += gas
+              m.account.gas += gas
+              gas = 0
+              this.end(m, State.Done)
+              m = woken
+              this.current = m
+              m.status = State.Running
+              m.steps++
+              m.account.steps++
+              this.slices++
+              linked = m.linked
+              C = linked.code
+              K = linked.consts
+              R = m.regs
+              pc = m.pc
+            } else this.enqueue(woken)
+          }
           break
         }
         case 21: // RECV site src

@@ -183,7 +183,9 @@ export class RecvSite implements Site {
   /** One bind that only asks for this many values; −1 where more has to be looked at. */
   readonly soleArity: number
   /** First register of the values of such a bind, if they go side by side; −1 otherwise. */
-  private readonly soleBase: number
+  readonly soleBase: number
+  /** `soleArity` if it also stays after a match and its values go side by side: a plain contract. −1 otherwise. */
+  readonly direct: number
   /** Price of a COMM here, guard aside. */
   readonly commGas: number
   /** Register pc of the body. */
@@ -203,6 +205,7 @@ export class RecvSite implements Site {
     this.soleArity = sole === null ? -1 : sole.arity
     this.soleBase = sole === null || !sole.contiguous || sole.arity === 0 ? -1 : sole.base
     this.arrows = arrows
+    this.direct = of === Of.Machine && arrows[0] === 1 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
     this.persistent = arrows.includes(1)
     this.guarded = guard !== null || branches?.some(b => b.guarded) === true
     this.branches = branches ?? undefined
