@@ -325,8 +325,11 @@ class Undo {
   chans: readonly Chan[] | null = null
   links: Link | null = null
   snapshot: unknown = undefined
+  /** Whether the observer had been told, so that it must be told the opposite. */
+  told: boolean
   constructor(kind: number, record: Cont | Datum) {
     this.kind = kind
+    this.told = kind <= U_UNPARK
     this.record = record
   }
 }
@@ -918,6 +921,7 @@ export class Kernel<V, R, K extends Cont> {
   withdraw(k: K): boolean {
     if ((k.state & STALLED) !== 0) {
       this.unstall(k)
+      this.noteTold(true)
       this.observer?.unparked?.(k)
       return true
     }
@@ -930,6 +934,7 @@ export class Kernel<V, R, K extends Cont> {
   take(d: Datum): boolean {
     if ((d.state & HIDDEN) !== 0) {
       this.noteState(d)
+      this.noteTold(true)
       this.hiddenData.delete(d)
       d.state = 0
       this.observer?.removed?.(d)
@@ -944,6 +949,7 @@ export class Kernel<V, R, K extends Cont> {
   hide(d: Datum): boolean {
     if ((d.state & STORED) === 0) return false
     this.removeDatumQuietly(d)
+    this.noteTold(false)
     this.noteState(d)
     d.state = HIDDEN
     this.hiddenData.add(d)
@@ -959,6 +965,7 @@ export class Kernel<V, R, K extends Cont> {
     this.hiddenData.delete(d)
     d.state = 0
     this.insertDatum(d)
+    this.noteTold(false)
     let fired: K | null
     try {
       fired = this.fireDatum(d, null)
@@ -1030,6 +1037,7 @@ export class Kernel<V, R, K extends Cont> {
     this.steps = 0
     this.unstall(k)
     this.insertCont(k)
+    this.noteTold(false)
     return this.fireCont(k, steps) !== null
   }
 
@@ -2341,12 +2349,14 @@ export class Kernel<V, R, K extends Cont> {
     for (const k of list) {
       if ((k.state & STORED) === 0) continue
       this.unparkQuietly(k)
+      this.noteTold(false)
       this.setStalled(k)
     }
   }
 
   private stallFresh(k: K): void {
     this.setStalled(k)
+    this.noteTold(true)
     this.observer?.parked?.(k)
   }
 
@@ -2369,6 +2379,10 @@ export class Kernel<V, R, K extends Cont> {
 
   // ---------------------------------------------------------------------------------------------- undoing
 
+  private noteTold(told: boolean): void {
+    if (this.undo !== null) this.undo[this.undo.length - 1].told = told
+  }
+
   private noteState(d: Datum): void {
     if (this.undo === null) return
     const u = new Undo(U_STATE, d)
@@ -2385,13 +2399,13 @@ export class Kernel<V, R, K extends Cont> {
           d.chan.index = null
           this.unlinkDatum(d)
           d.state = 0
-          observer?.removed?.(d)
+          if (u.told) observer?.removed?.(d)
           break
         case U_REMOVE_DATUM:
           this.relinkDatum(d, (u.places as Place[])[0])
           d.state = u.state
           if ((d.state & PUMPED) !== 0) this.pumpLive++
-          observer?.stored?.(d)
+          if (u.told) observer?.stored?.(d)
           break
         case U_RENEW_DATUM:
           this.unlinkDatum(d)
@@ -2403,6 +2417,7 @@ export class Kernel<V, R, K extends Cont> {
           d.state = u.state
           if ((d.state & HIDDEN) !== 0) this.hiddenData.add(d)
           else this.hiddenData.delete(d)
+          if (u.told) observer?.stored?.(d)
           break
         default:
           this.revertPump(u)
@@ -2415,7 +2430,7 @@ export class Kernel<V, R, K extends Cont> {
         this.dropIndexes(k)
         this.unlinkAny(k)
         k.state = 0
-        observer?.unparked?.(k)
+        if (u.told) observer?.unparked?.(k)
         break
       case U_UNPARK:
         k.ref = u.ref
@@ -2429,7 +2444,7 @@ export class Kernel<V, R, K extends Cont> {
         if ((k.state & PUMPED) !== 0) this.pumpLive++
         if (observer !== null) {
           observer.restore?.(k, u.snapshot)
-          observer.parked?.(k)
+          if (u.told) observer.parked?.(k)
         }
         break
       case U_RENEW_CONT: {
@@ -2444,10 +2459,12 @@ export class Kernel<V, R, K extends Cont> {
       case U_STALL:
         this.stalledConts.delete(k)
         k.state = 0
+        if (u.told) observer?.unparked?.(k)
         break
       case U_UNSTALL:
         k.state = u.state
         this.stalledConts.add(k)
+        if (u.told) observer?.parked?.(k)
         break
       default:
         this.revertPump(u)

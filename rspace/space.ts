@@ -741,7 +741,7 @@ export class Space<T extends Types> {
   private withdraw(r: Datum | Waiting<T>, kind: 'cancel' | 'expire'): void {
     if (r instanceof Datum) {
       this.kernel.take(r)
-      this.claims.delete(r.ref)
+      this.setClaim(r.ref, undefined)
       this.counts[kind === 'cancel' ? 'cancelled' : 'expired']++
     } else this.kernel.withdraw(r)
     this.emit(kind, { ref: r.ref })
@@ -879,7 +879,7 @@ export class Space<T extends Types> {
       ack: () =>
         act(() => {
           const d = this.records.get(got.ref)
-          this.claims.delete(got.ref)
+          this.setClaim(got.ref, undefined)
           if (d instanceof Datum) {
             this.kernel.take(d)
             this.counts.consumed++
@@ -897,16 +897,26 @@ export class Space<T extends Types> {
           rows.positive(ticks, 'ticks')
           return act(() => {
             const due = this.tickNow + ticks
-            this.claims.set(got.ref, { due })
+            this.setClaim(got.ref, { due })
             this.lease(due, got.ref)
           })
         }),
     }
   }
 
+  private setClaim(ref: Ref, claim: { due: number } | undefined): void {
+    const before = this.claims.get(ref)
+    if (claim === undefined) this.claims.delete(ref)
+    else this.claims.set(ref, claim)
+    this.undoable(() => {
+      if (before === undefined) this.claims.delete(ref)
+      else this.claims.set(ref, before)
+    })
+  }
+
   private giveBack(ref: Ref, kind: 'nack' | 'expire', comms: CommEvent<T>[]): void {
     const d = this.records.get(ref)
-    this.claims.delete(ref)
+    this.setClaim(ref, undefined)
     this.emit(kind, { ref })
     if (!(d instanceof Datum)) return
     const k = this.inside(() => this.kernel.reveal(d))
@@ -979,7 +989,7 @@ export class Space<T extends Types> {
     if (!(d instanceof Datum)) return
     this.kernel.hide(d)
     const due = this.tickNow + ticks
-    this.claims.set(ref, { due })
+    this.setClaim(ref, { due })
     this.lease(due, ref)
     this.emit('claim', { ref })
   }
@@ -1155,11 +1165,6 @@ export class Space<T extends Types> {
     this.queue.length = m.queueLength
     this.tickNow = m.tick
     for (let i = m.eventLength; i < this.groupEvents.length; i++) this.groupEvents[i] = { ...this.groupEvents[i], undone: true }
-    for (const ref of [...this.claims.keys()]) {
-      const d = this.records.get(ref)
-      if (!(d instanceof Datum) || !d.hidden) this.claims.delete(ref)
-    }
-    for (const d of [...this.kernel.hidden()]) if (!this.claims.has(d.ref)) this.kernel.reveal(d)
     for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     for (const k of [...this.installed]) if (this.installs.get(k.install as string) !== k) this.kernel.withdraw(k)
     // A waiter that had been served inside the mark waits again; one that came inside it has gone.

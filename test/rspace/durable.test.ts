@@ -195,6 +195,38 @@ describe('a space on disk', () => {
     expect(again.readMany('jobs', _).map(g => g.value)).toEqual([1])
     await again.close()
   })
+  it('takes claims, acknowledgements and stalls back with a mark, and writes the true state', async () => {
+    const engine = new MemoryEngine()
+    const limits = { matchStepsPerContinuationMax: 60 }
+    const space = await open(engine, { create: true, limits })
+    for (const n of [1, 2, 3]) space.produce('jobs', n)
+    const first = await space.claim('jobs', 1, { ticks: 5 })
+    for (let i = 0; i < 9; i++) for (const c of ['x', 'y']) space.produce(c, i)
+    await space.flush()
+    const digest = space.digest()
+    const mark = space.mark()
+    void first.ack().catch(() => {})
+    void space.claim('jobs', 2, { ticks: 5 })
+    space.tick(5)
+    const costly = space.consume(
+      [
+        { channel: 'x', pattern: v.a },
+        { channel: 'y', pattern: v.b },
+      ],
+      'k',
+      { where: { $eq: [v.a, 100] } },
+    )
+    expect(space.inspect.stalled().map(i => i.ref)).toEqual([costly.ref])
+    space.rollback(mark)
+    expect([space.digest(), space.stats().stalled, space.count('jobs')]).toEqual([digest, 0, 2])
+    expect(await space.verify({ deep: true })).toMatchObject({ ok: true, problems: [] })
+    await first.nack()
+    expect(space.count('jobs')).toBe(3)
+    await space.close()
+    const again = await open(engine, { limits })
+    expect([again.digest(), again.count('jobs')]).toEqual([digest, 3])
+    await again.close()
+  })
   it('derives the same channels after a restart, and keeps fresh ones apart', async () => {
     const dir = fresh()
     const space = await open(dir, { create: true })
