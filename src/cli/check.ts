@@ -8,11 +8,11 @@ import type { Flags } from './usage.ts'
 import { UsageError } from './usage.ts'
 
 /** `rho check`: everything that can be said about programs without running them. Warnings never decide the exit code. */
-export async function checkCommand(flags: Flags): Promise<number> {
+export function checkCommand(flags: Flags): number {
   const inputs = readInputs(flags)
   if (inputs.length === 0) throw new UsageError('nothing to check', "name a file, or write `rho check -e 'SOURCE'`")
-  const options = await sessionOptions(flags, new QuietHost())
-  const found = (await Promise.all(inputs.map(i => checkProgram(i.name, i.bytes, options)))).flat()
+  const options = sessionOptions(flags, new QuietHost())
+  const found = inputs.flatMap(i => checkProgram(i.name, i.bytes, options))
   if (flags.text('format') === 'json') {
     for (const d of inOrder(found)) stdout.write(`${JSON.stringify({ v: 1, kind: 'diagnostic', ...diagnosticRecord(sources, d) })}\n`)
     const errors = found.filter(d => d.severity === 'error').length

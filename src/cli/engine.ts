@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Diagnostic } from '../base/diagnostic.ts'
-import type { Sources } from '../base/source.ts'
+import { DirectoryRoot } from '../host/files.ts'
 import type { Host } from '../machine/host.ts'
-import type { Session, SessionOptions } from '../machine/session.ts'
+import { Session, type SessionOptions } from '../machine/session.ts'
+import { termOf } from './names.ts'
 import type { Flags } from './usage.ts'
 import { UsageError } from './usage.ts'
 
@@ -48,13 +49,12 @@ export function reasonOf(e: unknown): string {
 }
 
 /** The static checks of one text without running it. */
-export async function checkProgram(name: string, bytes: Uint8Array, options: SessionOptions): Promise<readonly Diagnostic[]> {
-  const { Session } = await import('../machine/session.ts')
+export function checkProgram(name: string, bytes: Uint8Array, options: SessionOptions): readonly Diagnostic[] {
   return new Session(options).compile(name, bytes).diagnostics
 }
 
 /** What the flags say about a session. `seed` replaces --seed and --order when a range of seeds is run. */
-export async function sessionOptions(flags: Flags, host: Host, seed?: bigint): Promise<SessionOptions> {
+export function sessionOptions(flags: Flags, host: Host, seed?: bigint): SessionOptions {
   const options: SessionOptions = { host }
   const set = <K extends keyof SessionOptions>(key: K, value: SessionOptions[K] | undefined) => {
     if (value !== undefined) options[key] = value
@@ -87,8 +87,8 @@ export async function sessionOptions(flags: Flags, host: Host, seed?: bigint): P
   }
   applySeed(flags, options, seed)
   applyGrants(flags, options)
-  await grantFiles(host, options)
-  if (flags.has('inject')) options.inject = await injected(flags.all('inject'))
+  grantFiles(host, options)
+  if (flags.has('inject')) options.inject = injected(flags.all('inject'))
   return options
 }
 
@@ -116,10 +116,9 @@ function applySeed(flags: Flags, options: SessionOptions, seed: bigint | undefin
  * Lets `host` hand out the directory that the options grant. Done before the run: a directory that is not there is wrong use.
  * @throws UsageError
  */
-export async function grantFiles(host: Host, options: Pick<SessionOptions, 'allow' | 'maxFileBytes'>): Promise<void> {
+export function grantFiles(host: Host, options: Pick<SessionOptions, 'allow' | 'maxFileBytes'>): void {
   const directory = options.allow?.write ?? options.allow?.read
   if (directory === undefined) return
-  const { DirectoryRoot } = await import('../host/files.ts')
   try {
     const root = new DirectoryRoot(directory, { writable: options.allow?.write !== undefined, fileBytesMax: options.maxFileBytes })
     host.openRoot = () => root
@@ -146,8 +145,7 @@ function applyGrants(flags: Flags, options: SessionOptions): void {
   if (Object.keys(allow).length > 0) options.allow = allow
 }
 
-async function injected(list: readonly string[]): Promise<NonNullable<SessionOptions['inject']>> {
-  const { termOf } = await import('./names.ts')
+function injected(list: readonly string[]): NonNullable<SessionOptions['inject']> {
   const found: NonNullable<SessionOptions['inject']> = {}
   for (const item of list) {
     const cut = item.indexOf('=')
@@ -190,5 +188,3 @@ export async function drive(session: Session, options: DriveOptions = {}): Promi
 export function hasErrors(found: readonly Diagnostic[]): boolean {
   return found.some(d => d.severity === 'error')
 }
-
-export type { Session, SessionOptions, Sources }

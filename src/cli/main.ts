@@ -1,10 +1,9 @@
-#!/usr/bin/env node
 import { EXIT } from './outcome.ts'
+import { runCommand } from './run.ts'
 import { flushAll, stderr, stdout } from './streams.ts'
-import type { CommandName, Flags } from './usage.ts'
-import { commandOf, helpText, notYet, parseFlags, UsageError } from './usage.ts'
+import { commandOf, helpText, parseFlags, UsageError } from './usage.ts'
 
-/** The `rho` command. Each command is loaded when it is asked for: `rho run` reads only what running needs. */
+/** The `rho` command. `rho run` starts at once; what only the other commands need is loaded when one of them is asked for. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     return await dispatch(args)
@@ -29,30 +28,10 @@ async function dispatch(args: readonly string[]): Promise<number> {
   }
   const command = commandOf(word)
   const flags = parseFlags(command, rest)
-  return flags.has('help') ? help([command]) : execute(command, flags)
-}
-
-async function execute(command: CommandName, flags: Flags): Promise<number> {
-  switch (command) {
-    case 'run':
-      return (await import('./run.ts')).runCommand(flags)
-    case 'test':
-      return (await import('./test.ts')).testCommand(flags)
-    case 'check':
-      return (await import('./check.ts')).checkCommand(flags)
-    case 'disasm':
-      return (await import('./disasm.ts')).disasmCommand(flags)
-    case 'fmt':
-      return (await import('./fmt.ts')).fmtCommand(flags)
-    case 'repl':
-      return (await import('./prompt.ts')).replCommand(flags)
-    case 'trace':
-      return (await import('./trace.ts')).traceCommand(flags)
-    case 'explain':
-      return (await import('./explain.ts')).explainCommand(flags)
-    case 'space':
-      throw notYet('`rho space`')
-  }
+  if (flags.has('help')) return help([command])
+  if (command === 'run') return runCommand(flags)
+  const { MORE } = await import('./more.ts')
+  return MORE[command](flags)
 }
 
 function help(words: readonly string[]): number {
@@ -71,4 +50,4 @@ function internalFault(e: unknown): number {
 declare const RHO_VERSION: string
 const VERSION = typeof RHO_VERSION === 'string' ? RHO_VERSION : 'development'
 
-process.exit(await main(process.argv.slice(2)))
+void main(process.argv.slice(2)).then(code => process.exit(code))

@@ -206,10 +206,9 @@ export const PAGES: Readonly<Record<Code, Page>> = {
     good: 'for (@n <- @"n") { @"c"!([n].nth(0)) } | @"n"!(5)',
   },
   RHO520: {
-    why: 'A primitive that was registered from outside (`rho:vm:primitive`, or the API) failed or answered with something that is no value. Only the machine that called it stops.',
-    bad: 'new prim(`rho:vm:primitive`), proc, ack in { prim!("ADD", *proc, *ack) | for (_ <- ack) { @"c"!(1 + 2) } | contract proc(_, reply) = { reply!(1 / 0) } }',
-    good: '@"c"!(1 + 2)',
-    flags: ['--allow', 'primitives'],
+    why: 'A primitive that the embedding program registered through the API threw or answered with something that is no value. Only the machine that called it stops; the message says what went wrong inside.',
+    bad: '',
+    good: '',
   },
   RHO601: {
     why: 'The program (--gas) or the machine (--machine-gas) has done all the work it was given phlogiston for. What it did stays.',

@@ -1,7 +1,7 @@
 import { sources } from '../base/source.ts'
+import type { SessionOptions } from '../machine/session.ts'
 import { Session } from '../machine/session.ts'
 import type { Term } from '../normal/term.ts'
-import type { SessionOptions } from './engine.ts'
 import { drive, grantFiles, hasErrors } from './engine.ts'
 import { QuietHost } from './host.ts'
 import { nameOf } from './names.ts'
@@ -24,7 +24,7 @@ export async function runPrograms(
 ): Promise<Outcome> {
   const { observe, input, timeoutMs, ...rest } = options
   const host = new QuietHost(input)
-  await grantFiles(host, rest)
+  grantFiles(host, rest)
   const session = new Session({ virtualTime: true, ...rest, host })
   const compiled = inputs.map(i => session.compile(i.name, i.text))
   const diagnostics = compiled.flatMap(c => c.diagnostics)

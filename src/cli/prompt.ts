@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { ScriptedLines } from '../host/stdin.ts'
+import { disassemble } from './disasm.ts'
 import { reasonOf, sessionOptions } from './engine.ts'
 import { ProcessHost } from './host.ts'
 import { EXIT } from './outcome.ts'
@@ -22,7 +23,7 @@ export async function replCommand(flags: Flags): Promise<number> {
   const file = flags.text('history') ?? join(homedir(), '.rho_history')
   // What programs print comes back from the prompt, which also owns standard input: programs find it at its end.
   const host = new ProcessHost({ out: () => {}, log: () => {} }, new ScriptedLines([]))
-  const repl = new Repl(await sessionOptions(flags, host), outside, wantsColor(1))
+  const repl = new Repl(sessionOptions(flags, host), outside, wantsColor(1))
   const reader = createInterface({
     input: process.stdin,
     ...(terminal
@@ -75,8 +76,7 @@ const outside = {
       throw new UsageError(`cannot write \`${file}\`: ${reasonOf(e)}`)
     }
   },
-  async disasm(source: string): Promise<string> {
-    const { disassemble } = await import('./disasm.ts')
+  disasm(source: string): string {
     return disassemble(source)
   },
 }

@@ -1,8 +1,8 @@
 import { nearest } from '../base/nearest.ts'
 import { sources } from '../base/source.ts'
+import type { SessionOptions } from '../machine/session.ts'
 import { Session } from '../machine/session.ts'
 import { SYSTEM_URIS } from '../normal/uris.ts'
-import type { SessionOptions } from './engine.ts'
 import { drive, hasErrors } from './engine.ts'
 import { machineRows } from './machines.ts'
 import { inOrder } from './outcome.ts'
@@ -14,7 +14,7 @@ import { showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
 export interface ReplOutside {
   read(file: string): Uint8Array
   write(file: string, text: string): void
-  disasm(source: string): Promise<string>
+  disasm(source: string): string
 }
 
 interface Command {
@@ -216,7 +216,7 @@ export class Repl {
     return `saved to ${file}\n`
   }
 
-  async disasm(source: string): Promise<string> {
+  disasm(source: string): string {
     const text = source !== '' ? source : this.accepted.at(-1)
     return text === undefined ? 'nothing was typed yet\n' : this.outside.disasm(text)
   }

@@ -2,13 +2,18 @@ import { writeFileSync } from 'node:fs'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { sources } from '../base/source.ts'
 import { Output } from '../host/output.ts'
+import { Session, type SessionOptions } from '../machine/session.ts'
 import type { Term } from '../normal/term.ts'
-import type { Ending, Input, Session, SessionOptions } from './engine.ts'
+import type { Ending, Input } from './engine.ts'
 import { drive, hasErrors, readInputs, reasonOf, sessionOptions } from './engine.ts'
 import { NOWHERE, type OutputTarget, ProcessHost } from './host.ts'
+import { nameOf } from './names.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
 import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, NO_STATS, reportRecord } from './outcome.ts'
+import { runSeeds } from './seeds.ts'
+import { showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
+import { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
 import { seedRange, UsageError } from './usage.ts'
 
@@ -19,7 +24,6 @@ export async function runCommand(flags: Flags): Promise<number> {
   if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
   if (flags.has('seeds')) {
     if (flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
-    const { runSeeds } = await import('./seeds.ts')
     return runSeeds(flags, inputs, seedRange(flags.text('seeds')!))
   }
   return flags.text('format') === 'json' ? runJson(flags, inputs) : runText(flags, inputs)
@@ -38,8 +42,7 @@ interface Finished {
 async function execute(flags: Flags, inputs: readonly Input[], target: OutputTarget): Promise<Finished> {
   const host = new ProcessHost(target)
   const options = await sessionOptions(flags, host)
-  const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
-  const { Session } = await import('../machine/session.ts')
+  const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const session = new Session(options)
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
@@ -106,8 +109,7 @@ async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
   return 'stopped'
 }
 
-async function traceInto(file: string, options: SessionOptions): Promise<() => void> {
-  const { TraceFile } = await import('./trace.ts')
+function traceInto(file: string, options: SessionOptions): () => void {
   const writer = new TraceFile(file)
   options.trace = event => writer.write(event)
   return () => writer.close()
@@ -138,16 +140,15 @@ function exitOf(done: Finished, status: OutcomeStatus, expectDone: boolean): num
 }
 
 /** The observed names with what they hold; without --observe every public name that holds messages. */
-async function dataOf(flags: Flags, session: Session): Promise<Record<string, string[][]>> {
+function dataOf(flags: Flags, session: Session): Record<string, string[][]> {
   if (!flags.has('observe')) return Object.fromEntries(session.data())
   const found: Record<string, string[][]> = {}
-  for (const { text, name } of await observed(flags)) found[text] = session.observe(name)
+  for (const { text, name } of observed(flags)) found[text] = session.observe(name)
   return found
 }
 
-async function observed(flags: Flags): Promise<{ text: string; name: Term }[]> {
+function observed(flags: Flags): { text: string; name: Term }[] {
   if (!flags.has('observe')) return []
-  const { nameOf } = await import('./names.ts')
   return flags.all('observe').map(text => ({ text, name: nameOf(text, '--observe') }))
 }
 
@@ -166,14 +167,13 @@ function saveSnapshot(flags: Flags, session: Session): void {
 }
 
 async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> {
-  await observed(flags) // a wrong name is wrong use: say so before anything runs
+  observed(flags) // a wrong name is wrong use: say so before anything runs
   const done = await execute(flags, inputs, new Output(stdout, stderr))
   const { session, diagnostics } = done
   const status = statusOf(done)
   const wantsReport = status !== 'refused' && (flags.has('report') || isTerminal(2))
   if (diagnostics.length > 0 || session.failures.length > 0 || wantsReport || flags.has('metrics')) {
     stdout.flush()
-    const { showDiagnostics, showFailures, showRest, showMetrics } = await import('./show.ts')
     const options = { sources, color: wantsColor(2) }
     stderr.write(showDiagnostics(diagnostics, options))
     if (status !== 'refused') {
@@ -184,7 +184,7 @@ async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> 
   }
   if (status !== 'refused') {
     if (flags.has('observe')) {
-      for (const [name, messages] of Object.entries(await dataOf(flags, session))) {
+      for (const [name, messages] of Object.entries(dataOf(flags, session))) {
         for (const values of messages) stdout.write(`${name}!(${values.join(', ')})\n`)
       }
     }
@@ -194,7 +194,7 @@ async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> 
 }
 
 async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> {
-  await observed(flags)
+  observed(flags)
   const record = new Output(NOWHERE, NOWHERE, { keepLines: true })
   let n = 0
   const emit = (line: object) => stdout.write(`${JSON.stringify(line)}\n`)
@@ -207,12 +207,12 @@ async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> 
   })
   const status = statusOf(done)
   for (const f of inOrder(done.session.failures)) emit({ v: 1, kind: 'failure', n: ++n, ...failureRecord(sources, f) })
-  emit(await outcomeOf(flags, done, status, record))
+  emit(outcomeOf(flags, done, status, record))
   if (status !== 'refused') saveSnapshot(flags, done.session)
   return exitOf(done, status, flags.has('expect-done'))
 }
 
-async function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, record: Output): Promise<Outcome> {
+function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, record: Output): Outcome {
   const { session } = done
   const ran = status !== 'refused'
   const failures = ran ? inOrder(session.failures) : []
@@ -226,7 +226,7 @@ async function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, re
     failures: failures.map(f => failureRecord(sources, f)),
     diagnostics: inOrder(done.diagnostics).map(d => diagnosticRecord(sources, d)),
     blocked: ran ? inOrder(session.blocked()).map(b => blockedRecord(sources, b)) : [],
-    data: ran ? await dataOf(flags, session) : {},
+    data: ran ? dataOf(flags, session) : {},
     stats,
   }
   if (!ran || !flags.has('report')) return outcome

@@ -14,7 +14,7 @@ export async function runSeeds(flags: Flags, inputs: readonly Input[], range: { 
   const observe = flags.has('observe') ? { observe: flags.all('observe') } : {}
   let exit: number = EXIT.rest
   for (let seed = range.first; seed <= range.last; seed++) {
-    const { host: _, ...options } = await sessionOptions(flags, new QuietHost(), seed)
+    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed)
     const outcome = await runPrograms(programs, { ...options, ...observe })
     exit = Math.max(exit, exitOf(outcome, flags))
     const key = outcomeKey(outcome)

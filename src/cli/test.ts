@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SessionOptions } from '../machine/session.ts'
 import type { Difference, Directives } from './directives.ts'
 import { judge, readDirectives } from './directives.ts'
-import type { SessionOptions } from './engine.ts'
 import { readInput, reasonOf, sessionOptions } from './engine.ts'
 import { QuietHost } from './host.ts'
 import { EXIT } from './outcome.ts'
@@ -61,7 +61,7 @@ async function testProgram(file: string, flags: Flags, seeds: readonly (bigint |
   const bytes = readInput(file)
   const directives = readDirectives(new TextDecoder().decode(bytes))
   for (const seed of seeds) {
-    const { host: _, ...options } = await sessionOptions(flags, new QuietHost(), seed)
+    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed)
     const differences = await judgeProgram(file, bytes, directives, options, flags.number('timeout') ?? 60_000)
     if (differences.length > 0) return { file, about: directives.about, seed, differences, ms: performance.now() - started }
   }

@@ -1,51 +1,14 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
-import { readInput, reasonOf } from './engine.ts'
+import { expandPrim, type PrimRecord } from '../machine/trace.ts'
+import { readInput } from './engine.ts'
 import { EXIT } from './outcome.ts'
 import { stdout } from './streams.ts'
 import type { Flags } from './usage.ts'
 import { UsageError } from './usage.ts'
 
-/** Traces: files with one event per line, each a JSON object `{"v":1,"kind":"trace",…}`. */
-
-const BLOCK = 1 << 16
-
-export class TraceFile {
-  private readonly fd: number
-  private pending = ''
-
-  /** `-` is standard output. */
-  constructor(file: string) {
-    try {
-      this.fd = file === '-' ? 1 : openSync(file, 'w')
-    } catch (e) {
-      throw new UsageError(`cannot write \`${file}\`: ${reasonOf(e)}`)
-    }
-  }
-
-  write(event: object): void {
-    this.pending += `${eventLine(event)}\n`
-    if (this.pending.length >= BLOCK) this.flush()
-  }
-
-  close(): void {
-    this.flush()
-    if (this.fd !== 1) closeSync(this.fd)
-  }
-
-  private flush(): void {
-    writeSync(this.fd, this.pending)
-    this.pending = ''
-  }
-}
-
-export function eventLine(event: object): string {
-  return JSON.stringify({ v: 1, kind: 'trace', ...event }, (_, value) => (typeof value === 'bigint' ? String(value) : value))
-}
-
 type TraceEvent = Readonly<Record<string, unknown>>
 
 /** `rho trace`: a trace for people, or the first place where two traces part. */
-export async function traceCommand(flags: Flags): Promise<number> {
+export function traceCommand(flags: Flags): number {
   const diff = flags.has('diff')
   const files = flags.files
   if (files.length !== (diff ? 2 : 1))
@@ -54,17 +17,19 @@ export async function traceCommand(flags: Flags): Promise<number> {
       'a trace is written by `rho run --trace FILE`',
     )
   const traces: (readonly TraceEvent[])[] = []
-  for (const file of files) traces.push(await expanded(readTrace(file), flags))
+  for (const file of files) traces.push(expanded(readTrace(file), flags))
   if (diff) return showDifference(files, traces)
   const json = flags.text('format') === 'json'
   for (const event of traces[0]) stdout.write(json ? `${JSON.stringify(event)}\n` : `${eventText(event)}\n`)
   return EXIT.rest
 }
 
-async function expanded(events: TraceEvent[], flags: Flags): Promise<readonly TraceEvent[]> {
+/** With --expand each fused operation becomes the steps on private and reply channel that it stands for. */
+function expanded(events: readonly TraceEvent[], flags: Flags): readonly TraceEvent[] {
   if (!flags.has('expand')) return events
-  const { expand } = await import('../machine/trace.ts')
-  return expand(events)
+  return events.flatMap(event =>
+    event.e === 'prim' ? expandPrim(event as unknown as PrimRecord).map(step => ({ v: 1, kind: 'trace', ...step })) : [event],
+  )
 }
 
 /** @throws UsageError for what is not a trace */
@@ -86,9 +51,9 @@ export function readTrace(file: string): TraceEvent[] {
 
 /** The fields of an event in one line, the event's name first. */
 export function eventText(event: TraceEvent): string {
-  const { v: _, kind: __, event: name, machine, ...rest } = event
+  const { v: _, kind: __, e, m, ...rest } = event
   const fields = Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-  return [String(machine ?? '').padEnd(6), String(name ?? '').padEnd(10), ...fields].join(' ').trimEnd()
+  return [`m:${m ?? 0}`.padEnd(7), String(e ?? '').padEnd(9), ...fields].join(' ').trimEnd()
 }
 
 function showDifference(files: readonly string[], [a, b]: readonly (readonly TraceEvent[])[]): number {

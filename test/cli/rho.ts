@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundle } from '../../build.mjs'
@@ -19,6 +19,7 @@ export class Rho {
 
   async build(): Promise<void> {
     await bundle(join(this.folder, 'dist'))
+    writeFileSync(join(this.folder, 'package.json'), '{ "type": "module" }\n')
   }
 
   remove(): void {

@@ -1,0 +1,23 @@
+import { checkCommand } from './check.ts'
+import { disasmCommand } from './disasm.ts'
+import { explainCommand } from './explain.ts'
+import { fmtCommand } from './fmt.ts'
+import { replCommand } from './prompt.ts'
+import { testCommand } from './test.ts'
+import { traceCommand } from './trace.ts'
+import type { CommandName, Flags } from './usage.ts'
+import { notYet } from './usage.ts'
+
+/** Every command but `run`: loaded only when one of them is asked for, in one piece, because each further file costs every start a millisecond. */
+export const MORE: Readonly<Record<Exclude<CommandName, 'run'>, (flags: Flags) => number | Promise<number>>> = {
+  test: testCommand,
+  check: checkCommand,
+  disasm: disasmCommand,
+  fmt: fmtCommand,
+  repl: replCommand,
+  trace: traceCommand,
+  explain: explainCommand,
+  space: () => {
+    throw notYet('`rho space`')
+  },
+}
