@@ -940,6 +940,7 @@ export class Space<T extends Types> {
             signal?.removeEventListener('abort', abort)
             if (timer !== undefined) clearTimeout(timer)
             this.waits.delete(k)
+            this.served.delete(k)
           }
           const giveUp = (error: RhizomeError): void => {
             // If the COMM came first there is nothing to withdraw, and the value is on its way.
@@ -965,15 +966,22 @@ export class Space<T extends Types> {
                 at,
               }))
               if (claiming) this.hold(got[0].ref, ticks)
+              this.served.add(k)
+              this.undoable(() => this.served.delete(k))
               this.deferred.push(() => {
                 finish()
                 resolve(got)
               })
             },
           }
-          this.park(k, [])
-          if (k.waiting) {
-            this.waits.set(k, giveUp)
+          this.waits.set(k, giveUp)
+          try {
+            this.park(k, [])
+          } catch (e) {
+            this.waits.delete(k)
+            throw e
+          }
+          if (k.waiting || this.marks.length > 0) {
             signal?.addEventListener('abort', abort, { once: true })
             if (timeoutMs !== undefined)
               timer = setTimeout(() => giveUp(new RhizomeError('TIMEOUT', `nothing matched within ${timeoutMs} ms`)), timeoutMs)
@@ -982,6 +990,8 @@ export class Space<T extends Types> {
         }),
     )
   }
+  /** Waits whose COMM has fired inside a mark: settled when it is released. */
+  private readonly served = new Set<Waiting<T>>()
   private readonly waits = new Map<Waiting<T>, (error: RhizomeError) => void>()
 
   private hold(ref: Ref, ticks: number): void {
@@ -1167,16 +1177,11 @@ export class Space<T extends Types> {
     for (let i = m.eventLength; i < this.groupEvents.length; i++) this.groupEvents[i] = { ...this.groupEvents[i], undone: true }
     for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     for (const k of [...this.installed]) if (this.installs.get(k.install as string) !== k) this.kernel.withdraw(k)
-    // A waiter that had been served inside the mark waits again; one that came inside it has gone.
-    for (const [k, giveUp] of [...this.waits]) if (!k.waiting) this.lostWait(k, giveUp)
+    // A wait that began inside the mark begins again outside; one that was served inside it waits again already.
+    for (const k of [...this.waits.keys()]) if (!k.waiting && !this.served.has(k)) this.park(k, [])
     this.op = Math.max(m.op, this.op)
     this.emit('rollback', {})
     this.leave()
-  }
-
-  /** A wait that began inside a mark that was rolled back: it begins again outside. */
-  private lostWait(k: Waiting<T>, _giveUp: (error: RhizomeError) => void): void {
-    this.park(k, [])
   }
 
   release(m: Mark): void {

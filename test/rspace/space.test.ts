@@ -556,6 +556,32 @@ describe('atomic', () => {
   })
 })
 
+describe('waits and marks', () => {
+  it('a take that began and was served inside a mark that is rolled back waits again', async () => {
+    const space = memory()
+    space.produce('c', 1)
+    const mark = space.mark()
+    const one = space.take('c', 1)
+    const two = space.take('c', 2)
+    space.produce('c', 2)
+    space.rollback(mark)
+    expect([(await one).value, space.count('c')]).toEqual([1, 0])
+    space.produce('c', 2)
+    expect((await two).value).toBe(2)
+  })
+  it('an inner rollback leaves what an outer mark has served', async () => {
+    const space = memory()
+    const got = space.take('c', _)
+    const outer = space.mark()
+    space.produce('c', 1)
+    const inner = space.mark()
+    space.produce('c', 2)
+    space.rollback(inner)
+    space.release(outer)
+    expect([(await got).value, space.count('c')]).toEqual([1, 0])
+  })
+})
+
 describe('marks', () => {
   it('hold commits, and promises of durability inside them are refused', async () => {
     const space = memory()
