@@ -11,6 +11,7 @@ export class Account {
   readonly id: number
   readonly label: string
   readonly gasLimit: number
+  readonly limited: boolean
   gas = 0
   comms = 0
   primitiveComms = 0
@@ -26,6 +27,7 @@ export class Account {
     this.label = label
     this.program = program
     this.gasLimit = gasLimit
+    this.limited = gasLimit !== Number.POSITIVE_INFINITY
   }
 }
 
@@ -56,9 +58,6 @@ export class Machine extends Cont {
   origin: Place | null
   /** Where the object goes when the machine has ended, to be used for the next one of its kind; null: nowhere. */
   home: Pool | null
-  /** Ended children whose captures are in place. */
-  spare: Machine | null
-  spares: number
   /** Register that the reply of a primitive in flight goes to. */
   dest: number
   constructor(linked: Linked, regs: Term[], priv: number, account: Account, site: Site, origin: Place | null, level: number) {
@@ -77,8 +76,6 @@ export class Machine extends Cont {
     this.origin = origin
     this.dest = -1
     this.home = null
-    this.spare = null
-    this.spares = 0
   }
 }
 

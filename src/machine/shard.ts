@@ -94,7 +94,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   constructor(options: ShardOptions) {
     this.options = options
     this.limits = options.limits
-    this.queueMax = options.limits.queue
+    this.queueMax = Math.min(options.limits.queue, 0x3fffffff)
     this.kernel = new Kernel<Term[], Term[], Cont>(this, {
       order: options.order,
       matchStepsPerContinuationMax: options.limits.matchBudget,
@@ -278,16 +278,19 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** A child of a persistent receive, with the registers that it had when it began to wait. */
-  private child(k: Machine, account: Account, origin: Place | null): Machine {
-    const m = k.spare
+  private child(k: Machine, site: RecvSite, account: Account, origin: Place | null): Machine {
+    const m = site.spare
     if (m !== null) {
-      k.spare = m.next as Machine | null
-      k.spares--
+      site.spare = m.next as Machine | null
+      site.spares--
       this.revive(m, account, origin, k.level)
+      const from = k.regs
+      const regs = m.regs
+      for (let i = site.live - 1; i >= 0; i--) regs[i] = from[i]
       return m
     }
     const fresh = this.machine(k.linked, k.regs.slice(), account, origin, k.level)
-    if (this.pooling) fresh.home = k
+    if (this.pooling) fresh.home = site
     return fresh
   }
 
@@ -478,7 +481,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       let woken = k
       if (site.persistent) {
-        woken = this.child(k, account, kernel.origins[0] as Place | null)
+        woken = this.child(k, site, account, kernel.origins[0] as Place | null)
       }
       site.fill(woken.regs, kernel.results)
       woken.pc = site.next
@@ -576,11 +579,24 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const outer = this.current
     this.current = first
     this.gas = 0
+    const streak = this.streak
     this.exec(first)
     const m = this.current
     this.current = outer
     const gas = this.gas
     const account = m.account
+    const hops = streak - this.streak
+    if (hops > 0) {
+      this.slices += hops
+      this.comms += hops
+      this.produced += hops
+      this.machinesMade += hops
+      this.kernel.op += hops
+      this.kernel.counter += hops
+      account.steps += hops
+      account.comms += hops
+      account.machines += hops
+    }
     m.gas += gas
     account.gas += gas
     if (account.gas > account.gasLimit) this.outOfGas(m)
@@ -693,7 +709,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.guardFaults.delete(m)
     }
     if (site.persistent) {
-      const child = this.child(m, m.account, m.origin)
+      const child = this.child(m, branch, m.account, m.origin)
       branch.fill(child.regs, kernel.results)
       child.pc = branch.next
       if (this.tracer !== null) this.tracer.comm(m, child, m, kernel)
@@ -717,13 +733,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.comms++
     m.account.comms++
     this.gas += target.commGas
-    const woken = this.child(k, m.account, origin)
+    const woken = this.child(k, target, m.account, origin)
     woken.pc = target.next
     return woken
   }
 
   /** A message to any channel. The machine that it woke, not yet in the queue. */
   private deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
+    if (chan.nD >= this.queueMax && this.overQueue(m, chan)) return null
     if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
     const k = this.kernel.produce(chan, args, site.persistent, site)
     this.produced++
@@ -732,15 +749,15 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Whether the machine that `m` woke may run at once in its place. */
   private mayGoOn(m: Machine): boolean {
-    return !this.kernel.pumpPending && this.deferred.length === 0 && m.account.gasLimit === Number.POSITIVE_INFINITY && m.paused === 0
+    return !this.kernel.pumpPending && this.deferred.length === 0 && !m.account.limited && !this.primitives.used
   }
 
   /** Slices that may still follow one another without a look at the queue: bounds both fairness and the quantum. 0 inside an eager leaf. */
   private streak = 0
 
-  private overQueue(m: Machine, pc: number, chan: Chan): boolean {
+  private overQueue(m: Machine, chan: Chan): boolean {
     if (chan.nD < this.limits.queue) return false
-    this.fail(m, pc, 'RHO604', `a channel holds more than ${this.limits.queue} messages (limit max-queue)`, 'raise --max-queue')
+    this.failSender(m, null, 'RHO604', `a channel holds more than ${this.limits.queue} messages (limit max-queue)`, 'raise --max-queue')
     return true
   }
 
@@ -959,59 +976,78 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const n = C[pc + 4]
           const site = K[C[pc + 3]] as SendSite
           this.pcNow = pc
-          if (chan.nD >= this.queueMax && this.overQueue(m, pc, chan)) {
-            this.gas += gas
-            return
-          }
           // A lone contract that only counts the values takes them straight into the registers of its next child: nothing in the space changes.
           const head = chan.kHead
           const direct =
             quick && head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === n && !site.persistent
           let woken: Machine | null = null
+          let hop = false
           if (n <= 2) {
-            const i = C[pc + 5]
-            let v = n === 0 ? 0 : i >= 0 ? R[i] : (K[~i] as Term)
-            if (typeof v === 'number') size += 8
-            else {
-              if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
-                const r = this.evaluate(m, v)
-                if (r === null) {
-                  this.gas += gas
-                  return
-                }
-                v = r
-              }
-              size += sizeOfValue(v)
-            }
-            if (n === 2) {
-              const j = C[pc + 6]
-              let w = j >= 0 ? R[j] : (K[~j] as Term)
-              if (typeof w === 'number') size += 8
+            let v: Term = 0
+            let w: Term = 0
+            if (n !== 0) {
+              const i = C[pc + 5]
+              v = i >= 0 ? R[i] : (K[~i] as Term)
+              if (typeof v === 'number') size += 8
               else {
-                if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) {
-                  const r = this.evaluate(m, w)
+                if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+                  const r = this.evaluate(m, v)
                   if (r === null) {
                     this.gas += gas
                     return
                   }
-                  w = r
+                  v = r
                 }
-                size += sizeOfValue(w)
+                size += sizeOfValue(v)
               }
-              if (direct) {
-                const target = head.site as RecvSite
-                woken = this.call(head as Machine, target, m, site)
-                woken.regs[target.soleBase] = v
-                woken.regs[target.soleBase + 1] = w
-              } else woken = this.deliver(m, chan, [v, w], site)
-            } else if (n === 0) {
-              size -= 8
-              woken = direct ? this.call(head as Machine, head.site as RecvSite, m, site) : this.deliver(m, chan, [], site)
-            } else if (direct) {
-              const target = head.site as RecvSite
-              woken = this.call(head as Machine, target, m, site)
-              woken.regs[target.soleBase] = v
-            } else woken = this.deliver(m, chan, [v], site)
+              if (n === 2) {
+                const j = C[pc + 6]
+                w = j >= 0 ? R[j] : (K[~j] as Term)
+                if (typeof w === 'number') size += 8
+                else {
+                  if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) {
+                    const r = this.evaluate(m, w)
+                    if (r === null) {
+                      this.gas += gas
+                      return
+                    }
+                    w = r
+                  }
+                  size += sizeOfValue(w)
+                }
+              }
+            }
+            if (direct) {
+              const k = head as Machine
+              const target = k.site as RecvSite
+              woken = target.spare
+              hop = woken !== null && this.streak > 0 && C[pc + 5 + n] === 0 && this.mayGoOn(m)
+              if (hop) {
+                const c = woken as Machine
+                target.spare = c.next as Machine | null
+                target.spares--
+                const from = k.regs
+                const regs = c.regs
+                for (let i = target.live - 1; i >= 0; i--) regs[i] = from[i]
+                c.next = null
+                c.priv = this.nextPriv++
+                c.account = m.account
+                c.status = State.Running
+                c.gas = 0
+                c.steps = 1
+                c.comms = 0
+                c.origin = site
+                c.level = k.level
+                c.pc = target.next
+                gas += target.commGas
+              } else woken = this.call(k, target, m, site)
+              if (n !== 0) {
+                const regs = (woken as Machine).regs
+                const base = target.soleBase
+                regs[base] = v
+                if (n === 2) regs[base + 1] = w
+              }
+            } else woken = this.deliver(m, chan, n === 1 ? [v] : n === 2 ? [v, w] : [], site)
           } else {
             const args = this.operands(m, pc, C, K, R, pc + 5, n)
             if (args === null) {
@@ -1027,36 +1063,36 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             } else woken = this.deliver(m, chan, args, site)
           }
           gas += 11 + size
+          pc += 5 + n
+          if (hop) {
+            // The sender ends here and what it woke is the newest: it runs next, without a way through the queue. What it changes in the counters is made up
+            // for in `slice`.
+            this.streak--
+            m.status = State.Done
+            const home = m.home
+            if (home !== null && home.spares < SPARES_MAX) {
+              home.spares++
+              m.next = home.spare
+              home.spare = m
+            }
+            m = woken as Machine
+            this.current = m
+            R = m.regs
+            pc = m.pc
+            if (m.linked !== linked) {
+              linked = m.linked
+              C = linked.code
+              K = linked.consts
+            }
+            break
+          }
           if (this.doomed !== null) {
             this.doomed = null
             this.gas += gas
             this.end(m, State.Faulted)
             return
           }
-          pc += 5 + n
-          if (woken !== null) {
-            if (quick && C[pc] === 0 && this.streak > 0 && this.mayGoOn(m)) {
-              // The sender ends here and what it woke is the newest: it runs next, without a way through the queue.
-              this.streak--
-              gas += this.gas + C[pc + 1]
-              this.gas = 0
-              m.gas += gas
-              m.account.gas += gas
-              gas = 0
-              this.end(m, State.Done)
-              m = woken
-              this.current = m
-              m.status = State.Running
-              m.steps++
-              m.account.steps++
-              this.slices++
-              linked = m.linked
-              C = linked.code
-              K = linked.consts
-              R = m.regs
-              pc = m.pc
-            } else this.enqueue(woken)
-          }
+          if (woken !== null) this.enqueue(woken)
           break
         }
         case 21: // RECV site src

@@ -5,7 +5,7 @@ import { decodePattern } from '../compile/decode.ts'
 import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
 import { type Free, List, type Ref, Tag, type Term, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
 import type { Linked, Linker, Program } from './link.ts'
-import { type Machine, MachineFault } from './machine.ts'
+import { type Machine, MachineFault, type Pool } from './machine.ts'
 import type { Shard } from './shard.ts'
 
 /** What all messages sent by one instruction have in common. */
@@ -167,7 +167,12 @@ export const COMM_BIND = 96
 export const Of = { Machine: 0, Reply: 1, Native: 2 } as const
 
 /** One receive (or one branch of a select, or a select with its branches), linked. Shared by all machines that wait there. */
-export class RecvSite implements Site {
+export class RecvSite implements Site, Pool {
+  /** Ended machines that were started by a match here. */
+  spare: Machine | null = null
+  spares = 0
+  /** Registers before the bindings: what a child of a persistent receive starts with. */
+  readonly live: number
   readonly arrows: Uint8Array
   readonly persistent: boolean
   readonly guarded: boolean
@@ -202,6 +207,7 @@ export class RecvSite implements Site {
   ) {
     const sole = patterns.length === 1 && patterns[0].simple && guard === null && branches === null ? patterns[0] : null
     this.of = of
+    this.live = patterns.length === 0 ? 0 : patterns[0].base
     this.soleArity = sole === null ? -1 : sole.arity
     this.soleBase = sole === null || !sole.contiguous || sole.arity === 0 ? -1 : sole.base
     this.arrows = arrows
