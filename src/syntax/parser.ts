@@ -53,6 +53,36 @@ export function parse(file: SourceFile, options: ParseOptions = {}): Parsed {
   return { program, diagnostics: parser.finished(), comments: parser.lex.comments }
 }
 
+/** A token as written: its kind and position, in the order of the source. */
+export interface Lexeme {
+  readonly tok: Token
+  readonly start: number
+  readonly end: number
+}
+
+/** Parse, and also give all tokens; a sign that belongs to a number is part of its token. For tools that work on the text. */
+export function parseTokens(file: SourceFile): Parsed & { readonly tokens: readonly Lexeme[] } {
+  const diagnostics: Diagnostic[] = []
+  const lex = new RecordingLexer(file, diagnostics)
+  const parser = new Parser(file, MAX_NESTING, lex, diagnostics)
+  const program = parser.program()
+  return { program, diagnostics: parser.finished(), comments: lex.comments, tokens: lex.tokens }
+}
+
+class RecordingLexer extends Lexer {
+  readonly tokens: Lexeme[] = []
+  override next(): Token {
+    const tok = super.next()
+    if (tok !== T.End) this.tokens.push({ tok, start: this.start, end: this.end })
+    return tok
+  }
+  override rescanNumber(): Token {
+    const tok = super.rescanNumber()
+    this.tokens[this.tokens.length - 1] = { tok, start: this.start, end: this.end }
+    return tok
+  }
+}
+
 /** Parse one name, as in `--observe '@"x"'`. */
 export function parseName(file: SourceFile, options: ParseOptions = {}): { name: Ast.Name; diagnostics: Diagnostic[] } {
   const parser = new Parser(file, options.maxNesting ?? MAX_NESTING)
@@ -212,7 +242,7 @@ for (const token of WORDS) RESERVED[token] = 1
 
 class Parser {
   readonly lex: Lexer
-  private readonly diagnostics: Diagnostic[] = []
+  private readonly diagnostics: Diagnostic[]
   private readonly maxNesting: number
   private readonly frames: Frame[] = [new Frame()]
   private top = 0
@@ -230,8 +260,9 @@ class Parser {
   /** The token at which the last error was reported: a second report there would be about the same mistake. */
   private quiet = -1
 
-  constructor(file: SourceFile, maxNesting: number) {
-    this.lex = new Lexer(file, this.diagnostics)
+  constructor(file: SourceFile, maxNesting: number, lex?: Lexer, diagnostics: Diagnostic[] = []) {
+    this.diagnostics = diagnostics
+    this.lex = lex ?? new Lexer(file, diagnostics)
     this.maxNesting = maxNesting
     this.val = { start: file.base, end: file.base, kind: 'nil' }
   }
