@@ -23,7 +23,7 @@ try {
 } catch {}
 const script = new Script(readFileSync(at('rho.cjs'), 'utf8'), { filename: at('rho.cjs'), cachedData })
 `
-const RUN = 'script.runInThisContext()(createRequire(import.meta.url))\n'
+const RUN = 'script.runInThisContext()(createRequire(import.meta.url), {})\n'
 const WARM = `import { writeFileSync } from 'node:fs'
 process.on('exit', () => writeFileSync(at('rho.cache'), script.createCachedData()))
 `
@@ -41,7 +41,7 @@ export async function bundle(outdir) {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    banner: { js: '(function(require){' },
+    banner: { js: '(function(require, module){' },
     footer: { js: '})' },
     external: ['classic-level', 'level'],
     define: { RHO_VERSION: JSON.stringify(version) },
