@@ -91,6 +91,10 @@ export interface RunQueue<T> {
   next(): T | undefined
   readonly length: number
   remove(item: T): boolean
+  /** How many of the next turns take the newest item; 0 where that is not the rule. */
+  readonly newestTurns: number
+  /** So many turns were used for items that never went through the queue. */
+  passed(turns: number): void
   /** In the order in which an undisturbed scheduler of this policy without new arrivals would not contradict: oldest first. */
   items(): T[]
 }
@@ -123,6 +127,12 @@ export class DepthQueue<T> implements RunQueue<T> {
   remove(item: T): boolean {
     return this.q.remove(item)
   }
+  get newestTurns(): number {
+    return OLDEST_EVERY - 1 - this.turn
+  }
+  passed(turns: number): void {
+    this.turn += turns
+  }
   items(): T[] {
     return listed(this.q)
   }
@@ -142,6 +152,10 @@ export class RoundRobin<T> implements RunQueue<T> {
   remove(item: T): boolean {
     return this.q.remove(item)
   }
+  get newestTurns(): number {
+    return 0
+  }
+  passed(): void {}
   items(): T[] {
     return listed(this.q)
   }
@@ -165,6 +179,10 @@ export class ShuffleQueue<T> implements RunQueue<T> {
   remove(item: T): boolean {
     return this.q.remove(item)
   }
+  get newestTurns(): number {
+    return 0
+  }
+  passed(): void {}
   items(): T[] {
     return listed(this.q)
   }
@@ -240,6 +258,10 @@ export class PriorityQueue<T extends Leveled> implements RunQueue<T> {
     }
     return false
   }
+  get newestTurns(): number {
+    return 0
+  }
+  passed(): void {}
   items(): T[] {
     return this.levels.flatMap(q => listed(q).map(w => w.item))
   }

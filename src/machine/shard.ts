@@ -104,9 +104,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.origin = new ShardNames(options.key, 0)
     this.primitives = new Primitives(this)
     this.linker = new Linker(this)
+    this.eager = options.policy === 'depth' && options.shuffle === undefined
     this.quick =
       options.policy === 'depth' &&
       options.shuffle === undefined &&
+      typeof options.order !== 'object' &&
       options.optimise &&
       !options.literal &&
       options.limits.machineGas === Number.POSITIVE_INFINITY
@@ -296,7 +298,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   private spawn(t: Template, captures: readonly Term[], account: Account, origin: Place | null, level: number, list?: Machine[]): void {
     const members = t.members
-    const eager = this.pooling && list === undefined
+    const eager = this.eager && list === undefined
     let at = 0
     for (let i = 0; i < members.length; i++) {
       const member = members[i]
@@ -308,6 +310,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const saved = this.gas
             const streak = this.streak
             this.streak = 0
+            if (this.tracer !== null) this.tracer.runnable(m)
             this.slice(m)
             this.streak = streak
             this.gas = saved
@@ -332,7 +335,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     }
   }
 
-  /** Ended machines are used again and leaves run at once: unless somebody watches, names a machine, or asked for an order that this would break. */
+  /** Policy `depth`: leaves run at once. Part of the order that programs see, so nothing but the policy decides it. */
+  private readonly eager: boolean
+  /** Ended machines are used again and what a sender wakes goes on in its place, both unobservable: unless somebody watches or may undo. */
   private get pooling(): boolean {
     return this.tracer === null && this.quick && !this.kernel.marked
   }
@@ -560,8 +565,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         this.end(m, State.Killed)
         continue
       }
-      this.streak = Math.min(STREAK_MAX, until - this.slices - 1)
+      const streak = Math.min(STREAK_MAX, until - this.slices - 1, queue.newestTurns)
+      this.streak = streak
       this.slice(m)
+      queue.passed(streak - this.streak)
     }
     return queue.length > 0 || this.deferred.length > 0 || this.kernel.pumpPending
   }
