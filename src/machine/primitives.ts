@@ -1,7 +1,7 @@
 import { OP_BY_NAME } from '../../bytecode/opcodes.ts'
 import type { Chan, Cont } from '../../rspace/kernel.ts'
 import { OP_OF_TAG } from '../compile/blob.ts'
-import { NIL, Tag, type Term, type Unforgeable } from '../normal/term.ts'
+import { NIL, Tag, type Term, Unforgeable } from '../normal/term.ts'
 import type { Machine } from './machine.ts'
 import { Native } from './native.ts'
 import {
@@ -31,6 +31,9 @@ interface Override {
   readonly name: Term | null
 }
 
+/** Private and reply channels of literal operations are numbered from here, so that programs get the same names with either realisation. */
+const HIDDEN = 2 ** 52
+
 /** Mnemonic of an operator by its tag: the key in the registry that operators and methods share. */
 const MNEMONICS: readonly string[] = Array.from({ length: 64 }, (_, tag) => {
   const code = OP_OF_TAG[tag]
@@ -54,6 +57,7 @@ export class Primitives {
   /** In literal mode: the processor that listens on each machine's private channel. */
   private readonly processors = new Map<Machine, Native>()
   private readonly privs = new Map<Machine, Unforgeable>()
+  private hidden = HIDDEN
   /** Counts per kind of realisation, for the metrics. */
   fused = 0
   reified = 0
@@ -194,7 +198,7 @@ export class Primitives {
   priv(m: Machine): Unforgeable {
     let name = this.privs.get(m)
     if (name === undefined) {
-      name = this.shard.fresh()
+      name = new Unforgeable(this.shard.origin, this.hidden++)
       this.used = true
       this.privs.set(m, name)
     }
@@ -215,7 +219,7 @@ export class Primitives {
       kernel.consume(processor)
       this.processors.set(m, processor)
     }
-    const reply = shard.fresh()
+    const reply = new Unforgeable(shard.origin, this.hidden++)
     const k: Cont | null = kernel.produce(priv, [key, shard.list(args), reply], false, null)
     if (k !== processor) throw new Error('the processor did not take its request')
     const r = compute()
