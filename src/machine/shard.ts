@@ -322,6 +322,46 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     }
   }
 
+  /** As `spawn`, with the captures read from the registers of the running machine; leaves run at once. */
+  private spawnHere(t: Template, m: Machine, C: Int32Array, slots: number): void {
+    const members = t.members
+    const eager = this.pooling
+    const R = m.regs
+    const { account, origin, level } = m
+    let at = slots
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]
+      const captures = member.captures
+      const linked = member.linked
+      for (let copy = 0; copy < member.copies; copy++) {
+        if (!linked.inert) {
+          let child = member.spare
+          let regs: Term[]
+          if (child !== null) {
+            member.spare = child.next as Machine | null
+            member.spares--
+            this.revive(child, account, origin, level)
+            child.pc = 0
+            regs = child.regs
+          } else {
+            regs = new Array<Term>(linked.registers)
+            child = this.machine(linked, regs, account, origin, level)
+            if (eager) child.home = member
+          }
+          for (let j = 0; j < captures; j++) regs[j] = R[C[at + j]]
+          if (eager && linked.leaf) {
+            const { gas, streak } = this
+            this.streak = 0
+            this.slice(child)
+            this.streak = streak
+            this.gas = gas
+          } else this.enqueue(child)
+        }
+        at += captures
+      }
+    }
+  }
+
   private end(m: Machine, status: number): void {
     m.status = status
     this.alive--
@@ -1213,12 +1253,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         }
         case 26: {
           // SPAWN template n slots; ends the machine
-          const n = C[pc + 3]
-          const captures = new Array<Term>(n)
-          for (let j = 0; j < n; j++) {
-            const i = C[pc + 4 + j]
-            captures[j] = i >= 0 ? R[i] : (K[~i] as Term)
-          }
           this.gas += gas
           this.pcNow = pc
           const t = K[C[pc + 2]] as Template
@@ -1226,7 +1260,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.overMachines(m, pc, t.total)
             return
           }
-          this.spawn(t, captures, m.account, m.origin, m.level)
+          this.spawnHere(t, m, C, pc + 4)
           this.end(m, State.Done)
           return
         }
