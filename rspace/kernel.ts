@@ -6,29 +6,163 @@
  *
  * Laws kept after every call: (L1) every combination that could fire involves a record in the pump or a stalled continuation; (L2) per channel, produced =
  * stored + consumed + withdrawn; (L3) a call that throws changed nothing.
+ *
+ * It is one file on purpose: with the constants and classes below imported from another module, unbundled, the same calls took two to five times as long
+ * (Node 20).
  */
-import { type Bucket, Candidate, ContCursor, DataCursor, Index, LazyCandidates, Solutions, Table } from './candidates.ts'
-import {
-  Chan,
-  type Cont,
-  Datum,
-  DIRTY,
-  HIDDEN,
-  type Key,
-  LISTED,
-  Link,
-  PEEK,
-  PINNED,
-  PUMPED,
-  REPORTED,
-  SHARED,
-  type Site,
-  STALLED,
-  STORED,
-} from './channel.ts'
 import { RhizomeError } from './errors.ts'
 
-export { Chan, Cont, Datum, type Key, LINEAR, Link, PEEK, PERSISTENT, type Site } from './channel.ts'
+export type Key = string | number | bigint | boolean | symbol | object
+
+/** Arrow of a bind: the datum is taken; the datum is taken and the receive stays; the datum is only read. */
+export const LINEAR = 0
+export const PERSISTENT = 1
+export const PEEK = 2
+
+// bits of Cont.state and Datum.state
+const STORED = 1
+const PUMPED = 2
+const STALLED = 4
+/** Several binds of this continuation are on one channel. */
+const SHARED = 8
+const REPORTED = 16
+const HIDDEN = 32
+
+// bits of Chan.flags
+const LISTED = 1
+const DIRTY = 2
+const PINNED = 4
+
+/** A channel. `owner` is the embedder's name object; everything else belongs to the kernel. Lists are circular, oldest first. */
+export class Chan {
+  owner: unknown
+  /** Oldest datum. */
+  dHead: Datum | null
+  /** Oldest waiting continuation whose only bind is here. */
+  kHead: Cont | null
+  /** Oldest link to a waiting join or select. */
+  jHead: Link | null
+  /** Number of stored data. */
+  nD: number
+  /** Number of waiting continuations that listen here (each once). */
+  nK: number
+  flags: number
+  /** Scratch: number of the last attempt that visited this channel; finds channels that occur twice in a join. */
+  stamp: number
+  index: Index | null
+  constructor(owner: unknown) {
+    this.owner = owner
+    this.dHead = null
+    this.kHead = null
+    this.jHead = null
+    this.nD = 0
+    this.nK = 0
+    this.flags = 0
+    this.stamp = 0
+    this.index = null
+  }
+}
+
+/** What all continuations made at one place share. Make it once per receive instruction or consume call; never change it. */
+export interface Site {
+  /** One arrow per bind, as written. */
+  readonly arrows: Uint8Array
+  /** Whether the continuation stays after firing. */
+  readonly persistent: boolean
+  readonly guarded: boolean
+  /** Alternatives (`select`), in source order. `arrows` is then all of theirs, one after another. */
+  readonly branches?: readonly Site[]
+}
+
+/**
+ * A waiting continuation. Embedders subclass it, so that what waits needs no second object. Before `consume`, set `site` and either `chan` (one bind) or
+ * `chans` (a join, or all binds of a select). While it is stored, the other fields are the kernel's; afterwards `next` and `prev` are null and free for use.
+ */
+export class Cont {
+  /** Identity: drawn at each `consume`, unique, in order of arrival. */
+  ref: number
+  /** Place in the order of choice; differs from `ref` once a persistent record has had its turn renewed. */
+  turn: number
+  site: Site
+  chan: Chan | null
+  chans: readonly Chan[] | null
+  next: Cont | null
+  prev: Cont | null
+  /** One link per distinct channel of a stored join. */
+  links: Link | null
+  state: number
+  constructor(site: Site) {
+    this.ref = 0
+    this.turn = 0
+    this.site = site
+    this.chan = null
+    this.chans = null
+    this.next = null
+    this.prev = null
+    this.links = null
+    this.state = 0
+  }
+  /** Whether it waits in the space (stalled ones do). */
+  get waiting(): boolean {
+    return (this.state & (STORED | STALLED)) !== 0
+  }
+  get stalled(): boolean {
+    return (this.state & STALLED) !== 0
+  }
+  get pumped(): boolean {
+    return (this.state & PUMPED) !== 0
+  }
+}
+
+/** A stored datum. */
+export class Datum {
+  readonly ref: number
+  turn: number
+  readonly value: unknown
+  readonly persistent: boolean
+  readonly origin: unknown
+  readonly chan: Chan
+  next: Datum | null
+  prev: Datum | null
+  state: number
+  constructor(chan: Chan, ref: number, value: unknown, persistent: boolean, origin: unknown) {
+    this.ref = ref
+    this.turn = ref
+    this.value = value
+    this.persistent = persistent
+    this.origin = origin
+    this.chan = chan
+    this.next = null
+    this.prev = null
+    this.state = 0
+  }
+  get stored(): boolean {
+    return (this.state & (STORED | HIDDEN)) !== 0
+  }
+  get hidden(): boolean {
+    return (this.state & HIDDEN) !== 0
+  }
+  get pumped(): boolean {
+    return (this.state & PUMPED) !== 0
+  }
+}
+
+/** Membership of a join in the list of one of its channels. */
+export class Link {
+  readonly cont: Cont
+  readonly chan: Chan
+  next: Link | null
+  prev: Link | null
+  /** Next link of the same continuation. */
+  readonly sibling: Link | null
+  constructor(cont: Cont, chan: Chan, sibling: Link | null) {
+    this.cont = cont
+    this.chan = chan
+    this.next = null
+    this.prev = null
+    this.sibling = sibling
+  }
+}
 
 /** How values meet continuations. Pure functions; they must not call the kernel, except `charge`. */
 export interface KernelMatcher<V, R, K extends Cont> {
@@ -76,6 +210,81 @@ export interface KernelOptions<K extends Cont> {
   readonly indexAbove?: number
   /** Collect channels whose stored content changed, for `takeDirty`. */
   readonly trackDirty?: boolean
+}
+
+/** Records of one key in order of turn. Removal costs nothing: an entry is stale if its record is gone or has another turn. */
+class Bucket<T extends { turn: number; state: number }> {
+  readonly records: T[] = []
+  readonly turns: number[] = []
+  head = 0
+  private readonly table: Table<T>
+  constructor(table: Table<T>) {
+    this.table = table
+  }
+  push(record: T): void {
+    // A record that leaves and comes back finds its own stale entry here, mostly.
+    const { records, turns } = this
+    if (this.head < records.length) this.live(this.head)
+    this.table.entries++
+    if (this.head === records.length && records.length > 0) {
+      // All stale: begin anew in the same memory.
+      if (records.length > 1) records.length = turns.length = 1
+      records[0] = record
+      turns[0] = record.turn
+      this.head = 0
+      return
+    }
+    records.push(record)
+    turns.push(record.turn)
+  }
+  /** First live position at or after `i`; the length if there is none. */
+  live(i: number): number {
+    const { records, turns, head } = this
+    const n = records.length
+    const trim = i === head
+    while (i < n && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i++
+    if (trim && i > head) {
+      this.table.entries -= i - head
+      if (i < n && i > 32 && i * 2 > n) {
+        records.splice(0, i)
+        turns.splice(0, i)
+        this.head = 0
+        return 0
+      }
+      this.head = i
+    }
+    return i
+  }
+  /** Last live position at or before `i`, or −1. */
+  liveBefore(i: number): number {
+    const { records, turns } = this
+    while (i >= this.head && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i--
+    return i < this.head ? -1 : i
+  }
+}
+
+class Table<T extends { turn: number; state: number }> {
+  readonly byKey = new Map<Key, Bucket<T>>()
+  /** Records about which keys say nothing. */
+  readonly free: Bucket<T> = new Bucket<T>(this)
+  /** Entries not yet trimmed, stale ones included. */
+  entries = 0
+  /** Entries per record when it was built, rounded up. */
+  width = 1
+  version: number | undefined = undefined
+  push(key: Key | undefined, record: T): void {
+    if (key === undefined) this.free.push(record)
+    else {
+      let bucket = this.byKey.get(key)
+      if (bucket === undefined) this.byKey.set(key, (bucket = new Bucket(this)))
+      bucket.push(record)
+    }
+  }
+}
+
+class Index {
+  conts: Table<Cont> | null = null
+  data: Table<Datum> | null = null
 }
 
 /** A place to come back to. */
@@ -136,6 +345,171 @@ interface Place {
 /** Thrown by `charge` to leave a matcher whose budget is spent; never leaves the kernel. */
 const BUDGET_SPENT = { budget: 'spent' }
 
+/** All solutions of one bind for one datum, made on demand. */
+class Solutions<R> {
+  readonly known: R[] = []
+  private source: Iterator<R> | null
+  constructor(source: Iterator<R>) {
+    this.source = source
+  }
+  at(i: number): R | undefined {
+    while (this.known.length <= i && this.source !== null) {
+      const step = this.source.next()
+      if (step.done === true) this.source = null
+      else this.known.push(step.value)
+    }
+    return this.known[i]
+  }
+}
+class Candidate<R> {
+  readonly datum: Datum
+  readonly result: R
+  readonly solutions: Solutions<R> | null
+  constructor(datum: Datum, result: R, solutions: Solutions<R> | null) {
+    this.datum = datum
+    this.result = result
+    this.solutions = solutions
+  }
+}
+
+/** Walks the data of one channel in the order of choice, through the index where the bind has a key. */
+class DataCursor {
+  private mode = 0 // 0 forward list, 1 backward list, 2 two buckets forward, 3 two buckets backward, 4 array
+  private at: Datum | null = null
+  private end: Datum | null = null
+  private a: Bucket<Datum> | undefined
+  private b: Bucket<Datum> | undefined
+  private i = 0
+  private j = 0
+  private list: Datum[] = []
+  start(chan: Chan, key: Key | undefined, backward: boolean): this {
+    const table = chan.index === null || key === undefined ? null : chan.index.data
+    if (table === null) {
+      this.mode = backward ? 1 : 0
+      this.end = chan.dHead
+      this.at = chan.dHead === null ? null : backward ? chan.dHead.prev : chan.dHead
+      return this
+    }
+    this.a = table.byKey.get(key as Key)
+    this.b = table.free
+    this.mode = backward ? 3 : 2
+    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.records.length - 1) : this.a.live(this.a.head)
+    this.j = backward ? this.b.liveBefore(this.b.records.length - 1) : this.b.live(this.b.head)
+    return this
+  }
+  startList(list: Datum[]): this {
+    this.mode = 4
+    this.list = list
+    this.i = 0
+    return this
+  }
+  next(): Datum | null {
+    switch (this.mode) {
+      case 0: {
+        const d = this.at
+        if (d !== null) this.at = d.next === this.end ? null : d.next
+        return d
+      }
+      case 1: {
+        const d = this.at
+        if (d !== null) this.at = d === this.end ? null : d.prev
+        return d
+      }
+      case 4:
+        return this.i < this.list.length ? this.list[this.i++] : null
+      default: {
+        const { a, mode } = this
+        const b = this.b as Bucket<Datum>
+        const x = a !== undefined && this.i >= 0 && this.i < a.records.length ? a.records[this.i] : null
+        const y = this.j >= 0 && this.j < b.records.length ? b.records[this.j] : null
+        const first = y === null || (x !== null && x.turn < y.turn === (mode === 2))
+        if (first) {
+          if (x !== null) this.i = mode === 2 ? (a as Bucket<Datum>).live(this.i + 1) : (a as Bucket<Datum>).liveBefore(this.i - 1)
+          return x
+        }
+        this.j = mode === 2 ? b.live(this.j + 1) : b.liveBefore(this.j - 1)
+        return y
+      }
+    }
+  }
+}
+
+/** Walks the continuations that listen on a channel in the order of choice. */
+class ContCursor {
+  private mode = 0 // 0 lists forward, 1 lists backward, 2 buckets forward, 3 buckets backward, 4 array
+  private s: Cont | null = null
+  private sHead: Cont | null = null
+  private l: Link | null = null
+  private lHead: Link | null = null
+  private a: Bucket<Cont> | undefined
+  private b: Bucket<Cont> | undefined
+  private i = 0
+  private j = 0
+  private list: Cont[] = []
+  start(chan: Chan, key: Key | undefined, backward: boolean): this {
+    const table = chan.index === null || key === undefined ? null : chan.index.conts
+    if (table === null) {
+      this.mode = backward ? 1 : 0
+      this.sHead = chan.kHead
+      this.lHead = chan.jHead
+      this.s = chan.kHead === null ? null : backward ? chan.kHead.prev : chan.kHead
+      this.l = chan.jHead === null ? null : backward ? chan.jHead.prev : chan.jHead
+      return this
+    }
+    this.a = table.byKey.get(key as Key)
+    this.b = table.free
+    this.mode = backward ? 3 : 2
+    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.records.length - 1) : this.a.live(this.a.head)
+    this.j = backward ? this.b.liveBefore(this.b.records.length - 1) : this.b.live(this.b.head)
+    return this
+  }
+  startList(list: Cont[]): this {
+    this.mode = 4
+    this.list = list
+    this.i = 0
+    return this
+  }
+  next(): Cont | null {
+    switch (this.mode) {
+      case 0: {
+        const { s, l } = this
+        if (s !== null && (l === null || s.turn < l.cont.turn)) {
+          this.s = s.next === this.sHead ? null : s.next
+          return s
+        }
+        if (l === null) return null
+        this.l = l.next === this.lHead ? null : l.next
+        return l.cont
+      }
+      case 1: {
+        const { s, l } = this
+        if (s !== null && (l === null || s.turn > l.cont.turn)) {
+          this.s = s === this.sHead ? null : s.prev
+          return s
+        }
+        if (l === null) return null
+        this.l = l === this.lHead ? null : l.prev
+        return l.cont
+      }
+      case 4:
+        return this.i < this.list.length ? this.list[this.i++] : null
+      default: {
+        const { a, mode } = this
+        const b = this.b as Bucket<Cont>
+        const x = a !== undefined && this.i >= 0 && this.i < a.records.length ? a.records[this.i] : null
+        const y = this.j >= 0 && this.j < b.records.length ? b.records[this.j] : null
+        const first = y === null || (x !== null && x.turn < y.turn === (mode === 2))
+        if (first) {
+          if (x !== null) this.i = mode === 2 ? (a as Bucket<Cont>).live(this.i + 1) : (a as Bucket<Cont>).liveBefore(this.i - 1)
+          return x
+        }
+        this.j = mode === 2 ? b.live(this.j + 1) : b.liveBefore(this.j - 1)
+        return y
+      }
+    }
+  }
+}
+
 /** Answer of a quick path that leaves the case to the careful one. */
 const UNDECIDED = Symbol('undecided')
 
@@ -188,9 +562,7 @@ export class Kernel<V, R, K extends Cont> {
   private readonly hiddenData = new Set<Datum>()
   private toStall: K[] | null = null
 
-  /** Channels that held something when they were last looked at; a stack of which `listedN` places are in use. */
-  private listed: (Chan | null)[] = []
-  private listedN = 0
+  private listed: Chan[] = []
   private sweepAt = 1024
   private dirtyChans: Chan[] = []
   private readonly tracking: boolean
@@ -684,7 +1056,7 @@ export class Kernel<V, R, K extends Cont> {
   /** Channels that hold data or waiting continuations, in a repeatable order. */
   *nonEmpty(): Iterable<Chan> {
     // A copy, because the list is swept while records come and go.
-    for (const chan of this.listed.slice(0, this.listedN) as Chan[]) if (chan.nD > 0 || chan.nK > 0) yield chan
+    for (const chan of [...this.listed]) if (chan.nD > 0 || chan.nK > 0) yield chan
   }
 
   /** Data of a channel, oldest first. Do not change the channel meanwhile. */
@@ -1584,36 +1956,21 @@ export class Kernel<V, R, K extends Cont> {
   private enlist(chan: Chan): void {
     if ((chan.flags & LISTED) === 0) {
       chan.flags |= LISTED
-      this.listed[this.listedN++] = chan
-      if (this.listedN > this.sweepAt) this.sweepListed(chan)
+      this.listed.push(chan)
+      if (this.listed.length > this.sweepAt) {
+        const kept: Chan[] = []
+        for (const c of this.listed) {
+          if (c.nD > 0 || c.nK > 0 || c === chan) kept.push(c)
+          else c.flags &= ~LISTED
+        }
+        this.listed = kept
+        this.sweepAt = Math.max(1024, 2 * kept.length)
+      }
     }
     if (this.tracking && (chan.flags & DIRTY) === 0) {
       chan.flags |= DIRTY
       this.dirtyChans.push(chan)
     }
-  }
-
-  private sweepListed(latest: Chan): void {
-    const kept: Chan[] = []
-    for (const c of this.listed.slice(0, this.listedN) as Chan[]) {
-      if (c.nD > 0 || c.nK > 0 || c === latest) kept.push(c)
-      else c.flags &= ~LISTED
-    }
-    this.listed = kept
-    this.listedN = kept.length
-    this.sweepAt = Math.max(1024, 2 * kept.length)
-  }
-
-  /** A channel became empty. Short-lived ones come and go like a stack: they leave the list at once, so that nothing keeps them alive. */
-  private emptied(chan: Chan): void {
-    const { listed } = this
-    if (listed[this.listedN - 1] !== chan) return
-    let n = this.listedN
-    for (let c: Chan | null = chan; c !== null && c.nD === 0 && c.nK === 0; c = n > 0 ? listed[n - 1] : null) {
-      c.flags &= ~LISTED
-      listed[--n] = null
-    }
-    this.listedN = n
   }
 
   private store(chan: Chan, value: V, persistent: boolean, origin: unknown): void {
@@ -1686,7 +2043,7 @@ export class Kernel<V, R, K extends Cont> {
     }
     // An old garbage record must not keep younger ones alive.
     d.next = d.prev = null
-    if (--chan.nD === 0 && chan.nK === 0) this.emptied(chan)
+    chan.nD--
     if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
   }
 
@@ -1853,7 +2210,7 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.kHead === k) chan.kHead = next
     }
     k.next = k.prev = null
-    if (--chan.nK === 0 && chan.nD === 0) this.emptied(chan)
+    chan.nK--
     if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
   }
 
@@ -1868,7 +2225,7 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.jHead === l) chan.jHead = next
     }
     l.next = l.prev = null
-    if (--chan.nK === 0 && chan.nD === 0) this.emptied(chan)
+    chan.nK--
     if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
   }
 
@@ -2161,6 +2518,18 @@ export class Kernel<V, R, K extends Cont> {
 const MISS = 0
 const FIRE = 1
 const STALL = 2
+
+/** Candidates of one bind of a guarded search, found on demand and kept. */
+class LazyCandidates<V, R, K extends Cont> {
+  readonly cursor: DataCursor
+  readonly bind: number
+  readonly known: Candidate<R>[] = []
+  declare readonly types: [V, K]
+  constructor(cursor: DataCursor, bind: number) {
+    this.cursor = cursor
+    this.bind = bind
+  }
+}
 
 function placeOf(node: Cont | Datum | Link, head: boolean): Place {
   return { prev: node.next === node ? null : node.prev, head }
