@@ -103,8 +103,9 @@ export function headline(sources: Sources, start: number, end: number, max = 48)
   if (file === undefined) return ''
   const window = file.text.slice(start - file.base, Math.min(end - file.base, start - file.base + 4 * max))
   let text = printable(window.replace(/\/\/[^\n]*/g, ' ').replace(/\s+/g, ' ')).trim()
-  const head = /^(for|contract|match|select|agent)\b/.exec(text)
-  if (head !== null) text = beforeBody(text)
+  const word = /^[a-z]+\b/.exec(text)?.[0] ?? ''
+  if (['for', 'contract', 'match', 'select', 'agent', 'if'].includes(word)) text = beforeBody(text)
+  else if (word === 'new' || word === 'let') text = /^(.*?) in\b/.exec(text)?.[1] ?? text
   const points = Array.from(text)
   return points.length > max ? points.slice(0, max - 1).join('') + '…' : text
 }

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../base/diagnostic.ts'
 import { classOf } from '../base/diagnostic.ts'
 import type { Sources } from '../base/source.ts'
 import type { Blocked, Failure, RestReport, Stats, Unconsumed } from '../machine/outcome.ts'
+import { enclosing } from './enclosing.ts'
 
 /** The outcome of a run as the JSON output carries it. Every list is in a fixed order, so equal runs give equal text. */
 
@@ -28,6 +29,8 @@ export interface ErrorRecord extends Spot {
 }
 export interface FailureRecord extends ErrorRecord {
   readonly machine: string
+  /** Constructs around the place, innermost first. */
+  readonly within: readonly string[]
   readonly startedBy?: Spot
 }
 export interface BlockedRecord extends Spot {
@@ -81,6 +84,7 @@ export function failureRecord(sources: Sources, f: Failure): FailureRecord {
     hint: f.hint,
     ...spotOf(sources, f.start, f.end),
     machine: f.machine,
+    within: enclosing(f.start),
   }
   return f.startedBy < 0 ? record : { ...record, startedBy: spotOf(sources, f.startedBy, f.startedBy) }
 }

@@ -11,7 +11,7 @@ import { nameOf } from './names.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
 import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, NO_STATS, reportRecord } from './outcome.ts'
 import { runSeeds } from './seeds.ts'
-import { showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
+import { sections, showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
 import { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
@@ -175,12 +175,15 @@ async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> 
   if (diagnostics.length > 0 || session.failures.length > 0 || wantsReport || flags.has('metrics')) {
     stdout.flush()
     const options = { sources, color: wantsColor(2) }
-    stderr.write(showDiagnostics(diagnostics, options))
-    if (status !== 'refused') {
-      stderr.write(showFailures(inOrder(session.failures), options))
-      if (wantsReport) stderr.write(showRest(session.report(flags.text('report') === 'all'), options))
-      if (flags.has('metrics')) stderr.write(showMetrics(session.stats()))
-    }
+    const ran = status !== 'refused'
+    stderr.write(
+      sections(
+        showDiagnostics(diagnostics, options),
+        ran ? showFailures(inOrder(session.failures), options) : '',
+        wantsReport ? showRest(session.report(flags.text('report') === 'all'), options) : '',
+        ran && flags.has('metrics') ? showMetrics(session.stats()) : '',
+      ),
+    )
   }
   if (status !== 'refused') {
     if (flags.has('observe')) {

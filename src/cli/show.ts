@@ -2,6 +2,12 @@ import type { Diagnostic } from '../base/diagnostic.ts'
 import type { RenderOptions } from '../base/render.ts'
 import { headline, placeText, printable, renderDiagnostics, renderFinding } from '../base/render.ts'
 import type { Blocked, Failure, RestReport, Stats, Unconsumed } from '../machine/outcome.ts'
+import { enclosing } from './enclosing.ts'
+
+/** Parts of what is said, with an empty line between those that say something. */
+export function sections(...texts: readonly string[]): string {
+  return texts.filter(text => text !== '').join('\n')
+}
 
 /** The text forms of what a run leaves behind. All of them end with a line break or are empty. */
 
@@ -16,13 +22,18 @@ export function showDiagnostics(found: readonly Diagnostic[], options: RenderOpt
 export function showFailures(failures: readonly Failure[], options: RenderOptions): string {
   const blocks = failures.slice(0, SHOWN_MAX).map(f => {
     const startedBy =
-      f.startedBy < 0
-        ? ''
-        : `, started by ${headline(options.sources, f.startedBy, f.startedBy + 200)} at ${placeText(options.sources, f.startedBy)}`
-    return renderFinding({ severity: 'error', ...f, details: [`machine ${f.machine}${startedBy}`] }, options)
+      f.startedBy < 0 ? '' : `, started by the ${sendOrReceive(f.startedBy, options)} at ${placeText(options.sources, f.startedBy)}`
+    const around = enclosing(f.start)
+    const details = [...(around.length === 0 ? [] : [`in ${around.join(' < ')}`]), `machine ${f.machine}${startedBy}`]
+    return renderFinding({ severity: 'error', ...f, details }, options)
   })
   if (failures.length > SHOWN_MAX) blocks.push(`… and ${failures.length - SHOWN_MAX} more machines failed\n`)
   return blocks.join('\n')
+}
+
+function sendOrReceive(position: number, options: RenderOptions): string {
+  const file = options.sources.fileAt(position)
+  return /^(for|contract|select|agent)\b/.test(file?.text.slice(position - file.base, position - file.base + 9) ?? '') ? 'receive' : 'send'
 }
 
 /** The rest report (rholang.md 12.4): one block per item, then the notes and what was left out. */

@@ -84,6 +84,8 @@ describe('the headline of a construct', () => {
   it('ends before the body', () => {
     expect(head('«for (@x <- till) { @0!(x) }»')).toBe('for (@x <- till)')
     expect(head('«contract f(r, @{a}) = { Nil }»')).toBe('contract f(r, @{a})')
+    expect(head('«new a, b(`rho:io:stdout`) in { Nil }»')).toBe('new a, b(`rho:io:stdout`)')
+    expect(head('«if (x > 1) { Nil } else { Nil }»')).toBe('if (x > 1)')
     expect(head('«select { x <- c => Nil }»')).toBe('select')
   })
   it('is one line without comments', () => expect(head('«for (@x <- // here\n   till) { Nil }»')).toBe('for (@x <- till)'))

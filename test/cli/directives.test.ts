@@ -16,7 +16,18 @@ const REST: Outcome = {
   stats: NO_STATS,
 }
 const problem = (code: string, severity: 'error' | 'warning' = 'error') =>
-  ({ code, class: 'C', severity, message: 'm', hint: '', file: 'f', line: 1, column: 2, machine: 'm:1' }) as Outcome['failures'][number]
+  ({
+    code,
+    class: 'C',
+    severity,
+    message: 'm',
+    hint: '',
+    file: 'f',
+    line: 1,
+    column: 2,
+    machine: 'm:1',
+    within: [],
+  }) as Outcome['failures'][number]
 const waiting = (persistent: boolean) => ({ persistent, channels: ['@"c"'], reason: 'nobody-sends', line: 1, column: 1 })
 
 /** The differences of an outcome from the directives of `text`, without their diffs. */
