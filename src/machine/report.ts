@@ -247,7 +247,10 @@ import { collectNames } from './reach.ts'
 /** At most this many items of each kind are listed. */
 const LISTED_MAX = 1000
 
-/** What is left at rest. Idle servers, persistent messages and unreachable items are only counted unless `all`. */
+/**
+ * What is left at rest. Idle servers, persistent messages and messages that nobody can ask for any more are only counted unless `all`. A receive that nobody
+ * can serve any more is a deadlock, so it is listed, with the reason `unreachable`; where a counterpart is on the channel, what keeps the two apart is the reason.
+ */
 export function restReport(shard: Shard, all: boolean): RestReport {
   const canReach = reachable(shard)
   const waiting: Blocked[] = []
@@ -255,20 +258,22 @@ export function restReport(shard: Shard, all: boolean): RestReport {
   let idleServers = 0
   let unreachable = 0
   for (const k of waitingMachines(shard)) {
-    const chans = chansOf(k)
-    const reached = chans.some(canReach)
     if (k.site.persistent && !all) {
       idleServers++
       continue
     }
-    if (!reached && !all) {
-      unreachable++
-      continue
-    }
     if (waiting.length >= LISTED_MAX) continue
-    const w = reached ? why(shard, k) : { ...why(shard, k), reason: 'unreachable' as const }
+    const chans = chansOf(k)
     const { start, end } = spanOf(shard, k)
-    waiting.push({ persistent: k.site.persistent, start, end, channels: chans.map(nameText), ...w })
+    const w = why(shard, k)
+    const lost = w.reason === 'nobody-sends' && !chans.some(canReach)
+    waiting.push({
+      persistent: k.site.persistent,
+      start,
+      end,
+      channels: chans.map(nameText),
+      ...(lost ? { reason: 'unreachable', detail: 'nothing that still runs holds the name of this channel', counterpart: -1 } : w),
+    })
   }
   for (const chan of shard.kernel.nonEmpty()) {
     if (chan.nD === 0) continue
@@ -278,12 +283,13 @@ export function restReport(shard: Shard, all: boolean): RestReport {
         idleServers++
         continue
       }
-      if (!reached && !all) {
+      const w = whyMessage(shard, chan, d)
+      const lost = w.reason === 'nobody-listens' && !reached
+      if (lost && !all) {
         unreachable++
         continue
       }
       if (messages.length >= LISTED_MAX) continue
-      const w = whyMessage(shard, chan, d)
       const span = (d.origin as SendSite | null)?.span ?? { start: -1, end: -1 }
       messages.push({
         persistent: d.persistent,
@@ -291,9 +297,7 @@ export function restReport(shard: Shard, all: boolean): RestReport {
         end: span.end,
         channel: nameText(chan),
         values: (d.value as Term[]).map(v => show(v)),
-        reason: reached ? w.reason : 'unreachable',
-        detail: w.detail,
-        counterpart: w.counterpart,
+        ...(lost ? { reason: 'unreachable', detail: 'nobody holds the name of this channel any more', counterpart: -1 } : w),
       })
     }
   }
