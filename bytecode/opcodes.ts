@@ -432,7 +432,7 @@ export const Op = {
     price: 'as RECV over all branches',
     errors: ['RHO502', 'RHO603'],
     doc: 'Waits for the first branch that can fire.',
-    example: 'select { x <- @1 => Nil; y <- @2 => Nil }',
+    example: 'select { x <- @1 => Nil y <- @2 => Nil }',
     ends: true,
   }),
   SPAWN: op(0x45, 'SPAWN', {
