@@ -562,7 +562,9 @@ export class Kernel<V, R, K extends Cont> {
   private readonly hiddenData = new Set<Datum>()
   private toStall: K[] | null = null
 
-  private listed: Chan[] = []
+  /** Channels that held something when they were last looked at; a stack of which `listedN` places are in use. */
+  private listed: (Chan | null)[] = []
+  private listedN = 0
   private sweepAt = 1024
   private dirtyChans: Chan[] = []
   private readonly tracking: boolean
@@ -1056,7 +1058,7 @@ export class Kernel<V, R, K extends Cont> {
   /** Channels that hold data or waiting continuations, in a repeatable order. */
   *nonEmpty(): Iterable<Chan> {
     // A copy, because the list is swept while records come and go.
-    for (const chan of [...this.listed]) if (chan.nD > 0 || chan.nK > 0) yield chan
+    for (const chan of this.listed.slice(0, this.listedN) as Chan[]) if (chan.nD > 0 || chan.nK > 0) yield chan
   }
 
   /** Data of a channel, oldest first. Do not change the channel meanwhile. */
@@ -1956,21 +1958,36 @@ export class Kernel<V, R, K extends Cont> {
   private enlist(chan: Chan): void {
     if ((chan.flags & LISTED) === 0) {
       chan.flags |= LISTED
-      this.listed.push(chan)
-      if (this.listed.length > this.sweepAt) {
-        const kept: Chan[] = []
-        for (const c of this.listed) {
-          if (c.nD > 0 || c.nK > 0 || c === chan) kept.push(c)
-          else c.flags &= ~LISTED
-        }
-        this.listed = kept
-        this.sweepAt = Math.max(1024, 2 * kept.length)
-      }
+      this.listed[this.listedN++] = chan
+      if (this.listedN > this.sweepAt) this.sweepListed(chan)
     }
     if (this.tracking && (chan.flags & DIRTY) === 0) {
       chan.flags |= DIRTY
       this.dirtyChans.push(chan)
     }
+  }
+
+  private sweepListed(latest: Chan): void {
+    const kept: Chan[] = []
+    for (const c of this.listed.slice(0, this.listedN) as Chan[]) {
+      if (c.nD > 0 || c.nK > 0 || c === latest) kept.push(c)
+      else c.flags &= ~LISTED
+    }
+    this.listed = kept
+    this.listedN = kept.length
+    this.sweepAt = Math.max(1024, 2 * kept.length)
+  }
+
+  /** A channel became empty. Short-lived ones come and go like a stack: they leave the list at once, so that nothing keeps them alive. */
+  private emptied(chan: Chan): void {
+    const { listed } = this
+    if (listed[this.listedN - 1] !== chan) return
+    let n = this.listedN
+    for (let c: Chan | null = chan; c !== null && c.nD === 0 && c.nK === 0; c = n > 0 ? listed[n - 1] : null) {
+      c.flags &= ~LISTED
+      listed[--n] = null
+    }
+    this.listedN = n
   }
 
   private store(chan: Chan, value: V, persistent: boolean, origin: unknown): void {
@@ -2043,7 +2060,7 @@ export class Kernel<V, R, K extends Cont> {
     }
     // An old garbage record must not keep younger ones alive.
     d.next = d.prev = null
-    chan.nD--
+    if (--chan.nD === 0 && chan.nK === 0) this.emptied(chan)
     if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
   }
 
@@ -2210,7 +2227,7 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.kHead === k) chan.kHead = next
     }
     k.next = k.prev = null
-    chan.nK--
+    if (--chan.nK === 0 && chan.nD === 0) this.emptied(chan)
     if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
   }
 
@@ -2225,7 +2242,7 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.jHead === l) chan.jHead = next
     }
     l.next = l.prev = null
-    chan.nK--
+    if (--chan.nK === 0 && chan.nD === 0) this.emptied(chan)
     if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
   }
 
