@@ -92,9 +92,11 @@ export class Template implements TermTemplate {
   readonly members: readonly Member[]
   /** Components, copies counted. */
   readonly total: number
-  private readonly program: Program
-  private readonly at: number
-  private readonly only: Member | null
+  readonly program: Program
+  /** Offset of the image; meaningless where `only` is set. */
+  readonly at: number
+  /** The one sequence that it is, instead of a whole image. */
+  readonly only: Member | null
   private closer: ((captures: readonly Term[]) => Term) | null = null
   constructor(linker: Linker, program: Program, at: number, only: Member | null = null) {
     this.program = program

@@ -1,4 +1,4 @@
-import { type Chan, type Cont, Kernel, type KernelMatcher, type Order } from '../../rspace/kernel.ts'
+import { type Chan, type Cont, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
 import { Bundle, Closure, Flag, forced, List, MapTerm, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
@@ -39,6 +39,8 @@ export interface ShardOptions {
   readonly limits: Limits
   readonly unknownOp: 'block' | 'fail'
   readonly key: Uint8Array
+  /** Told what is stored and removed, if this space is kept somewhere. */
+  readonly observer?: KernelObserver<Cont>
   /** Resolves a URI that was linked; undefined: not available here. */
   readonly uri: (uri: string) => Term | undefined
   readonly optimise: boolean
@@ -99,6 +101,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       order: options.order,
       matchStepsPerContinuationMax: options.limits.matchBudget,
       matchStepsMax: Math.max(options.limits.matchBudget * 10, 10_000_000),
+      observer: options.observer,
+      trackDirty: options.observer !== undefined,
     })
     this.names = new NameTable(owner => this.kernel.chan(owner))
     this.origin = new ShardNames(options.key, 0)
@@ -127,6 +131,17 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   fresh(): Unforgeable {
     this.namesMade++
     return new Unforgeable(this.origin, this.nextName++)
+  }
+
+  /** Numbers that the next name and the next machine will get. */
+  get numbers(): { readonly names: number; readonly privs: number } {
+    return { names: this.nextName, privs: this.nextPriv }
+  }
+
+  /** Names and machines get no numbers below these any more. */
+  skipTo(numbers: { readonly names: number; readonly privs: number }): void {
+    this.nextName = Math.max(this.nextName, numbers.names)
+    this.nextPriv = Math.max(this.nextPriv, numbers.privs)
   }
 
   /** The channel of an evaluated name; bundles are stripped by the caller. */
@@ -436,24 +451,42 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return out
   }
 
+  /** Machines that are runnable, paused ones last. */
+  runnable(): Machine[] {
+    const out = this.queue.items()
+    for (const m of this.pausedMachines) out.push(m)
+    return out
+  }
+
+  /** Deliver what the host and native receives have sent, so that no message is under way. */
+  settleMessages(): void {
+    if (this.deferred.length > 0) this.flushDeferred()
+  }
+
+  /** Told when control changed a machine that waits. */
+  touched: ((m: Machine) => void) | null = null
+
   /** Paused machines that would be runnable. */
   private readonly pausedMachines = new Set<Machine>()
 
   /** Counted: pause twice, resume twice. A paused machine that waits still takes part in COMMs. */
   pause(m: Machine): void {
     m.paused++
+    this.touched?.(m)
     if (m.paused === 1 && m.status === State.Runnable && this.queue.remove(m)) this.pausedMachines.add(m)
   }
 
   resume(m: Machine): void {
     if (m.paused === 0) return
     m.paused--
+    this.touched?.(m)
     if (m.paused === 0 && this.pausedMachines.delete(m)) this.queue.push(m)
   }
 
   renice(m: Machine, level: number): void {
     const queued = m.status === State.Runnable && this.queue.remove(m)
     m.level = level
+    this.touched?.(m)
     if (queued) this.queue.push(m)
   }
 
