@@ -282,6 +282,18 @@ export class Linker {
     return known
   }
 
+  /** Code of a processor that has a turn of its own (literal mode, `fifo`). */
+  get processor(): Linked {
+    if (this.processing === null) {
+      const out = new Emitter()
+      out.code.push(57, 0)
+      out.map.push(0, 0)
+      this.processing = new Linked(new Program(new Uint32Array(1), null, 'processor'), 0, 0, out, 0, 0, 1, false)
+    }
+    return this.processing
+  }
+  private processing: Linked | null = null
+
   /** `value`: the sequence is a send whose only datum is wanted, instead of sending it. */
   sequence(program: Program, at: number, len: number, value = false): Linked {
     const seq = readSequence(program.words, at, len)

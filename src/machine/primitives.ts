@@ -1,8 +1,9 @@
 import { OP_BY_NAME } from '../../bytecode/opcodes.ts'
 import type { Chan, Cont } from '../../rspace/kernel.ts'
 import { OP_OF_TAG } from '../compile/blob.ts'
-import { NIL, Tag, type Term, Unforgeable } from '../normal/term.ts'
-import type { Machine } from './machine.ts'
+import { NIL, Node, Tag, type Term, Unforgeable } from '../normal/term.ts'
+import { freezeValue } from './freeze.ts'
+import { type Machine, State } from './machine.ts'
 import { Native } from './native.ts'
 import {
   asBool,
@@ -22,8 +23,31 @@ import { NATIVE_ONCE_SITE } from './site.ts'
 /** How an operation is carried out (vm.md section 4). */
 export const Guard = { Literal: 0, Fused: 1, Recorded: 2 } as const
 
-/** A handler given by the embedder: pure and synchronous if it returns a term, otherwise literal. Throwing fails the calling machine only. */
-export type Handler = (args: readonly Term[]) => Term | Fault | Promise<Term>
+/** What a handler may use besides its arguments. */
+export interface HandlerContext {
+  /** Adds to the gas of the calling machine; only while the handler runs. */
+  charge(gas: number): void
+  /** Aborted when the calling machine is killed while a promise of the handler is still open. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * An operation given by the embedder. A term (or fault) is the result; a promise is an answer that comes later, until then the machine waits on its reply channel.
+ * The arguments are frozen. Throwing, or giving back what is no term, fails the calling machine (RHO516) and nobody else.
+ */
+export type Handler = (args: readonly Term[], context: HandlerContext) => Term | Fault | Promise<Term | Fault>
+
+/** An operation whose reply is still to come. */
+interface Waiting {
+  readonly tag: number
+  readonly name: string
+  readonly key: string
+  readonly args: Term[]
+  readonly reply: Unforgeable
+  /** `nobody`: no such operation; `queued`: the processor has its turn later; `sent`: a channel or the host answers. */
+  how: 'nobody' | 'queued' | 'sent'
+  readonly abort: AbortController | null
+}
 
 interface Override {
   readonly handler: Handler | null
@@ -98,6 +122,25 @@ export class Primitives {
     else this.overrides.set(name, { handler: null, name: by })
     this.refresh()
     this.shard.kernel.recheck(k => k.site.guarded)
+    if (by !== undefined) for (const [m, w] of this.waiting) if (w.key === name && w.how === 'nobody') this.serveLate(m, w)
+  }
+
+  /** Somebody came who serves what `m` waits for. */
+  private serveLate(m: Machine, w: Waiting): void {
+    const o = this.overrides.get(w.key) as Override
+    if (o.name !== null) {
+      w.how = 'sent'
+      this.shard.send(o.name, [this.shard.list(w.args), w.reply], m.account)
+      return
+    }
+    w.how = 'queued'
+    this.serve(m)
+    this.shard.wake?.()
+  }
+
+  /** What was registered by programs: operation and channel. Handlers of the host are the embedder's to register again. */
+  served(): [string, Term][] {
+    return [...this.overrides].flatMap(([name, o]) => (o.name === null ? [] : [[name, o.name] as [string, Term]]))
   }
 
   bool(t: Term): boolean | Fault {
@@ -123,72 +166,175 @@ export class Primitives {
   /** Carry out an operation on evaluated operands. undefined: the reply comes later, the machine waits for it on its reply channel. */
   perform(m: Machine, tag: number, name: string, args: Term[]): Result | undefined {
     const key = tag === Tag.Method ? name : MNEMONICS[tag]
-    if (this.overrides.size > 0) {
-      const override = this.overrides.get(key)
-      if (override !== undefined) return this.overridden(m, key, override, args)
-    }
-    if (tag === Tag.Method && this.shard.options.unknownOp === 'block' && findMethod(name) === undefined && m.priv !== 0) {
-      this.shard.awaitReply(m, this.shard.fresh())
-      return undefined
-    }
-    if ((this.literal || this.watched) && m.priv !== 0) return this.literally(m, key, args, () => this.builtin(tag, name, args))
-    const r = this.builtin(tag, name, args)
+    const override = this.overrides.size > 0 ? this.overrides.get(key) : undefined
+    if (m.priv !== 0) {
+      if (override !== undefined && override.name !== null) return this.ask(m, tag, name, key, args, override.name)
+      if (tag === Tag.Method && override === undefined && this.shard.options.unknownOp === 'block' && findMethod(name) === undefined) {
+        this.request(m, key, args)
+        this.wait(m, tag, name, key, args, 'nobody', null)
+        return undefined
+      }
+      if (this.literal && !this.shard.options.handoff) return this.queued(m, tag, name, key, args)
+      if (this.literal || this.watched) return this.literally(m, tag, name, key, args)
+    } else if (override !== undefined && override.name !== null) return undefined
+    const r = this.compute(m, tag, name, key, args)
+    if (r instanceof Promise) return m.priv === 0 ? undefined : this.later(m, tag, name, key, args, r)
     this.fused++
     const tracer = this.shard.tracer
-    if (tracer !== null && m.priv !== 0) tracer.primitive(m, key, args, r instanceof Fault ? null : r, false)
-    this.countVirtual(m)
+    if (tracer !== null && m.priv !== 0) tracer.primitive(m, key, args, r instanceof Fault ? null : r)
+    this.count(m, r instanceof Fault ? 1 : 2)
     return r
   }
 
-  /** The two COMMs that a fused operation stands for. */
-  private countVirtual(m: Machine): void {
-    this.shard.primitiveComms += 2
-    m.account.primitiveComms += 2
+  /** COMMs on private and reply channel, real or stood for. */
+  private count(m: Machine, comms: number): void {
+    this.shard.primitiveComms += comms
+    m.account.primitiveComms += comms
   }
 
-  private overridden(m: Machine, key: string, o: Override, args: Term[]): Result | undefined {
-    if (o.handler !== null) {
-      const run = (): Result | undefined => this.call(m, key, o.handler as Handler, args)
-      return run()
-    }
-    if (m.priv === 0) return undefined
-    const reply = this.shard.fresh()
+  /** The request on the private channel, for those who watch; its COMM is counted. */
+  private request(m: Machine, key: string, args: readonly Term[]): void {
+    this.count(m, 1)
+    this.shard.tracer?.request(m, key, args)
+  }
+
+  private wait(
+    m: Machine,
+    tag: number,
+    name: string,
+    key: string,
+    args: Term[],
+    how: Waiting['how'],
+    abort: AbortController | null,
+  ): Unforgeable {
+    const reply = this.unseen()
     this.shard.awaitReply(m, reply)
-    this.shard.primitiveComms++
-    this.shard.send(o.name as Term, [this.shard.list(args), reply], m.account)
+    this.waiting.set(m, { tag, name, key, args, reply, how, abort })
+    this.used = true
+    return reply
+  }
+
+  /** A name that programs do not count. */
+  private unseen(): Unforgeable {
+    return new Unforgeable(this.shard.origin, this.hidden++)
+  }
+
+  /** A channel serves the operation. */
+  private ask(m: Machine, tag: number, name: string, key: string, args: Term[], server: Term): undefined {
+    this.request(m, key, args)
+    const reply = this.wait(m, tag, name, key, args, 'sent', null)
+    this.shard.send(server, [this.shard.list(args), reply], m.account)
     return undefined
   }
 
-  private call(m: Machine, key: string, handler: Handler, args: Term[]): Result | undefined {
+  /** By the handler in force: the embedder's or the built-in one. */
+  private compute(m: Machine, tag: number, name: string, key: string, args: Term[]): Result | Promise<Term | Fault> {
+    const handler = this.overrides.size > 0 ? this.overrides.get(key)?.handler : undefined
+    if (handler === undefined || handler === null) return this.builtin(tag, name, args)
+    this.reified++
+    for (const a of args) freezeValue(a)
     let r: ReturnType<Handler>
     try {
-      r = handler(args)
+      r = handler(Object.freeze(args), new Context(this.shard, m))
     } catch (e) {
-      return new Fault('RHO520', `\`${key}\` failed: ${e instanceof Error ? e.message : String(e)}`)
+      return failed(key, e)
     }
-    if (!(r instanceof Promise)) {
-      this.reified++
-      this.countVirtual(m)
-      return r
-    }
-    if (m.priv === 0) return undefined
-    const shard = this.shard
-    const reply = shard.fresh()
-    shard.awaitReply(m, reply)
+    return r instanceof Promise ? r : checked(key, r)
+  }
+
+  /** The answer of a host's promise enters through the inbox. */
+  private later(m: Machine, tag: number, name: string, key: string, args: Term[], promise: Promise<Term | Fault>): undefined {
+    const { shard } = this
+    this.request(m, key, args)
+    const abort = this.aborts.get(m) ?? null
+    this.aborts.delete(m)
+    const reply = this.wait(m, tag, name, key, args, 'sent', abort)
     shard.pending++
-    r.then(
-      v => {
-        shard.pending--
-        shard.send(reply, [v], m.account)
-        shard.wake?.()
-      },
-      e => {
-        shard.pending--
-        if (shard.kernel.withdraw(m)) shard.fail(m, m.pc, 'RHO520', `\`${key}\` failed: ${e instanceof Error ? e.message : String(e)}`)
-        shard.wake?.()
-      },
+    const settle = (r: Result): void => {
+      shard.pending--
+      const w = this.waiting.get(m)
+      if (w !== undefined && w.reply === reply) this.answer(m, w, r)
+      shard.wake?.()
+    }
+    promise.then(
+      v => settle(checked(key, v)),
+      e => settle(failed(key, e)),
     )
     return undefined
+  }
+
+  /** The reply to a machine that waits: its value goes out as a message on the reply channel, a fault ends the machine. */
+  private answer(m: Machine, w: Waiting, r: Result): void {
+    const { shard } = this
+    if (r instanceof Fault) {
+      shard.kernel.withdraw(m)
+      this.waiting.delete(m)
+      shard.fail(m, Math.max(0, m.pc - 1), r.code, r.message, r.hint)
+      return
+    }
+    shard.tracer?.answer(m, r)
+    shard.send(w.reply, [r], m.account)
+  }
+
+  /** The message on the reply channel has met its machine. */
+  answered(m: Machine): void {
+    this.waiting.delete(m)
+    this.count(m, 1)
+    this.shard.tracer?.answered(m)
+  }
+
+  /** What a machine on a reply channel waits for; undefined: it waits for something else. */
+  waitsFor(
+    m: Machine,
+  ): { readonly op: string; readonly args: readonly Term[]; readonly served: boolean; readonly reply: Unforgeable } | undefined {
+    const w = this.waiting.get(m)
+    return w === undefined ? undefined : { op: w.key, args: w.args, served: w.how !== 'nobody', reply: w.reply }
+  }
+
+  /** `fifo`: the request is taken by the processor, which has its turn in the queue like anyone else. */
+  private queued(m: Machine, tag: number, name: string, key: string, args: Term[]): undefined {
+    this.request(m, key, args)
+    this.wait(m, tag, name, key, args, 'queued', null)
+    this.shard.queueProcessor(m)
+    return undefined
+  }
+
+  /** The turn of the processor that serves `m`. */
+  serve(m: Machine): void {
+    const w = this.waiting.get(m)
+    if (w === undefined || w.how !== 'queued') return
+    w.how = 'sent'
+    const { shard } = this
+    const outer = shard.gas
+    shard.gas = 0
+    const r = this.compute(m, w.tag, w.name, w.key, w.args)
+    m.gas += shard.gas
+    m.account.gas += shard.gas
+    shard.gas = outer
+    if (!(r instanceof Promise)) {
+      this.answer(m, w, r)
+      return
+    }
+    shard.pending++
+    const settle = (v: Result): void => {
+      shard.pending--
+      if (this.waiting.get(m) === w) this.answer(m, w, v)
+      shard.wake?.()
+    }
+    r.then(
+      v => settle(checked(w.key, v)),
+      e => settle(failed(w.key, e)),
+    )
+  }
+
+  private readonly waiting = new Map<Machine, Waiting>()
+
+  /** Made when a handler asks for it. */
+  private readonly aborts = new Map<Machine, AbortController>()
+  signalOf(m: Machine): AbortSignal {
+    let a = this.waiting.get(m)?.abort ?? this.aborts.get(m)
+    if (a === undefined) this.aborts.set(m, (a = new AbortController()))
+    return a.signal
   }
 
   /** Some machine has had its private channel made into an object. */
@@ -209,9 +355,11 @@ export class Primitives {
    * The reference semantics: produce on the private channel, COMM with the processor, produce on the reply channel, COMM with the machine. The handler is
    * local, so all four happen within the slice.
    */
-  private literally(m: Machine, key: string, args: Term[], compute: () => Result): Result {
+  private literally(m: Machine, tag: number, name: string, key: string, args: Term[]): Result | undefined {
     const { shard } = this
     const { kernel } = shard
+    // These steps leave nothing behind, so the order in which later messages are chosen must not depend on them.
+    const { op, counter } = kernel
     const priv = shard.chanOf(this.priv(m))
     let processor = this.processors.get(m)
     if (processor === undefined) {
@@ -219,21 +367,32 @@ export class Primitives {
       kernel.consume(processor)
       this.processors.set(m, processor)
     }
-    const reply = new Unforgeable(shard.origin, this.hidden++)
+    const reply = this.unseen()
     const k: Cont | null = kernel.produce(priv, [key, shard.list(args), reply], false, null)
     if (k !== processor) throw new Error('the processor did not take its request')
-    const r = compute()
+    const r = this.compute(m, tag, name, key, args)
+    if (r instanceof Promise) {
+      kernel.op = op
+      kernel.counter = counter
+      return this.later(m, tag, name, key, args, r)
+    }
     this.reified++
-    shard.primitiveComms++
-    m.account.primitiveComms++
-    if (r instanceof Fault) return r
+    this.count(m, 1)
+    shard.tracer?.request(m, key, args)
+    if (r instanceof Fault) {
+      kernel.op = op
+      kernel.counter = counter
+      return r
+    }
     const waiting = new Native('reply', 1, shard.chanOf(reply), () => {})
     waiting.site = NATIVE_ONCE_SITE
     kernel.consume(waiting)
+    shard.tracer?.answer(m, r)
     if (kernel.produce(waiting.chan as Chan, [r], false, null) !== waiting) throw new Error('the reply did not reach its machine')
-    shard.primitiveComms++
-    m.account.primitiveComms++
-    shard.tracer?.primitive(m, key, args, r, true)
+    kernel.op = op
+    kernel.counter = counter
+    this.count(m, 1)
+    shard.tracer?.answered(m)
     return r
   }
 
@@ -244,10 +403,46 @@ export class Primitives {
       this.shard.kernel.withdraw(processor)
       this.processors.delete(m)
     }
+    const w = this.waiting.get(m)
+    if (w !== undefined) {
+      w.abort?.abort()
+      this.waiting.delete(m)
+    }
     this.privs.delete(m)
   }
 
   get nil(): Term {
     return NIL
   }
+}
+
+class Context implements HandlerContext {
+  private readonly shard: Shard
+  private readonly machine: Machine
+  constructor(shard: Shard, machine: Machine) {
+    this.shard = shard
+    this.machine = machine
+  }
+  charge(gas: number): void {
+    if (Number.isFinite(gas) && gas > 0 && this.machine.status < State.Blocked) this.shard.gas += gas
+  }
+  get signal(): AbortSignal {
+    return this.shard.primitives.signalOf(this.machine)
+  }
+}
+
+function failed(key: string, e: unknown): Fault {
+  return new Fault('RHO516', `\`${key}\` failed: ${e instanceof Error ? e.message : String(e)}`)
+}
+
+/** A handler's result, if it is one. */
+function checked(key: string, r: unknown): Result {
+  if (r instanceof Fault || r instanceof Node || typeof r === 'boolean' || typeof r === 'string') return r
+  if (typeof r === 'number' && Number.isSafeInteger(r) && !Object.is(r, -0)) return r
+  if (typeof r === 'bigint' && BigInt.asIntN(64, r) === r && !Number.isSafeInteger(Number(r))) return r
+  return new Fault(
+    'RHO516',
+    `\`${key}\` gave back what is no term of the language`,
+    'an Int is a safe integer or a bigint beyond; other numbers have classes of their own',
+  )
 }

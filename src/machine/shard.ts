@@ -87,6 +87,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Gas of slow paths and nested evaluations of the running slice; `exec` adds its own at the end. */
   gas = 0
   private heldGuardGas = 0
+  /** Operations that the running slice computed in the run loop itself: two COMMs each on private and reply channel, counted at its end. */
+  private ops = 0
   private pumpTurn = false
   private readonly deferred: { chan: Term; values: Term[]; account: Account }[] = []
   current: Machine | null = null
@@ -536,8 +538,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       const k = c as Machine
       if (site.of === Of.Reply) {
         k.regs[k.dest] = (kernel.results[0] as Term[])[0]
-        this.primitiveComms++
-        k.account.primitiveComms++
+        this.primitives.answered(k)
         return k
       }
       if (site.branches !== undefined) site = site.branches[kernel.firedBranch]
@@ -679,6 +680,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     }
     m.gas += gas
     account.gas += gas
+    const ops = this.ops
+    if (ops > 0) {
+      this.ops = 0
+      this.primitiveComms += 2 * ops
+      account.primitiveComms += 2 * ops
+    }
     if (account.gas > account.gasLimit) this.outOfGas(m)
     else if (m.gas > this.limits.machineGas && m.status < State.Done) {
       if (m.status === State.Blocked) this.kernel.withdraw(m)
@@ -1391,6 +1398,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const z = x + y
             if (z <= SAFE && z >= -SAFE) {
               R[C[pc + 2]] = z
+              this.ops++
               gas += 3
               pc += 5
               break
@@ -1416,6 +1424,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const z = x - y
             if (z <= SAFE && z >= -SAFE) {
               R[C[pc + 2]] = z
+              this.ops++
               gas += 3
               pc += 5
               break
@@ -1441,6 +1450,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const z = x * y
             if (z <= SAFE && z >= -SAFE && z !== 0) {
               R[C[pc + 2]] = z
+              this.ops++
               gas += 9
               pc += 5
               break
@@ -1467,6 +1477,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (typeof x === 'number' && typeof y === 'number' && y > 0 && x >= 0 && G[tag] !== 0) {
             R[C[pc + 2]] = tag === Tag.Div ? Math.floor(x / y) : x % y
             if (x <= 0x7fffffff || tag === Tag.Mod) {
+              this.ops++
               gas += 9
               pc += 5
               break
@@ -1495,6 +1506,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const tag = op - 37 + Tag.Lt
           if (typeof x === 'number' && typeof y === 'number' && G[tag] !== 0) {
             R[C[pc + 2]] = op === 37 ? x < y : op === 38 ? x <= y : op === 39 ? x > y : x >= y
+            this.ops++
             gas += 3
             pc += 5
             break
@@ -1520,6 +1532,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const tag = op - 41 + Tag.Eq
           if (typeof x === 'number' && typeof y === 'number' && G[tag] !== 0) {
             R[C[pc + 2]] = op === 41 ? x === y : x !== y
+            this.ops++
             gas += 8 // min(sz, sz) of two Ints
             pc += 5
             break
@@ -1568,6 +1581,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const op = C[pc]
           if (typeof x === 'number' && typeof y === 'number' && G[op - 48 + Tag.Lt] === 1) {
             const yes = op === 48 ? x < y : op === 49 ? x <= y : op === 50 ? x > y : op === 51 ? x >= y : op === 52 ? x === y : x !== y
+            this.ops++
             gas += C[pc + 5]
             pc = yes ? C[pc + 6] : C[pc + 4]
           } else pc += 7
@@ -1583,6 +1597,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         case 55: // FAIL
           this.gas += gas
           this.fail(m, pc, 'RHO699', 'this construct cannot run')
+          return
+        case 57: // PROCESS: the turn of a processor
+          this.gas += gas
+          this.primitives.serve(m.next as Machine)
+          m.next = null
+          this.end(m, State.Done)
           return
         case 56: {
           // RET a: end of pure code
@@ -1700,6 +1720,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.chan = this.chanOf(reply)
     m.chans = null
     this.kernel.consume(m)
+  }
+
+  /** The processor that took the request of `m` gets a turn of its own. */
+  queueProcessor(m: Machine): void {
+    const p = new Machine(this.linker.processor, [], -m.priv, m.account, NO_SITE, m.origin, m.level)
+    p.next = m
+    this.alive++
+    this.enqueue(p)
   }
 
   /** The machine that a fault outside a slice belongs to is unknown; used by native receives to fail the sender. */

@@ -16,8 +16,14 @@ export interface Tracer {
   consume(m: Machine): void
   /** `k` fired; `woken` goes on (k itself, or a child of a persistent one; null for native receives); `by` completed it (null: the pump). */
   comm(k: Cont, woken: Machine | null, by: Machine | null, kernel: Kernel<Term[], Term[], Cont>): void
-  /** One operation. Fused: computed in place. Literal: the four steps on private and reply channel happened. */
-  primitive(m: Machine, name: string, args: readonly Term[], result: Term | null, literal: boolean): void
+  /** One operation computed in place: `expand` gives the four events that it stands for. */
+  primitive(m: Machine, name: string, args: readonly Term[], result: Term | null): void
+  /** The request on the private channel and its COMM with the processor. */
+  request(m: Machine, name: string, args: readonly Term[]): void
+  /** The processor's message on the reply channel; an operation that a program serves is answered by an ordinary `produce`. */
+  answer(m: Machine, result: Term): void
+  /** The COMM on the reply channel. */
+  answered(m: Machine): void
 }
 
 function nameOf(owner: unknown): string {
@@ -60,10 +66,19 @@ export class TraceWriter implements Tracer {
       data: kernel.firedDatumRefs.slice(0, kernel.firedCount),
     })
   }
-  primitive(m: Machine, name: string, args: readonly Term[], result: Term | null, literal: boolean): void {
-    const record = { e: 'prim', m: m.priv, op: name, args: args.map(v => show(v)), result: result === null ? null : show(result) }
-    if (!literal) this.write(record)
-    else for (const e of expandPrim(record)) this.write(e)
+  primitive(m: Machine, name: string, args: readonly Term[], result: Term | null): void {
+    this.write({ e: 'prim', m: m.priv, op: name, args: args.map(v => show(v)), result: result === null ? null : show(result) })
+  }
+  request(m: Machine, name: string, args: readonly Term[]): void {
+    const [produce, comm] = expandPrim({ m: m.priv, op: name, args: args.map(v => show(v)), result: null })
+    this.write(produce)
+    this.write(comm)
+  }
+  answer(m: Machine, result: Term): void {
+    this.write({ e: 'produce', m: m.priv, on: 'k', values: [show(result)] })
+  }
+  answered(m: Machine): void {
+    this.write({ e: 'comm', m: m.priv, on: 'k' })
   }
 }
 
@@ -84,4 +99,15 @@ export function expandPrim(p: PrimRecord): object[] {
   ]
   if (p.result === null) return request
   return [...request, { e: 'produce', m: p.m, on: 'k', values: [p.result] }, { e: 'comm', m: p.m, on: 'k' }]
+}
+
+/** The trace with every fused operation written out: equal to the trace of the same run with `--trick literal`. */
+export function expand<T extends object>(events: readonly T[]): object[] {
+  const out: object[] = []
+  for (const event of events) {
+    const { e, op, args, result, ...rest } = event as T & PrimRecord & { e?: unknown }
+    if (e !== 'prim') out.push(event)
+    else for (const step of expandPrim({ m: (rest as { m: number }).m, op, args, result })) out.push({ ...rest, ...step })
+  }
+  return out
 }
