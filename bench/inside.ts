@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { parse as parseJavaScript } from 'acorn'
+import { verify } from '../bytecode/verify.ts'
+import { Sources } from '../src/base/source.ts'
+import { QuietHost } from '../src/cli/host.ts'
+import { compile } from '../src/compile/compile.ts'
+import { Session } from '../src/machine/session.ts'
+import { normalize } from '../src/normal/normalize.ts'
+import { UriTable } from '../src/normal/uris.ts'
+import { parse } from '../src/syntax/parser.ts'
+import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
+import { folderProgram, generatedProgram, javaScript, NESTINGS } from './texts.ts'
+
+/** Measurements that need the inside of a process: warm repetitions and the heap. Run as a child; prints one JSON object. */
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
+
+function median(samples: number[]): number {
+  const sorted = [...samples].sort((a, b) => a - b)
+  return sorted[sorted.length >> 1]
+}
+
+// ── compilers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Stages {
+  readonly parse: number
+  readonly normalise: number
+  readonly compile: number
+  readonly verify: number
+}
+
+/**
+ * Milliseconds of each stage from text to verified image.
+ * @throws Error if the text is refused
+ */
+export function compileStages(text: string): Stages {
+  const start = now()
+  const parsed = parse(new Sources().add('bench.rho', text))
+  const afterParse = now()
+  const normal = normalize(parsed.program, { uris: new UriTable() })
+  const afterNormal = now()
+  const problem = [...parsed.diagnostics, ...normal.diagnostics].find(d => d.severity === 'error')
+  if (problem !== undefined) throw new Error(`${problem.code} at ${problem.start}: ${problem.message}`)
+  const { image } = compile(normal.term)
+  const afterCompile = now()
+  const refused = verify(image)
+  if (refused !== undefined) throw new Error(`${refused.code} at word ${refused.position}: ${refused.message}`)
+  const end = now()
+  return { parse: afterParse - start, normalise: afterNormal - afterParse, compile: afterCompile - afterNormal, verify: end - afterCompile }
+}
+
+/** Repeats until the time is up, at least `least` times. */
+function repeat<T>(ms: number, least: number, once: () => T): T[] {
+  const results: T[] = []
+  for (const end = now() + ms; results.length < least || now() < end; ) results.push(once())
+  return results
+}
+
+const total = (s: Stages): number => s.parse + s.normalise + s.compile + s.verify
+
+/** Warms up on another text of the same kind first, so that a large text need not be compiled many times. */
+function compiling(text: string, ms: number): object {
+  const warm = generatedProgram(50_000)
+  repeat(ms / 2, 3, () => compileStages(warm))
+  const runs = repeat(ms, 2, () => compileStages(text))
+  const at = (stage: keyof Stages): number => median(runs.map(r => r[stage]))
+  return {
+    bytes: Buffer.byteLength(text),
+    ms: median(runs.map(total)),
+    stages: { parse: at('parse'), normalise: at('normalise'), compile: at('compile'), verify: at('verify') },
+    runs: runs.length,
+  }
+}
+
+function parsingJavaScript(text: string, ms: number): object {
+  const once = (): number => {
+    const start = now()
+    parseJavaScript(text, { ecmaVersion: 'latest', sourceType: 'script' })
+    return now() - start
+  }
+  repeat(ms / 2, 3, once)
+  const runs = repeat(ms, 2, once)
+  return { bytes: Buffer.byteLength(text), ms: median(runs), runs: runs.length }
+}
+
+// ── parked receives ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const collect = (): void => (globalThis as { gc?: () => void }).gc?.()
+
+/** Runs a text to rest in a session that may hold others. */
+function runIn(session: Session, text: string): void {
+  const { program, diagnostics } = session.compile('bench.rho', text)
+  if (program === undefined) throw new Error(diagnostics.map(d => `${d.code} ${d.message}`).join('; '))
+  session.deploy(program)
+  for (;;) {
+    const status = session.run(1_000_000)
+    if (status === 'rest') return
+    if (status !== 'budget') throw new Error(`ended with ${status}`)
+  }
+}
+
+function expectLine(host: QuietHost, line: string): void {
+  const found = host.output.lines('stdout')
+  if (found.at(-1) !== line) throw new Error(`printed ${found.join(', ')}, not ${line}`)
+}
+
+/** Time and bytes to park `n` receives; then they are all woken, and must add up. */
+function parkOnce(n: number, weigh: boolean): { ms: number; bytes: number } {
+  const host = new QuietHost()
+  const session = new Session({ host })
+  if (weigh) collect()
+  const before = process.memoryUsage().heapUsed
+  const start = now()
+  runIn(session, parking(n))
+  const ms = now() - start
+  if (weigh) collect()
+  const bytes = process.memoryUsage().heapUsed - before
+  runIn(session, WAKING)
+  expectLine(host, parkingAnswer(n))
+  return { ms, bytes }
+}
+
+function park(n: number, enough: number): object {
+  const warmSize = Math.min(n, 10_000)
+  for (let parked = 0; parked < enough / 4; parked += warmSize) parkOnce(warmSize, false)
+  const runs = Array.from({ length: Math.max(1, Math.ceil(enough / n)) }, () => parkOnce(n, false).ms)
+  return { n, nsEach: (median(runs) / n) * 1e6, bytesEach: parkOnce(n, true).bytes / n }
+}
+
+/** What a hop costs in a space where `parked` other receives wait. */
+function crowd(parked: number, hops: number): object {
+  const ring = JOBS.find(j => j.id === 'ring')!
+  const host = new QuietHost()
+  const session = new Session({ host })
+  runIn(session, parking(parked))
+  const hop = (n: number): number => {
+    const start = now()
+    runIn(session, ring.source(n))
+    expectLine(host, ring.answer(n))
+    return now() - start
+  }
+  hop(hops)
+  collect()
+  const runs = Array.from({ length: 5 }, () => hop(hops))
+  runIn(session, WAKING)
+  expectLine(host, parkingAnswer(parked))
+  return { parked, nsEach: (median(runs) / hops) * 1e6 }
+}
+
+const COMMANDS: Readonly<Record<string, (args: string[]) => object>> = {
+  generated: ([bytes, ms]) => compiling(generatedProgram(Number(bytes)), Number(ms)),
+  folder: ([folder, ms]) => compiling(folderProgram(folder), Number(ms)),
+  nested: ([kind, depth, ms]) => compiling(NESTINGS[kind](Number(depth)), Number(ms)),
+  javascript: ([library, bytes, ms]) => parsingJavaScript(javaScript(readFileSync(library, 'utf8'), Number(bytes)), Number(ms)),
+  park: ([n, enough]) => park(Number(n), Number(enough)),
+  crowd: ([parked, hops]) => crowd(Number(parked), Number(hops)),
+}
+
+const [command, ...args] = process.argv.slice(2)
+if (command !== undefined && COMMANDS[command] !== undefined) console.log(JSON.stringify(COMMANDS[command](args)))

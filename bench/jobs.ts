@@ -1,0 +1,94 @@
+import { type Command, peakMegabytes, roundSize, steadyCost, timeAnswer } from './measure.ts'
+import type { Workshop } from './peers.ts'
+import { type Job, MULTISET_GOAL, type Peer } from './programs.ts'
+import { plainRow, type Row, ratioRow } from './row.ts'
+
+export interface Effort {
+  readonly quick: boolean
+  /** Interleaved passes. */
+  readonly passes: number
+  /** What the larger run of a scaled job should take at least. */
+  readonly largeMs: number
+  readonly say: (text: string) => void
+}
+
+interface Participant {
+  readonly name: string
+  readonly command: (n: number) => Command
+  sizes: readonly [small: number, large: number]
+  readonly costs: number[]
+}
+
+/** Sizes for one participant: the larger takes `largeMs` or more, the smaller does a quarter of it. */
+function calibrate(job: Job, command: (n: number) => Command, largeMs: number): readonly [number, number] {
+  for (let n = 10_000; ; ) {
+    const ms = timeAnswer(command(n), job.answer(n))
+    if (ms >= largeMs) return [n / 4, n]
+    n = roundSize(n * Math.min(20, Math.max(2, (1.2 * largeMs) / ms)))
+  }
+}
+
+/** Runs ours and all peers of a job alternately. Costs are nanoseconds per unit in steady state. */
+export async function measureJob(job: Job, shop: Workshop, effort: Effort): Promise<Row[]> {
+  const peers = (Object.keys(job.peers) as Peer[]).filter(p => shop.has(p))
+  const participants: Participant[] = [
+    { name: 'ours', command: n => shop.ours(job, n), sizes: [0, 0], costs: [] },
+    ...peers.map((p): Participant => ({ name: p, command: n => shop.theirs(job, p, n), sizes: [0, 0], costs: [] })),
+  ]
+  for (const p of participants) {
+    effort.say(`${job.id}: sizes for ${p.name}`)
+    p.sizes = job.sizes === 'scaled' ? calibrate(job, p.command, effort.largeMs) : job.sizes[effort.quick ? 'quick' : 'full']
+  }
+  for (let pass = 1; pass <= effort.passes; pass++) {
+    for (const p of participants) {
+      effort.say(`${job.id}: pass ${pass} of ${effort.passes}, ${p.name}`)
+      const run = (n: number) => ({ ms: timeAnswer(p.command(n), job.answer(n)), units: job.units(n) })
+      p.costs.push(steadyCost(run(p.sizes[0]), run(p.sizes[1])))
+    }
+  }
+  return rowsOf(job, participants, await memoryRows(job, shop, effort))
+}
+
+function rowsOf(job: Job, participants: readonly Participant[], memory: readonly Row[]): Row[] {
+  const { title, note } = job
+  const unit = `ns/${job.unit}`
+  const ours = participants[0].costs
+  const costsOf = (peer: Peer): number[] | null => participants.find((p, i) => i > 0 && p.name === peer)?.costs ?? null
+  const label = (peer: Peer): string => (peer === 'rho' ? 'rho, reference' : peer)
+  const judged = job.goals.map(g => {
+    const bound = { kind: g.most === true ? 'most' : 'least', floor: g.floor, aim: g.aim } as const
+    return ratioRow({ id: g.id, title, unit, note }, ours, label(g.peer), costsOf(g.peer), bound)
+  })
+  const others = (Object.keys(job.peers) as Peer[]).filter(p => !job.goals.some(g => g.peer === p))
+  const compared = others.map(p => ratioRow({ id: idOf(job), title, unit, note }, ours, label(p), costsOf(p), null))
+  const alone =
+    Object.keys(job.peers).length > 0
+      ? []
+      : [plainRow({ id: MULTISET_GOAL.id, title, unit, note }, ours, { kind: 'most', floor: MULTISET_GOAL.floor, aim: MULTISET_GOAL.aim })]
+  return [...judged, ...alone, ...compared, ...memory]
+}
+
+async function memoryRows(job: Job, shop: Workshop, effort: Effort): Promise<Row[]> {
+  if (job.memory === undefined || job.sizes === 'scaled') return []
+  const n = job.sizes[effort.quick ? 'quick' : 'full'][1]
+  effort.say(`${job.id}: peak memory`)
+  const peak = await peakMegabytes(shop.ours(job, n))
+  const about = {
+    id: job.memory.id,
+    title: `${job.title}: peak memory of ${n.toLocaleString('en-US')} ${job.unit === 'leaf' ? 'leaves' : `${job.unit}s`}`,
+    unit: 'MB',
+  }
+  return [plainRow(about, peak === null ? [] : [peak], { kind: 'most', floor: job.memory.floor, aim: job.memory.aim })]
+}
+
+/** The id of a job in tables: its goal's if all goals share one, else its own. */
+export function idOf(job: Job): string {
+  const ids = new Set(job.goals.map(g => g.id))
+  return ids.size === 1 ? [...ids][0] : job.id
+}
+
+/** Everything that selects a job on the command line. */
+export function idsOf(job: Job): string[] {
+  const own = [job.id, ...job.goals.map(g => g.id), ...(job.memory === undefined ? [] : [job.memory.id])]
+  return job.id === 'multiset' ? [...own, MULTISET_GOAL.id] : own
+}

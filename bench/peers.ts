@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { bundle } from '../build.mjs'
+import type { Command } from './measure.ts'
+import type { Job, Peer } from './programs.ts'
+
+const here = dirname(fileURLToPath(import.meta.url))
+export const root = join(here, '..')
+const baseline = join(here, 'baseline')
+
+/** First line that a program prints, null if there is no such program. */
+function firstLine(file: string, args: readonly string[]): string | null {
+  const done = spawnSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  if (done.error !== undefined || done.status !== 0) return null
+  return done.stdout.trim().split('\n')[0]
+}
+
+const ERLANG_FLAGS = ['+S', '1:1', '+P', '5000000', '-boot', 'start_clean', '-noinput']
+const RELEASE = 'io:format("~s",[erlang:system_info(otp_release)]),halt().'
+const GO_ENV = { GOFLAGS: '-mod=mod', GOPROXY: 'off', GOTOOLCHAIN: 'local' }
+
+function must(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
+  const done = spawnSync(file, args, { encoding: 'utf8', env })
+  if (done.error !== undefined || done.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${done.error?.message ?? done.stderr}`)
+}
+
+/**
+ * A folder of its own with the command and the baselines built into it. What is not installed has the version null.
+ * Each peer gets one core: one scheduler in Erlang, GOMAXPROCS=1 in Go.
+ */
+export class Workshop {
+  readonly folder = mkdtempSync(join(tmpdir(), 'rho-bench-'))
+  readonly erlang: string | null
+  readonly go: string | null
+  readonly inside = join(this.folder, 'inside', 'inside.js')
+  private readonly cli: string
+  private readonly built = new Set<string>()
+  private texts = 0
+
+  private constructor(cli: string | null) {
+    this.cli = cli ?? join(this.folder, 'rho', 'cli.js')
+    this.erlang = firstLine('erlc', ['-help']) === null ? null : firstLine('erl', ['-noshell', '-eval', RELEASE])
+    this.go = firstLine('go', ['version'])
+    writeFileSync(join(this.folder, 'package.json'), '{"type":"module"}')
+  }
+
+  /** @param cli a built command to measure; null builds it from the sources */
+  static async open(cli: string | null): Promise<Workshop> {
+    const shop = new Workshop(cli)
+    try {
+      if (cli === null) await bundle(join(shop.folder, 'rho'))
+      await build({
+        entryPoints: { inside: join(here, 'inside.ts') },
+        outdir: join(shop.folder, 'inside'),
+        bundle: true,
+        format: 'esm',
+        platform: 'node',
+        target: 'node20',
+        external: ['classic-level', 'level'],
+        logLevel: 'error',
+      })
+    } catch (e) {
+      shop.close()
+      throw e
+    }
+    return shop
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  has(peer: Peer): boolean {
+    if (peer === 'erlang') return this.erlang !== null
+    if (peer === 'go') return this.go !== null
+    return true
+  }
+
+  /** A file with this text. */
+  private text(extension: string, text: string): string {
+    const file = join(this.folder, `text${++this.texts}.${extension}`)
+    writeFileSync(file, text)
+    return file
+  }
+
+  rho(file: string, flags: readonly string[] = []): Command {
+    return { file: process.execPath, args: [this.cli, 'run', '--workers', '0', ...flags, file] }
+  }
+
+  /** A measurement inside a process of its own, see `inside.ts`. */
+  child(args: readonly (string | number)[], flags: readonly string[] = []): Command {
+    return { file: process.execPath, args: [...flags, this.inside, ...args.map(String)] }
+  }
+
+  ours(job: Job, n: number): Command {
+    return this.rho(this.text('rho', job.source(n)), job.flags)
+  }
+
+  /** The peer's program for a job that has one. Builds it when it is first asked for. */
+  theirs(job: Job, peer: Peer, n: number): Command {
+    const program = job.peers[peer]
+    if (program === undefined) throw new Error(`${job.id} has no program for ${peer}`)
+    if (typeof program !== 'string') {
+      const file = this.text(program.extension, program.source(n))
+      return program.extension === 'rho' ? this.rho(file, job.flags) : { file: process.execPath, args: [file] }
+    }
+    switch (peer) {
+      case 'erlang':
+        return this.erlangProgram(program, n)
+      case 'go':
+        return this.goProgram(program, n)
+      default:
+        return { file: process.execPath, args: [join(baseline, 'js', `${program}.mjs`), String(n)] }
+    }
+  }
+
+  erlangProgram(name: string, n: number): Command {
+    if (!this.built.has(`erlang ${name}`)) {
+      must('erlc', ['-o', this.folder, join(baseline, 'erlang', `${name}.erl`)])
+      this.built.add(`erlang ${name}`)
+    }
+    return { file: 'erl', args: [...ERLANG_FLAGS, '-pa', this.folder, '-run', name, 'main', String(n)] }
+  }
+
+  private goProgram(name: string, n: number): Command {
+    const file = join(this.folder, 'go', name)
+    if (!this.built.has(`go ${name}`)) {
+      mkdirSync(dirname(file), { recursive: true })
+      must('go', ['build', '-o', file, join(baseline, 'go', `${name}.go`)], { ...process.env, ...GO_ENV })
+      this.built.add(`go ${name}`)
+    }
+    return { file, args: [String(n)], env: { GOMAXPROCS: '1' } }
+  }
+
+  versions(): Record<string, string | null> {
+    const version = (file: string): string => JSON.parse(readFileSync(file, 'utf8')).version
+    return {
+      rhizome: version(join(root, 'package.json')),
+      commit: firstLine('git', ['-C', root, 'rev-parse', '--short', 'HEAD']),
+      node: process.version,
+      v8: process.versions.v8,
+      acorn: version(join(root, 'node_modules', 'acorn', 'package.json')),
+      erlang: this.erlang,
+      go: this.go,
+    }
+  }
+}
