@@ -13,6 +13,8 @@ export interface GenerateOptions {
   readonly runnable?: boolean
   /** Roughly the number of constructs after which only leaves are made; default 60. */
   readonly size?: number
+  /** Path maps too; default true. */
+  readonly pathmaps?: boolean
 }
 
 type Sort = 'name' | 'proc'
@@ -88,12 +90,14 @@ class Generator {
   private readonly depth: number
   private readonly closed: boolean
   private readonly runnable: boolean
+  private readonly pathmaps: boolean
 
   constructor(seed: number, options: GenerateOptions) {
     this.state = seed | 0
     this.depth = options.depth ?? 4
     this.closed = options.closed ?? true
     this.runnable = options.runnable ?? false
+    this.pathmaps = options.pathmaps ?? true
     this.left = options.size ?? 60
   }
 
@@ -327,10 +331,13 @@ class Generator {
   }
 
   private agentStatement(d: number, env: Env): string {
+    // What the constructor binds is visible in every member.
+    let outer = env
     const member = (head: string, sort: Sort, plus: [string, Sort][]): string => {
-      const binds: Binds = { bound: [], outer: env }
+      const binds: Binds = { bound: [], outer }
       const formals = sort === 'name' ? this.names(d, binds) : this.many(0, 2, () => `@${this.fresh(binds, 'proc')}`).join(', ')
-      return `${head}(${formals}) ${this.block(d - 1, this.scope(env, [...plus, ...binds.bound]))}`
+      if (sort === 'name') outer = this.scope(env, binds.bound)
+      return `${head}(${formals}) ${this.block(d - 1, this.scope(outer, [...plus, ...binds.bound]))}`
     }
     const own: [string, Sort][] = [['this', 'name']]
     const withReturn: [string, Sort][] = [...own, ['return', 'name']]
@@ -339,7 +346,7 @@ class Generator {
     rest.bound.push([remainder, 'proc'])
     const members = [member('constructor', 'name', own), member('method first', 'proc', withReturn)]
     if (this.chance(0.5)) members.push(member('method second', 'proc', withReturn))
-    members.push(`default(...@${remainder}) ${this.block(d - 1, this.scope(env, [...own, ...rest.bound]))}`)
+    members.push(`default(...@${remainder}) ${this.block(d - 1, this.scope(outer, [...own, ...rest.bound]))}`)
     if (this.chance(0.4)) members.push(member('private method third', 'proc', withReturn), 'private default() {}')
     const name = this.of(env, 'name')
     return `agent ${name === undefined || name === '_' ? '@"A"' : name} { ${members.join(' | ')} }`
@@ -417,7 +424,7 @@ class Generator {
       case 3:
         return `{${this.many(0, 2, () => `${this.expression(d - 1, env)} : ${this.value(d - 1, env)}`).join(', ')}}`
       case 4:
-        return `{|${items()}|}`
+        return this.pathmaps ? `{|${items()}|}` : `[${items()}]`
       case 5:
         return `(${this.expression(d - 1, env)})`
       case 6:
@@ -476,7 +483,7 @@ class Generator {
       case 3:
         return `{${this.literal()} : ${part()}${rest()}}`
       case 4:
-        return `{|${this.many(0, 2, part).join(', ')}${rest()}|}`
+        return this.pathmaps ? `{|${this.many(0, 2, part).join(', ')}${rest()}|}` : `[${this.many(0, 2, part).join(', ')}${rest()}]`
       case 5:
         return `${tight(part())} /\\ ${tight(part())}`
       case 6:
