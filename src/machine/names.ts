@@ -27,6 +27,30 @@ export class ShardNames implements NameOrigin {
   }
 }
 
+/**
+ * The name of a system channel in a space that is kept: identifier = BLAKE2b-256(key ‖ URI), so that what a program stored of it yesterday is the same name
+ * today.
+ */
+export class SystemName implements NameOrigin {
+  readonly uri: string
+  private readonly key: Uint8Array
+  private id: Uint8Array | null = null
+  constructor(key: Uint8Array, uri: string) {
+    this.key = key
+    this.uri = uri
+  }
+  bytes(): Uint8Array {
+    if (this.id === null) {
+      const uri = new TextEncoder().encode(this.uri)
+      const input = new Uint8Array(this.key.length + uri.length)
+      input.set(this.key)
+      input.set(uri, this.key.length)
+      this.id = blake2b(input, { dkLen: 32 })
+    }
+    return this.id
+  }
+}
+
 /** An entry of the intern table: entries of one bucket are chained. */
 class Entry {
   readonly hash: number

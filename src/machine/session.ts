@@ -13,6 +13,7 @@ import { decodeSource } from '../syntax/source.ts'
 import { Control } from './control.ts'
 import type { FileRoot } from './files.ts'
 import type { Host } from './host.ts'
+import type { Keeper, OpenRequest } from './keeper.ts'
 import { Program } from './link.ts'
 import { Account, Machine, State, startedBy } from './machine.ts'
 import { Native } from './native.ts'
@@ -22,7 +23,7 @@ import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
 import { snapshotOf } from './snapshot.ts'
-import { fileRequest, SYSTEM_CHANNELS, type SystemHost } from './system-table.ts'
+import { fileRequest, SYSTEM_CHANNELS, type SystemChannel, type SystemHost } from './system-table.ts'
 import { TraceWriter } from './trace.ts'
 
 export interface SessionOptions {
@@ -56,6 +57,8 @@ export interface SessionOptions {
   /** Gets every event of the run, in order (see `trace.ts`). */
   trace?: (event: object) => void
   opt?: boolean
+  /** Keeps the session beyond the process; see `durable.ts`, which makes such sessions. */
+  keeper?: Keeper
 }
 
 /** A program that passed all checks. */
@@ -70,6 +73,8 @@ export interface Compiled {
 
 /** Slices between two looks at what came from outside. */
 const QUANTUM = 20_000
+/** The same where the state is kept: also how finely commits can be timed. */
+const KEPT_QUANTUM = 4096
 
 /** One space with everything that runs in it: programs are compiled into it, run to rest, and looked at. */
 export class Session {
@@ -80,15 +85,17 @@ export class Session {
   private readonly values = new Map<string, Term>()
   private readonly clock: VirtualClock | null
   private readonly accounts: Account[] = []
-  private readonly waiting: Compiled[] = []
+  private readonly waiting: Program[] = []
   private mark: { failures: number; account: Account; mark: ReturnType<Shard['kernel']['mark']> } | null = null
   private logicalTime = 0
   private stopping = false
   private awake: (() => void) | null = null
   private tracer: TraceWriter | null = null
+  private readonly keeper: Keeper | null
 
   constructor(options: SessionOptions) {
     this.options = options
+    this.keeper = options.keeper ?? null
     const limit = (n: number | undefined): number => n ?? Number.POSITIVE_INFINITY
     const granted: Grant[] = []
     const allow = options.allow ?? {}
@@ -113,7 +120,8 @@ export class Session {
         maxValueBytes: options.maxValueBytes ?? 256 * 1024 * 1024,
       },
       unknownOp: options.unknownOp ?? 'fail',
-      key: keyOf(options.seed),
+      key: options.keeper?.key ?? keyOf(options.seed),
+      observer: options.keeper?.observer,
       uri: uri => this.values.get(uri) ?? this.bindUri(uri),
       optimise: options.opt !== false,
     })
@@ -125,14 +133,15 @@ export class Session {
       this.shard.tracer = this.tracer
       this.shard.primitives.watch({ recorder: true })
     }
+    const { keeper } = this
+    if (keeper !== null) this.shard.onFailure = f => keeper.failed(f)
     for (const [uri, value] of Object.entries(options.inject ?? {})) this.values.set(uri, value)
   }
 
   // ── system channels ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A write-only bundle around a fresh name on which `run` listens for ever. */
-  private listen(label: string, arity: number, run: Native['run']): Term {
-    const name = this.shard.fresh()
+  /** A write-only bundle around a name, a fresh one if none is given, on which `run` listens for ever. */
+  private listen(label: string, arity: number, run: Native['run'], name = this.shard.fresh()): Term {
     const native = new Native(label, arity, this.shard.chanOf(name), run)
     this.shard.kernel.consume(native)
     return new Bundle(2, name)
@@ -140,27 +149,57 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run))
+    const name = this.keeper?.systemName(uri)
+    const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
     if (own !== undefined) {
       this.values.set(uri, own)
       return own
     }
     const entry = SYSTEM_CHANNELS.find(c => c.uri === uri)
     if (entry === undefined) return undefined
-    const value = this.listen(uri, entry.params.length, (args, sender, origin) => {
-      const account = sender?.account ?? this.accounts[0]
-      const fault = entry.run(args, this.systemHost(sender, account), (chan, values) => this.shard.send(chan, [...values], account))
-      if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
-    })
+    const serve: Native['run'] = (args, sender, origin) => {
+      const fault = this.serve(entry, args, sender, sender?.account ?? this.accounts[0])
+      if (fault !== undefined) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
+    }
+    const value = this.listen(uri, entry.params.length, serve, name)
     this.values.set(uri, value)
     return value
+  }
+
+  private serve(entry: SystemChannel, args: readonly Term[], sender: Machine | null, account: Account): Fault | undefined {
+    const asks = this.keeper !== null && (entry.uri === 'rho:io:stdin' || entry.uri === 'rho:time:after')
+    const host = this.systemHost(sender, account)
+    if (!asks) return entry.run(args, host, (chan, values) => this.shard.send(chan, [...values], account))
+    const ms = forced(args[0])
+    const due = entry.uri === 'rho:time:after' && (typeof ms === 'number' || typeof ms === 'bigint') ? host.now() + Number(ms) : 0
+    const answered = (this.keeper as Keeper).asked(entry.uri, args, account, due)
+    const fault = entry.run(args, host, (chan, values) => {
+      answered()
+      this.shard.send(chan, [...values], account)
+    })
+    if (fault !== undefined) answered()
+    return fault
+  }
+
+  /** Ask the outside again for what was open when the session was saved. */
+  askAgain(r: OpenRequest): void {
+    const entry = SYSTEM_CHANNELS.find(c => c.uri === r.uri)
+    if (entry === undefined) return
+    const now = this.clock !== null ? this.clock.now() : this.options.host.now()
+    const args = r.dueMs > 0 ? [Math.max(0, Math.ceil(r.dueMs - now)), ...r.args.slice(1)] : r.args
+    this.serve(entry, args, null, r.account)
+  }
+
+  /** Listen on a system channel whose name is in the space, if this run grants it. */
+  listenAgain(uri: string): void {
+    if (!this.values.has(uri)) this.bindUri(uri)
   }
 
   private systemHost(sender: Machine | null, account: Account): SystemHost {
     const { host } = this.options
     return {
-      out: (stream, text, raw) => host.out(stream, text, raw),
-      log: (level, text) => host.log(level, text),
+      out: (stream, text, raw) => (this.keeper ?? host).out(stream, text, raw),
+      log: (level, text) => (this.keeper ?? host).log(level, text),
       abort: reason => this.abort(sender, account, reason),
       readLine: answer => {
         this.shard.pending++
@@ -259,7 +298,7 @@ export class Session {
     this.accounts.push(account)
     account.gas += p.bytes
     if (this.options.onError === 'rollback') {
-      this.waiting.push(p)
+      this.waiting.push(p.program)
       this.waitingAccounts.push(account)
       return id
     }
@@ -277,13 +316,42 @@ export class Session {
         for (const m of this.shard.queue.items()) this.shard.kill(m)
         this.shard.kernel.rollback(mark)
       } else this.shard.kernel.release(mark)
+      this.keeper?.attemptEnded(account.failed > 0)
     }
     const p = this.waiting.shift()
     const account = this.waitingAccounts.shift()
     if (p === undefined || account === undefined) return false
+    this.keeper?.attempt()
     this.mark = { failures: this.shard.failures.length, account, mark: this.shard.kernel.mark() }
-    this.shard.start(p.program, account)
+    this.shard.start(p, account)
     return true
+  }
+
+  // ── what a keeper keeps of it ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Everything that is neither machine nor in the space. Live: look, do not change. */
+  get kept(): {
+    accounts: readonly Account[]
+    logicalTime: number
+    time: number
+    waiting: readonly { program: Program; account: Account }[]
+  } {
+    return {
+      accounts: this.accounts,
+      logicalTime: this.logicalTime,
+      time: this.clock === null ? 0 : this.clock.now(),
+      waiting: this.waiting.map((program, i) => ({ program, account: this.waitingAccounts[i] })),
+    }
+  }
+
+  /** Before anything is deployed: go on from what was kept. */
+  restoreKept(k: { accounts: readonly Account[]; logicalTime: number; waiting: readonly { program: Program; account: Account }[] }): void {
+    this.accounts.push(...k.accounts)
+    this.logicalTime = k.logicalTime
+    for (const w of k.waiting) {
+      this.waiting.push(w.program)
+      this.waitingAccounts.push(w.account)
+    }
   }
 
   private get atomicPending(): boolean {
@@ -326,8 +394,9 @@ export class Session {
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
       const before = this.shard.slices
-      const status = this.run(Math.min(left, QUANTUM))
+      const status = this.run(Math.min(left, this.keeper === null ? QUANTUM : KEPT_QUANTUM))
       left -= Math.max(1, this.shard.slices - before)
+      if (this.keeper !== null) await this.keeper.boundary(status)
       if (status === 'rest' || status === 'limit' || status === 'fault') return status
       if (this.stopping) return 'idle'
       if (status === 'idle') {
