@@ -68,16 +68,22 @@ class Scope {
   readonly count: number
   seen = 0
   private bits: Uint8Array | null = null
+  private mask = 0
   constructor(count: number) {
     this.count = count
   }
   bind(index: number, position: number): void {
     if (this.count < 0) return
     if (index >= this.count) refuse('BAD_IMAGE_PATTERN', position, 'variable beyond the number that the pattern binds')
+    this.seen++
+    if (this.count <= 31) {
+      if ((this.mask & (1 << index)) !== 0) refuse('BAD_IMAGE_PATTERN', position, 'a pattern binds a variable twice')
+      this.mask |= 1 << index
+      return
+    }
     this.bits ??= new Uint8Array(this.count)
     if (this.bits[index] === 1) refuse('BAD_IMAGE_PATTERN', position, 'a pattern binds a variable twice')
     this.bits[index] = 1
-    this.seen++
   }
   close(position: number): void {
     if (this.count >= 0 && this.seen !== this.count)
@@ -114,15 +120,22 @@ class Verifier {
   private weight = 1
   private captures = 0
   private nextCapture = 0
-  private kinds: number[] = []
+  private readonly kinds: number[] = []
   /** Per constant: start of its capture slots in `slots`, end, largest local + 1 in the pattern, in the guard, number of variables. */
-  private slotFrom: number[] = []
-  private slotTo: number[] = []
-  private patternLocals: number[] = []
-  private guardLocals: number[] = []
-  private counts: number[] = []
-  private slots: number[] = []
+  private readonly slotFrom: number[] = []
+  private readonly slotTo: number[] = []
+  private readonly patternLocals: number[] = []
+  private readonly guardLocals: number[] = []
+  private readonly counts: number[] = []
+  private readonly slots: number[] = []
   private nextConst = 0
+  private readonly starts: number[] = []
+  /** Jumps that wait for their target: target, height there, locals there, sort. */
+  private readonly targets: number[] = []
+  private readonly heights: number[] = []
+  private readonly depths: number[] = []
+  private readonly sorts: number[] = []
+  private readonly frames: TreeFrame[] = []
 
   constructor(words: Uint32Array, options: VerifyOptions) {
     this.words = words
@@ -324,14 +337,16 @@ class Verifier {
 
   private pool(at: number, end: number): void {
     const { words } = this
-    this.kinds = []
-    this.slotFrom = []
-    this.slotTo = []
-    this.patternLocals = []
-    this.guardLocals = []
-    this.counts = []
-    this.slots = []
-    const starts: number[] = []
+    if (this.kinds.length > 0) this.kinds.length = 0
+    if (at === end) return
+    this.slotFrom.length = 0
+    this.slotTo.length = 0
+    this.patternLocals.length = 0
+    this.guardLocals.length = 0
+    this.counts.length = 0
+    if (this.slots.length > 0) this.slots.length = 0
+    const starts = this.starts
+    starts.length = 0
     for (let p = at; p < end; ) {
       if (end - p < 2) refuse('BAD_IMAGE_CONSTANT', p, 'a constant is cut off')
       const kind = words[p]
@@ -384,6 +399,13 @@ class Verifier {
   private distinct(starts: readonly number[]): void {
     const n = starts.length - 1
     if (n < 2) return
+    if (n <= 8) {
+      for (let i = 1; i < n; i++)
+        for (let j = 0; j < i; j++)
+          if (compareWords(this.words, starts[j], starts[j + 1] - starts[j], this.words, starts[i], starts[i + 1] - starts[i]) === 0)
+            refuse('NOT_CANONICAL', starts[i], 'a constant stands twice in the pool')
+      return
+    }
     const byHash = new Map<number, number[]>()
     const { words } = this
     for (let i = 0; i < n; i++) {
@@ -418,7 +440,7 @@ class Verifier {
     if (n > end - at || count > end - at) refuse('BAD_IMAGE_PATTERN', head + 1, 'number of patterns or variables')
     const root = new Scope(form === Form.TERM ? -1 : count)
     if (form === Form.TERM && count !== 0) refuse('BAD_IMAGE_PATTERN', head + 2, 'number of variables')
-    const stack: TreeFrame[] = []
+    const stack = this.frames
     let p = at
     let roots = 0
     let nextSlot = 0
@@ -692,11 +714,8 @@ class Verifier {
     this.pool(at + HEADER, start)
 
     const proc = kind === Kind.PROC
-    // jumps that wait for their target: target, height there, locals there, kind
-    const targets: number[] = []
-    const heights: number[] = []
-    const depths: number[] = []
-    const sorts: number[] = []
+    // empty again at the end of every sequence that is accepted
+    const { targets, heights, depths, sorts } = this
     let height = 0
     let most = 0
     let depth = 0
@@ -711,15 +730,6 @@ class Verifier {
     let mustHalt = false
     let mustCase = false
     let pc = start
-    const expect = (target: number, sort: number, position: number): void => {
-      const n = targets.length
-      if (target >= end) refuse('BAD_IMAGE_JUMP', position, 'a jump out of the sequence')
-      if (n > 0 && target > targets[n - 1]) refuse('BAD_IMAGE_JUMP', position, 'a jump out of its branch')
-      targets.push(target)
-      heights.push(height)
-      depths.push(depth)
-      sorts.push(sort)
-    }
     while (pc < end) {
       while (targets.length > 0 && targets[targets.length - 1] <= pc) {
         const target = targets.pop() as number
@@ -771,14 +781,14 @@ class Verifier {
         case Op.JFALSE:
           exact = 1
           height--
-          expect(next + n, BRANCH, pc)
+          this.expect(next + n, BRANCH, pc, end, height, depth)
           height++
           break
         case Op.ANDTHEN:
         case Op.ORELSE:
           if (height - 1 < floor) refuse('BAD_IMAGE_STACK', pc, 'stack underflow')
           height--
-          expect(next + n, LOGIC, pc)
+          this.expect(next + n, LOGIC, pc, end, height, depth)
           if (n === 0) refuse('BAD_IMAGE_JUMP', pc, 'an operator without right operand')
           floor = height
           height++
@@ -795,7 +805,7 @@ class Verifier {
           const count = this.useConstant(words[pc + 1], PATTERN_SINGLE, pc, depth)
           if (words[pc + 2] !== depth) refuse('NOT_CANONICAL', pc + 2, 'locals are numbered by binding order')
           height--
-          expect(next + n, NEXT_CASE, pc)
+          this.expect(next + n, NEXT_CASE, pc, end, height, depth)
           height++
           depth += count
           break
@@ -960,6 +970,17 @@ class Verifier {
     if (deepest !== locals) refuse('NOT_CANONICAL', at + 2, `the code binds ${deepest} locals`)
     if (this.nextConst !== this.kinds.length) refuse('NOT_CANONICAL', at + 4, 'a constant that is not used')
     if (this.nextCapture !== this.captures) refuse('NOT_CANONICAL', at + 1, 'a capture that is not used')
+  }
+
+  /** Notes a jump to `target`. */
+  private expect(target: number, sort: number, position: number, end: number, height: number, depth: number): void {
+    const { targets } = this
+    if (target >= end) refuse('BAD_IMAGE_JUMP', position, 'a jump out of the sequence')
+    if (targets.length > 0 && target > targets[targets.length - 1]) refuse('BAD_IMAGE_JUMP', position, 'a jump out of its branch')
+    targets.push(target)
+    this.heights.push(height)
+    this.depths.push(depth)
+    this.sorts.push(sort)
   }
 
   /** Bind words; `arrows`: 0 none may be persistent, 1 one must be, 2 none may (select). Gives the number of variables. */

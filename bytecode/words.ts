@@ -22,8 +22,12 @@ export class Words {
   }
   append(from: Uint32Array, start = 0, end = from.length): void {
     this.reserve(end - start)
-    if (end - start < 16) for (let i = start; i < end; i++) this.data[this.length++] = from[i]
-    else {
+    if (end - start < 128) {
+      const { data } = this
+      let at = this.length
+      for (let i = start; i < end; i++) data[at++] = from[i]
+      this.length = at
+    } else {
       this.data.set(from.subarray(start, end), this.length)
       this.length += end - start
     }

@@ -1,7 +1,7 @@
 import { ConstKind } from '../../bytecode/constants.ts'
 import { headerWord, unionImages } from '../../bytecode/image.ts'
 import { COUNT_MASK, INT_MAX, INT_MIN, Kind, NEW_MAX, OPERAND_MAX, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
-import { Form } from '../../bytecode/patterns.ts'
+import { Fast, Form, P } from '../../bytecode/patterns.ts'
 import { Words } from '../../bytecode/words.ts'
 import { compare, compareBinds } from '../normal/order.ts'
 import { rename } from '../normal/substitute.ts'
@@ -15,6 +15,7 @@ import {
   components,
   Flag,
   forced,
+  free,
   freeOf,
   type If,
   type List,
@@ -107,12 +108,15 @@ class Seq {
     this.locals = 0
     this.height = 0
     this.maxStack = 0
-    this.constKeys.length = 0
-    this.constKinds.length = 0
+    if (this.constKeys.length > 0) {
+      this.constKeys.length = 0
+      this.constKinds.length = 0
+    }
     this.constIndex = null
     this.pool.length = 0
     this.poolCount = 0
-    this.chunks = []
+    // the first stretch, header and pool, is known last
+    this.chunks = [0, 0, 0]
     this.len = 0
     this.places = null
     this.ranks = undefined
@@ -157,6 +161,9 @@ function isQuoted(t: Term): boolean {
   return (tag >= Tag.Send && tag <= Tag.Select) || tag >= Tag.ConnAnd || (tag >= Tag.Free && tag <= Tag.Wildcard)
 }
 
+/** The blob of the pattern that is one variable. */
+const ONE_VARIABLE = Uint32Array.of(Form.BIND | (Fast.ARITY << 8), 1, 1, 0, 0, P.FREE)
+
 /** A `select` that is being written. */
 interface Selection {
   readonly node: Select
@@ -169,11 +176,18 @@ interface Selection {
 /** Copied into the enclosing sequence instead of being kept apart, up to this many words. */
 const SMALL = 96
 
+/** Room for the next compilation: growing it anew each time costs more than filling it. Given up when it has become large. */
+const ROOM = 1 << 21
+function makeRoom(): { arena: Words; spanAt: Int32Array; spanStart: Int32Array; spanEnd: Int32Array } {
+  return { arena: new Words(4096), spanAt: new Int32Array(256), spanStart: new Int32Array(256), spanEnd: new Int32Array(256) }
+}
+let room = makeRoom()
+
 class Compiler {
-  private readonly arena = new Words(1024)
-  private spanAt = new Int32Array(256)
-  private spanStart = new Int32Array(256)
-  private spanEnd = new Int32Array(256)
+  private readonly arena = room.arena
+  private spanAt = room.spanAt
+  private spanStart = room.spanStart
+  private spanEnd = room.spanEnd
   private spanCount = 0
   private readonly pieces: Piece[] = []
   /** Members that wait for their image. */
@@ -192,6 +206,16 @@ class Compiler {
   private readonly blob = new Words(64)
   private cur: Seq = new Seq()
   private result: Piece[] = []
+
+  constructor() {
+    this.arena.length = 0
+  }
+
+  /** Leaves the room to the next compilation. */
+  done(): void {
+    const { arena, spanAt, spanStart, spanEnd } = this
+    room = arena.data.length > ROOM ? makeRoom() : { arena, spanAt, spanStart, spanEnd }
+  }
 
   run(term: Term): Piece[] {
     const items = components(forced(term))
@@ -515,7 +539,12 @@ class Compiler {
   private bindOrder(binds: readonly Bind[], d: number): readonly number[] | null {
     if (binds.length < 2) return null
     let floating = 0
-    for (const b of binds) if (this.floats(b.source, d) || b.patterns.some(p => this.floats(p, d))) floating++
+    for (let i = 0; i < binds.length; i++) {
+      const b = binds[i]
+      let floats = this.floats(b.source, d)
+      for (let k = 0; !floats && k < b.patterns.length; k++) floats = this.floats(b.patterns[k], d)
+      if (floats) floating++
+    }
     if (floating < 2) return null
     const keys = binds.map(
       b =>
@@ -606,6 +635,12 @@ class Compiler {
   /** The constant of a pattern blob. */
   private pattern(form: number, patterns: readonly Term[], rest: Rest, count: number, d: number, guard: Piece | null): number {
     const { blob, tree } = this
+    if (form === Form.BIND && rest === null && patterns.length === 1 && patterns[0] === free(0)) {
+      // by far the most frequent one: `for (x <- c)`
+      blob.length = 0
+      blob.append(ONE_VARIABLE)
+      return this.constant(ConstKind.pattern, blob)
+    }
     const roots = rest === null ? patterns : [...patterns, rest]
     let slots = this.writeTree(roots, i => i)
     if (slots.length > 1 && patterns.some(p => this.floats(p, d))) {
@@ -1118,9 +1153,11 @@ class Compiler {
     arena.push(seq.maxStack)
     arena.push(seq.pool.length)
     arena.append(seq.pool.data, 0, seq.pool.length)
-    const chunks = seq.chunks
     const len = seq.len + arena.length - start
-    chunks.unshift(start, arena.length, this.spanCount)
+    const chunks = seq.chunks
+    chunks[0] = start
+    chunks[1] = arena.length
+    chunks[2] = this.spanCount
     this.cur = seq.parent as Seq
     this.spare.push(seq)
     return new Piece(chunks, len, seq.captures)
@@ -1129,7 +1166,8 @@ class Compiler {
   /** Sorts the last `n` finished pieces and joins equal ones. */
   private gather(n: number): Piece[] {
     const from = this.ready.length - n
-    const all = this.ready.splice(from, n)
+    const all = this.ready.slice(from)
+    this.ready.length = from
     if (n < 2) return all
     all.sort((a, b) => this.comparePieces(a, b))
     const out: Piece[] = [all[0]]
@@ -1268,6 +1306,19 @@ class Compiler {
   private comparePieces(a: Piece, b: Piece): number {
     if (a.len !== b.len) return a.len - b.len
     const { data } = this.arena
+    // most pieces consist of stretches of the same lengths
+    const p = a.chunks
+    const q = b.chunks
+    for (let c = 0; ; c += 3) {
+      if (c === p.length && c === q.length) return 0
+      const n = p[c + 1] - p[c]
+      if (c === p.length || c === q.length || p[c] < 0 || q[c] < 0 || q[c + 1] - q[c] !== n) break
+      for (let i = 0, x = p[c], y = q[c]; i < n; i++) {
+        const v = data[x + i]
+        const w = data[y + i]
+        if (v !== w) return v < w ? -1 : 1
+      }
+    }
     const x = new Cursor(this.pieces, a)
     const y = new Cursor(this.pieces, b)
     for (;;) {
@@ -1376,6 +1427,7 @@ export function compileOpen(term: Term): CompiledOpen {
     if (copies.length > 1) copies.sort(compareIndices)
     for (const copy of copies) captures.push(copy)
   }
+  c.done()
   const image = out.data.length === len ? out.data : out.slice()
   const { n } = spans
   return { image, spans: new SpanTable(spans.at.slice(0, n), spans.start.slice(0, n), spans.end.slice(0, n)), captures }

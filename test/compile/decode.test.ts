@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { asm } from '../../bytecode/asm.ts'
 import { compareWords, imageCaptures, members, readSequence } from '../../bytecode/image.ts'
 import { instructionLength, OP_INFO, Op } from '../../bytecode/opcodes.ts'
 import { verify } from '../../bytecode/verify.ts'
+import { verifyCanonical } from '../../src/compile/canonical.ts'
 import { compile, compileOpen, imageOf } from '../../src/compile/compile.ts'
 import { decodeImage, decodeOpen, decodePattern, decodeSequence } from '../../src/compile/decode.ts'
 import { equal } from '../../src/normal/order.ts'
@@ -103,5 +105,24 @@ describe('decodeSequence', () => {
     ])
     expect(p.guard).toBeNull()
     expect(image.includes(Op.HALT)).toBe(true)
+  })
+})
+
+describe('verifyCanonical', () => {
+  it('accepts what the compiler makes', () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const r = read(new Generator(seed * 17).proc(4, []))
+      if (r.errors.length === 0) expect(verifyCanonical(compile(r.term).image), `seed ${seed}`).toBeUndefined()
+    }
+  })
+  it.each([
+    ['a set out of order', '×1 EXPR captures 0 locals 0 stack 2 { INT 2 INT 1 SET 2 HALT }'],
+    ['a process as a component of kind EXPR', '×1 EXPR captures 0 locals 0 stack 1 { NIL HALT }'],
+    ['a channel that is evaluated in vain', '×1 PROC captures 0 locals 0 stack 1 { INT 1 REDUCE SEND 0 HALT }'],
+  ])('refuses %s', (_, listing) => {
+    const r = asm(listing)
+    if ('error' in r) throw new Error(r.error.message)
+    expect(verify(r.image)).toBeUndefined()
+    expect(verifyCanonical(r.image)).toMatchObject({ code: 'NOT_CANONICAL' })
   })
 })
