@@ -103,7 +103,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       order: options.order,
       matchStepsPerContinuationMax: options.limits.matchBudget,
       matchStepsMax: Math.max(options.limits.matchBudget * 10, 10_000_000),
-      observer: options.observer,
+      observer: this.observer(options),
       trackDirty: options.observer !== undefined,
     })
     this.names = new NameTable(owner => this.kernel.chan(owner))
@@ -126,6 +126,34 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           : options.policy === 'priority'
             ? new PriorityQueue()
             : new DepthQueue()
+  }
+
+  /** What the kernel asks while a mark is open: a machine goes on in place, so what it was when it waited is kept beside. */
+  private observer(options: ShardOptions): KernelObserver<Cont> {
+    const own: KernelObserver<Cont> = {
+      snapshot: k => (k instanceof Machine ? new Kept(k) : undefined),
+      restore: (k, kept) => {
+        if (kept instanceof Kept) this.bringBack(k as Machine, kept)
+      },
+    }
+    const told = options.observer
+    if (told === undefined) return own
+    return {
+      ...own,
+      stored: d => told.stored?.(d),
+      removed: d => told.removed?.(d),
+      parked: k => told.parked?.(k),
+      unparked: k => told.unparked?.(k),
+      renewed: r => told.renewed?.(r),
+      failed: (k, e) => told.failed?.(k, e),
+      stalled: k => told.stalled?.(k),
+    }
+  }
+
+  private bringBack(m: Machine, kept: Kept): void {
+    if (m.status >= State.Done) this.alive++
+    else if (m.status === State.Runnable && !this.pausedMachines.delete(m)) this.queue.remove(m)
+    kept.into(m)
   }
 
   // ── names and channels ──────────────────────────────────────────────────────────────────────────────────────────
@@ -342,7 +370,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** As `spawn`, with the captures read from the registers of the running machine; leaves run at once. */
   private spawnHere(t: Template, m: Machine, C: Int32Array, slots: number): void {
     const members = t.members
-    const eager = this.pooling
+    const { eager, pooling } = this
     const R = m.regs
     const { account, origin, level } = m
     let at = slots
@@ -363,12 +391,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             regs = new Array<Term>(linked.registers)
             child = this.machine(linked, regs, account, origin, level)
-            if (eager) child.home = member
+            if (pooling) child.home = member
           }
           for (let j = 0; j < captures; j++) regs[j] = R[C[at + j]]
           if (eager && linked.leaf) {
             const { gas, streak } = this
             this.streak = 0
+            if (this.tracer !== null) this.tracer.runnable(child)
             this.slice(child)
             this.streak = streak
             this.gas = gas
@@ -561,7 +590,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       let woken = k
       if (site.persistent) {
         woken = this.child(k, site, account, kernel.origins[0] as Place | null)
-      }
+      } else k.account = account
       site.fill(woken.regs, kernel.results)
       woken.pc = site.next
       if (this.tracer !== null) this.tracer.comm(k, woken, payer, kernel)
@@ -1761,6 +1790,38 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     })
   }
   doomed: Machine | null = null
+}
+
+/** A machine that waits, as it was. Meters go on: what was undone was work all the same. */
+class Kept {
+  private readonly linked: Linked
+  private readonly pc: number
+  private readonly regs: readonly Term[]
+  private readonly status: number
+  private readonly dest: number
+  private readonly level: number
+  private readonly paused: number
+  private readonly account: Account
+  constructor(m: Machine) {
+    this.linked = m.linked
+    this.pc = m.pc
+    this.regs = m.regs.slice()
+    this.status = m.status
+    this.dest = m.dest
+    this.level = m.level
+    this.paused = m.paused
+    this.account = m.account
+  }
+  into(m: Machine): void {
+    m.linked = this.linked
+    m.pc = this.pc
+    m.regs = this.regs.slice()
+    m.status = this.status
+    m.dest = this.dest
+    m.level = this.level
+    m.paused = this.paused
+    m.account = this.account
+  }
 }
 
 const NONE: readonly Term[] = []
