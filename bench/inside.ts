@@ -1,19 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { parse as parseJavaScript } from 'acorn'
-import { verify } from '../bytecode/verify.ts'
-import { Sources } from '../src/base/source.ts'
 import { QuietHost } from '../src/cli/host.ts'
-import { compile } from '../src/compile/compile.ts'
 import { Session } from '../src/machine/session.ts'
-import { normalize } from '../src/normal/normalize.ts'
-import { UriTable } from '../src/normal/uris.ts'
-import { parse } from '../src/syntax/parser.ts'
 import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
+import { compileStages, now, type Stages } from './stages.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from './texts.ts'
 
 /** Measurements that need the inside of a process: warm repetitions and the heap. Run as a child; prints one JSON object. */
-
-const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 function median(samples: number[]): number {
   const sorted = [...samples].sort((a, b) => a - b)
@@ -21,33 +14,6 @@ function median(samples: number[]): number {
 }
 
 // ── compilers ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-export interface Stages {
-  readonly parse: number
-  readonly normalise: number
-  readonly compile: number
-  readonly verify: number
-}
-
-/**
- * Milliseconds of each stage from text to verified image.
- * @throws Error if the text is refused
- */
-export function compileStages(text: string): Stages {
-  const start = now()
-  const parsed = parse(new Sources().add('bench.rho', text))
-  const afterParse = now()
-  const normal = normalize(parsed.program, { uris: new UriTable() })
-  const afterNormal = now()
-  const problem = [...parsed.diagnostics, ...normal.diagnostics].find(d => d.severity === 'error')
-  if (problem !== undefined) throw new Error(`${problem.code} at ${problem.start}: ${problem.message}`)
-  const { image } = compile(normal.term)
-  const afterCompile = now()
-  const refused = verify(image)
-  if (refused !== undefined) throw new Error(`${refused.code} at word ${refused.position}: ${refused.message}`)
-  const end = now()
-  return { parse: afterParse - start, normalise: afterNormal - afterParse, compile: afterCompile - afterNormal, verify: end - afterCompile }
-}
 
 /** Repeats until the time is up, at least `least` times. */
 function repeat<T>(ms: number, least: number, once: () => T): T[] {

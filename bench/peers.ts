@@ -19,6 +19,11 @@ function firstLine(file: string, args: readonly string[]): string | null {
   return done.stdout.trim().split('\n')[0]
 }
 
+/** `erlc` without arguments complains; what counts is that it can be started. */
+function isInstalled(file: string): boolean {
+  return spawnSync(file, [], { stdio: 'ignore' }).error === undefined
+}
+
 const ERLANG_FLAGS = ['+S', '1:1', '+P', '5000000', '-boot', 'start_clean', '-noinput']
 const RELEASE = 'io:format("~s",[erlang:system_info(otp_release)]),halt().'
 const GO_ENV = { GOFLAGS: '-mod=mod', GOPROXY: 'off', GOTOOLCHAIN: 'local' }
@@ -43,7 +48,7 @@ export class Workshop {
 
   private constructor(cli: string | null) {
     this.cli = cli ?? join(this.folder, 'rho', 'cli.js')
-    this.erlang = firstLine('erlc', ['-help']) === null ? null : firstLine('erl', ['-noshell', '-eval', RELEASE])
+    this.erlang = isInstalled('erlc') ? firstLine('erl', ['-noshell', '-eval', RELEASE]) : null
     this.go = firstLine('go', ['version'])
     writeFileSync(join(this.folder, 'package.json'), '{"type":"module"}')
   }

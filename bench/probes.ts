@@ -3,6 +3,7 @@ import type { Effort } from './jobs.ts'
 import { runProcess, timeAnswer } from './measure.ts'
 import { root, type Workshop } from './peers.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
+import type { Stages } from './stages.ts'
 import { NESTINGS } from './texts.ts'
 
 /** Measurements that are not jobs: compilers, memory, start-up. */
@@ -20,12 +21,16 @@ function ask<T>(shop: Workshop, args: readonly (string | number)[], flags: reado
   return JSON.parse(runProcess(shop.child(args, flags)).output) as T
 }
 
-interface Compiled {
+interface Parsed {
   readonly bytes: number
   readonly ms: number
 }
 
-const nsPerByte = (c: Compiled): number => (c.ms * 1e6) / c.bytes
+interface Compiled extends Parsed {
+  readonly stages: Stages
+}
+
+const nsPerByte = (c: Parsed): number => (c.ms * 1e6) / c.bytes
 
 /** A pass in which one goes after the other, as often as asked for. */
 function passes(effort: Effort, label: string, once: () => void): void {
@@ -46,6 +51,11 @@ export function growth(costs: readonly number[]): number {
   return most
 }
 
+const sharesOf = (c: Compiled): string =>
+  Object.entries(c.stages)
+    .map(([stage, ms]) => `${stage} ${Math.round((100 * ms) / c.ms)} %`)
+    .join(', ')
+
 const compileSpeed: Probe = {
   ids: ['C1'],
   run(shop, effort) {
@@ -54,17 +64,21 @@ const compileSpeed: Probe = {
     const library = join(root, 'node_modules', 'acorn', 'dist', 'acorn.mjs')
     const bound = { kind: 'least', floor: 0.3, aim: 0.7 } as const
     const samples = { generated: [] as number[], acorn: [] as number[], folder: [] as number[], acornSmall: [] as number[] }
+    const shares = { generated: '', folder: '' }
     passes(effort, 'C1', () => {
-      samples.generated.push(nsPerByte(ask(shop, ['generated', bytes, ms])))
+      const generated = ask<Compiled>(shop, ['generated', bytes, ms])
+      samples.generated.push(nsPerByte(generated))
+      shares.generated = sharesOf(generated)
       samples.acorn.push(nsPerByte(ask(shop, ['javascript', library, bytes, ms])))
       const folder = ask<Compiled>(shop, ['folder', join(root, 'examples'), ms])
       samples.folder.push(nsPerByte(folder))
+      shares.folder = sharesOf(folder)
       samples.acornSmall.push(nsPerByte(ask(shop, ['javascript', library, folder.bytes, ms])))
     })
-    const about = (what: string) => ({ id: 'C1', title: `source to verified bytecode: ${what}`, unit: 'ns/byte' })
+    const about = (what: string, note: string) => ({ id: 'C1', title: `source to verified bytecode: ${what}`, unit: 'ns/byte', note })
     return [
-      ratioRow(about(`generated, ${bytes / 1000} kB`), samples.generated, 'acorn', samples.acorn, bound),
-      ratioRow(about('all examples'), samples.folder, 'acorn', samples.acornSmall, bound),
+      ratioRow(about(`generated, ${bytes / 1000} kB`, `generated: ${shares.generated}`), samples.generated, 'acorn', samples.acorn, bound),
+      ratioRow(about('all examples', `examples: ${shares.folder}`), samples.folder, 'acorn', samples.acornSmall, bound),
     ]
   },
 }
