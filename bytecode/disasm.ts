@@ -14,7 +14,7 @@ export interface DisasmOptions {
 
 const ARROWS = ['<-', '<=', '<<-']
 /** Nested sequences longer than this are listed without id: hashing every level of a deep image would not be linear. */
-const ID_WORDS = 4096
+const ID_WORDS = 1024
 const INDENT_MAX = 40
 
 function hex(bytes: Uint8Array): string {

@@ -39,7 +39,7 @@ export function bytecodeReference(): string {
     '',
     'Captures are numbered by first use, locals by binding order, constants pooled per sequence in order of first use. Where equal components differ only',
     'in what they capture, the copy with the smallest slot words comes first; if that leaves a choice, variables are told apart by how the sequence uses',
-    'them, and only variables that are used alike (or in a component of more than 10 000 parts) stand in the order of the enclosing scope. Values of a',
+    'them, and only variables that are used alike (or in a component of more than 1 000 parts) stand in the order of the enclosing scope. Values of a',
     'parallel composition and binds of a join that use captured variables are ordered the same way, so the image of a process does not depend on where it stands.',
     '',
     '## Instructions',

@@ -30,7 +30,7 @@ import {
  *
  * The search is bounded: more than `NODES` parts or `STEPS` visits, and the order of the enclosing scope decides.
  */
-const NODES = 10_000
+const NODES = 1_000
 const STEPS = 400_000
 
 function mix(a: number, b: number): number {
