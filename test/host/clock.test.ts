@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { RealClock, type TimeSource, VirtualClock } from '../../src/host/clock.ts'
+import { RealClock, type TimeSource } from '../../src/host/clock.ts'
+import { VirtualClock } from '../../src/machine/clock.ts'
 
 describe('a virtual clock', () => {
   it('starts at the given time and stands still', () => {
