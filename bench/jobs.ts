@@ -1,6 +1,6 @@
-import { type Command, peakMegabytes, roundSize, steadyCost, timeAnswer } from './measure.ts'
+import { peakMegabytes, roundSize, steadyCost, timeAnswer } from './measure.ts'
 import type { Workshop } from './peers.ts'
-import { type Job, MULTISET_GOAL, type Peer } from './programs.ts'
+import { type Job, MULTISET_GOAL, type Peer, peerAnswer } from './programs.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
 
 export interface Effort {
@@ -14,15 +14,16 @@ export interface Effort {
 
 interface Participant {
   readonly name: string
-  readonly command: (n: number) => Command
+  readonly time: (n: number) => number
   sizes: readonly [small: number, large: number]
   readonly costs: number[]
 }
 
-/** Sizes for one participant: the larger takes `largeMs` or more, the smaller does a quarter of it. */
-function calibrate(job: Job, command: (n: number) => Command, largeMs: number): readonly [number, number] {
+/** Sizes for one participant: the larger takes `largeMs` longer than starting up, or more; the smaller does a quarter of it. */
+function calibrate(job: Job, time: (n: number) => number, largeMs: number): readonly [number, number] {
+  const startUp = Math.min(time(job.tiny), time(job.tiny))
   for (let n = 10_000; ; ) {
-    const ms = timeAnswer(command(n), job.answer(n))
+    const ms = Math.max(1, time(n) - startUp)
     if (ms >= largeMs) return [n / 4, n]
     n = roundSize(n * Math.min(20, Math.max(2, (1.2 * largeMs) / ms)))
   }
@@ -32,17 +33,20 @@ function calibrate(job: Job, command: (n: number) => Command, largeMs: number): 
 export async function measureJob(job: Job, shop: Workshop, effort: Effort): Promise<Row[]> {
   const peers = (Object.keys(job.peers) as Peer[]).filter(p => shop.has(p))
   const participants: Participant[] = [
-    { name: 'ours', command: n => shop.ours(job, n), sizes: [0, 0], costs: [] },
-    ...peers.map((p): Participant => ({ name: p, command: n => shop.theirs(job, p, n), sizes: [0, 0], costs: [] })),
+    { name: 'ours', time: n => timeAnswer(shop.ours(job, n), job.answer(n)), sizes: [0, 0], costs: [] },
+    ...peers.map((peer): Participant => {
+      const time = (n: number): number => timeAnswer(shop.theirs(job, peer, n), peerAnswer(job, peer, n))
+      return { name: peer, time, sizes: [0, 0], costs: [] }
+    }),
   ]
   for (const p of participants) {
     effort.say(`${job.id}: sizes for ${p.name}`)
-    p.sizes = job.sizes === 'scaled' ? calibrate(job, p.command, effort.largeMs) : job.sizes[effort.quick ? 'quick' : 'full']
+    p.sizes = job.sizes === 'scaled' ? calibrate(job, p.time, effort.largeMs) : job.sizes[effort.quick ? 'quick' : 'full']
   }
   for (let pass = 1; pass <= effort.passes; pass++) {
     for (const p of participants) {
       effort.say(`${job.id}: pass ${pass} of ${effort.passes}, ${p.name}`)
-      const run = (n: number) => ({ ms: timeAnswer(p.command(n), job.answer(n)), units: job.units(n) })
+      const run = (n: number) => ({ ms: p.time(n), units: job.units(n) })
       p.costs.push(steadyCost(run(p.sizes[0]), run(p.sizes[1])))
     }
   }

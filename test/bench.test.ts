@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { idsOf } from '../bench/jobs.ts'
 import { ratios, roundSize, steadyCost, summarise, verdictOf } from '../bench/measure.ts'
 import { growth, PROBES } from '../bench/probes.ts'
-import { JOBS, type Job, parking, parkingAnswer, WAKING } from '../bench/programs.ts'
+import { JOBS, type Job, type Peer, parking, parkingAnswer, peerAnswer, WAKING } from '../bench/programs.ts'
 import { plainRow, ratioRow, short, table } from '../bench/row.ts'
 import { compileStages } from '../bench/stages.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from '../bench/texts.ts'
@@ -16,6 +16,8 @@ import { QuietHost } from '../src/cli/host.ts'
 import { Session } from '../src/machine/session.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+const run = promisify(execFile)
 
 /** Runs texts one after the other in one space, each to rest. */
 function printed(...texts: string[]): string[] {
@@ -59,13 +61,28 @@ describe('a benchmark program', () => {
   })
 })
 
+describe('a peer that is a text', () => {
+  const texts = JOBS.flatMap(job =>
+    Object.entries(job.peers).flatMap(([peer, p]) => (typeof p === 'string' ? [] : [{ job, peer: peer as Peer, program: p }])),
+  )
+
+  it('prints what is expected of it', async () => {
+    for (const { job, peer, program } of texts) {
+      const text = program.source(job.tiny)
+      const lines =
+        program.extension === 'rho' ? printed(text) : [(await run(process.execPath, ['--input-type=module', '-e', text])).stdout.trim()]
+      expect(lines).toEqual([peerAnswer(job, peer, job.tiny)])
+    }
+    expect(texts.length).toBe(2)
+  })
+})
+
 describe('a baseline in JavaScript', () => {
   const programs = JOBS.flatMap(job =>
     Object.values(job.peers).flatMap(p => (typeof p === 'string' && /-(generators|promises)$/.test(p) ? [{ program: p, job }] : [])),
   )
 
   it('prints the answer of its job', async () => {
-    const run = promisify(execFile)
     const answers = await Promise.all(
       programs.map(async ({ program, job }) => {
         const file = join(root, 'bench', 'baseline', 'js', `${program}.mjs`)
