@@ -22,7 +22,7 @@ import {
   type Template as TermTemplate,
   Tuple,
 } from '../normal/term.ts'
-import type { Machine, Pool } from './machine.ts'
+import type { Account, Machine, Pool } from './machine.ts'
 import { keep } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
@@ -34,6 +34,8 @@ export class Program {
   readonly spans: SpanTable | null
   /** Display name of what it was compiled from. */
   readonly name: string
+  /** Whose program it is; null for code that came as a value. */
+  account: Account | null = null
   constructor(words: Uint32Array, spans: SpanTable | null, name: string) {
     this.words = words
     this.spans = spans

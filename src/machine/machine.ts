@@ -17,6 +17,10 @@ export class Account {
   primitiveComms = 0
   steps = 0
   machines = 0
+  /** Sizes of names and values that were sent. */
+  bytes = 0
+  /** Estimated bytes held in the space; kept only under a limit. */
+  memory = 0
   failed = 0
   /** Set when a whole-program limit or an abort stopped it: its machines are dropped when their turn comes. */
   stopped = false
@@ -52,6 +56,7 @@ export class Machine extends Cont {
   gas: number
   steps: number
   comms: number
+  bytes: number
   /** Scheduling level, 0 highest, inherited by children (policy `priority`). */
   level: number
   /** The send or receive that started it; null for a program's own machines. */
@@ -72,6 +77,7 @@ export class Machine extends Cont {
     this.gas = 0
     this.steps = 0
     this.comms = 0
+    this.bytes = 0
     this.level = level
     this.origin = origin
     this.dest = -1

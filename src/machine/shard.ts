@@ -1,4 +1,4 @@
-import { type Chan, type Cont, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
+import { type Chan, type Cont, Datum, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
 import { Bundle, Closure, Flag, forced, List, MapTerm, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
@@ -89,6 +89,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private heldGuardGas = 0
   /** Operations that the running slice computed in the run loop itself: two COMMs each on private and reply channel, counted at its end. */
   private ops = 0
+  /** Sizes of names and values that the running slice has sent, counted at its end. */
+  private bytes = 0
   private pumpTurn = false
   private readonly deferred: { chan: Term; values: Term[]; account: Account }[] = []
   current: Machine | null = null
@@ -98,6 +100,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   constructor(options: ShardOptions) {
     this.options = options
     this.limits = options.limits
+    this.limited = options.limits.queue !== Number.POSITIVE_INFINITY
     this.queueMax = Math.min(options.limits.queue, 0x3fffffff)
     this.kernel = new Kernel<Term[], Term[], Cont>(this, {
       order: options.order,
@@ -117,7 +120,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       typeof options.order !== 'object' &&
       options.optimise &&
       !options.literal &&
-      options.limits.machineGas === Number.POSITIVE_INFINITY
+      options.limits.machineGas === Number.POSITIVE_INFINITY &&
+      options.limits.machines === Number.POSITIVE_INFINITY
     this.queue =
       options.shuffle !== undefined
         ? new ShuffleQueue(options.shuffle)
@@ -137,6 +141,33 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       },
     }
     const told = options.observer
+    if (options.limits.memory !== Number.POSITIVE_INFINITY) {
+      const ledger = new Ledger(options.limits.memory, (account, message) => {
+        this.over ??= { account, message, hint: 'raise --max-memory' }
+      })
+      return {
+        ...own,
+        stored: d => {
+          ledger.add(d, this.current?.account ?? this.payerOf(d.origin), valuesSize(d.value as Term[]))
+          told?.stored?.(d)
+        },
+        removed: d => {
+          ledger.drop(d)
+          told?.removed?.(d)
+        },
+        parked: k => {
+          if (k instanceof Machine) ledger.add(k, k.account, valuesSize(k.regs))
+          told?.parked?.(k)
+        },
+        unparked: k => {
+          ledger.drop(k)
+          told?.unparked?.(k)
+        },
+        renewed: r => told?.renewed?.(r),
+        failed: (k, e) => told?.failed?.(k, e),
+        stalled: k => told?.stalled?.(k),
+      }
+    }
     if (told === undefined) return own
     return {
       ...own,
@@ -267,11 +298,22 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   private machine(linked: Linked, regs: Term[], account: Account, origin: Place | null, level: number): Machine {
     this.machinesMade++
-    this.alive++
+    if (++this.alive > this.limits.machines) this.tooMany(account)
     account.machines++
     const m = new Machine(linked, regs, this.nextPriv++, account, NO_SITE, origin, level)
     if (this.tracer !== null) this.tracer.created(m)
     return m
+  }
+
+  private tooMany(account: Account): void {
+    const message = `the program has more than ${this.limits.machines} machines (limit max-machines)`
+    this.over ??= { account, message, hint: 'raise --max-machines' }
+  }
+
+  private stopOver(): void {
+    const { account, message, hint } = this.over as NonNullable<Shard['over']>
+    this.over = null
+    this.overLimit(account, null, 'RHO604', message, hint)
   }
 
   enqueue(m: Machine): void {
@@ -284,6 +326,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Start the machines of a program image. */
   start(program: Program, account: Account, captures: readonly Term[] = []): Machine[] {
     const started: Machine[] = []
+    program.account ??= account
+    this.firstAccount ??= account
     this.spawn(new Template(this.linker, program, 0), captures, account, null, 0, started)
     return started
   }
@@ -320,6 +364,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.gas = 0
     m.steps = 0
     m.comms = 0
+    m.bytes = 0
     m.origin = origin
     m.level = level
   }
@@ -429,6 +474,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
   private readonly quick: boolean
   private readonly queueMax: number
+  /** There is a limit of messages and receives per channel. */
+  private readonly limited: boolean
 
   /** Position of the instruction at `pc`. */
   spanOf(linked: Linked, pc: number): { start: number; end: number } {
@@ -471,7 +518,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   machines(): Machine[] {
     const out = this.queue.items()
     for (const m of this.pausedMachines) out.push(m)
+    if (this.current !== null) out.push(this.current)
     const seen = new Set<Machine>(out)
+    for (const k of this.kernel.stalled()) {
+      if (!(k instanceof Machine)) continue
+      seen.add(k)
+      out.push(k)
+    }
     for (const chan of this.kernel.nonEmpty()) {
       for (const k of this.kernel.conts(chan)) {
         if (!(k instanceof Machine) || seen.has(k)) continue
@@ -538,6 +591,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Take a machine out of the world. True if it was alive. */
   kill(m: Machine): boolean {
     if (m.status >= State.Done) return false
+    if (m.status === State.Running) {
+      // It asked for it itself: it ends with the send that carried the request. One that is just starting children ends anyway.
+      if (m === this.current) {
+        this.doomed = m
+        this.doom = State.Killed
+      }
+      return true
+    }
     if (m.status === State.Blocked) this.kernel.withdraw(m)
     else if (!this.pausedMachines.delete(m)) this.queue.remove(m)
     this.end(m, State.Killed)
@@ -551,11 +612,18 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     account.failed++
     this.failures.push(failure)
     this.onFailure?.(failure)
-    for (const chan of this.kernel.nonEmpty()) {
-      const waiting = [...this.kernel.conts(chan)]
-      for (const k of waiting) if (k instanceof Machine && k.account === account && k.waiting) this.kill(k)
-    }
+    for (const k of this.machines()) if (k.account === account && k.waiting) this.kill(k)
+    // Persistent messages to native receives would go on for ever.
+    for (const r of this.kernel.pumped()) if (r instanceof Datum && this.payerOf(r.origin) === account) this.kernel.rest(r)
   }
+
+  /** Who pays for what a message of unknown sender does: the program whose code sent it. */
+  private payerOf(origin: unknown): Account {
+    return (origin as SendSite | null)?.program.account ?? this.delivering ?? (this.firstAccount as Account)
+  }
+  private firstAccount: Account | null = null
+  /** Whose message from outside is being delivered. */
+  private delivering: Account | null = null
 
   // ── COMMs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -602,6 +670,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.gas += COMM_BASE + COMM_BIND
       payer.comms++
       payer.account.comms++
+    } else {
+      const account = this.payerOf(kernel.origins[0])
+      account.comms++
+      account.gas += COMM_BASE + COMM_BIND
+      if (account.gas > account.gasLimit) this.overGas(account)
     }
     if (this.tracer !== null) this.tracer.comm(c, null, payer, kernel)
     native.run(kernel.results[0] as Term[], payer, kernel.origins[0])
@@ -625,7 +698,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   private flushDeferred(): void {
     for (let i = 0; i < this.deferred.length; i++) {
-      const { chan, values } = this.deferred[i]
+      const { chan, values, account } = this.deferred[i]
+      this.delivering = account
       let t = forced(chan)
       if (typeof t === 'object' && t.tag === Tag.Bundle) {
         if (((t as Bundle).rights & 2) === 0) continue
@@ -635,6 +709,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       const k = this.kernel.produce(this.chanOf(t), values, false, null)
       if (k !== null) this.wakeUp(this.fired(k, null))
     }
+    this.delivering = null
     this.deferred.length = 0
   }
 
@@ -659,6 +734,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           continue
         }
       } else this.pumpTurn = true
+      if (this.over !== null) this.stopOver()
       const m = queue.next()
       if (m === undefined) {
         if (this.deferred.length > 0 || this.kernel.pumpPending) continue
@@ -709,6 +785,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     }
     m.gas += gas
     account.gas += gas
+    const bytes = this.bytes
+    if (bytes > 0) {
+      this.bytes = 0
+      m.bytes += bytes
+      account.bytes += bytes
+    }
     const ops = this.ops
     if (ops > 0) {
       this.ops = 0
@@ -725,21 +807,34 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   private outOfGas(m: Machine): void {
-    const account = m.account
-    if (account.stopped) return
+    m.gas -= m.account.gas - m.account.gasLimit
+    this.overGas(m.account, m)
+  }
+
+  /** The reported cost of a program is never more than its limit. */
+  private overGas(account: Account, m: Machine | null = null): void {
     account.gas = account.gasLimit
-    const span = m.linked.spanAt(this.pcNow)
+    this.overLimit(account, m, 'RHO601', `the program used up its gas limit of ${account.gasLimit}`, 'raise --gas')
+  }
+
+  /** A limit of a whole program: all of it stops, with one failure. */
+  private overLimit(account: Account, m: Machine | null, code: Code, message: string, hint: string): void {
+    const span = m === null ? NO_PLACE : m.linked.spanAt(this.pcNow)
+    const machine = m === null ? 'm:0' : 'm:' + m.priv
     this.stopAccount(account, {
-      code: 'RHO601',
-      message: `the program used up its gas limit of ${account.gasLimit}`,
-      hint: 'raise --gas',
+      code,
+      message,
+      hint,
       start: span.start,
       end: span.end,
-      machine: 'm:' + m.priv,
-      startedBy: startedBy(m),
+      machine,
+      startedBy: m === null ? -1 : startedBy(m),
       limit: true,
     })
   }
+
+  /** Somebody's account holds more than it may; looked at between slices. */
+  private over: { readonly account: Account; readonly message: string; readonly hint: string } | null = null
 
   private pureFault: MachineFault | null = null
 
@@ -811,6 +906,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.gas += site.gas(m.regs)
     if (!kernel.consume(m)) {
       m.status = State.Blocked
+      const c = m.chan
+      if ((c === null || c.nK > this.queueMax) && this.limited && this.crowded(m)) return false
       if (this.tracer !== null) this.tracer.blocked(m)
       return false
     }
@@ -856,7 +953,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** A message to any channel. The machine that it woke, not yet in the queue. */
   private deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
-    if (chan.nD >= this.queueMax && this.overQueue(m, chan)) return null
+    if (chan.nD >= this.queueMax && this.overQueue(m, chan, site)) return null
     if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
     const k = this.kernel.produce(chan, args, site.persistent, site)
     this.produced++
@@ -871,10 +968,22 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Slices that may still follow one another without a look at the queue: bounds both fairness and the quantum. 0 inside an eager leaf. */
   private streak = 0
 
-  private overQueue(m: Machine, chan: Chan): boolean {
+  private overQueue(m: Machine, chan: Chan, site: SendSite): boolean {
     if (chan.nD < this.limits.queue) return false
-    this.failSender(m, null, 'RHO604', `a channel holds more than ${this.limits.queue} messages (limit max-queue)`, 'raise --max-queue')
+    this.failSender(m, site, 'RHO604', `a channel holds ${this.limits.queue} messages (limit max-queue)`, 'raise --max-queue')
     return true
+  }
+
+  /** A receive that began to wait where too many wait ends with its machine. */
+  private crowded(m: Machine): boolean {
+    for (const c of m.chan !== null ? [m.chan] : (m.chans as readonly Chan[])) {
+      if (c.nK <= this.limits.queue) continue
+      this.kernel.withdraw(m)
+      const message = `on a channel wait ${this.limits.queue} receives (limit max-queue)`
+      this.fail(m, m.pc, 'RHO604', message, 'raise --max-queue')
+      return true
+    }
+    return false
   }
 
   /** Run `m` until it blocks, ends or faults. */
@@ -1152,6 +1261,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 c.gas = 0
                 c.steps = 1
                 c.comms = 0
+                c.bytes = 0
                 c.origin = site
                 c.level = k.level
                 c.pc = target.next
@@ -1179,6 +1289,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             } else woken = this.deliver(m, chan, args, site)
           }
           gas += 11 + size
+          this.bytes += size
           pc += 5 + n
           if (hop) {
             // The sender ends here and what it woke is the newest: it runs next, without a way through the queue. What it changes in the counters is made up
@@ -1205,7 +1316,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (this.doomed !== null) {
             this.doomed = null
             this.gas += gas
-            this.end(m, State.Faulted)
+            this.end(m, this.doom)
             return
           }
           if (woken !== null) this.enqueue(woken)
@@ -1686,10 +1797,15 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return out
   }
 
+  /** Before `n` children are started: true if a limit forbids it, and the machine has ended. */
   private overMachines(m: Machine, pc: number, n: number): void {
-    if (n > this.limits.children)
-      this.fail(m, pc, 'RHO604', `a machine starts ${n} children (limit max-children is ${this.limits.children})`, 'raise --max-children')
-    else this.fail(m, pc, 'RHO604', `more than ${this.limits.machines} machines (limit max-machines)`, 'raise --max-machines', true)
+    const { children, machines } = this.limits
+    if (n > children) {
+      this.fail(m, pc, 'RHO604', `a machine starts ${n} children (limit max-children is ${children})`, 'raise --max-children')
+      return
+    }
+    this.overLimit(m.account, m, 'RHO604', `the program has more than ${machines} machines (limit max-machines)`, 'raise --max-machines')
+    this.end(m, State.Killed)
   }
 
   /** EVAL: one component, the machine goes on as it; more, they are spawned and the machine ends. False: the machine has stopped. */
@@ -1775,6 +1891,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         limit: false,
       })
       this.doomed = sender
+      this.doom = State.Faulted
       return
     }
     const span = site === null ? { start: -1, end: -1 } : site.span
@@ -1789,8 +1906,42 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       limit: false,
     })
   }
+  /** The running machine, if it has to end with its send, and how. */
   doomed: Machine | null = null
+  private doom: number = State.Faulted
 }
+
+/** Estimated bytes of what a record holds. */
+function valuesSize(values: readonly (Term | undefined)[]): number {
+  let size = 64
+  for (const v of values) if (v !== undefined) size += sizeOfValue(v)
+  return size
+}
+
+/** Who holds how much in the space; kept only where a limit asks for it. */
+class Ledger {
+  private readonly entries = new Map<object, { readonly account: Account; readonly bytes: number }>()
+  private readonly limit: number
+  private readonly exceeded: (account: Account, message: string) => void
+  constructor(limit: number, exceeded: (account: Account, message: string) => void) {
+    this.limit = limit
+    this.exceeded = exceeded
+  }
+  add(record: object, account: Account, bytes: number): void {
+    this.drop(record)
+    this.entries.set(record, { account, bytes })
+    account.memory += bytes
+    if (account.memory > this.limit) this.exceeded(account, `the program holds more than ${this.limit} bytes (limit max-memory)`)
+  }
+  drop(record: object): void {
+    const e = this.entries.get(record)
+    if (e === undefined) return
+    this.entries.delete(record)
+    e.account.memory -= e.bytes
+  }
+}
+
+const NO_PLACE = { start: -1, end: -1 }
 
 /** A machine that waits, as it was. Meters go on: what was undone was work all the same. */
 class Kept {
