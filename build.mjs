@@ -1,5 +1,5 @@
 // Builds the command (dist/cli.js, which starts dist/rho.cjs) and the library (dist/src, dist/rspace, dist/bytecode with type declarations).
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -61,7 +61,8 @@ function warm(outdir) {
 
 function library() {
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' })
+  if (status !== 0) process.exitCode = 1 // the compiler has said why
 }
 
 /** npm does not link a package's own command into its node_modules; with this link `npx rho` works in a clone. */
@@ -76,8 +77,8 @@ function linkCommand() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = join(root, 'dist')
   rmSync(dist, { recursive: true, force: true })
-  library()
   await bundle(dist)
   warm(dist)
   linkCommand()
+  library()
 }

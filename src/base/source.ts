@@ -63,13 +63,31 @@ export class Sources {
       if (starts[middle] <= offset) low = middle
       else high = middle - 1
     }
-    let column = 1
-    for (let i = starts[low]; i < offset; i++) {
+    const column = this.columnOf(file, starts[low], offset)
+    return { file: file.name, line: low + 1, column }
+  }
+
+  /** A program may be one line of megabytes with a finding at every word: where no character takes two units counting is a subtraction, else it goes on from the last answer. */
+  private columnOf(file: SourceFile, lineStart: number, offset: number): number {
+    const { counted } = this
+    if (counted.file !== file) {
+      counted.file = file
+      counted.pairs = /[\udc00-\udfff]/.test(file.text)
+      counted.lineStart = -1
+    }
+    if (!counted.pairs) return offset - lineStart + 1
+    const goesOn = counted.lineStart === lineStart && counted.offset <= offset
+    let column = goesOn ? counted.column : 1
+    for (let i = goesOn ? counted.offset : lineStart; i < offset; i++) {
       const unit = file.text.charCodeAt(i)
       if (unit < 0xdc00 || unit > 0xdfff) column++
     }
-    return { file: file.name, line: low + 1, column }
+    counted.lineStart = lineStart
+    counted.offset = offset
+    counted.column = column
+    return column
   }
+  private readonly counted = { file: null as SourceFile | null, pairs: false, lineStart: -1, offset: 0, column: 1 }
 
   /** The text of line `line` (from 1) without its line break. */
   lineText(file: SourceFile, line: number): string {
