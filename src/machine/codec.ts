@@ -26,7 +26,7 @@ import {
   type Unforgeable,
   Uri,
 } from '../normal/term.ts'
-import { Program, Template } from './link.ts'
+import { Program, QUOTED, Template } from './link.ts'
 import { SystemName } from './names.ts'
 import { collectNames } from './reach.ts'
 
@@ -624,7 +624,7 @@ export class TermReader extends ByteReader {
       }
       case V.Code:
       case V.Term: {
-        const program = this.programBody('quoted code')
+        const program = this.programBody(QUOTED)
         const t = kind === V.Term ? decodeImage(program.words, 0)([]) : new Closure(this.book.template(program, 0, 0), [])
         this.table[slot] = t
         return t

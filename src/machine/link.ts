@@ -28,6 +28,9 @@ import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
 import { receiveGas, sizeOfValue } from './size.ts'
 
+/** What code is called that came as a value. */
+export const QUOTED = 'quoted code'
+
 /** Code that came in together: one image and, if it was compiled from text, where its instructions were written. */
 export class Program {
   readonly words: Uint32Array
@@ -264,7 +267,7 @@ export class Linker {
     let known = this.dynamic.get(t)
     if (known === undefined) {
       const { image, spans } = compile(t)
-      known = new Template(this, new Program(image, spans, 'quoted code'), 0)
+      known = new Template(this, new Program(image, spans, QUOTED), 0)
       this.dynamic.set(t, known)
     }
     return known
@@ -276,7 +279,7 @@ export class Linker {
     let known = this.values.get(key)
     if (known === undefined) {
       const { image, spans } = compile(new Send(NIL, [t], false))
-      const program = new Program(image, spans, 'quoted code')
+      const program = new Program(image, spans, QUOTED)
       const m = members(program.words, 0)[0]
       known = this.sequence(program, m.at, m.len, true)
       this.values.set(key, known)

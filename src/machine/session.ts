@@ -298,6 +298,7 @@ export class Session {
     this.accounts.push(account)
     account.gas += p.bytes
     if (this.options.onError === 'rollback') {
+      p.program.account ??= account
       this.waiting.push(p.program)
       this.waitingAccounts.push(account)
       return id

@@ -1,0 +1,1184 @@
+import { blake2b } from '@noble/hashes/blake2.js'
+import { verify } from '../../bytecode/verify.ts'
+import { RhizomeError } from '../../rspace/errors.ts'
+import type { Chan, Cont, Datum, KernelObserver } from '../../rspace/kernel.ts'
+import { type SourceFile, sources } from '../base/source.ts'
+import { decodeImage } from '../compile/decode.ts'
+import { nameOf } from '../compile/names.ts'
+import { hex } from '../normal/print.ts'
+import { type Term, Unforgeable } from '../normal/term.ts'
+import { ByteReader, ByteWriter, type CodeBook, Garbled, TermReader, TermWriter } from './codec.ts'
+import type { Keeper, Outgoing, Outlet, Rows } from './keeper.ts'
+import { type Linked, Member, type Program, QUOTED, Template } from './link.ts'
+import { Account, Machine, type Place, State } from './machine.ts'
+import { SystemName } from './names.ts'
+import { Native } from './native.ts'
+import type { Failure, Status } from './outcome.ts'
+import { collectNames } from './reach.ts'
+import { Session, type SessionOptions } from './session.ts'
+import type { Shard } from './shard.ts'
+import { NO_SITE, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
+
+/**
+ * A session that outlives its process: net-effect group commit (architecture.md 8). Between two quanta the difference between what was saved last and what is
+ * there now goes out as one atomic commit. What was produced and consumed in between is never seen: records of the space are found by their age (everything
+ * younger than the last group, at the young end of the lists of channels that changed), so nothing is noted down while machines run.
+ */
+
+/** Kinds of rows; the second byte of a key. In stored data: append, never renumber. */
+const Row = {
+  /** Key of the names, and what the space was made with. Written once. */
+  Identity: 0x69,
+  Counters: 0x63,
+  Account: 0x61,
+  Datum: 0x64,
+  /** A machine that waits in the space, by ref. */
+  Waiting: 0x6b,
+  /** A machine that is runnable, by its private number. */
+  Runnable: 0x6d,
+  /** Renewed turn of a persistent record, by ref. */
+  Turn: 0x74,
+  Queue: 0x71,
+  Pump: 0x75,
+  Program: 0x70,
+  Source: 0x73,
+  /** Outputs of one group that may not have left yet. */
+  Outputs: 0x6f,
+  Request: 0x65,
+  /** Programs whose all-or-nothing attempt has not ended. */
+  Attempts: 0x77,
+} as const
+
+const X = 0x58
+
+function keyOf(kind: number, n: number): Uint8Array {
+  const key = new Uint8Array(10)
+  key[0] = X
+  key[1] = kind
+  let v = n
+  for (let i = 9; i > 1; i--) {
+    key[i] = v % 256
+    v = Math.floor(v / 256)
+  }
+  return key
+}
+
+function numberOfKey(key: Uint8Array): number {
+  let n = 0
+  for (let i = 2; i < key.length; i++) n = n * 256 + key[i]
+  return n
+}
+
+/** Numbers of names and machines are promised this far ahead, so that none is given twice after a crash. */
+const AHEAD = 1 << 20
+
+/** Slices and milliseconds after which a group is closed, when no batch is in flight. */
+const GROUP_SLICES = 16_384
+const GROUP_MS = 5
+/** After a group with more rows than this machines wait until it is safe: groups would only grow. */
+const ROWS_AT_ONCE = 8192
+
+/** What a space remembers of the options that it was made with. */
+interface Identity {
+  readonly key: Uint8Array
+  readonly seed: bigint | undefined
+  readonly order: string
+  readonly virtualTime: boolean
+}
+
+/** How a runnable machine was when it was saved: it has changed exactly if one of these has. */
+class Saved {
+  readonly steps: number
+  readonly gas: number
+  readonly pc: number
+  readonly paused: number
+  readonly level: number
+  constructor(m: Machine) {
+    this.steps = m.steps
+    this.gas = m.gas
+    this.pc = m.pc
+    this.paused = m.paused
+    this.level = m.level
+  }
+  is(m: Machine): boolean {
+    return this.steps === m.steps && this.gas === m.gas && this.pc === m.pc && this.paused === m.paused && this.level === m.level
+  }
+}
+
+interface Asked {
+  readonly id: number
+  readonly uri: string
+  readonly args: readonly Term[]
+  readonly account: Account
+  readonly dueMs: number
+}
+
+type Put = [key: Uint8Array, value: Uint8Array, before?: Uint8Array | null]
+
+export interface DurableOptions {
+  readonly outlet: Outlet
+  /** Milliseconds; only paces the groups. */
+  readonly now: () => number
+  /** Called with the number of each commit that is safe. */
+  readonly onCommit?: () => void
+}
+
+/**
+ * Open the session that rows hold, or begin one in empty rows. Runs nothing yet. Outputs that may not have left go to the outlet at once.
+ * @throws RhizomeError `CORRUPT` if the rows are not those of a session, `CODEC_MISMATCH` if it was made with another order or seed
+ */
+export async function openDurable(options: SessionOptions, rows: Rows, o: DurableOptions): Promise<Durable> {
+  const stored = new Map<number, [number, Uint8Array][]>()
+  for await (const page of rows.rows()) {
+    for (const [key, value] of page) {
+      if (key[0] !== X || key.length !== 10) throw new RhizomeError('CORRUPT', `there is a row that is not of a session: ${hex(key)}`)
+      let list = stored.get(key[1])
+      if (list === undefined) stored.set(key[1], (list = []))
+      list.push([numberOfKey(key), value])
+    }
+  }
+  try {
+    return new Durable(options, rows, o, stored)
+  } catch (e) {
+    if (e instanceof Garbled) throw new RhizomeError('CORRUPT', `a row of the session cannot be read: ${e.message}`)
+    throw e
+  }
+}
+
+export class Durable implements Keeper, CodeBook {
+  readonly session: Session
+  readonly key: Uint8Array
+  readonly observer: KernelObserver<Cont>
+  /** Nothing had ever been saved here. */
+  readonly fresh: boolean
+  private readonly identity: Identity
+  private readonly rows: Rows
+  private readonly outlet: Outlet
+  private readonly now: () => number
+  private readonly shard: Shard
+
+  // names
+  private readonly names = new Map<number, Unforgeable>()
+  private readonly systemNames = new Map<string, Unforgeable>()
+
+  // code
+  private readonly storedPrograms = new Map<number, Uint8Array>()
+  private readonly programs = new Map<number, Program>()
+  private readonly numbers = new WeakMap<Program, number>()
+  private readonly byHash = new Map<string, number>()
+  private readonly templates = new WeakMap<Program, Map<string, Template>>()
+  private readonly members = new WeakMap<Program, Map<number, Member>>()
+  private readonly sites = new WeakMap<Program, Map<number, SendSite>>()
+  private nextProgram = 1
+  private readonly storedSources = new Map<number, Uint8Array>()
+  private readonly loadedSources = new Map<number, SourceFile>()
+  private readonly sourceNumbers = new Map<SourceFile, number>()
+  private readonly sourceByText = new Map<string, number>()
+  private nextSource = 1
+  private readonly accountsById = new Map<number, Account>()
+
+  // what is saved, as far as it has to be compared
+  private saved = new Map<number, Saved>()
+  private readonly turns = new Map<number, Uint8Array>()
+  private readonly singles = new Map<number, Uint8Array>()
+  private readonly accountRows = new Map<number, Uint8Array>()
+  private readonly stalled = new Set<number>()
+  /** Refs up to this one belong to groups that were closed. */
+  private since = 0
+  private sinceSlices = 0
+  private sincePrivs = 0
+  private sinceTime = 0
+  private promised = { names: 0, privs: 0 }
+  private lastRows = 0
+  private fixed = 0
+
+  // the group that is open
+  private gone: number[] = []
+  private taken: Datum[] = []
+  private readonly touched = new Set<Machine>()
+  private outputs: Outgoing[] = []
+  private nextOutput = 1
+  private nextGroup = 1
+  private readonly requests = new Map<number, Asked>()
+  private freshRequests: Asked[] = []
+  private endedRequests: number[] = []
+  private nextRequest = 1
+  private puts: Put[] = []
+  private dels: Uint8Array[] = []
+  private attempting: { gone: number; taken: number } | null = null
+
+  /** Keys of outputs that have left. Those with failures stay until the whole report has been shown. */
+  private left: Uint8Array[] = []
+  private reported: Uint8Array[] = []
+  private inFlight: Promise<void> | null = null
+  private failure: unknown = null
+  private readonly writer: TermWriter
+
+  constructor(options: SessionOptions, rows: Rows, o: DurableOptions, stored: ReadonlyMap<number, readonly [number, Uint8Array][]>) {
+    this.rows = rows
+    this.outlet = o.outlet
+    this.now = o.now
+    this.writer = new TermWriter(this)
+    this.fresh = !stored.has(Row.Identity)
+    if (this.fresh && stored.size > 0) throw new Garbled('the identity of the space is missing')
+    this.identity = this.fresh ? newIdentity(options) : readIdentity(stored.get(Row.Identity)?.[0][1] as Uint8Array)
+    if (!this.fresh) sameChoices(this.identity, options)
+    this.key = this.identity.key
+    const observer: KernelObserver<Cont> = {
+      removed: d => {
+        if (d.ref <= this.since) this.taken.push(d)
+      },
+      unparked: k => {
+        if (k.ref <= this.since && k instanceof Machine) this.gone.push(k.ref)
+      },
+    }
+    this.observer = observer
+    const counters = stored.get(Row.Counters)?.[0][1]
+    const numbers = counters === undefined ? null : readCounters(counters)
+    this.session = new Session({
+      ...options,
+      seed: this.identity.seed,
+      order: orderOf(this.identity.order),
+      virtualTime: this.identity.virtualTime,
+      startTime: numbers === null ? options.startTime : numbers.time,
+      keeper: this,
+    })
+    this.shard = this.session.shard
+    this.shard.touched = m => {
+      if (m.status === State.Blocked && m.ref <= this.since) this.touched.add(m)
+    }
+    if (numbers !== null) this.restore(stored, numbers)
+    else this.puts.push([keyOf(Row.Identity, 0), writeIdentity(this.identity), null])
+    this.shard.kernel.takeDirty()
+    this.since = this.shard.kernel.counter
+    this.sinceSlices = this.shard.slices
+    this.sincePrivs = this.shard.numbers.privs
+    this.sinceTime = this.now()
+    this.gone = []
+    this.taken = []
+  }
+
+  /** Whether a program was ever deployed here. */
+  get empty(): boolean {
+    return this.session.kept.accounts.length === 0
+  }
+
+  // ── what the session says ───────────────────────────────────────────────────────────────────────────────────────
+
+  systemName(uri: string): Unforgeable {
+    let name = this.systemNames.get(uri)
+    if (name === undefined) {
+      name = new Unforgeable(new SystemName(this.key, uri), 0)
+      this.systemNames.set(uri, name)
+    }
+    return name
+  }
+
+  out(stream: 'stdout' | 'stderr', text: string, raw: boolean): void {
+    this.outputs.push({ kind: 'out', n: this.nextOutput++, stream, text, raw })
+  }
+
+  log(level: string, text: string): void {
+    this.outputs.push({ kind: 'log', level, text })
+  }
+
+  failed(failure: Failure): void {
+    this.outputs.push({ kind: 'failure', n: this.nextOutput++, failure })
+  }
+
+  asked(uri: string, args: readonly Term[], account: Account, dueMs: number): () => void {
+    const a: Asked = { id: this.nextRequest++, uri, args, account, dueMs }
+    this.requests.set(a.id, a)
+    this.freshRequests.push(a)
+    return () => {
+      if (this.requests.delete(a.id)) this.endedRequests.push(a.id)
+    }
+  }
+
+  attempt(): void {
+    this.attempting = { gone: this.gone.length, taken: this.taken.length }
+  }
+
+  attemptEnded(undone: boolean): void {
+    // What was undone is where it was: the removals since the mark have not happened.
+    if (undone && this.attempting !== null) {
+      this.gone.length = this.attempting.gone
+      this.taken.length = this.attempting.taken
+    }
+    this.attempting = null
+  }
+
+  async boundary(status: Status): Promise<void> {
+    if (this.failure !== null) throw this.failure
+    if (this.attempting !== null) return
+    if (status !== 'budget') {
+      await this.flush()
+      return
+    }
+    if (this.inFlight === null && this.isDue()) this.begin(false)
+    if (this.inFlight === null) return
+    if (this.lastRows > ROWS_AT_ONCE) await this.inFlight
+    else await new Promise<void>(resolve => setImmediate(resolve))
+    if (this.failure !== null) throw this.failure
+  }
+
+  private isDue(): boolean {
+    const slices = this.shard.slices - this.sinceSlices
+    if (slices < 2 * this.fixed) return false
+    return slices >= GROUP_SLICES || this.now() - this.sinceTime >= GROUP_MS
+  }
+
+  /** Resolves when everything that has happened so far is safe and its outputs have left. @throws RhizomeError of the store */
+  async flush(): Promise<void> {
+    for (;;) {
+      if (this.inFlight !== null) await this.inFlight
+      if (this.failure !== null) throw this.failure
+      if (this.attempting !== null || !this.begin(false)) return
+    }
+  }
+
+  /** Save everything, also that failures have been reported if they have, and let go of the rows. */
+  async close(o: { reported?: boolean } = {}): Promise<void> {
+    try {
+      if (this.failure === null) {
+        if (this.attempting === null && (!this.fresh || !this.empty)) {
+          await this.flush()
+          if (o.reported === true) this.left.push(...this.reported)
+          this.begin(true)
+          await this.inFlight
+        } else await this.inFlight
+        if (this.failure !== null) throw this.failure
+      }
+    } finally {
+      await this.rows.close()
+    }
+  }
+
+  // ── saving ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Close the group and start its commit. False: there is nothing to save. `last`: numbers given ahead are taken back. */
+  private begin(last: boolean): boolean {
+    const { shard } = this
+    const { kernel } = shard
+    shard.settleMessages()
+    const outputs = this.outputs
+    const acks = this.left
+    if (
+      !last &&
+      shard.slices === this.sinceSlices &&
+      kernel.counter === this.since &&
+      shard.numbers.privs === this.sincePrivs &&
+      this.session.kept.accounts.length === this.accountRows.size &&
+      outputs.length === 0 &&
+      this.puts.length === 0 &&
+      this.gone.length === 0 &&
+      this.taken.length === 0 &&
+      this.touched.size === 0 &&
+      this.freshRequests.length === 0 &&
+      this.endedRequests.length === 0
+    )
+      return false
+    this.saveSpace()
+    this.saveRunnable()
+    this.saveRequests()
+    for (const a of this.session.kept.accounts) this.saveAccount(a)
+    if (acks.length > 0 && this.outlet.flush()) {
+      this.left = []
+      for (const key of acks) this.dels.push(key)
+    }
+    let outputKey: Uint8Array | null = null
+    if (outputs.length > 0) {
+      this.outputs = []
+      outputKey = keyOf(Row.Outputs, this.nextGroup++)
+      this.puts.push([outputKey, this.outputsRow(outputs), null])
+    }
+    this.saveAttempts()
+    this.saveCounters(last)
+    const { puts, dels } = this
+    this.puts = []
+    this.dels = []
+    this.lastRows = puts.length + dels.length
+    this.since = kernel.counter
+    this.sinceSlices = shard.slices
+    this.sincePrivs = shard.numbers.privs
+    this.sinceTime = this.now()
+    if (this.lastRows === 0) return false
+    this.inFlight = this.rows.commit({ put: puts, del: dels }, { marks: { refs: kernel.counter } }).then(
+      () => {
+        this.inFlight = null
+        if (outputKey !== null) this.leave(outputKey, outputs)
+      },
+      e => {
+        this.inFlight = null
+        this.failure = e
+      },
+    )
+    return true
+  }
+
+  private leave(key: Uint8Array, outputs: readonly Outgoing[]): void {
+    let failures = false
+    for (const o of outputs) {
+      this.outlet.leave(o)
+      if (o.kind === 'failure') failures = true
+    }
+    ;(failures ? this.reported : this.left).push(key)
+  }
+
+  private saveSpace(): void {
+    const { kernel } = this.shard
+    const since = this.since
+    for (const d of this.taken) if (!d.stored) this.drop(Row.Datum, d.ref)
+    this.taken.length = 0
+    for (const ref of this.gone) this.drop(Row.Waiting, ref)
+    this.gone.length = 0
+    for (const chan of kernel.takeDirty()) {
+      const oldest = chan.dHead
+      if (oldest !== null) {
+        for (let d = oldest.prev as Datum; d.turn > since; d = d.prev as Datum) {
+          if (d.ref > since) this.puts.push([keyOf(Row.Datum, d.ref), this.datumRow(d), null])
+          else this.saveTurn(d.ref, d.turn)
+          if (d === oldest) break
+        }
+      }
+      const first = chan.kHead
+      if (first !== null) {
+        for (let k = first.prev as Cont; k.turn > since; k = k.prev as Cont) {
+          if (k instanceof Machine) this.saveWaiting(k)
+          if (k === first) break
+        }
+      }
+      const join = chan.jHead
+      if (join !== null) {
+        for (let l = join.prev as NonNullable<typeof join>; l.cont.turn > since; l = l.prev as NonNullable<typeof join>) {
+          // A join is in the list of each of its channels; the first one speaks for it.
+          if (l.cont instanceof Machine && (l.cont.chans as readonly Chan[])[0] === chan) this.saveWaiting(l.cont)
+          if (l === join) break
+        }
+      }
+    }
+    for (const k of kernel.stalled()) {
+      if (!(k instanceof Machine) || this.stalled.has(k.ref)) continue
+      this.stalled.add(k.ref)
+      this.puts.push([keyOf(Row.Waiting, k.ref), this.waitingRow(k), k.ref > since ? null : undefined])
+    }
+    for (const m of this.touched)
+      if (m.waiting && m.ref <= since) this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), undefined])
+    this.touched.clear()
+    this.savePump()
+  }
+
+  private drop(kind: number, ref: number): void {
+    this.dels.push(keyOf(kind, ref))
+    if (this.turns.delete(ref)) this.dels.push(keyOf(Row.Turn, ref))
+    this.stalled.delete(ref)
+  }
+
+  private saveWaiting(m: Machine): void {
+    if (m.ref > this.since) this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), null])
+    else this.saveTurn(m.ref, m.turn)
+  }
+
+  private saveTurn(ref: number, turn: number): void {
+    const w = new ByteWriter()
+    w.count(turn)
+    const value = w.take()
+    this.puts.push([keyOf(Row.Turn, ref), value, this.turns.get(ref) ?? null])
+    this.turns.set(ref, value)
+  }
+
+  /** A row of which there is one. */
+  private saveSingle(kind: number, value: Uint8Array): void {
+    const before = this.singles.get(kind)
+    if (before !== undefined && Buffer.compare(before, value) === 0) return
+    this.puts.push([keyOf(kind, 0), value, before ?? null])
+    this.singles.set(kind, value)
+  }
+
+  private savePump(): void {
+    const { kernel } = this.shard
+    if (!kernel.pumpPending && !this.singles.has(Row.Pump)) return
+    const w = new ByteWriter()
+    for (const r of kernel.pumped()) if (!(r instanceof Native)) w.count(r.ref)
+    this.saveSingle(Row.Pump, w.take())
+  }
+
+  private saveRunnable(): void {
+    const machines = this.shard.runnable()
+    this.fixed = machines.length + this.session.kept.accounts.length
+    const before = this.saved
+    const now = new Map<number, Saved>()
+    const order = new ByteWriter()
+    for (const m of machines) {
+      order.count(m.priv)
+      const old = before.get(m.priv)
+      if (old?.is(m) === true) {
+        now.set(m.priv, old)
+        continue
+      }
+      now.set(m.priv, new Saved(m))
+      const w = this.writer
+      this.machine(w, m)
+      this.puts.push([keyOf(Row.Runnable, m.priv), w.take(), old === undefined ? null : undefined])
+    }
+    for (const priv of before.keys()) if (!now.has(priv)) this.dels.push(keyOf(Row.Runnable, priv))
+    this.saved = now
+    this.saveSingle(Row.Queue, order.take())
+  }
+
+  private saveRequests(): void {
+    const w = this.writer
+    const added = this.freshRequests
+    const unsaved = new Set<number>()
+    for (const a of added) {
+      unsaved.add(a.id)
+      if (!this.requests.has(a.id)) continue
+      w.text(a.uri)
+      w.count(a.account.id)
+      w.f64(a.dueMs)
+      w.count(a.args.length)
+      for (const v of a.args) w.value(v)
+      this.puts.push([keyOf(Row.Request, a.id), w.take(), null])
+    }
+    for (const id of this.endedRequests) if (!unsaved.has(id)) this.dels.push(keyOf(Row.Request, id))
+    this.freshRequests = []
+    this.endedRequests = []
+  }
+
+  private saveAccount(a: Account): void {
+    const w = new ByteWriter()
+    w.text(a.label)
+    w.count(a.program)
+    w.f64(a.gasLimit)
+    w.f64(a.gas)
+    for (const n of [a.comms, a.primitiveComms, a.steps, a.machines, a.failed]) w.count(n)
+    w.u8(a.stopped ? 1 : 0)
+    const value = w.take()
+    const before = this.accountRows.get(a.id)
+    if (before !== undefined && Buffer.compare(before, value) === 0) return
+    this.puts.push([keyOf(Row.Account, a.id), value, before ?? null])
+    this.accountRows.set(a.id, value)
+  }
+
+  private saveAttempts(): void {
+    const { waiting } = this.session.kept
+    if (waiting.length === 0 && !this.singles.has(Row.Attempts)) return
+    const w = new ByteWriter()
+    for (const { program, account } of waiting) {
+      w.count(this.numberOf(program))
+      w.count(account.id)
+    }
+    this.saveSingle(Row.Attempts, w.take())
+  }
+
+  private saveCounters(last: boolean): void {
+    const { shard } = this
+    const given = shard.numbers
+    const p = this.promised
+    if (last) this.promised = { names: given.names, privs: given.privs }
+    else if (given.names > p.names - AHEAD / 2 || given.privs > p.privs - AHEAD / 2)
+      this.promised = { names: given.names + AHEAD, privs: given.privs + AHEAD }
+    const { kernel } = shard
+    const { logicalTime, time } = this.session.kept
+    const w = new ByteWriter()
+    for (const n of [
+      this.promised.names,
+      this.promised.privs,
+      kernel.op,
+      kernel.counter,
+      shard.comms,
+      shard.primitiveComms,
+      shard.machinesMade,
+      shard.slices,
+      shard.namesMade,
+      shard.produced,
+      logicalTime,
+      this.nextOutput,
+      this.nextGroup,
+      this.nextRequest,
+      this.nextProgram,
+      this.nextSource,
+    ])
+      w.count(n)
+    w.f64(time)
+    this.saveSingle(Row.Counters, w.take())
+  }
+
+  // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private origin(w: TermWriter, o: unknown): void {
+    if (!(o instanceof SendSite)) {
+      w.count(0)
+      return
+    }
+    w.count(this.numberOf(o.program))
+    w.count(o.at)
+    w.count(o.argc * 2 + (o.persistent ? 1 : 0))
+  }
+
+  private datumRow(d: Datum): Uint8Array {
+    const w = this.writer
+    w.u8(d.persistent ? 1 : 0)
+    w.count(d.turn - d.ref)
+    w.value(d.chan.owner as Term)
+    this.origin(w, d.origin)
+    const values = d.value as readonly Term[]
+    w.count(values.length)
+    for (let i = 0; i < values.length; i++) w.value(values[i])
+    return w.take()
+  }
+
+  private waitingRow(m: Machine): Uint8Array {
+    const w = this.writer
+    w.u8(m.site === REPLY_SITE ? 1 : 0)
+    w.count(m.turn - m.ref)
+    if (m.chan !== null) {
+      w.count(0)
+      w.value(m.chan.owner as Term)
+    } else {
+      const chans = m.chans as readonly Chan[]
+      w.count(chans.length)
+      for (const c of chans) w.value(c.owner as Term)
+    }
+    this.machine(w, m)
+    return w.take()
+  }
+
+  private machine(w: TermWriter, m: Machine): void {
+    const { linked } = m
+    w.count(this.numberOf(linked.program))
+    w.count(linked.at)
+    w.count(linked.len)
+    const place = placeOf(linked, m.pc)
+    w.signed(place.at - linked.at)
+    w.count(place.nth)
+    w.count(place.beyond)
+    w.count(m.priv)
+    w.count(m.account.id)
+    w.count(m.level)
+    w.count(m.paused)
+    w.f64(m.gas)
+    w.count(m.steps)
+    w.count(m.comms)
+    this.origin(w, m.origin)
+    w.count(m.dest + 1)
+    const n = liveOf(m)
+    w.count(n)
+    for (let i = 0; i < n; i++) w.value(m.regs[i])
+  }
+
+  private outputsRow(outputs: readonly Outgoing[]): Uint8Array {
+    const w = new ByteWriter()
+    for (const o of outputs) {
+      switch (o.kind) {
+        case 'out':
+          w.u8(o.stream === 'stdout' ? (o.raw ? 1 : 0) : o.raw ? 3 : 2)
+          w.count(o.n)
+          w.text(o.text)
+          break
+        case 'log':
+          w.u8(4)
+          w.text(o.level)
+          w.text(o.text)
+          break
+        default: {
+          const f = o.failure
+          w.u8(5)
+          w.count(o.n)
+          for (const t of [f.code, f.message, f.hint, f.machine]) w.text(t)
+          w.u8(f.limit ? 1 : 0)
+          this.position(w, f.start)
+          w.count(Math.max(0, f.end - f.start))
+          this.position(w, f.startedBy)
+        }
+      }
+    }
+    return w.take()
+  }
+
+  private position(w: ByteWriter, at: number): void {
+    const source = at < 0 ? undefined : this.sourceOf(at)
+    w.count(source === undefined ? 0 : source.number + 1)
+    if (source !== undefined) w.count(at - source.base)
+  }
+
+  // ── code ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  numberOf(program: Program): number {
+    let n = this.numbers.get(program)
+    if (n !== undefined) return n
+    const w = new TermWriter(this)
+    w.text(program.name)
+    w.count(program.account?.id ?? 0)
+    w.programBody(program.words, program.spans, namesIn(program))
+    const body = w.take()
+    const hash = blake2b(body, { dkLen: 32 })
+    const id = hex(hash)
+    n = this.byHash.get(id)
+    if (n === undefined) {
+      n = this.nextProgram++
+      this.byHash.set(id, n)
+      const value = new Uint8Array(32 + body.length)
+      value.set(hash)
+      value.set(body, 32)
+      this.puts.push([keyOf(Row.Program, n), value, null])
+    }
+    this.numbers.set(program, n)
+    return n
+  }
+
+  sourceOf(position: number): { number: number; base: number } | undefined {
+    const file = sources.fileAt(position)
+    if (file === undefined) return undefined
+    let n = this.sourceNumbers.get(file)
+    if (n === undefined) {
+      const w = new ByteWriter()
+      w.text(file.name)
+      w.text(file.text)
+      const value = w.take()
+      const id = hex(blake2b(value, { dkLen: 32 }))
+      n = this.sourceByText.get(id)
+      if (n === undefined) {
+        n = this.nextSource++
+        this.sourceByText.set(id, n)
+        this.puts.push([keyOf(Row.Source, n), value, null])
+      }
+      this.sourceNumbers.set(file, n)
+    }
+    return { number: n, base: file.base }
+  }
+
+  isOwn(name: Unforgeable): boolean {
+    return name.origin === this.shard.origin
+  }
+
+  // ── loading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  baseOf(source: number): number {
+    let file = this.loadedSources.get(source)
+    if (file === undefined) {
+      const bytes = this.storedSources.get(source)
+      if (bytes === undefined) return -1
+      const r = new ByteReader(bytes)
+      const name = r.text()
+      file = sources.add(name, r.text())
+      this.loadedSources.set(source, file)
+      this.sourceNumbers.set(file, source)
+      this.sourceByText.set(hex(blake2b(bytes, { dkLen: 32 })), source)
+    }
+    return file.base
+  }
+
+  program(n: number): Program {
+    let p = this.programs.get(n)
+    if (p === undefined) {
+      const bytes = this.storedPrograms.get(n)
+      if (bytes === undefined) throw new Garbled(`program ${n} is missing`)
+      const r = new TermReader(bytes, this, 32)
+      const name = r.text()
+      const owner = r.count()
+      p = r.programBody(name)
+      if (owner > 0) p.account = this.account(owner)
+      const error = verify(p.words, { trusted: true })
+      if (error !== undefined) throw new Garbled(`the image of program ${n} is not valid: ${error.message}`)
+      this.programs.set(n, p)
+      this.numbers.set(p, n)
+      this.byHash.set(hex(bytes.subarray(0, 32)), n)
+    }
+    return p
+  }
+
+  template(program: Program, at: number, len: number): Template {
+    let known = this.templates.get(program)
+    if (known === undefined) this.templates.set(program, (known = new Map()))
+    const id = `${at}/${len}`
+    let t = known.get(id)
+    if (t === undefined) {
+      const { linker } = this.shard
+      t = len === 0 ? new Template(linker, program, at) : new Template(linker, program, 0, this.member(program, at, len))
+      known.set(id, t)
+    }
+    return t
+  }
+
+  private member(program: Program, at: number, len: number): Member {
+    let known = this.members.get(program)
+    if (known === undefined) this.members.set(program, (known = new Map()))
+    let m = known.get(at)
+    if (m === undefined) known.set(at, (m = new Member(this.shard.linker, program, 1, at, len)))
+    return m
+  }
+
+  name(counter: number): Unforgeable {
+    let n = this.names.get(counter)
+    if (n === undefined) this.names.set(counter, (n = new Unforgeable(this.shard.origin, counter)))
+    return n
+  }
+
+  foreignName(id: Uint8Array): Unforgeable {
+    return nameOf(id)
+  }
+
+  private readOrigin(r: TermReader): SendSite | null {
+    const n = r.count()
+    if (n === 0) return null
+    const program = this.program(n)
+    const at = r.count()
+    const form = r.count()
+    let known = this.sites.get(program)
+    if (known === undefined) this.sites.set(program, (known = new Map()))
+    let site = known.get(at)
+    if (site === undefined) known.set(at, (site = new SendSite(form % 2 === 1, form >> 1, program, at)))
+    return site
+  }
+
+  private account(id: number): Account {
+    const a = this.accountsById.get(id)
+    if (a === undefined) throw new Garbled(`account ${id} is missing`)
+    return a
+  }
+
+  private readMachine(r: TermReader): Machine {
+    const program = this.program(r.count())
+    const at = r.count()
+    const { linked } = this.member(program, at, r.count())
+    const offset = at + r.signed()
+    const nth = r.count()
+    const pc = pcOf(linked, offset, nth) + r.count()
+    const priv = r.count()
+    const account = this.account(r.count())
+    const level = r.count()
+    const paused = r.count()
+    const gas = r.f64()
+    const steps = r.count()
+    const comms = r.count()
+    const origin: Place | null = this.readOrigin(r)
+    const dest = r.count() - 1
+    const regs = new Array<Term>(linked.registers)
+    const n = r.count()
+    for (let i = 0; i < n; i++) {
+      const v = r.value()
+      if (v !== undefined) regs[i] = v
+    }
+    const m = new Machine(linked, regs, priv, account, NO_SITE, origin, level)
+    m.pc = pc
+    m.paused = paused
+    m.gas = gas
+    m.steps = steps
+    m.comms = comms
+    m.dest = dest
+    return m
+  }
+
+  private restore(stored: ReadonlyMap<number, readonly [number, Uint8Array][]>, c: Counters): void {
+    const { shard, session } = this
+    const { kernel } = shard
+    const all = (kind: number): readonly [number, Uint8Array][] => stored.get(kind) ?? []
+    kernel.op = c.op
+    kernel.counter = c.refs
+    shard.skipTo({ names: c.names, privs: c.privs })
+    this.promised = { names: c.names, privs: c.privs }
+    shard.comms = c.comms
+    shard.primitiveComms = c.primitiveComms
+    shard.machinesMade = c.machinesMade
+    shard.slices = c.slices
+    shard.namesMade = c.namesMade
+    shard.produced = c.produced
+    this.nextOutput = c.nextOutput
+    this.nextGroup = c.nextGroup
+    this.nextRequest = c.nextRequest
+    this.nextProgram = c.nextProgram
+    this.nextSource = c.nextSource
+    for (const kind of [Row.Counters, Row.Queue, Row.Pump, Row.Attempts]) {
+      const row = all(kind)[0]
+      if (row !== undefined) this.singles.set(kind, row[1])
+    }
+    for (const [n, bytes] of all(Row.Program)) this.storedPrograms.set(n, bytes)
+    for (const [n, bytes] of all(Row.Source)) this.storedSources.set(n, bytes)
+    for (const [id, bytes] of all(Row.Account)) {
+      this.accountRows.set(id, bytes)
+      this.accountsById.set(id, readAccount(id, new ByteReader(bytes)))
+    }
+    const waiting: { program: Program; account: Account }[] = []
+    const attempts = this.singles.get(Row.Attempts)
+    if (attempts !== undefined) {
+      const r = new ByteReader(attempts)
+      while (!r.done) {
+        const program = this.program(r.count())
+        waiting.push({ program, account: this.account(r.count()) })
+      }
+    }
+    session.restoreKept({ accounts: [...this.accountsById.values()], logicalTime: c.logicalTime, waiting })
+
+    for (const [ref, bytes] of all(Row.Turn)) this.turns.set(ref, bytes)
+    const turnOf = (ref: number, own: number): number => {
+      const renewed = this.turns.get(ref)
+      return renewed === undefined ? own : new ByteReader(renewed).count()
+    }
+    const records: { turn: number; put: () => void }[] = []
+    const byRef = new Map<number, Machine | Datum>()
+    for (const [ref, bytes] of all(Row.Waiting)) {
+      const m = this.readWaiting(bytes)
+      const turn = turnOf(ref, ref + m.turn)
+      byRef.set(ref, m)
+      records.push({ turn, put: () => kernel.restoreCont(m, ref, turn) })
+    }
+    for (const [ref, bytes] of all(Row.Datum)) {
+      const r = new TermReader(bytes, this)
+      const persistent = r.u8() === 1
+      const turn = turnOf(ref, ref + r.count())
+      const chan = shard.chanOf(r.term())
+      const origin = this.readOrigin(r)
+      const values = Array.from({ length: r.count() }, () => r.term())
+      records.push({ turn, put: () => byRef.set(ref, kernel.restoreDatum(chan, ref, turn, values, persistent, origin)) })
+    }
+    const runnable = new Map<number, Machine>()
+    for (const [priv, bytes] of all(Row.Runnable)) {
+      const m = this.readMachine(new TermReader(bytes, this))
+      runnable.set(priv, m)
+      this.saved.set(priv, new Saved(m))
+      shard.alive++
+    }
+    const requests = all(Row.Request).map(([id, bytes]) => {
+      this.dels.push(keyOf(Row.Request, id))
+      const r = new TermReader(bytes, this)
+      const uri = r.text()
+      const account = this.account(r.count())
+      const dueMs = r.f64()
+      return { uri, account, dueMs, args: Array.from({ length: r.count() }, () => r.term()) }
+    })
+    // Listeners first, so that nothing that is put back is taken by one that arrives.
+    for (const uri of this.systemNames.keys()) session.listenAgain(uri)
+    records.sort((a, b) => a.turn - b.turn)
+    for (const r of records) r.put()
+    const queue = this.singles.get(Row.Queue)
+    if (queue !== undefined) {
+      const r = new ByteReader(queue)
+      while (!r.done) {
+        const m = runnable.get(r.count())
+        if (m !== undefined) shard.enqueue(m)
+      }
+    }
+    const pump = this.singles.get(Row.Pump)
+    if (pump !== undefined) {
+      const r = new ByteReader(pump)
+      while (!r.done) {
+        const record = byRef.get(r.count())
+        if (record !== undefined) kernel.enter(record)
+      }
+    }
+    for (const name of this.systemNames.values()) {
+      const chan = name.chan as Chan | null
+      if (chan === null || chan.nD === 0) continue
+      for (const k of kernel.conts(chan)) if (k instanceof Native) kernel.enter(k)
+    }
+    for (const r of requests) session.askAgain(r)
+    for (const [n, bytes] of all(Row.Outputs)) this.offerAgain(keyOf(Row.Outputs, n), bytes)
+    // Code that nothing refers to any more.
+    for (const n of this.storedPrograms.keys()) if (!this.programs.has(n)) this.dels.push(keyOf(Row.Program, n))
+    for (const n of this.storedSources.keys()) if (!this.loadedSources.has(n)) this.dels.push(keyOf(Row.Source, n))
+    this.storedPrograms.clear()
+    this.storedSources.clear()
+    this.names.clear()
+  }
+
+  private readWaiting(bytes: Uint8Array): Machine {
+    const r = new TermReader(bytes, this)
+    const reply = r.u8() === 1
+    const late = r.count()
+    const n = r.count()
+    const chans = Array.from({ length: Math.max(1, n) }, () => this.shard.chanOf(r.term()))
+    const m = this.readMachine(r)
+    m.status = State.Blocked
+    m.turn = late
+    if (n === 0) m.chan = chans[0]
+    else m.chans = chans
+    m.site = reply ? REPLY_SITE : siteAt(m.linked, m.pc)
+    this.shard.alive++
+    return m
+  }
+
+  private offerAgain(key: Uint8Array, bytes: Uint8Array): void {
+    const r = new ByteReader(bytes)
+    const outputs: Outgoing[] = []
+    const position = (): number => {
+      const source = r.count()
+      if (source === 0) return -1
+      const base = this.baseOf(source - 1)
+      const at = r.count()
+      return base < 0 ? -1 : base + at
+    }
+    while (!r.done) {
+      const kind = r.u8()
+      if (kind <= 3)
+        outputs.push({ kind: 'out', n: r.count(), stream: kind < 2 ? 'stdout' : 'stderr', text: r.text(), raw: kind % 2 === 1 })
+      else if (kind === 4) outputs.push({ kind: 'log', level: r.text(), text: r.text() })
+      else {
+        const n = r.count()
+        const code = r.text() as Failure['code']
+        const [message, hint, machine] = [r.text(), r.text(), r.text()]
+        const limit = r.u8() === 1
+        const start = position()
+        const length = r.count()
+        const startedBy = position()
+        const failure: Failure = { code, message, hint, machine, limit, start, end: start < 0 ? -1 : start + length, startedBy }
+        this.shard.failures.push(failure)
+        outputs.push({ kind: 'failure', n, failure })
+      }
+    }
+    this.leave(key, outputs)
+  }
+}
+
+// ── places in code ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * A position in register code in terms of the image: the instruction, the how-manieth piece of register code made from it, and how far into that. The last
+ * two are 0 but for machines that wait in the midst of an expression.
+ */
+function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond: number } {
+  const { map } = linked
+  if (map.length === 0) return { at: linked.at, nth: 0, beyond: pc }
+  let low = 0
+  let high = map.length / 2 - 1
+  while (low < high) {
+    const mid = (low + high + 1) >> 1
+    if (map[2 * mid] <= pc) low = mid
+    else high = mid - 1
+  }
+  const at = map[2 * low + 1]
+  let nth = 0
+  for (let i = 0; i < low; i++) if (map[2 * i + 1] === at) nth++
+  return { at, nth, beyond: pc - map[2 * low] }
+}
+
+function pcOf(linked: Linked, at: number, nth: number): number {
+  const { map } = linked
+  if (map.length === 0) return 0
+  let left = nth
+  for (let i = 0; i < map.length; i += 2) if (map[i + 1] === at && left-- === 0) return map[i]
+  throw new Garbled(`no instruction at ${at}`)
+}
+
+/** The receive that a machine at `pc` waits in. */
+function siteAt(linked: Linked, pc: number): RecvSite {
+  const op = linked.code[pc]
+  if (op < 21 || op > 24) throw new Garbled('a machine waits where there is no receive')
+  return linked.consts[linked.code[pc + 2]] as RecvSite
+}
+
+/** Registers that may be read again: all up to the variables that the receive will bind, or in the midst of an expression all there are. */
+function liveOf(m: Machine): number {
+  const { linked } = m
+  const site = m.site as RecvSite
+  if (site === REPLY_SITE) return linked.registers
+  if (m.status !== State.Blocked) return m.pc === 0 ? linked.captures : Math.min(linked.registers, linked.captures + linked.locals)
+  const patterns = site.branches === undefined ? site.patterns : site.branches[0].patterns
+  return patterns.length === 0 ? linked.captures + linked.locals : Math.min(linked.registers, patterns[0].base)
+}
+
+/** Names that stand in the code of a program: only in code that came as a term. */
+function namesIn(program: Program): Unforgeable[] {
+  return program.name === QUOTED ? collectNames(decodeImage(program.words, 0)([])) : []
+}
+
+// ── small rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Counters {
+  readonly names: number
+  readonly privs: number
+  readonly op: number
+  readonly refs: number
+  readonly comms: number
+  readonly primitiveComms: number
+  readonly machinesMade: number
+  readonly slices: number
+  readonly namesMade: number
+  readonly produced: number
+  readonly logicalTime: number
+  readonly nextOutput: number
+  readonly nextGroup: number
+  readonly nextRequest: number
+  readonly nextProgram: number
+  readonly nextSource: number
+  readonly time: number
+}
+
+function readCounters(bytes: Uint8Array): Counters {
+  const r = new ByteReader(bytes)
+  return {
+    names: r.count(),
+    privs: r.count(),
+    op: r.count(),
+    refs: r.count(),
+    comms: r.count(),
+    primitiveComms: r.count(),
+    machinesMade: r.count(),
+    slices: r.count(),
+    namesMade: r.count(),
+    produced: r.count(),
+    logicalTime: r.count(),
+    nextOutput: r.count(),
+    nextGroup: r.count(),
+    nextRequest: r.count(),
+    nextProgram: r.count(),
+    nextSource: r.count(),
+    time: r.f64(),
+  }
+}
+
+function readAccount(id: number, r: ByteReader): Account {
+  const label = r.text()
+  const program = r.count()
+  const a = new Account(id, label, program, r.f64())
+  a.gas = r.f64()
+  a.comms = r.count()
+  a.primitiveComms = r.count()
+  a.steps = r.count()
+  a.machines = r.count()
+  a.failed = r.count()
+  a.stopped = r.u8() === 1
+  return a
+}
+
+function newIdentity(o: SessionOptions): Identity {
+  const key = new Uint8Array(32)
+  if (o.seed === undefined) crypto.getRandomValues(key)
+  else new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, o.seed))
+  return { key, seed: o.seed, order: orderText(o.order), virtualTime: o.virtualTime === true || o.seed !== undefined }
+}
+
+function orderText(order: SessionOptions['order']): string {
+  return typeof order === 'object' ? `seed:${order.seed}` : (order ?? 'fifo')
+}
+
+function orderOf(text: string): SessionOptions['order'] {
+  return text.startsWith('seed:') ? { seed: BigInt(text.slice(5)) } : (text as 'fifo' | 'lifo')
+}
+
+function writeIdentity(i: Identity): Uint8Array {
+  const w = new ByteWriter()
+  w.raw(i.key)
+  w.text(i.seed === undefined ? '' : String(i.seed))
+  w.text(i.order)
+  w.u8(i.virtualTime ? 1 : 0)
+  return w.take()
+}
+
+function readIdentity(bytes: Uint8Array): Identity {
+  const r = new ByteReader(bytes)
+  const key = r.raw(32).slice()
+  const seed = r.text()
+  return { key, seed: seed === '' ? undefined : BigInt(seed), order: r.text(), virtualTime: r.u8() === 1 }
+}
+
+/** What a space was made with stays; asking for something else is a mistake. */
+function sameChoices(made: Identity, asked: SessionOptions): void {
+  const wrong = (what: string, stored: unknown, given: unknown): never => {
+    throw new RhizomeError('CODEC_MISMATCH', `the space was made with ${what} ${String(stored ?? 'none')}, not ${String(given)}`, {
+      details: { stored: String(stored ?? 'none'), given: String(given) },
+    })
+  }
+  if (asked.order !== undefined && orderText(asked.order) !== made.order) wrong('order', made.order, orderText(asked.order))
+  if (asked.seed !== undefined && asked.seed !== made.seed) wrong('seed', made.seed, asked.seed)
+}
