@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/normal': ['src/base', 'src/syntax'],
   'src/compile': ['src/base', 'src/syntax', 'src/normal', 'bytecode'],
   'src/machine': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'bytecode', 'rspace'],
-  'src/host': ['src/base', 'src/normal', 'src/machine'],
+  'src/host': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'bytecode', 'rspace'],
   'src/cli': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'src/host', 'bytecode', 'rspace'],
 }
 const ROOMS = Object.keys(MAY_IMPORT).sort((a, b) => b.length - a.length)

@@ -6,7 +6,6 @@ import { replCommand } from './prompt.ts'
 import { testCommand } from './test.ts'
 import { traceCommand } from './trace.ts'
 import type { CommandName, Flags } from './usage.ts'
-import { notYet } from './usage.ts'
 
 /** Every command but `run`: loaded only when one of them is asked for, in one piece, because each further file costs every start a millisecond. */
 export const MORE: Readonly<Record<Exclude<CommandName, 'run'>, (flags: Flags) => number | Promise<number>>> = {
@@ -17,7 +16,5 @@ export const MORE: Readonly<Record<Exclude<CommandName, 'run'>, (flags: Flags) =
   repl: replCommand,
   trace: traceCommand,
   explain: explainCommand,
-  space: () => {
-    throw notYet('`rho space`')
-  },
+  space: async flags => (await import('./space.ts')).spaceCommand(flags),
 }

@@ -102,8 +102,14 @@ export function reportRecord(sources: Sources, report: RestReport, failures: rea
     ...(item.counterpart < 0 ? {} : { counterpart: spotOf(sources, item.counterpart, item.counterpart) }),
   })
   return {
-    waiting: report.waiting.map(w => ({ ...where(w), persistent: w.persistent, channels: w.channels, ...why(w) })),
-    messages: report.messages.map(m => ({ ...where(m), persistent: m.persistent, channels: [m.channel], values: m.values, ...why(m) })),
+    waiting: inOrder(report.waiting).map(w => ({ ...where(w), persistent: w.persistent, channels: w.channels, ...why(w) })),
+    messages: inOrder(report.messages).map(m => ({
+      ...where(m),
+      persistent: m.persistent,
+      channels: [m.channel],
+      values: m.values,
+      ...why(m),
+    })),
     notes: report.notes.map(n => ({ ...where(n), text: n.text })),
     errors: failures.map(f => failureRecord(sources, f)),
     cost: gas,

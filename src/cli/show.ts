@@ -3,6 +3,7 @@ import type { RenderOptions } from '../base/render.ts'
 import { headline, placeText, printable, renderDiagnostics, renderFinding } from '../base/render.ts'
 import type { Blocked, Failure, RestReport, Stats, Unconsumed } from '../machine/outcome.ts'
 import { enclosing } from './enclosing.ts'
+import { inOrder } from './outcome.ts'
 
 /** Parts of what is said, with an empty line between those that say something. */
 export function sections(...texts: readonly string[]): string {
@@ -39,8 +40,8 @@ function sendOrReceive(position: number, options: RenderOptions): string {
 /** The rest report (rholang.md 12.4): one block per item, then the notes and what was left out. */
 export function showRest(report: RestReport, options: RenderOptions): string {
   const blocks = [
-    ...report.waiting.map(w => item(w.persistent ? 'idle server' : 'stuck receive', w, options)),
-    ...report.messages.map(m => item('unused message', m, options)),
+    ...inOrder(report.waiting).map(w => item(w.persistent ? 'idle server' : 'stuck receive', w, options)),
+    ...inOrder(report.messages).map(m => item('unused message', m, options)),
     ...report.notes.map(n => `note            ${placeText(options.sources, n.start)}   ${printable(n.text)}`),
   ]
   const left = [count(report.idleServers, 'idle server'), count(report.unreachable, 'unreachable item')].filter(t => t !== '')

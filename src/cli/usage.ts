@@ -51,7 +51,11 @@ export const COMMANDS = {
     synopsis: 'rho explain [CODE…]',
     about: 'Print the page of an error code, with a program that causes it and one that mends it.',
   },
-  space: { synopsis: 'rho space COMMAND DIR', about: 'Look after a stored space.' },
+  space: {
+    synopsis:
+      'rho space inspect DIR [CHANNEL] | stats DIR | verify DIR | repair FROM TO | export DIR [FILE]\n                 | import FILE DIR | compact DIR | log DIR | fork DIR TO [ROOT] | reset DIR ROOT | checkpoint DIR',
+    about: 'Look after a stored space that nobody has open.',
+  },
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
 
@@ -67,7 +71,7 @@ export const FLAGS = {
   format: {
     kind: 'choice',
     choices: ['text', 'json', 'tap'],
-    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain'],
+    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space'],
     help: 'json: one object per line; tap: for `rho test` only',
   },
 
