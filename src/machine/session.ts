@@ -19,6 +19,7 @@ import { Account, Machine, State, startedBy } from './machine.ts'
 import { Native } from './native.ts'
 import type { Blocked, Failure, RestReport, Stats, Status } from './outcome.ts'
 import { Fault } from './primitives/index.ts'
+import type { Primitives } from './primitives.ts'
 import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
@@ -429,6 +430,11 @@ export class Session {
   }
 
   // ── what a person sees ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Operators and methods: give them other meanings or add some, for all machines of this session from their next instruction on. */
+  get primitives(): Primitives {
+    return this.shard.primitives
+  }
 
   get failures(): readonly Failure[] {
     return this.shard.failures
