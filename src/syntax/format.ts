@@ -16,7 +16,7 @@ import { T } from './tokens.ts'
 const WIDTH = 100
 const STEP = 2
 /** Deeper lines are not indented further: the output of a deeply nested program stays linear in its size. */
-const INDENT_MAX = 120
+const INDENT_MAX = 80
 
 const Each = 0
 const Fill = 1
