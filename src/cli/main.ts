@@ -1,5 +1,5 @@
 import { EXIT } from './outcome.ts'
-import { runCommand } from './run.ts'
+import { deployCommand, runCommand } from './run.ts'
 import { flushAll, stderr, stdout } from './streams.ts'
 import { commandOf, helpText, parseFlags, UsageError } from './usage.ts'
 
@@ -30,6 +30,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const flags = parseFlags(command, rest)
   if (flags.has('help')) return help([command])
   if (command === 'run') return runCommand(flags)
+  if (command === 'deploy') return deployCommand(flags)
   const { MORE } = await import('./more.ts')
   return MORE[command](flags)
 }

@@ -1,17 +1,20 @@
 import { writeFileSync } from 'node:fs'
+import { RhizomeError } from '../../rspace/errors.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { sources } from '../base/source.ts'
 import { Output } from '../host/output.ts'
+import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import type { Term } from '../normal/term.ts'
 import type { Ending, Input } from './engine.ts'
 import { drive, hasErrors, readInputs, reasonOf, sessionOptions } from './engine.ts'
-import { NOWHERE, type OutputTarget, ProcessHost } from './host.ts'
+import { NOWHERE, ProcessHost } from './host.ts'
 import { nameOf } from './names.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
 import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, NO_STATS, reportRecord } from './outcome.ts'
 import { runSeeds } from './seeds.ts'
 import { sections, showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
+import type { NumberedTarget } from './stored.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
 import { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
@@ -19,14 +22,51 @@ import { seedRange, UsageError } from './usage.ts'
 
 /** `rho run`. */
 export async function runCommand(flags: Flags): Promise<number> {
+  checkSpaceFlags(flags)
   const inputs = readInputs(flags)
-  if (inputs.length === 0) throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
+  if (inputs.length === 0 && !flags.has('resume')) throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
   if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
   if (flags.has('seeds')) {
     if (flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
     return runSeeds(flags, inputs, seedRange(flags.text('seeds')!))
   }
-  return flags.text('format') === 'json' ? runJson(flags, inputs) : runText(flags, inputs)
+  const json = flags.text('format') === 'json'
+  try {
+    return await (json ? runJson(flags, inputs) : runText(flags, inputs))
+  } catch (e) {
+    if (!(e instanceof RhizomeError)) throw e
+    return storageFailed(e, json)
+  }
+}
+
+/** `rho deploy`: a run that never makes a space. */
+export async function deployCommand(flags: Flags): Promise<number> {
+  for (const name of ['create', 'resume', 'durability'] as const)
+    if (flags.has(name)) throw new UsageError(`--${name} belongs to \`rho run\``)
+  if (!flags.has('space')) throw new UsageError('`rho deploy` needs --space DIR', 'to run a program in memory: `rho run`')
+  return runCommand(flags)
+}
+
+/** Combinations of flags about spaces that contradict each other. */
+function checkSpaceFlags(flags: Flags): void {
+  if (!flags.has('space')) {
+    for (const name of ['create', 'resume', 'durability'] as const) if (flags.has(name)) throw new UsageError(`--${name} needs --space DIR`)
+    return
+  }
+  if (flags.text('durability') === 'memory') throw new UsageError('--durability memory and --space contradict each other')
+  if (flags.has('seeds')) throw new UsageError('--seeds and --space contradict each other')
+  if (!flags.has('resume')) return
+  if (flags.has('create')) throw new UsageError('--resume and --create contradict each other')
+  if (flags.files.length > 0 || flags.has('eval'))
+    throw new UsageError('--resume adds no program', 'leave it out: opening a space continues everything in it')
+}
+
+function storageFailed(e: RhizomeError, json: boolean): number {
+  const { code, message, hint, details } = e
+  if (json) stdout.write(`${JSON.stringify({ v: 1, kind: 'error', code, message, hint: hint ?? '', details })}\n`)
+  stdout.flush()
+  stderr.write(`${code}: ${message}\n`)
+  return EXIT.storage
 }
 
 /** What a run left behind, before it is shown. */
@@ -36,25 +76,46 @@ interface Finished {
   readonly ending: Ending | 'refused'
   /** The signal that ended it. */
   readonly signal: 'SIGINT' | 'SIGTERM' | null
+  /** Where the session is kept. */
+  readonly stored: Durable | undefined
 }
 
 /** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
-async function execute(flags: Flags, inputs: readonly Input[], target: OutputTarget): Promise<Finished> {
+async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
   const options = await sessionOptions(flags, host)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
-  const session = new Session(options)
+  const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
+  const session = stored?.session ?? new Session(options)
+  try {
+    const done = await runIn(session, stored, flags, inputs)
+    return { session, stored, ...done }
+  } catch (e) {
+    await stored?.close().catch(() => undefined) // what went wrong first is what is told
+    throw e
+  } finally {
+    trace?.()
+  }
+}
+
+async function runIn(
+  session: Session,
+  stored: Durable | undefined,
+  flags: Flags,
+  inputs: readonly Input[],
+): Promise<Pick<Finished, 'diagnostics' | 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
-  if (hasErrors(diagnostics)) {
-    trace?.()
-    return { session, diagnostics, ending: 'refused', signal: null }
-  }
+  if (hasErrors(diagnostics)) return { diagnostics, ending: 'refused', signal: null }
   for (const { program } of compiled) if (program !== undefined) session.deploy(program)
   let signal: Finished['signal'] = null
   const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
     signal = name
     session.stop()
+  }
+  const listen = () => {
+    process.once('SIGINT', () => onSignal('SIGINT'))
+    process.once('SIGTERM', () => onSignal('SIGTERM'))
   }
   const stopped = () => {
     if (signal === null && !stdout.closed) return false
@@ -62,17 +123,15 @@ async function execute(flags: Flags, inputs: readonly Input[], target: OutputTar
     return true
   }
   const limit = stopPoint(flags)
+  if (stored !== undefined) {
+    listen()
+    await stored.flush() // the programs are in before anything of them happens
+  }
   const ending = await (limit === undefined
-    ? drive(session, {
-        stopped,
-        onLong: () => {
-          process.once('SIGINT', () => onSignal('SIGINT'))
-          process.once('SIGTERM', () => onSignal('SIGTERM'))
-        },
-      })
+    ? drive(session, { stopped, onLong: stored === undefined ? listen : undefined })
     : stopAt(session, limit))
-  trace?.()
-  return { session, diagnostics, ending, signal }
+  await stored?.flush()
+  return { diagnostics, ending, signal }
 }
 
 interface StopPoint {
@@ -193,7 +252,17 @@ async function runText(flags: Flags, inputs: readonly Input[]): Promise<number> 
     }
     saveSnapshot(flags, session)
   }
-  return exitOf(done, status, flags.has('expect-done'))
+  const exit = exitOf(done, status, flags.has('expect-done'))
+  await finish(done)
+  return exit
+}
+
+/** The report is out: what was kept until then may go. */
+async function finish(done: Finished): Promise<void> {
+  if (done.stored === undefined) return
+  stdout.flush()
+  stderr.flush()
+  await done.stored.close({ reported: !stdout.closed })
 }
 
 async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> {
@@ -207,12 +276,23 @@ async function runJson(flags: Flags, inputs: readonly Input[]): Promise<number> 
       emit({ v: 1, kind: 'output', n: ++n, stream, text, ...(raw ? { raw } : {}) })
     },
     log: (level, text) => emit({ v: 1, kind: 'log', level, text }),
+    numbered(o) {
+      if (o.kind === 'log') emit({ v: 1, ...o })
+      else if (o.kind === 'failure') emit({ v: 1, kind: 'failure', n: o.n, ...failureRecord(sources, o.failure) })
+      else {
+        record.out(o.stream, o.text, o.raw)
+        emit({ v: 1, kind: 'output', n: o.n, stream: o.stream, text: o.text, ...(o.raw ? { raw: true } : {}) })
+      }
+    },
   })
   const status = statusOf(done)
-  for (const f of inOrder(done.session.failures)) emit({ v: 1, kind: 'failure', n: ++n, ...failureRecord(sources, f) })
+  if (done.stored === undefined)
+    for (const f of inOrder(done.session.failures)) emit({ v: 1, kind: 'failure', n: ++n, ...failureRecord(sources, f) })
   emit(outcomeOf(flags, done, status, record))
   if (status !== 'refused') saveSnapshot(flags, done.session)
-  return exitOf(done, status, flags.has('expect-done'))
+  const exit = exitOf(done, status, flags.has('expect-done'))
+  await finish(done)
+  return exit
 }
 
 function outcomeOf(flags: Flags, done: Finished, status: OutcomeStatus, record: Output): Outcome {

@@ -32,6 +32,10 @@ export const COMMANDS = {
     synopsis: 'rho run [flags] FILE… | -e SOURCE | -',
     about: 'Run programs to rest and say what is left. Several files run together in one space.',
   },
+  deploy: {
+    synopsis: 'rho deploy --space DIR [flags] FILE… | -e SOURCE | -',
+    about: 'Add programs to a stored space and run it to rest; the space must exist.',
+  },
   test: {
     synopsis: 'rho test [flags] PATH…',
     about: 'Run programs that carry their expectations in comments at their top, and show what differs.',
@@ -60,7 +64,7 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS
 
 /** Named by the design, delivered by other parts of the project. */
-const LATER_COMMANDS: readonly string[] = ['ps', 'inspect', 'bench', 'deploy', 'top']
+const LATER_COMMANDS: readonly string[] = ['ps', 'inspect', 'bench', 'top']
 
 const ENGINE: readonly CommandName[] = ['run', 'test', 'repl']
 const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
@@ -93,6 +97,16 @@ export const FLAGS = {
   trace: { kind: 'text', value: 'FILE', on: ['run'], help: 'write what happened, one event per line (`rho trace` shows it)' },
   'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: ['run'], help: 'stop at a scheduling point' },
   snapshot: { kind: 'text', value: 'FILE', on: ['run'], help: 'write the state at the end; - is standard output' },
+
+  space: { kind: 'text', value: 'DIR', on: ['run'], help: 'keep everything in this directory and go on with what it holds' },
+  create: { kind: 'switch', on: ['run'], help: 'make the space if there is none' },
+  resume: { kind: 'switch', on: ['run'], help: 'add no program, only go on with the space' },
+  durability: {
+    kind: 'choice',
+    choices: ['process', 'power', 'memory'],
+    on: ['run'],
+    help: 'what a new space survives: the end of the process (default) or a power cut',
+  },
 
   policy: { kind: 'choice', choices: ['depth', 'rr', 'priority'], on: ENGINE, help: 'which machine runs next (default depth)' },
   order: { kind: 'text', value: 'fifo|lifo|seed:N', on: ENGINE, help: 'which of several candidates takes part in a COMM (default fifo)' },
@@ -163,7 +177,7 @@ export const FLAGS = {
 export type FlagName = keyof typeof FLAGS
 
 /** Flags of `run` that belong to parts which are not there yet: stored spaces, several shards, state files, chain context. */
-const LATER_FLAGS = /^(space|durability|create|resume|control|checkpoint-every|restore|block-.+|deploy-.+)$/
+const LATER_FLAGS = /^(control|checkpoint-every|restore|block-.+|deploy-.+)$/
 
 const table: Readonly<Record<string, Flag>> = FLAGS
 
@@ -212,10 +226,15 @@ function toNumber(name: string, text: string): number {
   return value
 }
 
+/** `deploy` is a run. */
+function takes(command: CommandName, flag: Flag): boolean {
+  return flag.on.includes(command === 'deploy' ? 'run' : command)
+}
+
 /** Throws UsageError for unknown, misplaced, valueless and malformed flags. */
 export function parseFlags(command: CommandName, args: readonly string[]): Flags {
   const flags = new Flags()
-  const known = Object.keys(table).filter(name => table[name].on.includes(command))
+  const known = Object.keys(table).filter(name => takes(command, table[name]))
   let onlyFiles = false
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]
@@ -309,7 +328,7 @@ export function helpText(command?: CommandName): string {
       '',
     ].join('\n')
   }
-  const rows = Object.entries(table).filter(([, flag]) => flag.on.includes(command))
+  const rows = Object.entries(table).filter(([, flag]) => takes(command, flag))
   const left = rows.map(([name, flag]) => {
     const value = flag.kind === 'switch' ? '' : flag.kind === 'report' ? '[=all]' : ` ${flag.value ?? flag.choices?.join('|') ?? ''}`
     return `  ${flag.short === undefined ? '   ' : `-${flag.short},`} --${name}${value}`
@@ -320,7 +339,7 @@ export function helpText(command?: CommandName): string {
   )
   const { synopsis, about } = COMMANDS[command]
   const codes =
-    command === 'run'
+    command === 'run' || command === 'deploy'
       ? [
           '',
           'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 internal fault',
