@@ -23,7 +23,7 @@ try {
 } catch {}
 const script = new Script(readFileSync(at('rho.cjs'), 'utf8'), { filename: at('rho.cjs'), cachedData })
 `
-const RUN = 'script.runInThisContext()(createRequire(import.meta.url), {})\n'
+const RUN = 'script.runInThisContext()(createRequire(import.meta.url), {}, import.meta.url)\n'
 const WARM = `import { writeFileSync } from 'node:fs'
 process.on('exit', () => writeFileSync(at('rho.cache'), script.createCachedData()))
 `
@@ -41,10 +41,24 @@ export async function bundle(outdir) {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    banner: { js: '(function(require, module){' },
+    banner: { js: '(function(require, module, RHO_URL){' },
     footer: { js: '})' },
     external: ['classic-level', 'level'],
-    define: { RHO_VERSION: JSON.stringify(version) },
+    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL' },
+    logLevel: 'warning',
+  })
+  // The process that reads damaged stores, so that it is the one that dies of them.
+  await build({
+    entryPoints: [join(root, 'rspace/store/child.ts')],
+    outfile: join(outdir, 'child.cjs'),
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    external: ['classic-level', 'level'],
     logLevel: 'warning',
   })
   writeFileSync(join(outdir, 'cli.js'), `#!/usr/bin/env node\n${START}${RUN}`)

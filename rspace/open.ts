@@ -4,7 +4,7 @@ import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
 import { json } from './json.ts'
 import { nothingLoaded, type Row, readRow } from './rows.ts'
-import { compareBytes, pageChain, type Settings, Space } from './space.ts'
+import { compareBytes, orderOf, pageChain, type Settings, Space } from './space.ts'
 import type { Engine } from './store/index.ts'
 
 /** The json preset where nothing else is given; a matcher of its own for each space. */
@@ -58,22 +58,33 @@ export async function open<T extends Types = JsonTypes>(where: string | Engine, 
   const [{ openStore }] = await Promise.all([import('./store/index.ts'), loadHashes()])
   const store = await openStore(where, { durability: o.durability, create: o.create, readOnly: o.readOnly, codecs: codecsId(settings) })
   try {
-    const space = new StoredSpace<T>(settings, store)
-    const loaded = nothingLoaded()
-    for await (const page of store.rows()) for (const [key, value] of page) readRow(loaded, key, value)
-    space.load(loaded)
-    space.startAt(store.committed)
-    space.readOnly = o.readOnly === true
-    if (settings.journal === 'events')
-      space.history = async function* (from) {
-        for await (const record of store.log())
-          if (record.number > from) for (const e of record.events) yield* space.decodeEvents(e, record.number)
-      }
-    return space
+    return await openStored(store, settings, false, o.readOnly)
   } catch (e) {
     await store.close().catch(() => {})
     throw e
   }
+}
+
+/** A space over a store that has just been opened. With `anyOrder` it takes the order of choice that it was made with. */
+export async function openStored<T extends Types>(
+  store: import('./store/index.ts').Store,
+  settings: Settings<T>,
+  anyOrder: boolean,
+  readOnly = false,
+): Promise<StoredSpace<T>> {
+  const loaded = nothingLoaded()
+  for await (const page of store.rows()) for (const [key, value] of page) readRow(loaded, key, value)
+  const order = anyOrder && loaded.state !== undefined ? orderOf(loaded.state.order) : settings.order
+  const space = new StoredSpace<T>({ ...settings, order }, store)
+  space.load(loaded)
+  space.startAt(store.committed)
+  space.readOnly = readOnly
+  if (settings.journal === 'events')
+    space.history = async function* (from) {
+      for await (const record of store.log())
+        if (record.number > from) for (const e of record.events) yield* space.decodeEvents(e, record.number)
+    }
+  return space
 }
 
 /**

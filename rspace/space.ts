@@ -41,7 +41,10 @@ import * as rows from './rows.ts'
 
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
-  commit(delta: { put: readonly rows.Row[]; del: readonly Uint8Array[] }, meta: { event?: Uint8Array }): Promise<Commit>
+  commit(
+    delta: { put: readonly rows.Row[]; del: readonly Uint8Array[] },
+    meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } },
+  ): Promise<Commit>
   close(): Promise<void>
 }
 
@@ -1326,7 +1329,11 @@ export class Space<T extends Types> {
       work =
         this.store === null
           ? Promise.resolve({ number: this.last.number + 1, chain: NO_CHAIN })
-          : this.store.commit(delta, this.keepsEvents ? { event: this.encodeEvents(events) } : {})
+          : this.store.commit(delta, {
+              event: this.keepsEvents ? this.encodeEvents(events) : undefined,
+              // By these a repair tells rows of commits that are lost.
+              marks: { refs: this.kernel.counter, cids: this.cids, gids: this.gids },
+            })
       if (this.store === null) {
         // Memory: the commit is a number, and it is there at once.
         this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op, net ?? events)
@@ -2375,7 +2382,8 @@ class Replay<T extends Types> {
     const names = new Map<Ref, string>()
     for (const e of events) {
       if (e.undone === true) continue
-      if ((e.kind === 'produce' || e.kind === 'consume') && e.ref !== undefined) names.set(e.ref, `${e.id}#${e.occurrence}`)
+      // Counted here: a log over several runs, or a part of one, begins to count with its own first event.
+      if ((e.kind === 'produce' || e.kind === 'consume') && e.ref !== undefined) names.set(e.ref, this.name(String(e.id)))
       if (e.kind !== 'comm') continue
       const name = (ref: Ref | undefined): string => {
         const found = ref === undefined ? undefined : names.get(ref)
@@ -2391,6 +2399,7 @@ class Replay<T extends Types> {
         else list.push(comm)
       }
     }
+    this.occurrences.clear()
   }
 
   private name(id: string): string {
@@ -2512,6 +2521,8 @@ function randomKey(): Uint8Array {
 }
 
 const orderText = (order: Settings<Types>['order']): string => (typeof order === 'object' ? `seed ${order.seed}` : (order ?? 'fifo'))
+export const orderOf = (text: string): Settings<Types>['order'] =>
+  text.startsWith('seed ') ? { seed: BigInt(text.slice(5)) } : text === 'lifo' ? 'lifo' : 'fifo'
 
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const n = Math.min(a.length, b.length)

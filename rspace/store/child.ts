@@ -11,6 +11,7 @@ export type Task =
   | { readonly id: number; readonly kind: 'repair'; readonly dir: string; readonly to: string }
 
 export type Answer =
+  | { readonly id: number; readonly rows: number }
   | { readonly id: number; readonly report: Report }
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string; readonly details: unknown } }
 
@@ -23,9 +24,18 @@ process.on('message', (task: Task) => {
 })
 process.on('disconnect', () => process.exit(0))
 
+/** Milliseconds between two messages about progress. */
+const TELL_MS = 200
+
 async function answer(task: Task): Promise<Answer> {
+  let told = performance.now()
+  const onRows = (rows: number) => {
+    if (performance.now() - told < TELL_MS) return
+    told = performance.now()
+    process.send?.({ id: task.id, rows } satisfies Answer)
+  }
   try {
-    const report = task.kind === 'verify' ? await verifyCopy(task.dir) : await repairCopy(task.dir, task.to)
+    const report = task.kind === 'verify' ? await verifyCopy(task.dir, onRows) : await repairCopy(task.dir, task.to, onRows)
     return { id: task.id, report }
   } catch (e) {
     const { code, details } = e instanceof RhizomeError ? e : { code: 'IO', details: {} }

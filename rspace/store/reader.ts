@@ -7,7 +7,7 @@ import type { Answer, Task } from './child.ts'
 import type { Report } from './verify.ts'
 
 /** Where a bundler may have put the child's program, relative to this module. */
-const PROGRAMS = ['./child.js', './rspace/store/child.js', '../rspace/store/child.js', './child.ts'] as const
+const PROGRAMS = ['./child.cjs', './child.js', './rspace/store/child.js', '../rspace/store/child.js', './child.ts'] as const
 
 type TaskOf<T> = T extends Task ? Omit<T, 'id'> : never
 
@@ -15,15 +15,15 @@ type TaskOf<T> = T extends Task ? Omit<T, 'id'> : never
 export class Reader {
   #child: ChildProcess | undefined
   #next = 0
-  readonly #waiting = new Map<number, { resolve(r: Report): void; reject(e: unknown): void }>()
+  readonly #waiting = new Map<number, { resolve(r: Report): void; reject(e: unknown): void; onRows?: (rows: number) => void }>()
   /** Child processes that damaged files have ended. */
   deaths = 0
 
   /** @throws RhizomeError as the task does; a dead child is a report (`verify`) or `CORRUPT` (`repair`) */
-  run(task: TaskOf<Task>): Promise<Report> {
+  run(task: TaskOf<Task>, onRows?: (rows: number) => void): Promise<Report> {
     return new Promise((resolve, reject) => {
       const id = this.#next++
-      this.#waiting.set(id, { resolve, reject })
+      this.#waiting.set(id, { resolve, reject, onRows })
       try {
         this.#child ??= this.#start()
         this.#child.send({ ...task, id } as Task)
@@ -46,6 +46,7 @@ export class Reader {
     const child = fork(program, [], { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
     child.on('message', (a: Answer) => {
       const w = this.#waiting.get(a.id)
+      if ('rows' in a) return void w?.onRows?.(a.rows)
       this.#waiting.delete(a.id)
       if ('report' in a) w?.resolve(a.report)
       else w?.reject(new RhizomeError(a.error.code as ErrorCode, a.error.message, { details: a.error.details as never }))

@@ -43,7 +43,7 @@ interface Found {
 }
 
 /** Check the store in a private copy. For child processes: damaged files can end the process. */
-export async function verifyCopy(dir: string): Promise<Report> {
+export async function verifyCopy(dir: string, onRows?: (rows: number) => void): Promise<Report> {
   await hashesReady()
   const engine = new LevelEngine(dir)
   try {
@@ -51,7 +51,7 @@ export async function verifyCopy(dir: string): Promise<Report> {
     if (format === undefined) throw new RhizomeError('NOT_A_SPACE', 'there is no RHZ.FORMAT')
     if (!(await hasEntryPoint(dir))) throw new RhizomeError('NOT_A_SPACE', 'CURRENT, or the MANIFEST it names, is missing')
     await engine.open()
-    return await verifyEngine(engine, { format, anchor: new FileAnchor(dir, format) })
+    return await verifyEngine(engine, { format, anchor: new FileAnchor(dir, format), onRows })
   } catch (e) {
     return asReport(asStorageError(e, 'reading the files'))
   } finally {
@@ -64,9 +64,9 @@ export async function verifyCopy(dir: string): Promise<Report> {
  * undoing the newest commits one after the other until row count and row sum are those of the commit. Second: all readable rows,
  * as a store with a new identity that is marked as salvaged. For child processes.
  */
-export async function repairCopy(copy: string, to: string): Promise<Report> {
+export async function repairCopy(copy: string, to: string, onRows?: (rows: number) => void): Promise<Report> {
   await hashesReady()
-  const before = await verifyCopy(copy)
+  const before = await verifyCopy(copy, onRows)
   const found = await readAll(copy)
   const format = found.format
   if (format === undefined) throw new RhizomeError('CORRUPT', 'neither RHZ.FORMAT nor its copy in the rows can be read')

@@ -16,14 +16,20 @@ import { asReport, type Report } from './verify.ts'
 
 /** What can be done to a store that nobody has open, by its directory. Nothing under the directory changes but its lock, except in `compactDir`. */
 
+/** How a tool reads untrusted files, and whom it tells how many rows have been read. */
+export interface Reading {
+  readonly reader?: Reader
+  readonly onRows?: (rows: number) => void
+}
+
 /**
  * Read everything in a child process and compare.
  * @throws RhizomeError when it cannot be read at all: `NO_SUCH_SPACE`, `NOT_A_SPACE`, `LOCKED`, `IO`. Damage is a report with `ok: false`
  */
-export async function verifyDir(dir: string, reader?: Reader): Promise<Report> {
-  return onCopy(dir, reader, async (copy, r) => {
+export async function verifyDir(dir: string, o: Reading = {}): Promise<Report> {
+  return onCopy(dir, o.reader, async (copy, r) => {
     try {
-      return await r.run({ kind: 'verify', dir: copy })
+      return await r.run({ kind: 'verify', dir: copy }, o.onRows)
     } catch (e) {
       return asReport(e)
     }
@@ -34,10 +40,10 @@ export async function verifyDir(dir: string, reader?: Reader): Promise<Report> {
  * Make a repaired copy of `from` in `to`, which must not exist. The report says what was lost and how it was done.
  * @throws RhizomeError `NO_SUCH_SPACE`, `NOT_A_SPACE`, `LOCKED`, `CORRUPT` (nothing usable was found), `IO`; BadArgument
  */
-export async function repair(from: string, to: string, reader?: Reader): Promise<Report> {
+export async function repair(from: string, to: string, o: Reading = {}): Promise<Report> {
   const target = await kindOf(to)
   if (target === 'space' || target === 'foreign') throw new BadArgument('the target of a repair must not exist', { details: { dir: to } })
-  return onCopy(from, reader, (copy, r) => r.run({ kind: 'repair', dir: copy, to }))
+  return onCopy(from, o.reader, (copy, r) => r.run({ kind: 'repair', dir: copy, to }, o.onRows))
 }
 
 /** A checked copy of the store in `from`, in a new directory. */

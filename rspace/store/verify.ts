@@ -36,6 +36,8 @@ export interface Expected {
   readonly format: Format
   /** With it, what was recorded outside the rows is compared as well. */
   readonly anchor?: Anchor
+  /** Told now and then how many rows have been read. */
+  readonly onRows?: (rows: number) => void
 }
 
 export function failedReport(code: ErrorCode, where: string, message: string): Report {
@@ -56,8 +58,10 @@ export async function verifyEngine(engine: Engine, expected: Expected): Promise<
   const walk = new LogWalk(expected.format, clean ?? open)
   const tally = new Tally()
   let hasFormat = false
+  let read = 0
   try {
     for await (const page of engine.iterate(KEY_START, KEY_END)) {
+      expected.onRows?.((read += page.length))
       for (const [key, stored] of page) {
         if (isLog(key)) walk.add(key, stored)
         else if (isMeta(key)) hasFormat = checkMeta(key, stored, expected.format, problems) || hasFormat
