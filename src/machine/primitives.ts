@@ -33,7 +33,7 @@ export interface HandlerContext {
 
 /**
  * An operation given by the embedder. A term (or fault) is the result; a promise is an answer that comes later, until then the machine waits on its reply channel.
- * The arguments are frozen. Throwing, or giving back what is no term, fails the calling machine (RHO516) and nobody else.
+ * The arguments are frozen. Throwing, or giving back what is no term, fails the calling machine (RHO520) and nobody else.
  */
 export type Handler = (args: readonly Term[], context: HandlerContext) => Term | Fault | Promise<Term | Fault>
 
@@ -432,7 +432,7 @@ class Context implements HandlerContext {
 }
 
 function failed(key: string, e: unknown): Fault {
-  return new Fault('RHO516', `\`${key}\` failed: ${e instanceof Error ? e.message : String(e)}`)
+  return new Fault('RHO520', `\`${key}\` failed: ${e instanceof Error ? e.message : String(e)}`)
 }
 
 /** A handler's result, if it is one. */
@@ -441,7 +441,7 @@ function checked(key: string, r: unknown): Result {
   if (typeof r === 'number' && Number.isSafeInteger(r) && !Object.is(r, -0)) return r
   if (typeof r === 'bigint' && BigInt.asIntN(64, r) === r && !Number.isSafeInteger(Number(r))) return r
   return new Fault(
-    'RHO516',
+    'RHO520',
     `\`${key}\` gave back what is no term of the language`,
     'an Int is a safe integer or a bigint beyond; other numbers have classes of their own',
   )
