@@ -43,7 +43,7 @@ export async function bundle(outdir) {
     legalComments: 'none',
     banner: { js: '(function(require, module, RHO_URL){' },
     footer: { js: '})' },
-    external: ['classic-level', 'level'],
+    external: ['classic-level', 'level', 'hash-wasm'],
     define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL' },
     logLevel: 'warning',
   })
@@ -58,7 +58,7 @@ export async function bundle(outdir) {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    external: ['classic-level', 'level'],
+    external: ['classic-level', 'level', 'hash-wasm'],
     logLevel: 'warning',
   })
   writeFileSync(join(outdir, 'cli.js'), `#!/usr/bin/env node\n${START}${RUN}`)

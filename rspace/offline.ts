@@ -146,11 +146,20 @@ export async function* eventsOf(dir: string): AsyncGenerator<StoredEvent, void, 
         })
     for await (const { number, changes, events } of store.log(undefined, { values: true })) {
       if (events.length > 0) for (const bytes of events) yield* recorded(bytes, number)
-      else for (const c of changes) yield* quietly(() => netEvent(c, number, channels, groups)) ?? []
+      else
+        for (const c of changes)
+          yield* isSpace(store) ? (quietly(() => netEvent(c, number, channels, groups)) ?? []) : [rowEvent(c, number)]
     }
   } finally {
     await store.close()
   }
+}
+
+/** Other embedders of the store have a layout of their own, and name fewer codecs. */
+const isSpace = (store: Store): boolean => store.format.codecs.split(' ').length === 5
+
+function rowEvent({ key, value, before, hash }: RowChange, commit: number): StoredEvent {
+  return { commit, kind: hash === undefined ? 'delete' : 'put', value: value ?? before, more: { key: Buffer.from(key).toString('hex') } }
 }
 
 function* recorded(bytes: Uint8Array, commit: number): Generator<StoredEvent> {
@@ -243,6 +252,11 @@ async function opened<X>(dir: string, use: (space: StoredSpace<Bytes>) => Promis
   const store = await openStore(dir)
   let space: StoredSpace<Bytes>
   try {
+    if (!isSpace(store))
+      throw new RhizomeError(
+        'CODEC_MISMATCH',
+        `the rows of this store ("${store.format.codecs}") have another layout than those of a space`,
+      )
     space = await openStored(store, { ...SETTINGS, journal: (await keepsEvents(store)) ? 'events' : 'undo', history: 'merkle' }, true)
   } catch (e) {
     await store.close().catch(() => undefined) // what went wrong first is what is told

@@ -214,7 +214,8 @@ function eventLine(e: StoredEvent, v: Values, json: boolean): string {
     return object({ commit: String(e.commit), kind: JSON.stringify(e.kind), ref, channel, value, persistent, ...more })
   }
   const data = Array.isArray(e.more?.data) ? `  data ${e.more.data.join(' ')}` : ''
-  const parts = [`commit ${e.commit}`, e.kind, channel, value, e.persistent === true ? 'persistent' : undefined]
+  const key = typeof e.more?.key === 'string' ? e.more.key : undefined
+  const parts = [`commit ${e.commit}`, e.kind, key, channel, value, e.persistent === true ? 'persistent' : undefined]
   return `${parts.filter(p => p !== undefined).join('  ')}${data}${ref === undefined ? '' : `  ref ${ref}`}`
 }
 
