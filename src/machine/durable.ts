@@ -75,6 +75,8 @@ const AHEAD = 1 << 20
 /** Slices and milliseconds after which a group is closed, when no batch is in flight. */
 const GROUP_SLICES = 16_384
 const GROUP_MS = 5
+/** Slices after which it is looked whether a group is due. */
+const QUANTUM = 4096
 /** After a group with more rows than this machines wait until it is safe: groups would only grow. */
 const ROWS_AT_ONCE = 8192
 
@@ -119,8 +121,8 @@ export interface DurableOptions {
   readonly outlet: Outlet
   /** Milliseconds; only paces the groups. */
   readonly now: () => number
-  /** Called with the number of each commit that is safe. */
-  readonly onCommit?: () => void
+  /** Slices after which a group is closed at the latest when no batch is in flight; default 16,384. */
+  readonly groupSlices?: number
 }
 
 /**
@@ -155,6 +157,8 @@ export class Durable implements Keeper, CodeBook {
   private readonly rows: Rows
   private readonly outlet: Outlet
   private readonly now: () => number
+  private readonly groupSlices: number
+  readonly quantum: number
   private readonly shard: Shard
 
   // names
@@ -218,6 +222,8 @@ export class Durable implements Keeper, CodeBook {
     this.rows = rows
     this.outlet = o.outlet
     this.now = o.now
+    this.groupSlices = o.groupSlices ?? GROUP_SLICES
+    this.quantum = Math.min(QUANTUM, this.groupSlices)
     this.writer = new TermWriter(this)
     this.fresh = !stored.has(Row.Identity)
     if (this.fresh && stored.size > 0) throw new Garbled('the identity of the space is missing')
@@ -325,7 +331,7 @@ export class Durable implements Keeper, CodeBook {
   private isDue(): boolean {
     const slices = this.shard.slices - this.sinceSlices
     if (slices < 2 * this.fixed) return false
-    return slices >= GROUP_SLICES || this.now() - this.sinceTime >= GROUP_MS
+    return slices >= this.groupSlices || this.now() - this.sinceTime >= GROUP_MS
   }
 
   /** Resolves when everything that has happened so far is safe and its outputs have left. @throws RhizomeError of the store */

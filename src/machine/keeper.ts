@@ -8,6 +8,8 @@ export interface Keeper {
   /** What the names of the space are derived from. */
   readonly key: Uint8Array
   readonly observer: KernelObserver<Cont>
+  /** Slices between two calls of `boundary`. */
+  readonly quantum: number
   /** The one object of a system channel's name. */
   systemName(uri: string): Unforgeable
   /** Output: leaves when the state that goes with it is safe. */
