@@ -102,6 +102,16 @@ export class Template implements TermTemplate {
   readonly at: number
   /** The one sequence that it is, instead of a whole image. */
   readonly only: Member | null
+  private lastMember = -2
+  /** Index of the last member that does something; −1 if none does. */
+  get last(): number {
+    if (this.lastMember === -2) {
+      let i = this.members.length - 1
+      while (i >= 0 && this.members[i].linked.inert) i--
+      this.lastMember = i
+    }
+    return this.lastMember
+  }
   private closer: ((captures: readonly Term[]) => Term) | null = null
   constructor(linker: Linker, program: Program, at: number, only: Member | null = null) {
     this.program = program

@@ -49,6 +49,8 @@ export interface ShardOptions {
 const SAFE = Number.MAX_SAFE_INTEGER
 const EXPOSED = Flag.Exposed
 const UNFORGEABLE = Tag.Unforgeable
+/** Register code that only says: on to the next child (see instruction 57). */
+const NEXT_MEMBER = Int32Array.of(57, 0)
 /** So many slices may follow one another by direct hand-over; then the queue has its turn (vm.md 5.2: one turn in 256 is the oldest's). */
 const STREAK_MAX = 200
 /** Notes about matches that fitted nothing: the first so many are kept. */
@@ -457,7 +459,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.status = status
     this.alive--
     if (this.tracer !== null) this.tracer.ended(m)
-    if (this.primitives.used) this.primitives.release(m)
+    if (this.primitives.used) {
+      this.primitives.release(m)
+      this.onEnd?.(m)
+    }
     const home = m.home
     if (home !== null && this.pooling && home.spares < SPARES_MAX) {
       home.spares++
@@ -545,6 +550,32 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Deliver what the host and native receives have sent, so that no message is under way. */
   settleMessages(): void {
     if (this.deferred.length > 0) this.flushDeferred()
+  }
+
+  /** Told of machines that end, once `primitives.used` is set. */
+  onEnd: ((m: Machine) => void) | null = null
+
+  /** Messages from the host and native receives that are still to be delivered. */
+  get inbox(): readonly { readonly chan: Term; readonly values: readonly Term[]; readonly account: Account }[] {
+    return this.deferred
+  }
+
+  /** Whether the pump has its turn before the queue. */
+  get pumpsNext(): boolean {
+    return this.pumpTurn
+  }
+
+  /** Go on counting where a snapshot was taken. */
+  resumeCounters(c: Readonly<Record<string, number>>, pumpTurn: boolean): void {
+    this.skipTo({ names: c.names, privs: c.privs })
+    this.primitives.nextHidden = c.hidden
+    this.comms = c.comms
+    this.primitiveComms = c.primitiveComms
+    this.machinesMade = c.machinesMade
+    this.slices = c.slices
+    this.namesMade = c.namesMade
+    this.produced = c.produced
+    this.pumpTurn = pumpTurn
   }
 
   /** Told when control changed a machine that waits. */
@@ -767,19 +798,22 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.gas = 0
     const streak = this.streak
     this.exec(first)
+    if (this.spawner !== null) this.finishSpawn()
     const m = this.current
     this.current = outer
     const gas = this.gas
     const account = m.account
-    const hops = streak - this.streak
-    if (hops > 0) {
-      this.slices += hops
+    const turns = streak - this.streak
+    if (turns > 0) {
+      const hops = turns - this.starts
+      this.starts = 0
+      this.slices += turns
       this.comms += hops
       this.produced += hops
       this.machinesMade += hops
       this.kernel.op += hops
       this.kernel.counter += hops
-      account.steps += hops
+      account.steps += turns
       account.comms += hops
       account.machines += hops
     }
@@ -967,6 +1001,35 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Slices that may still follow one another without a look at the queue: bounds both fairness and the quantum. 0 inside an eager leaf. */
   private streak = 0
+  /** How many of them were children that went on in place of their parents, not messages handed over. */
+  private starts = 0
+
+  // The machine that spawns while one of its leaves runs, and how far it has come; null otherwise.
+  private spawner: Machine | null = null
+  private spawnTemplate: Template | null = null
+  private spawnCode: Int32Array = NEXT_MEMBER
+  private spawnSlot = 0
+  private spawnMember = 0
+  private spawnCopy = 0
+
+  /** A leaf did not come to its end: its siblings start through the queue. */
+  private finishSpawn(): void {
+    const parent = this.spawner as Machine
+    this.spawner = null
+    const members = (this.spawnTemplate as Template).members
+    for (let i = this.spawnMember; i < members.length; i++) {
+      const member = members[i]
+      for (let copy = i === this.spawnMember ? this.spawnCopy : 0; copy < member.copies; copy++) {
+        if (!member.linked.inert) {
+          const regs = new Array<Term>(member.linked.registers)
+          for (let j = 0; j < member.captures; j++) regs[j] = parent.regs[this.spawnCode[this.spawnSlot + j]]
+          this.enqueue(this.machine(member.linked, regs, parent.account, parent.origin, parent.level))
+        }
+        this.spawnSlot += member.captures
+      }
+    }
+    this.end(parent, State.Done)
+  }
 
   private overQueue(m: Machine, chan: Chan, site: SendSite): boolean {
     if (chan.nD < this.limits.queue) return false
@@ -1001,6 +1064,20 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       gas += C[pc + 1]
       switch (C[pc]) {
         case 0: // HALT
+          if (this.spawner !== null) {
+            // A leaf is done: on with its siblings.
+            this.alive--
+            m.status = State.Done
+            const home = m.home
+            if (home !== null && home.spares < SPARES_MAX) {
+              home.spares++
+              m.next = home.spare
+              home.spare = m
+            }
+            C = NEXT_MEMBER
+            pc = 0
+            break
+          }
           this.gas += gas
           this.end(m, State.Done)
           return
@@ -1246,7 +1323,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               const k = head as Machine
               const target = k.site as RecvSite
               woken = target.spare
-              hop = woken !== null && this.streak > 0 && C[pc + 5 + n] === 0 && this.mayGoOn(m)
+              hop = woken !== null && this.streak > 0 && this.spawner === null && C[pc + 5 + n] === 0 && this.mayGoOn(m)
               if (hop) {
                 const c = woken as Machine
                 target.spare = c.next as Machine | null
@@ -1440,9 +1517,92 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.overMachines(m, pc, t.total)
             return
           }
-          this.spawnHere(t, m, C, pc + 4)
-          this.end(m, State.Done)
-          return
+          if (!quick || !this.eager || m.account.limited || this.primitives.used || t.last < 0) {
+            this.spawnHere(t, m, C, pc + 4)
+            this.end(m, State.Done)
+            return
+          }
+          this.spawner = m
+          this.spawnTemplate = t
+          this.spawnCode = C
+          this.spawnSlot = pc + 4
+          this.spawnMember = 0
+          this.spawnCopy = 0
+          gas = 0
+          C = NEXT_MEMBER
+          pc = 0
+          break
+        }
+        case 57: {
+          // NEXT: the next child of the machine that spawns. Leaves run here and come back; the last child goes on in place of its parent.
+          const t = this.spawnTemplate as Template
+          const parent = this.spawner as Machine
+          const from = parent.regs
+          const slots = this.spawnCode
+          const members = t.members
+          let child: Machine
+          let last: boolean
+          for (;;) {
+            const member = members[this.spawnMember]
+            linked = member.linked
+            const captures = member.captures
+            if (linked.inert) {
+              this.spawnSlot += captures * member.copies
+              this.spawnMember++
+              continue
+            }
+            let regs: Term[]
+            const spare = member.spare
+            if (spare !== null) {
+              child = spare
+              member.spare = child.next as Machine | null
+              member.spares--
+              this.revive(child, parent.account, parent.origin, parent.level)
+              child.pc = 0
+              regs = child.regs
+            } else {
+              regs = new Array<Term>(linked.registers)
+              child = this.machine(linked, regs, parent.account, parent.origin, parent.level)
+              child.home = member
+            }
+            const at = this.spawnSlot
+            for (let j = 0; j < captures; j++) regs[j] = from[slots[at + j]]
+            this.spawnSlot = at + captures
+            last = this.spawnMember === t.last && this.spawnCopy === member.copies - 1
+            if (++this.spawnCopy === member.copies) {
+              this.spawnCopy = 0
+              this.spawnMember++
+            }
+            if (last || linked.leaf) break
+            this.enqueue(child)
+          }
+          if (last) {
+            this.spawner = null
+            this.gas += gas
+            gas = 0
+            this.end(parent, State.Done)
+            if (!linked.leaf) {
+              if (this.streak <= 0 || !this.mayGoOn(parent)) {
+                this.enqueue(child)
+                return
+              }
+              this.streak--
+              this.starts++
+            }
+            this.current = child
+          }
+          if (linked.leaf) {
+            this.slices++
+            child.account.steps++
+          }
+          m = child
+          m.status = State.Running
+          m.steps++
+          C = linked.code
+          K = linked.consts
+          R = m.regs
+          pc = 0
+          break
         }
         case 27: {
           // EVAL a: run a process value
@@ -1869,10 +2029,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** The processor that took the request of `m` gets a turn of its own. */
   queueProcessor(m: Machine): void {
+    this.enqueue(this.processorOf(m))
+  }
+
+  processorOf(m: Machine): Machine {
     const p = new Machine(this.linker.processor, [], -m.priv, m.account, NO_SITE, m.origin, m.level)
     p.next = m
     this.alive++
-    this.enqueue(p)
+    return p
   }
 
   /** The machine that a fault outside a slice belongs to is unknown; used by native receives to fail the sender. */
