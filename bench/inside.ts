@@ -3,6 +3,7 @@ import { parse as parseJavaScript } from 'acorn'
 import { QuietHost } from '../src/cli/host.ts'
 import { Session } from '../src/machine/session.ts'
 import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
+import { SPACE_COMMANDS } from './space-inside.ts'
 import { compileStages, now, type Stages } from './stages.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from './texts.ts'
 
@@ -119,6 +120,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => object>> = {
   nested: ([kind, depth, ms]) => compiling(NESTINGS[kind](Number(depth)), Number(ms)),
   javascript: ([library, bytes, ms]) => parsingJavaScript(javaScript(readFileSync(library, 'utf8'), Number(bytes)), Number(ms)),
   park: ([n, enough]) => park(Number(n), Number(enough)),
+  ...SPACE_COMMANDS,
   crowd: ([parked, hops]) => crowd(Number(parked), Number(hops)),
 }
 

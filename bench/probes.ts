@@ -17,7 +17,7 @@ export interface Probe {
 const ROOM = ['--max-old-space-size=8192']
 const WEIGH = ['--expose-gc', ...ROOM]
 
-function ask<T>(shop: Workshop, args: readonly (string | number)[], flags: readonly string[] = []): T {
+export function ask<T>(shop: Workshop, args: readonly (string | number)[], flags: readonly string[] = []): T {
   return JSON.parse(runProcess(shop.child(args, flags)).output) as T
 }
 
@@ -33,7 +33,7 @@ interface Compiled extends Parsed {
 const nsPerByte = (c: Parsed): number => (c.ms * 1e6) / c.bytes
 
 /** A pass in which one goes after the other, as often as asked for. */
-function passes(effort: Effort, label: string, once: () => void): void {
+export function passes(effort: Effort, label: string, once: () => void): void {
   for (let pass = 1; pass <= effort.passes; pass++) {
     effort.say(`${label}: pass ${pass} of ${effort.passes}`)
     once()

@@ -5,9 +5,12 @@ import { parseArgs } from 'node:util'
 import { type Effort, idsOf, measureJob } from './jobs.ts'
 import { WrongAnswer } from './measure.ts'
 import { root, Workshop } from './peers.ts'
-import { PROBES } from './probes.ts'
+import { PROBES as ENGINE } from './probes.ts'
 import { JOBS } from './programs.ts'
 import { type Row, table } from './row.ts'
+import { spaceProbe } from './space.ts'
+
+const PROBES = [...ENGINE, spaceProbe]
 
 /** `npm run bench`: see README.md in this folder. */
 

@@ -10,6 +10,7 @@ import { ratios, roundSize, steadyCost, summarise, verdictOf } from '../bench/me
 import { growth, PROBES } from '../bench/probes.ts'
 import { JOBS, type Job, type Peer, parking, parkingAnswer, peerAnswer, WAKING } from '../bench/programs.ts'
 import { plainRow, ratioRow, short, table } from '../bench/row.ts'
+import { SPACE_COMMANDS } from '../bench/space-inside.ts'
 import { compileStages } from '../bench/stages.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from '../bench/texts.ts'
 import { QuietHost } from '../src/cli/host.ts'
@@ -98,6 +99,14 @@ describe('a baseline in JavaScript', () => {
       expect(Object.keys(job.peers)).toEqual(['erlang', 'go', 'js-generators', 'js-promises'])
     }
   })
+})
+
+describe('a program for the tuplespace alone', () => {
+  it.each(Object.keys(SPACE_COMMANDS))('%s finds what it expects, or it would throw', kind =>
+    expect(SPACE_COMMANDS[kind](kind === 'kernel' || kind === 'space' || kind === 'json' ? ['1200'] : ['50', '200'])).toHaveProperty(
+      'nsEach',
+    ),
+  )
 })
 
 describe('the texts for compilers', () => {
