@@ -1,4 +1,4 @@
-import { Bundle, forced, List, Tag, type Term, Tuple, tagOf } from '../normal/term.ts'
+import { Bundle, forced, List, Tag, type Term, Tuple, tagOf, type Unforgeable } from '../normal/term.ts'
 import { Account, type Machine, State } from './machine.ts'
 import type { Native } from './native.ts'
 import type { Shard } from './shard.ts'
@@ -14,7 +14,7 @@ interface Group {
 
 /**
  * Control capabilities (vm.md 5.6). A control name is a write-only bundle around a fresh name on which only the engine listens: it can be handed on but not made,
- * guessed or derived. Requests: ("pause") ("resume") ("kill") ("renice", n) ("inspect", ret), each with an optional last ack.
+ * guessed or derived. Requests: ("pause") ("resume") ("kill") ("renice", n) ("inspect", ret) ("watch", ret) ("migrate", shard), each with an optional last ack.
  */
 export class Control {
   private readonly shard: Shard
@@ -71,23 +71,39 @@ export class Control {
   }
 
   /** The control name of one machine. */
-  of(m: Machine): Term {
+  of(m: Machine, as?: Unforgeable): Term {
     let name = this.names.get(m)
     if (name === undefined) {
       m.home = null // the object stays this machine's for good
-      name = this.facet((request, ret) => this.act([m], request, ret))
+      name = this.facet((request, ret) => this.act([m], request, ret), as)
       this.names.set(m, name)
     }
     return name
   }
 
-  private group(account: Account): Group {
+  private group(account: Account, as?: Unforgeable): Group {
     let g = this.groups.get(account)
     if (g === undefined) {
-      g = { account, control: this.facet((request, ret) => this.act(this.members(account), request, ret, account)) }
+      g = { account, control: this.facet((request, ret) => this.act(this.members(account), request, ret, account), as) }
       this.groups.set(account, g)
     }
     return g
+  }
+
+  /** Every control name there is, for a snapshot. */
+  facets(): { name: Unforgeable; machine?: Machine; account?: Account }[] {
+    const inner = (t: Term): Unforgeable => (t as Bundle).body as Unforgeable
+    const alive = [...this.names].filter(([m]) => m.status < State.Done)
+    return [
+      ...alive.map(([machine, t]) => ({ name: inner(t), machine })),
+      ...[...this.groups.values()].map(g => ({ name: inner(g.control), account: g.account })),
+    ]
+  }
+
+  /** A control name of a snapshot speaks for the same machine or group again. */
+  adopt(name: Unforgeable, target: Machine | Account): void {
+    if (target instanceof Account) this.group(target, name)
+    else this.of(target, name)
   }
 
   /** Machines of an account that are alive. */
@@ -95,9 +111,8 @@ export class Control {
     return this.shard.machines().filter(m => m.account === account)
   }
 
-  private facet(run: (request: readonly Term[], ret: Term | undefined) => void): Term {
+  private facet(run: (request: readonly Term[], ret: Term | undefined) => void, name = this.shard.fresh()): Term {
     const { shard } = this
-    const name = shard.fresh()
     // Requests have 1 to 3 values: one native receive for each number.
     for (let arity = 1; arity <= 3; arity++) {
       shard.listen(name, 'control', arity, args => {
@@ -143,6 +158,15 @@ export class Control {
       case 'inspect':
         shard.send(request[1], [new List(alive.map(m => this.view(m)))], account ?? alive[0].account)
         break
+      case 'watch':
+        for (const m of alive) {
+          const list = this.watchers.get(m)
+          if (list === undefined) this.watchers.set(m, [request[1]])
+          else list.push(request[1])
+        }
+        shard.primitives.used = true
+        shard.onEnd = m => this.ended(m)
+        break
       case 'migrate':
         reply(false, 'there is one shard')
         return
@@ -151,6 +175,16 @@ export class Control {
         return
     }
     reply(true)
+  }
+
+  private readonly watchers = new Map<Machine, Term[]>()
+
+  /** Who watches a machine is told how it ended: (label, status). */
+  private ended(m: Machine): void {
+    const list = this.watchers.get(m)
+    if (list === undefined) return
+    this.watchers.delete(m)
+    for (const ret of list) this.shard.send(ret, ['m:' + m.priv, STATES[m.status]], m.account)
   }
 
   private view(m: Machine): Term {

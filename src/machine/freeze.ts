@@ -16,6 +16,7 @@ import {
   Tuple,
   Unforgeable,
 } from '../normal/term.ts'
+import type { Shard } from './shard.ts'
 
 /**
  * Make a value refuse changes: whoever is handed it and tries to write into it gets a TypeError of the host. Its caches are filled first, so that the machine
@@ -43,5 +44,15 @@ export function freezeValue(value: Term): void {
     hashOf(t)
     if (t.free === 0) sizeOf(t)
     Object.freeze(t)
+  }
+}
+
+/** Freeze whatever is sent in a shard. For debugging: nothing may change by it. */
+export function freezeSent(shard: Shard): void {
+  const { kernel } = shard
+  const produce = kernel.produce.bind(kernel)
+  kernel.produce = (chan, values, persistent, origin) => {
+    for (const v of values) freezeValue(v)
+    return produce(chan, values, persistent, origin)
   }
 }

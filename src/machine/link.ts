@@ -301,7 +301,7 @@ export class Linker {
   get processor(): Linked {
     if (this.processing === null) {
       const out = new Emitter()
-      out.code.push(57, 0)
+      out.code.push(58, 0)
       out.map.push(0, 0)
       this.processing = new Linked(new Program(new Uint32Array(1), null, 'processor'), 0, 0, out, 0, 0, 1, false)
     }

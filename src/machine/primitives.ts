@@ -81,7 +81,8 @@ export class Primitives {
   /** In literal mode: the processor that listens on each machine's private channel. */
   private readonly processors = new Map<Machine, Native>()
   private readonly privs = new Map<Machine, Unforgeable>()
-  private hidden = HIDDEN
+  /** Number of the next private or reply channel. */
+  nextHidden = HIDDEN
   /** Counts per kind of realisation, for the metrics. */
   fused = 0
   reified = 0
@@ -216,7 +217,7 @@ export class Primitives {
 
   /** A name that programs do not count. */
   private unseen(): Unforgeable {
-    return new Unforgeable(this.shard.origin, this.hidden++)
+    return new Unforgeable(this.shard.origin, this.nextHidden++)
   }
 
   /** A channel serves the operation. */
@@ -291,6 +292,18 @@ export class Primitives {
     return w === undefined ? undefined : { op: w.key, args: w.args, served: w.how !== 'nobody', reply: w.reply }
   }
 
+  /** All of it, for a snapshot. */
+  requestOf(m: Machine): Readonly<Waiting> | undefined {
+    return this.waiting.get(m)
+  }
+
+  /** A machine of a snapshot that waits for a reply. What the host had been asked is asked again when the operation is registered. */
+  resumeRequest(m: Machine, tag: number, name: string, key: string, args: Term[], reply: Unforgeable, how: Waiting['how']): void {
+    const server = this.overrides.get(key)?.name ?? null
+    this.waiting.set(m, { tag, name, key, args, reply, how: how === 'sent' && server === null ? 'nobody' : how, abort: null })
+    this.used = true
+  }
+
   /** `fifo`: the request is taken by the processor, which has its turn in the queue like anyone else. */
   private queued(m: Machine, tag: number, name: string, key: string, args: Term[]): undefined {
     this.request(m, key, args)
@@ -344,7 +357,7 @@ export class Primitives {
   priv(m: Machine): Unforgeable {
     let name = this.privs.get(m)
     if (name === undefined) {
-      name = new Unforgeable(this.shard.origin, this.hidden++)
+      name = new Unforgeable(this.shard.origin, this.nextHidden++)
       this.used = true
       this.privs.set(m, name)
     }

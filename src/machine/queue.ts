@@ -66,18 +66,19 @@ export class Deque<T> {
 
 /** Bits of a seeded generator (splitmix-style on 32-bit halves is not needed here: choices are small). Source: xorshift32, Marsaglia 2003. */
 export class Random {
-  private state: number
+  /** Where in its sequence it is. */
+  position: number
   constructor(seed: bigint) {
     const folded = Number(BigInt.asUintN(32, seed ^ (seed >> 32n))) | 0
-    this.state = (Math.imul(folded, 0x9e3779b1) ^ 0x6d2b79f5) | 0 || 1
+    this.position = (Math.imul(folded, 0x9e3779b1) ^ 0x6d2b79f5) | 0 || 1
   }
   /** A whole number from 0 to n − 1. */
   below(n: number): number {
-    let x = this.state
+    let x = this.position
     x ^= x << 13
     x ^= x >>> 17
     x ^= x << 5
-    this.state = x
+    this.position = x
     return (x >>> 0) % n
   }
 }
@@ -93,6 +94,9 @@ export interface RunQueue<T> {
   remove(item: T): boolean
   /** How many of the next turns take the newest item; 0 where that is not the rule. */
   readonly newestTurns: number
+  /** What decides the order beside the items; with `items` enough to go on. */
+  state(): number[]
+  restore(items: readonly T[], state: readonly number[]): void
   /** So many turns were used for items that never went through the queue. */
   passed(turns: number): void
   /** In the order in which an undisturbed scheduler of this policy without new arrivals would not contradict: oldest first. */
@@ -133,6 +137,13 @@ export class DepthQueue<T> implements RunQueue<T> {
   passed(turns: number): void {
     this.turn += turns
   }
+  state(): number[] {
+    return [this.turn]
+  }
+  restore(items: readonly T[], state: readonly number[]): void {
+    for (const item of items) this.q.push(item)
+    this.turn = state[0]
+  }
   items(): T[] {
     return listed(this.q)
   }
@@ -156,6 +167,12 @@ export class RoundRobin<T> implements RunQueue<T> {
     return 0
   }
   passed(): void {}
+  state(): number[] {
+    return []
+  }
+  restore(items: readonly T[]): void {
+    for (const item of items) this.q.push(item)
+  }
   items(): T[] {
     return listed(this.q)
   }
@@ -183,6 +200,13 @@ export class ShuffleQueue<T> implements RunQueue<T> {
     return 0
   }
   passed(): void {}
+  state(): number[] {
+    return [this.random.position]
+  }
+  restore(items: readonly T[], state: readonly number[]): void {
+    for (const item of items) this.q.push(item)
+    this.random.position = state[0]
+  }
   items(): T[] {
     return listed(this.q)
   }
@@ -262,6 +286,18 @@ export class PriorityQueue<T extends Leveled> implements RunQueue<T> {
     return 0
   }
   passed(): void {}
+  state(): number[] {
+    return [this.level, this.left, this.pass, ...this.levels.flatMap((q, i) => listed(q).flatMap(w => [i, w.since]))]
+  }
+  restore(items: readonly T[], state: readonly number[]): void {
+    this.level = state[0]
+    this.left = state[1]
+    this.pass = state[2]
+    items.forEach((item, i) => {
+      this.levels[state[3 + 2 * i]].push(new Waiting(item, state[4 + 2 * i]))
+    })
+    this.length = items.length
+  }
   items(): T[] {
     return this.levels.flatMap(q => listed(q).map(w => w.item))
   }

@@ -1,3 +1,4 @@
+import { type ImageError, verify } from '../../bytecode/verify.ts'
 import type { Order } from '../../rspace/kernel.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { errorAt } from '../base/diagnostic.ts'
@@ -12,6 +13,7 @@ import { decodeSource } from '../syntax/source.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
 import type { FileRoot } from './files.ts'
+import { freezeSent } from './freeze.ts'
 import type { Host } from './host.ts'
 import type { Keeper, OpenRequest } from './keeper.ts'
 import { Program } from './link.ts'
@@ -23,7 +25,7 @@ import type { Primitives } from './primitives.ts'
 import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
-import { snapshotOf } from './snapshot.ts'
+import { parseSnapshot, restoreInto, type Snapshot, snapshotOf } from './snapshot.ts'
 import { fileRequest, SYSTEM_CHANNELS, type SystemChannel, type SystemHost } from './system-table.ts'
 import { TraceWriter } from './trace.ts'
 
@@ -60,6 +62,10 @@ export interface SessionOptions {
   opt?: boolean
   /** Keeps the session beyond the process; see `durable.ts`, which makes such sessions. */
   keeper?: Keeper
+  /** What names are derived from; a restored session has that of its snapshot. Without it: from the seed, or random. */
+  key?: Uint8Array
+  /** Debugging: make every value that is sent refuse changes. Default: the environment variable RHO_FREEZE=1. */
+  freeze?: boolean
 }
 
 /** A program that passed all checks. */
@@ -74,8 +80,6 @@ export interface Compiled {
 
 /** Slices between two looks at what came from outside. */
 const QUANTUM = 20_000
-/** The same where the state is kept: also how finely commits can be timed. */
-const KEPT_QUANTUM = 4096
 
 /** One space with everything that runs in it: programs are compiled into it, run to rest, and looked at. */
 export class Session {
@@ -93,6 +97,11 @@ export class Session {
   private awake: (() => void) | null = null
   private tracer: TraceWriter | null = null
   private readonly keeper: Keeper | null
+  private readonly key: Uint8Array
+  /** Names of system channels in a restored session. */
+  private readonly systemNames = new Map<string, Unforgeable>()
+  /** Requests to the outside that are open. */
+  private readonly asked = new Set<OpenRequest>()
 
   constructor(options: SessionOptions) {
     this.options = options
@@ -105,6 +114,7 @@ export class Session {
     if (allow.test === true) granted.push('test')
     if (allow.read !== undefined || allow.write !== undefined) granted.push('read files')
     this.uris = new UriTable({ granted, injected: Object.keys(options.inject ?? {}) })
+    this.key = options.keeper?.key ?? options.key ?? keyOf(options.seed)
     this.shard = new Shard({
       policy: options.policy ?? 'depth',
       order: options.order ?? 'fifo',
@@ -121,13 +131,14 @@ export class Session {
         maxValueBytes: options.maxValueBytes ?? 256 * 1024 * 1024,
       },
       unknownOp: options.unknownOp ?? 'fail',
-      key: options.keeper?.key ?? keyOf(options.seed),
+      key: this.key,
       observer: options.keeper?.observer,
       uri: uri => this.values.get(uri) ?? this.bindUri(uri),
       optimise: options.opt !== false,
     })
     this.clock = options.virtualTime === true || options.seed !== undefined ? new VirtualClock(options.startTime ?? 0) : null
     this.shard.wake = () => this.wakeUp()
+    if (options.freeze ?? process.env.RHO_FREEZE === '1') freezeSent(this.shard)
     this.control = new Control(this.shard, this.accounts)
     if (options.trace !== undefined) {
       this.tracer = new TraceWriter(options.trace)
@@ -150,7 +161,7 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const name = this.keeper?.systemName(uri)
+    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri)
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
     if (own !== undefined) {
       this.values.set(uri, own)
@@ -168,12 +179,18 @@ export class Session {
   }
 
   private serve(entry: SystemChannel, args: readonly Term[], sender: Machine | null, account: Account): Fault | undefined {
-    const asks = this.keeper !== null && (entry.uri === 'rho:io:stdin' || entry.uri === 'rho:time:after')
+    const asks = entry.uri === 'rho:io:stdin' || entry.uri === 'rho:time:after'
     const host = this.systemHost(sender, account)
     if (!asks) return entry.run(args, host, (chan, values) => this.shard.send(chan, [...values], account))
     const ms = forced(args[0])
     const due = entry.uri === 'rho:time:after' && (typeof ms === 'number' || typeof ms === 'bigint') ? host.now() + Number(ms) : 0
-    const answered = (this.keeper as Keeper).asked(entry.uri, args, account, due)
+    const request: OpenRequest = { uri: entry.uri, args, account, dueMs: due }
+    this.asked.add(request)
+    const kept = this.keeper?.asked(entry.uri, args, account, due)
+    const answered = (): void => {
+      this.asked.delete(request)
+      kept?.()
+    }
     const fault = entry.run(args, host, (chan, values) => {
       answered()
       this.shard.send(chan, [...values], account)
@@ -292,8 +309,18 @@ export class Session {
     }
   }
 
+  /**
+   * Start the machines of a program image from outside, checked first. The number names its account.
+   * @returns what is wrong with the image, if it is refused; then nothing was started
+   */
+  deployImage(image: Uint32Array, name = 'image'): number | ImageError {
+    const wrong = verify(image)
+    if (wrong !== undefined) return wrong
+    return this.deploy({ image, program: new Program(image, null, name), bytes: 4 * image.length })
+  }
+
   /** Start a program's machines. The number names its account. With `onError: 'rollback'` it waits for those before it. */
-  deploy(p: Compiled): number {
+  deploy(p: Pick<Compiled, 'image' | 'program' | 'bytes'>): number {
     const id = this.accounts.length + 1
     const account = new Account(id, 'p:' + id, id, this.options.gas ?? Number.POSITIVE_INFINITY)
     this.accounts.push(account)
@@ -396,7 +423,7 @@ export class Session {
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
       const before = this.shard.slices
-      const status = this.run(Math.min(left, this.keeper === null ? QUANTUM : KEPT_QUANTUM))
+      const status = this.run(Math.min(left, this.keeper === null ? QUANTUM : this.keeper.quantum))
       left -= Math.max(1, this.shard.slices - before)
       if (this.keeper !== null) await this.keeper.boundary(status)
       if (status === 'rest' || status === 'limit' || status === 'fault') return status
@@ -478,7 +505,11 @@ export class Session {
   stats(): Stats {
     const { shard } = this
     let gas = 0
-    for (const a of this.accounts) gas += a.gas
+    let bytes = 0
+    for (const a of this.accounts) {
+      gas += a.gas
+      bytes += a.bytes
+    }
     return {
       comms: shard.comms,
       primitiveComms: shard.primitiveComms,
@@ -488,11 +519,62 @@ export class Session {
       alive: shard.alive,
       names: shard.namesMade,
       produced: shard.produced,
+      bytes,
     }
   }
 
+  /**
+   * The whole state as one JSON text (see `snapshot.ts`). Between two calls of `run` or `settle`. What an all-or-nothing attempt has done so far is in it as
+   * done; capabilities for directories and what the host was computing are not.
+   */
   snapshot(): string {
-    return snapshotOf(this.shard, this.accounts)
+    const system: { uri: string; name: Unforgeable }[] = []
+    for (const [uri, value] of this.values) {
+      if (value instanceof Bundle && value.body instanceof Unforgeable && value.body.origin === this.shard.origin)
+        system.push({ uri, name: value.body })
+    }
+    return snapshotOf(this.shard, {
+      accounts: this.accounts,
+      system,
+      control: this.control.facets(),
+      requests: [...this.asked].map(r => ({ uri: r.uri, args: r.args, account: r.account, due: r.dueMs })),
+      waiting: this.kept.waiting,
+      logicalTime: this.logicalTime,
+      time: this.clock === null ? 0 : this.clock.now(),
+      key: this.key,
+    })
+  }
+
+  /**
+   * A session that goes on where a snapshot was taken. The options say how it runs (policy, limits, grants), not what it holds; virtual time goes on from the
+   * time of the snapshot. Operations that the host had registered have to be registered again.
+   * @throws NotASnapshot for a text that is none
+   */
+  static restore(text: string, options: SessionOptions): Session {
+    const s = parseSnapshot(text)
+    const key = Uint8Array.from({ length: s.key.length / 2 }, (_, i) => Number.parseInt(s.key.slice(2 * i, 2 * i + 2), 16))
+    const session = new Session({ ...options, key, startTime: s.counters.time })
+    session.resume(s)
+    return session
+  }
+
+  private resume(s: Snapshot): void {
+    const asked: OpenRequest[] = []
+    restoreInto(this.shard, s, {
+      accounts: list => this.accounts.push(...list),
+      listen: (uri, name) => {
+        this.systemNames.set(uri, name)
+        this.listenAgain(uri)
+      },
+      control: (name, target) => this.control.adopt(name, target),
+      attempt: (program, account) => {
+        this.waiting.push(program)
+        this.waitingAccounts.push(account)
+      },
+      ask: (uri, args, account, dueMs) => asked.push({ uri, args, account, dueMs }),
+    })
+    this.logicalTime = s.counters.logicalTime
+    for (const r of asked) this.askAgain(r)
   }
 
   /** Runnable and waiting machines: labels, status, position. */

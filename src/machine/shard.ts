@@ -1898,7 +1898,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           this.gas += gas
           this.fail(m, pc, 'RHO699', 'this construct cannot run')
           return
-        case 57: // PROCESS: the turn of a processor
+        case 58: // PROCESS: the turn of a processor
           this.gas += gas
           this.primitives.serve(m.next as Machine)
           m.next = null
