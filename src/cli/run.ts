@@ -5,9 +5,10 @@ import { sources } from '../base/source.ts'
 import { Output } from '../host/output.ts'
 import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
+import { NotASnapshot } from '../machine/snapshot.ts'
 import type { Term } from '../normal/term.ts'
 import type { Ending, Input } from './engine.ts'
-import { drive, hasErrors, readInputs, reasonOf, sessionOptions } from './engine.ts'
+import { drive, hasErrors, readInput, readInputs, reasonOf, sessionOptions } from './engine.ts'
 import { NOWHERE, ProcessHost } from './host.ts'
 import { nameOf } from './names.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
@@ -24,7 +25,8 @@ import { seedRange, UsageError } from './usage.ts'
 export async function runCommand(flags: Flags): Promise<number> {
   checkSpaceFlags(flags)
   const inputs = readInputs(flags)
-  if (inputs.length === 0 && !flags.has('resume')) throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
+  if (inputs.length === 0 && !flags.has('resume') && !flags.has('restore'))
+    throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
   if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
   if (flags.has('seeds')) {
     if (flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
@@ -49,6 +51,8 @@ export async function deployCommand(flags: Flags): Promise<number> {
 
 /** Combinations of flags about spaces that contradict each other. */
 function checkSpaceFlags(flags: Flags): void {
+  if (flags.has('restore') && (flags.has('space') || flags.has('seeds')))
+    throw new UsageError('--restore goes on from a file, in memory, once')
   if (!flags.has('space')) {
     for (const name of ['create', 'resume', 'durability'] as const) if (flags.has(name)) throw new UsageError(`--${name} needs --space DIR`)
     return
@@ -86,7 +90,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   const options = await sessionOptions(flags, host)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
-  const session = stored?.session ?? new Session(options)
+  const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
   try {
     const done = await runIn(session, stored, flags, inputs)
     return { session, stored, ...done }
@@ -95,6 +99,17 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
     throw e
   } finally {
     trace?.()
+  }
+}
+
+/** The session that a snapshot holds. */
+function restored(file: string, options: SessionOptions): Session {
+  try {
+    return Session.restore(new TextDecoder().decode(readInput(file)), options)
+  } catch (e) {
+    if (e instanceof NotASnapshot)
+      throw new UsageError(`cannot restore \`${file}\`: ${e.message}`, 'a state is written by `rho run --snapshot FILE`')
+    throw e
   }
 }
 

@@ -97,6 +97,7 @@ export const FLAGS = {
   trace: { kind: 'text', value: 'FILE', on: ['run'], help: 'write what happened, one event per line (`rho trace` shows it)' },
   'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: ['run'], help: 'stop at a scheduling point' },
   snapshot: { kind: 'text', value: 'FILE', on: ['run'], help: 'write the state at the end; - is standard output' },
+  restore: { kind: 'text', value: 'FILE', on: ['run'], help: 'go on from a state that --snapshot wrote, with further programs or none' },
 
   space: { kind: 'text', value: 'DIR', on: ['run'], help: 'keep everything in this directory and go on with what it holds' },
   create: { kind: 'switch', on: ['run'], help: 'make the space if there is none' },

@@ -102,11 +102,16 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
   return { reason: 'join-incomplete', detail: 'the binds share a channel that does not hold enough messages', counterpart: -1 }
 }
 
+function awaited(shard: Shard, k: Machine): string {
+  const w = shard.primitives.waitsFor(k)
+  if (w === undefined) return 'waits for a reply'
+  return w.served ? `waits for the reply of \`${w.op}\`` : `waits for the reply of \`${w.op}\`, which nobody serves`
+}
+
 function why(shard: Shard, k: Machine): Why {
   if (k.stalled) return { reason: 'match-budget', detail: 'the search for a match used up its steps', counterpart: -1 }
   const site = k.site as RecvSite
-  if (site === REPLY_SITE)
-    return { reason: 'no-operation', detail: 'waits for the reply of an operation that nobody has served', counterpart: -1 }
+  if (site === REPLY_SITE) return { reason: 'no-operation', detail: awaited(shard, k), counterpart: -1 }
   const chans = chansOf(k)
   if (site.branches === undefined) return whyBranch(shard, k, site, 0, chans)
   let at = 0

@@ -25,7 +25,7 @@ import type { Primitives } from './primitives.ts'
 import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
-import { parseSnapshot, restoreInto, type Snapshot, snapshotOf } from './snapshot.ts'
+import { NotASnapshot, parseSnapshot, restoreInto, type Snapshot, snapshotOf } from './snapshot.ts'
 import { fileRequest, SYSTEM_CHANNELS, type SystemChannel, type SystemHost } from './system-table.ts'
 import { TraceWriter } from './trace.ts'
 
@@ -552,10 +552,15 @@ export class Session {
    */
   static restore(text: string, options: SessionOptions): Session {
     const s = parseSnapshot(text)
-    const key = Uint8Array.from({ length: s.key.length / 2 }, (_, i) => Number.parseInt(s.key.slice(2 * i, 2 * i + 2), 16))
-    const session = new Session({ ...options, key, startTime: s.counters.time })
-    session.resume(s)
-    return session
+    try {
+      const key = Uint8Array.from({ length: s.key.length / 2 }, (_, i) => Number.parseInt(s.key.slice(2 * i, 2 * i + 2), 16))
+      const session = new Session({ ...options, key, startTime: s.counters.time })
+      session.resume(s)
+      return session
+    } catch (e) {
+      // Rows that are not what they should be show in many ways.
+      throw e instanceof NotASnapshot ? e : new NotASnapshot(`a row is damaged: ${e instanceof Error ? e.message : String(e)}`)
+    }
   }
 
   private resume(s: Snapshot): void {

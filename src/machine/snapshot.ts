@@ -1,4 +1,5 @@
 import { hashSequence } from '../../bytecode/hash.ts'
+import { verify } from '../../bytecode/verify.ts'
 import type { Cont, Datum } from '../../rspace/kernel.ts'
 import { sources } from '../base/source.ts'
 import { decodeOpen } from '../compile/decode.ts'
@@ -406,6 +407,8 @@ class Reader implements CodeBook {
     if (p === undefined) {
       const row = this.s.programs[n]
       p = new TermReader(Buffer.from(row.bytes, 'base64'), this).programBody(row.name)
+      const wrong = verify(p.words, { trusted: true })
+      if (wrong !== undefined) throw new NotASnapshot(`code is damaged: ${wrong.message}`)
       p.account = this.accounts.get(row.account) ?? null
       this.programs[n] = p
     }
@@ -454,6 +457,7 @@ function registerPc(linked: Linked, row: MachineRow): number {
   throw new NotASnapshot('an instruction is not there')
 }
 
+/** @throws NotASnapshot */
 export function parseSnapshot(text: string): Snapshot {
   let s: Partial<Snapshot>
   try {
