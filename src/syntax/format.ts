@@ -314,7 +314,7 @@ class Formatter {
     for (let i = 0; i < this.tokens.length; i++) {
       while (around.length > 0 && around[around.length - 1].last < i) around.pop()
       const group = this.breakOf[i]
-      if (group !== null && group.kind === Each ? this.newlineBefore(i) : this.lineCommentBefore(i)) {
+      if (group !== null && group.kind === Each ? this.newlineBefore(i) : this.commentBreaks(i)) {
         const broken = group ?? (around.length > 0 ? around[around.length - 1] : null)
         if (broken !== null && !broken.forced) this.forceFrom(broken)
       }
@@ -351,8 +351,9 @@ class Formatter {
     return at >= 0 && at < this.tokens[i].start
   }
 
-  private lineCommentBefore(i: number): boolean {
-    for (let k = this.firstComment[i]; k < this.firstComment[i + 1]; k++) if (this.endsLine(this.comments[k])) return true
+  private commentBreaks(i: number): boolean {
+    for (let k = this.firstComment[i]; k < this.firstComment[i + 1]; k++)
+      if (this.startsLine(this.comments[k]) || this.endsLine(this.comments[k])) return true
     return false
   }
 
@@ -472,7 +473,8 @@ class Formatter {
       last++
       if (last - i > 4 * WIDTH) break // it cannot be looked at to its end each time; so long an item does not fit anyway
     }
-    return !this.fits(i, last, this.column + 1, group)
+    const column = this.firstComment[i] < this.firstComment[i + 1] ? this.afterComments(i, this.column) : this.column + 1
+    return !this.fits(i, last, column, group)
   }
 
   /**
@@ -487,11 +489,10 @@ class Formatter {
         const owner = this.breakOf[i]
         if (i > last && owner !== null && (!owner.open || owner.broken)) return true
         if (this.firstComment[i] < this.firstComment[i + 1]) {
-          if (this.lineCommentBefore(i)) return true
-          for (let k = this.firstComment[i]; k < this.firstComment[i + 1]; k++) column += this.comments[k].end - this.comments[k].start + 1
-        }
+          if (this.commentBreaks(i)) return true
+          column = this.afterComments(i, column)
+        } else if (this.spaced(i)) column++
         if (owner !== null && owner !== group && owner.forced && owner.first >= first && i <= last) return block >= i
-        if (this.spaced(i)) column++
       }
       const { start, end, tok } = tokens[i]
       const line = tok === T.Str ? this.text.indexOf('\n', start) : -1
@@ -507,6 +508,16 @@ class Formatter {
       }
     }
     return true
+  }
+
+  /** The column behind comments that stay on the line, and the space behind them. */
+  private afterComments(i: number, column: number): number {
+    for (let k = this.firstComment[i]; k < this.firstComment[i + 1]; k++) {
+      const { start, end } = this.comments[k]
+      const line = this.text.lastIndexOf('\n', end - 1)
+      column = line > start ? end - line - 1 : column + 1 + end - start
+    }
+    return column + 1
   }
 
   /** The block that opens at `open` ends the tokens up to `last`, with only filled groups of `group` around it. */
