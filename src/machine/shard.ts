@@ -995,8 +995,15 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** Whether the machine that `m` woke may run at once in its place. */
-  private mayGoOn(m: Machine): boolean {
-    return !this.kernel.pumpPending && this.deferred.length === 0 && !m.account.limited && !this.primitives.used
+  private mayGoOn(m: Machine, gas: number): boolean {
+    return (
+      !this.kernel.pumpPending && this.deferred.length === 0 && !this.primitives.used && (!m.account.limited || !this.spent(m.account, gas))
+    )
+  }
+
+  /** Whether the account is over its limit with what the running slice has used. */
+  private spent(account: Account, gas: number): boolean {
+    return account.gas + this.gas + gas > account.gasLimit
   }
 
   /** Slices that may still follow one another without a look at the queue: bounds both fairness and the quantum. 0 inside an eager leaf. */
@@ -1073,6 +1080,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               home.spares++
               m.next = home.spare
               home.spare = m
+            }
+            if (m.account.limited && this.spent(m.account, gas)) {
+              this.gas += gas
+              return
             }
             C = NEXT_MEMBER
             pc = 0
@@ -1323,7 +1334,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               const k = head as Machine
               const target = k.site as RecvSite
               woken = target.spare
-              hop = woken !== null && this.streak > 0 && this.spawner === null && C[pc + 5 + n] === 0 && this.mayGoOn(m)
+              hop =
+                woken !== null &&
+                this.streak > 0 &&
+                this.spawner === null &&
+                C[pc + 5 + n] === 0 &&
+                this.mayGoOn(m, gas + size + 11 + target.commGas)
               if (hop) {
                 const c = woken as Machine
                 target.spare = c.next as Machine | null
@@ -1517,7 +1533,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.overMachines(m, pc, t.total)
             return
           }
-          if (!quick || !this.eager || m.account.limited || this.primitives.used || t.last < 0) {
+          if (!quick || !this.eager || this.primitives.used || t.last < 0) {
             this.spawnHere(t, m, C, pc + 4)
             this.end(m, State.Done)
             return
@@ -1582,7 +1598,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             gas = 0
             this.end(parent, State.Done)
             if (!linked.leaf) {
-              if (this.streak <= 0 || !this.mayGoOn(parent)) {
+              if (this.streak <= 0 || !this.mayGoOn(parent, 0)) {
                 this.enqueue(child)
                 return
               }
