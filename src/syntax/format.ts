@@ -492,19 +492,20 @@ class Formatter {
           if (this.commentBreaks(i)) return true
           column = this.afterComments(i, column)
         } else if (this.spaced(i)) column++
-        if (owner !== null && owner !== group && owner.forced && owner.first >= first && i <= last) return block >= i
+        if (owner !== null && owner !== group && owner.forced && owner.first >= first && i <= last) return block >= 0
       }
       const { start, end, tok } = tokens[i]
       const line = tok === T.Str ? this.text.indexOf('\n', start) : -1
       if (line >= 0 && line < end) {
-        if (column + line - start > WIDTH) return block >= i
+        if (column + line - start > WIDTH) return block >= 0
         column = end - this.text.lastIndexOf('\n', end - 1) - 1
       } else column += end - start
-      if (column > WIDTH) return block >= i
+      if (column > WIDTH) return block >= 0
       const partner = this.partner[i]
       if (partner > i) {
         if (i > last && partner > i + 1) return true
-        if (group.kind === Fill && tok === T.LBrace && i > first && block < i && this.hugs(i, last, group)) block = partner
+        if (group.kind === Fill && tok === T.LBrace && partner > i + 1 && i > first && block < i && this.hugs(i, last, group))
+          block = partner
       }
     }
     return true
