@@ -6,7 +6,7 @@ import { type SourceFile, sources } from '../base/source.ts'
 import { decodeImage } from '../compile/decode.ts'
 import { nameOf } from '../compile/names.ts'
 import { hex } from '../normal/print.ts'
-import { type Term, Unforgeable } from '../normal/term.ts'
+import { List, type Term, Unforgeable } from '../normal/term.ts'
 import { ByteReader, ByteWriter, type CodeBook, Garbled, TermReader, TermWriter } from './codec.ts'
 import type { Keeper, Outgoing, Outlet, Rows } from './keeper.ts'
 import { type Linked, Member, type Program, QUOTED, Template } from './link.ts'
@@ -18,6 +18,7 @@ import { collectNames } from './reach.ts'
 import { Session, type SessionOptions } from './session.ts'
 import type { Shard } from './shard.ts'
 import { NO_SITE, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
+import { liveRegisters } from './snapshot.ts'
 
 /**
  * A session that outlives its process: net-effect group commit (architecture.md 8). Between two quanta the difference between what was saved last and what is
@@ -47,6 +48,10 @@ const Row = {
   Request: 0x65,
   /** Programs whose all-or-nothing attempt has not ended. */
   Attempts: 0x77,
+  /** Control names with the machine or account that each speaks for. */
+  Control: 0x6e,
+  /** Operations that a channel serves. */
+  Served: 0x76,
 } as const
 
 const X = 0x58
@@ -192,7 +197,7 @@ export class Durable implements Keeper, CodeBook {
   private sinceSlices = 0
   private sincePrivs = 0
   private sinceTime = 0
-  private promised = { names: 0, privs: 0 }
+  private promised = { names: 0, privs: 0, hidden: 0 }
   private lastRows = 0
   private fixed = 0
 
@@ -399,6 +404,7 @@ export class Durable implements Keeper, CodeBook {
       this.puts.push([outputKey, this.outputsRow(outputs), null])
     }
     this.saveAttempts()
+    this.saveControl()
     this.saveCounters(last)
     const { puts, dels } = this
     this.puts = []
@@ -515,8 +521,10 @@ export class Durable implements Keeper, CodeBook {
     const before = this.saved
     const now = new Map<number, Saved>()
     const order = new ByteWriter()
+    order.count(machines.length)
     for (const m of machines) {
-      order.count(m.priv)
+      order.signed(m.priv)
+      if (m.priv < 0) continue // the turn of a processor: all there is to it is whom it serves
       const old = before.get(m.priv)
       if (old?.is(m) === true) {
         now.set(m.priv, old)
@@ -529,6 +537,8 @@ export class Durable implements Keeper, CodeBook {
     }
     for (const priv of before.keys()) if (!now.has(priv)) this.dels.push(keyOf(Row.Runnable, priv))
     this.saved = now
+    order.u8(this.shard.pumpsNext ? 1 : 0)
+    for (const n of this.shard.queue.state()) order.signed(n)
     this.saveSingle(Row.Queue, order.take())
   }
 
@@ -557,7 +567,7 @@ export class Durable implements Keeper, CodeBook {
     w.count(a.program)
     w.f64(a.gasLimit)
     w.f64(a.gas)
-    for (const n of [a.comms, a.primitiveComms, a.steps, a.machines, a.failed]) w.count(n)
+    for (const n of [a.comms, a.primitiveComms, a.steps, a.machines, a.bytes, a.failed]) w.count(n)
     w.u8(a.stopped ? 1 : 0)
     const value = w.take()
     const before = this.accountRows.get(a.id)
@@ -577,19 +587,41 @@ export class Durable implements Keeper, CodeBook {
     this.saveSingle(Row.Attempts, w.take())
   }
 
+  private saveControl(): void {
+    const w = this.writer
+    const facets = this.session.control.facets()
+    if (facets.length > 0 || this.singles.has(Row.Control)) {
+      for (const f of facets) {
+        w.value(f.name)
+        w.signed(f.machine === undefined ? -(f.account as Account).id : f.machine.priv)
+      }
+      this.saveSingle(Row.Control, w.take())
+    }
+    const served = this.shard.primitives.served()
+    if (served.length > 0 || this.singles.has(Row.Served)) {
+      for (const [operation, server] of served) {
+        w.text(operation)
+        w.value(server)
+      }
+      this.saveSingle(Row.Served, w.take())
+    }
+  }
+
   private saveCounters(last: boolean): void {
     const { shard } = this
-    const given = shard.numbers
+    const given = { ...shard.numbers, hidden: shard.primitives.nextHidden }
     const p = this.promised
-    if (last) this.promised = { names: given.names, privs: given.privs }
-    else if (given.names > p.names - AHEAD / 2 || given.privs > p.privs - AHEAD / 2)
-      this.promised = { names: given.names + AHEAD, privs: given.privs + AHEAD }
+    const half = AHEAD / 2
+    if (last) this.promised = given
+    else if (given.names > p.names - half || given.privs > p.privs - half || given.hidden > p.hidden - half)
+      this.promised = { names: given.names + AHEAD, privs: given.privs + AHEAD, hidden: given.hidden + AHEAD }
     const { kernel } = shard
     const { logicalTime, time } = this.session.kept
     const w = new ByteWriter()
     for (const n of [
       this.promised.names,
       this.promised.privs,
+      this.promised.hidden,
       kernel.op,
       kernel.counter,
       shard.comms,
@@ -636,8 +668,15 @@ export class Durable implements Keeper, CodeBook {
 
   private waitingRow(m: Machine): Uint8Array {
     const w = this.writer
-    w.u8(m.site === REPLY_SITE ? 1 : 0)
+    const request = m.site === REPLY_SITE ? this.shard.primitives.requestOf(m) : undefined
+    w.u8(request === undefined ? 0 : 1)
     w.count(m.turn - m.ref)
+    if (request !== undefined) {
+      w.count(request.tag)
+      for (const t of [request.name, request.key, request.how]) w.text(t)
+      w.value(request.reply)
+      w.value(new List(request.args))
+    }
     if (m.chan !== null) {
       w.count(0)
       w.value(m.chan.owner as Term)
@@ -666,9 +705,10 @@ export class Durable implements Keeper, CodeBook {
     w.f64(m.gas)
     w.count(m.steps)
     w.count(m.comms)
+    w.count(m.bytes)
     this.origin(w, m.origin)
     w.count(m.dest + 1)
-    const n = liveOf(m)
+    const n = liveRegisters(m)
     w.count(n)
     for (let i = 0; i < n; i++) w.value(m.regs[i])
   }
@@ -858,6 +898,7 @@ export class Durable implements Keeper, CodeBook {
     const gas = r.f64()
     const steps = r.count()
     const comms = r.count()
+    const bytes = r.count()
     const origin: Place | null = this.readOrigin(r)
     const dest = r.count() - 1
     const regs = new Array<Term>(linked.registers)
@@ -872,6 +913,7 @@ export class Durable implements Keeper, CodeBook {
     m.gas = gas
     m.steps = steps
     m.comms = comms
+    m.bytes = bytes
     m.dest = dest
     return m
   }
@@ -882,20 +924,14 @@ export class Durable implements Keeper, CodeBook {
     const all = (kind: number): readonly [number, Uint8Array][] => stored.get(kind) ?? []
     kernel.op = c.op
     kernel.counter = c.refs
-    shard.skipTo({ names: c.names, privs: c.privs })
-    this.promised = { names: c.names, privs: c.privs }
-    shard.comms = c.comms
-    shard.primitiveComms = c.primitiveComms
-    shard.machinesMade = c.machinesMade
-    shard.slices = c.slices
-    shard.namesMade = c.namesMade
-    shard.produced = c.produced
+    this.promised = { names: c.names, privs: c.privs, hidden: c.hidden }
+    shard.resumeCounters({ ...c }, false)
     this.nextOutput = c.nextOutput
     this.nextGroup = c.nextGroup
     this.nextRequest = c.nextRequest
     this.nextProgram = c.nextProgram
     this.nextSource = c.nextSource
-    for (const kind of [Row.Counters, Row.Queue, Row.Pump, Row.Attempts]) {
+    for (const kind of [Row.Counters, Row.Queue, Row.Pump, Row.Attempts, Row.Control, Row.Served]) {
       const row = all(kind)[0]
       if (row !== undefined) this.singles.set(kind, row[1])
     }
@@ -916,6 +952,15 @@ export class Durable implements Keeper, CodeBook {
     }
     session.restoreKept({ accounts: [...this.accountsById.values()], logicalTime: c.logicalTime, waiting })
 
+    const served = this.singles.get(Row.Served)
+    if (served !== undefined) {
+      const r = new TermReader(served, this)
+      while (!r.done) {
+        const operation = r.text()
+        shard.primitives.register(operation, r.term())
+      }
+    }
+
     for (const [ref, bytes] of all(Row.Turn)) this.turns.set(ref, bytes)
     const turnOf = (ref: number, own: number): number => {
       const renewed = this.turns.get(ref)
@@ -923,10 +968,12 @@ export class Durable implements Keeper, CodeBook {
     }
     const records: { turn: number; put: () => void }[] = []
     const byRef = new Map<number, Machine | Datum>()
+    const machines = new Map<number, Machine>()
     for (const [ref, bytes] of all(Row.Waiting)) {
       const m = this.readWaiting(bytes)
       const turn = turnOf(ref, ref + m.turn)
       byRef.set(ref, m)
+      machines.set(m.priv, m)
       records.push({ turn, put: () => kernel.restoreCont(m, ref, turn) })
     }
     for (const [ref, bytes] of all(Row.Datum)) {
@@ -938,10 +985,9 @@ export class Durable implements Keeper, CodeBook {
       const values = Array.from({ length: r.count() }, () => r.term())
       records.push({ turn, put: () => byRef.set(ref, kernel.restoreDatum(chan, ref, turn, values, persistent, origin)) })
     }
-    const runnable = new Map<number, Machine>()
     for (const [priv, bytes] of all(Row.Runnable)) {
       const m = this.readMachine(new TermReader(bytes, this))
-      runnable.set(priv, m)
+      machines.set(priv, m)
       this.saved.set(priv, new Saved(m))
       shard.alive++
     }
@@ -955,14 +1001,19 @@ export class Durable implements Keeper, CodeBook {
     })
     // Listeners first, so that nothing that is put back is taken by one that arrives.
     for (const uri of this.systemNames.keys()) session.listenAgain(uri)
+    kernel.op = c.op // seeded choices depend on it
     records.sort((a, b) => a.turn - b.turn)
     for (const r of records) r.put()
     const queue = this.singles.get(Row.Queue)
-    if (queue !== undefined) {
-      const r = new ByteReader(queue)
+    if (queue !== undefined) this.restoreQueue(new ByteReader(queue), machines, c)
+    const control = this.singles.get(Row.Control)
+    if (control !== undefined) {
+      const r = new TermReader(control, this)
       while (!r.done) {
-        const m = runnable.get(r.count())
-        if (m !== undefined) shard.enqueue(m)
+        const name = r.term() as Unforgeable
+        const n = r.signed()
+        const target = n < 0 ? this.account(-n) : machines.get(n)
+        if (target !== undefined) session.control.adopt(name, target)
       }
     }
     const pump = this.singles.get(Row.Pump)
@@ -988,10 +1039,31 @@ export class Durable implements Keeper, CodeBook {
     this.names.clear()
   }
 
+  private restoreQueue(r: ByteReader, machines: ReadonlyMap<number, Machine>, c: Counters): void {
+    const { shard } = this
+    const order: Machine[] = []
+    const paused: Machine[] = []
+    for (let n = r.count(); n > 0; n--) {
+      const priv = r.signed()
+      const m = machines.get(Math.abs(priv))
+      if (m === undefined) throw new Garbled(`machine ${priv} is missing`)
+      if (priv < 0) order.push(shard.processorOf(m))
+      else (m.paused > 0 ? paused : order).push(m)
+    }
+    shard.resumeCounters({ ...c }, r.u8() === 1)
+    const state: number[] = []
+    while (!r.done) state.push(r.signed())
+    shard.queue.restore(order, state)
+    for (const m of paused) shard.enqueue(m)
+  }
+
   private readWaiting(bytes: Uint8Array): Machine {
     const r = new TermReader(bytes, this)
     const reply = r.u8() === 1
     const late = r.count()
+    const request = reply
+      ? { tag: r.count(), name: r.text(), key: r.text(), how: r.text(), reply: r.term() as Unforgeable, args: (r.term() as List).items }
+      : null
     const n = r.count()
     const chans = Array.from({ length: Math.max(1, n) }, () => this.shard.chanOf(r.term()))
     const m = this.readMachine(r)
@@ -1000,6 +1072,10 @@ export class Durable implements Keeper, CodeBook {
     if (n === 0) m.chan = chans[0]
     else m.chans = chans
     m.site = reply ? REPLY_SITE : siteAt(m.linked, m.pc)
+    if (request !== null) {
+      const { tag, name, key, args, how } = request
+      this.shard.primitives.resumeRequest(m, tag, name, key, [...args], request.reply, how as 'nobody')
+    }
     this.shard.alive++
     return m
   }
@@ -1073,16 +1149,6 @@ function siteAt(linked: Linked, pc: number): RecvSite {
   return linked.consts[linked.code[pc + 2]] as RecvSite
 }
 
-/** Registers that may be read again: all up to the variables that the receive will bind, or in the midst of an expression all there are. */
-function liveOf(m: Machine): number {
-  const { linked } = m
-  const site = m.site as RecvSite
-  if (site === REPLY_SITE) return linked.registers
-  if (m.status !== State.Blocked) return m.pc === 0 ? linked.captures : Math.min(linked.registers, linked.captures + linked.locals)
-  const patterns = site.branches === undefined ? site.patterns : site.branches[0].patterns
-  return patterns.length === 0 ? linked.captures + linked.locals : Math.min(linked.registers, patterns[0].base)
-}
-
 /** Names that stand in the code of a program: only in code that came as a term. */
 function namesIn(program: Program): Unforgeable[] {
   return program.name === QUOTED ? collectNames(decodeImage(program.words, 0)([])) : []
@@ -1093,6 +1159,7 @@ function namesIn(program: Program): Unforgeable[] {
 interface Counters {
   readonly names: number
   readonly privs: number
+  readonly hidden: number
   readonly op: number
   readonly refs: number
   readonly comms: number
@@ -1115,6 +1182,7 @@ function readCounters(bytes: Uint8Array): Counters {
   return {
     names: r.count(),
     privs: r.count(),
+    hidden: r.count(),
     op: r.count(),
     refs: r.count(),
     comms: r.count(),
@@ -1142,6 +1210,7 @@ function readAccount(id: number, r: ByteReader): Account {
   a.primitiveComms = r.count()
   a.steps = r.count()
   a.machines = r.count()
+  a.bytes = r.count()
   a.failed = r.count()
   a.stopped = r.u8() === 1
   return a

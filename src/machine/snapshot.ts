@@ -200,7 +200,7 @@ function receiveBefore(linked: Linked, pc: number): RecvSite | undefined {
 }
 
 /** How many registers hold something that is still needed; what pooling left in the others is nobody's business. */
-function liveRegisters(m: Machine): number {
+export function liveRegisters(m: Machine): number {
   const { linked } = m
   if (m.site === REPLY_SITE) return m.regs.length
   if (m.status === State.Blocked) {

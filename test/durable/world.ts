@@ -97,7 +97,7 @@ export function resultOf(d: Durable): Result {
   const { session } = d
   const stats = session.stats()
   return {
-    data: Object.fromEntries(session.data()),
+    data: withoutIds(Object.fromEntries(session.data())),
     blocked: session
       .blocked()
       .map(b => `${b.reason} ${b.persistent}`)
@@ -106,6 +106,17 @@ export function resultOf(d: Durable): Result {
     comms: stats.comms,
     gas: stats.gas,
   }
+}
+
+/** Names are made anew after a crash: two runs agree on which are the same, not on their bytes. */
+function withoutIds<T>(data: T): T {
+  const known = new Map<string, string>()
+  const text = JSON.stringify(data).replace(/0x[0-9a-f]{64}/g, id => {
+    let n = known.get(id)
+    if (n === undefined) known.set(id, (n = `name ${known.size}`))
+    return n
+  })
+  return JSON.parse(text) as T
 }
 
 export function texts(left: readonly Outgoing[]): string[] {

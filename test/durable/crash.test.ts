@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest'
+import { SUBJECTS } from './programs.ts'
+import { Disk, resultOf, runThrough, start, texts } from './world.ts'
+
+/** Every commit is a state in which the process may have died. */
+async function continued(disk: Disk, options: Parameters<typeof start>[2] = {}) {
+  const { durable, left } = await start(disk, [], options)
+  await durable.session.settle()
+  const result = resultOf(durable)
+  await durable.close({ reported: true })
+  return { result, out: texts(left) }
+}
+
+/** Runs to the end, then again from commits of that run, and compares what there is in the end and what was printed after the cut. */
+async function cutEverywhere(source: string, options: Parameters<typeof start>[2] = {}, cuts = 40): Promise<number> {
+  const settings = { groupSlices: 1, ...options }
+  const whole = await runThrough([source], settings)
+  const commits = whole.disk.states.length
+  const step = Math.max(1, Math.floor(commits / cuts))
+  let made = 0
+  for (let i = 1; i < commits; i += step) {
+    const { result, out } = await continued(new Disk(whole.disk.states[i]), options)
+    const where = `after commit ${i} of ${commits - 1}`
+    expect({ where, ...result, failures: [] }).toEqual({ where, ...whole.result, failures: [] })
+    expect({ where, out }).toEqual({ where, out: whole.out.slice(whole.out.length - out.length) })
+    made++
+  }
+  return made
+}
+
+describe('a program that is cut off after any commit goes on as if nothing had happened', () => {
+  it.each(SUBJECTS.map(s => [s.name, s] as const))('%s', async (_, s) => {
+    expect(await cutEverywhere(s.source(30))).toBeGreaterThan(5)
+  })
+
+  const COVER: Record<string, string> = {
+    'quoted code that is sent, kept and run': `
+      new stdout(\`rho:io:stdout\`), c, d in {
+        for (@p <- c) { for (@q <- d) { p | q | @"kept"!({ p | @1!(2) }) } } |
+        c!({ stdout!("p") | new x in { x!(*d) } }) | d!({ for (@z <- @"go") { stdout!(z + 1) } }) | @"go"!(41)
+      }`,
+    'code that matching took apart, with names inside': `
+      new stdout(\`rho:io:stdout\`), a, hold in {
+        hold!({ a!(1) | a!(2, *a) | for (@x <- a) { stdout!(["x", x]) } }) |
+        for (@{ first | a!(2, y) | rest } <- hold) { @"part"!(rest) | rest | @"again"!(first) | for (@{...} <- @"never") { Nil } } 
+      }`.replace('for (@{...} <- @"never") { Nil }', 'Nil'),
+    'joins, peeks, guards and alternatives': `
+      new stdout(\`rho:io:stdout\`), a, b, c, lock in {
+        a!(1) | a!(2) | a!(3) | b!(10) | b!!(20) | lock!(0) |
+        for (@x <- a & @y <<- b where x > 1) { stdout!(x + y) | c!(x) } |
+        for (@x <- c; @y <- c) { stdout!(["both", x, y]) } |
+        select { @x <- c => { stdout!(["selected", x]) } @y <- lock => { stdout!(["lock", y]) } } |
+        for (@x <= a) { stdout!(["persistent", x]) } | for (@"no" <- b) { Nil }
+      }`,
+    'values of every type': `
+      new stdout(\`rho:io:stdout\`), c, own in {
+        c!(-1, 9007199254740993, true, "text ✓ \\u{1F600}", \`rho:x\`, [1, [2, Set(3, 4)]], {"a": {"b": (1, 2)}}, "ff".hexToBytes(), Nil, bundle+{*own}, *own) |
+        for (@a, @b, @d, @e, @f, @g, @h, @i, @j, @k, l <- c) { stdout!([a, b, d, e, f, g, h, i, j]) | @"v"!(a, b, d, e, f, g, h, i, j) | l!(k) | for (@z <- own) { stdout!("own") } }
+      }`,
+    'synchronous sends and sequences': `
+      new stdout(\`rho:io:stdout\`), add in {
+        contract add(@x, @y, ret) = { ret!(x + y) } |
+        for (@s <- add!?(1, 2); @t <- add!?(s, 10)) { stdout!(t) } |
+        add!?(4, 5); stdout!("after")
+      }`,
+    timers: `
+      new stdout(\`rho:io:stdout\`), after(\`rho:time:after\`), now(\`rho:time:now\`), logical(\`rho:time:logical\`), t, u, v, w in {
+        after!(50, *t) | after!(20, *u) | after!(70, *v) |
+        for (_ <- u) { stdout!("20") | logical!(*w) | for (@n <- w) { stdout!(n) } } | for (_ <- t) { stdout!("50") | now!(*w) | for (@ms <- w) { stdout!(ms) } } |
+        for (_ <- v) { stdout!("70") }
+      }`,
+    'failures are reported once': `
+      new stdout(\`rho:io:stdout\`), c in { c!(0) | for (@x <- c) { stdout!(1 / x) } | stdout!("fine") | c!("s") | for (@"s" <- c) { stdout!(1 + "s") } }`,
+  }
+  it.each(Object.entries(COVER))('%s', async (_, source) => {
+    expect(await cutEverywhere(source)).toBeGreaterThan(1)
+  })
+
+  it('with the machines drawn by a seed', async () => {
+    expect(await cutEverywhere(SUBJECTS[0].source(12), { seed: 5n, order: { seed: 5n } })).toBeGreaterThan(5)
+  })
+})
+
+describe('what is kept', () => {
+  it('is only what is still there: data and machines that came and went within a group never reach the disk', async () => {
+    const source = (n: number) =>
+      `new c, d in { contract c(@n) = { if (n > 0) { new x in { x!(n) | for (@y <- x) { d!(y) | for (_ <- d) { c!(y - 1) } } } } } | c!(${n}) }`
+    const short = await runThrough([source(10)], { groupSlices: 1_000_000 })
+    const long = await runThrough([source(3000)], { groupSlices: 1_000_000 })
+    const rows = (d: Disk) => d.changes.reduce((a, b) => a + b, 0)
+    expect(rows(long.disk)).toBe(rows(short.disk))
+  })
+
+  it('no data and no machine of a program that has ended', async () => {
+    const { disk } = await runThrough([SUBJECTS[1].source(50)])
+    const kinds = new Map<string, number>()
+    for (const key of disk.now.keys()) {
+      const kind = Buffer.from(key.slice(2, 4), 'hex').toString()
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    }
+    expect(kinds.get('d')).toBeUndefined()
+    expect(kinds.get('m')).toBeUndefined()
+    expect(kinds.get('o')).toBeUndefined()
+    expect(kinds.get('k')).toBe(2) // the two contracts
+  })
+
+  it('T26: no name and no machine number is given twice, however often the process dies', async () => {
+    const source = 'new go in { contract go(@n) = { new x in { @["made", n]!(*x) | if (n < 60) { go!(n + 1) } } } | go!(0) }'
+    let disk = new Disk()
+    await start(disk, [source], { groupSlices: 1 })
+    const made = new Map<string, string>()
+    let privs = 0
+    for (let life = 0; life < 6; life++) {
+      const { durable } = await start(disk, [], { groupSlices: 1 })
+      expect(durable.session.shard.numbers.privs).toBeGreaterThan(privs)
+      const stop = life === 5 ? Number.POSITIVE_INFINITY : durable.session.shard.slices + 20
+      while (durable.session.shard.slices < stop && durable.session.run(1) === 'budget') await durable.boundary('budget')
+      await durable.flush()
+      privs = durable.session.shard.numbers.privs - 1
+      for (const [name, messages] of durable.session.data()) {
+        const id = messages[0][0]
+        expect(made.get(id) ?? name).toBe(name)
+        made.set(id, name)
+      }
+      disk = new Disk(disk.now)
+    }
+    expect(made.size).toBe(61)
+  })
+
+  it('programs deployed later meet those that are there', async () => {
+    const disk = new Disk()
+    const first = await start(disk, ['contract @"double"(@n, ret) = { ret!(n * 2) }'])
+    await first.durable.session.settle()
+    await first.durable.close()
+    const second = await start(disk, ['new stdout(`rho:io:stdout`), r in { @"double"!(21, *r) | for (@x <- r) { stdout!(x) } }'])
+    await second.durable.session.settle()
+    expect(texts(second.left)).toEqual(['1 42'])
+    expect(second.durable.session.blocked()).toHaveLength(1)
+  })
+
+  it('T5: quoted code that was sent and stored runs in another process as it would have here', async () => {
+    const sender = 'new n in { @"code"!({ new o(`rho:io:stdout`) in { for (@x <- n) { o!([x, "here"]) } | n!(7) } }) }'
+    const runner = 'for (@p <- @"code") { p }'
+    const alone = await runThrough([`${sender} | ${runner}`])
+    const disk = new Disk()
+    const a = await start(disk, [sender])
+    await a.durable.session.settle()
+    await a.durable.close()
+    const b = await start(disk, [runner])
+    await b.durable.session.settle()
+    expect(texts(b.left)).toEqual(alone.out)
+  })
+
+  it('places in the source survive: reports after a restart name line and column', async () => {
+    const disk = new Disk()
+    const a = await start(disk, ['for (@x <- @"in") {\n  @"out"!(1 / x)\n}'])
+    await a.durable.session.settle()
+    const before = a.durable.session.blocked().map(x => x.end - x.start)
+    await a.durable.close()
+    const b = await start(disk, ['@"in"!(0)'])
+    await b.durable.session.settle()
+    const [failure] = b.durable.session.failures
+    const { sources } = await import('../../src/base/source.ts')
+    expect(sources.place(failure.start)).toMatchObject({ file: 'program.rho', line: 2, column: 11 })
+    expect(before).toHaveLength(1)
+  })
+})
+
+describe('outputs', () => {
+  it('leave only after the commit that holds them, and once more if the process died before it was known that they had left', async () => {
+    const whole = await runThrough([SUBJECTS[4].source(20)], { groupSlices: 1 })
+    let again = 0
+    let most = 0
+    for (const state of whole.disk.states.slice(1)) {
+      const { left } = await start(new Disk(state))
+      const out = texts(left)
+      if (out.length > 0) {
+        again++
+        // What is offered again is what was offered before, with its numbers.
+        const first = Number(out[0].split(' ')[0])
+        expect(out).toEqual(whole.out.slice(first - 1, first - 1 + out.length))
+        expect(first + out.length - 1).toBeGreaterThanOrEqual(most)
+        most = first + out.length - 1
+      }
+    }
+    expect(again).toBeGreaterThan(10)
+    expect(most).toBe(20)
+  })
+
+  it('have numbers that go on from process to process', async () => {
+    const disk = new Disk()
+    for (const [i, word] of ['one', 'two', 'three'].entries()) {
+      const { durable, left } = await start(disk, [`new o(\`rho:io:stdout\`) in { o!("${word}") }`])
+      await durable.session.settle()
+      await durable.close()
+      expect(texts(left)).toEqual([`${i + 1} "${word}"`])
+    }
+  })
+
+  it('of failures are kept until the report is out', async () => {
+    const disk = new Disk()
+    const a = await start(disk, ['@"x"!(1 / 0)'])
+    await a.durable.session.settle()
+    // no close: nobody has seen the report
+    const b = await start(disk)
+    expect(b.durable.session.failures.map(f => f.code)).toEqual(a.durable.session.failures.map(f => f.code))
+    expect(b.durable.session.failures).toHaveLength(1)
+    await b.durable.session.settle()
+    await b.durable.close({ reported: true })
+    const c = await start(disk)
+    expect(c.durable.session.failures).toEqual([])
+  })
+})
+
+describe('all-or-nothing programs', () => {
+  const failing =
+    'new o(`rho:io:stdout`), c in { for (@x <- @"base") { @"base"!(x + 1) | o!("tried") | c!(0) | for (@z <- c) { @"never"!(1 / z) } } }'
+
+  it('that fail leave the space as it was; their outputs leave once', async () => {
+    const disk = new Disk()
+    const a = await start(disk, ['@"base"!(1) | for (@x <- @"wait") { @"woken"!(x) }'])
+    await a.durable.session.settle()
+    await a.durable.close()
+    const b = await start(disk, [failing], { onError: 'rollback' })
+    await b.durable.session.settle()
+    expect(texts(b.left)).toEqual(['1 "tried"', expect.stringContaining('2 RHO')])
+    await b.durable.close({ reported: true })
+    const c = await start(disk)
+    await c.durable.session.settle()
+    expect(Object.fromEntries(c.durable.session.data())).toEqual({ '@"base"': [['1']] })
+    expect(c.durable.session.blocked()).toHaveLength(1)
+    expect(texts(c.left)).toEqual([])
+  })
+
+  it('that were cut off begin again', async () => {
+    const disk = new Disk()
+    const a = await start(disk, ['@"base"!(1)'])
+    await a.durable.session.settle()
+    await a.durable.close()
+    const b = await start(disk, ['for (@x <- @"base") { @"base"!(x + 1) }'], { onError: 'rollback' })
+    b.durable.session.run(1)
+    expect(b.durable.session.blocked()).toEqual([])
+    const c = await start(disk, [], { onError: 'rollback' })
+    await c.durable.session.settle()
+    expect(Object.fromEntries(c.durable.session.data())).toEqual({ '@"base"': [['2']] })
+  })
+})
+
+describe('a space that is not one', () => {
+  it('is refused when a row is missing or changed', async () => {
+    const { disk } = await runThrough([SUBJECTS[3].source(5)])
+    const keys = [...disk.now.keys()]
+    let refused = 0
+    for (const kind of ['p', 'a', 'i']) {
+      const rows = new Map(disk.now)
+      rows.delete(keys.find(k => Buffer.from(k.slice(2, 4), 'hex').toString() === kind) as string)
+      await expect(start(new Disk(rows))).rejects.toMatchObject({ code: 'CORRUPT' })
+      refused++
+    }
+    expect(refused).toBe(3)
+  })
+
+  it('is refused when it was made with another seed or order', async () => {
+    const { disk } = await runThrough(['@1!(2)'], { seed: 1n })
+    await expect(start(disk, [], { seed: 2n })).rejects.toMatchObject({ code: 'CODEC_MISMATCH' })
+    await expect(start(disk, [], { order: 'lifo' })).rejects.toMatchObject({ code: 'CODEC_MISMATCH' })
+    await (await start(disk, [], { seed: 1n })).durable.close()
+  })
+})
