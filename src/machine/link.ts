@@ -7,26 +7,12 @@ import { decodeImage, decodePattern, decodeSequence, valueOfConstant } from '../
 import type { SpanTable } from '../compile/spans.ts'
 import { makeMap, makeSet } from '../normal/build.ts'
 import { close } from '../normal/substitute.ts'
-import {
-  Closure,
-  List,
-  MapTerm,
-  New,
-  NIL,
-  type Node,
-  type Receive,
-  type Select,
-  Send,
-  SetTerm,
-  type Term,
-  type Template as TermTemplate,
-  Tuple,
-} from '../normal/term.ts'
+import { Closure, List, MapTerm, NIL, type Node, Send, SetTerm, type Term, type Template as TermTemplate, Tuple } from '../normal/term.ts'
 import type { Account, Machine, Pool } from './machine.ts'
 import { keep } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
-import { receiveGas, sizeOfValue } from './size.ts'
+import { type ReceivePrice, receiveGas, receivePrices, sizeOfValue } from './size.ts'
 
 /** What code is called that came as a value. */
 export const QUOTED = 'quoted code'
@@ -39,10 +25,15 @@ export class Program {
   readonly name: string
   /** Whose program it is; null for code that came as a value. */
   account: Account | null = null
+  private known: ReadonlyMap<number, ReceivePrice> | null = null
   constructor(words: Uint32Array, spans: SpanTable | null, name: string) {
     this.words = words
     this.spans = spans
     this.name = name
+  }
+  /** What installing the receive or select at an offset costs. All are computed when the first is asked for: receives nest deeply. */
+  price(at: number): ReceivePrice {
+    return (this.known ??= receivePrices(this.words)).get(at) as ReceivePrice
   }
 }
 
@@ -150,7 +141,6 @@ export class Linked {
   readonly leaf: boolean
   /** Pairs (register pc, absolute word offset of the instruction in the image), ascending. */
   readonly map: readonly number[]
-  private nodes: ReadonlyMap<number, Node | Term> | null = null
   constructor(
     program: Program,
     at: number,
@@ -191,11 +181,6 @@ export class Linked {
   }
   spanOf(at: number): { start: number; end: number } {
     return spanNear(this.program.spans, at, this.at)
-  }
-  /** The normal-form node that the instruction at `at` stands for, captures as Bound(i) below the binders. */
-  node(at: number): Node | Term | undefined {
-    const nodes = (this.nodes ??= decodeSequence(readSequence(this.program.words, this.at, this.len)).nodeAt)
-    return nodes.get(at)
   }
 }
 
@@ -323,15 +308,14 @@ export class Linker {
     const out = new Emitter()
     const depth = seq.captures + seq.locals
     const inert = seq.kind === Kind.EXPR && !value
-    const holder: { linked: Linked | null } = { linked: null }
-    let registers = Math.max(1, depth + seq.maxStack)
+    // Loads become operands, so far fewer temporaries are used than the stack is high.
+    let registers = Math.max(1, depth)
     if (!inert) {
-      const t = new Translation(this, program, seq, out, depth, holder, value)
+      const t = new Translation(this, program, seq, out, depth, value)
       t.run()
       registers = Math.max(registers, t.registers)
     }
     const linked = new Linked(program, seq.at, len, out, seq.captures, seq.locals, registers, inert)
-    holder.linked = linked
     return linked
   }
 }
@@ -348,7 +332,6 @@ class Translation {
   private readonly ownCaptures: number
   private lastAt = -1
   private readonly tempBase: number
-  private readonly holder: { linked: Linked | null }
   private readonly value: boolean
   private stack: number[] = []
   private gas = 0
@@ -361,15 +344,7 @@ class Translation {
   private readonly joins: Join[] = []
   private readonly elseCases = new Set<number>()
 
-  constructor(
-    linker: Linker,
-    program: Program,
-    seq: Sequence,
-    out: Emitter,
-    depth: number,
-    holder: { linked: Linked | null },
-    value: boolean,
-  ) {
+  constructor(linker: Linker, program: Program, seq: Sequence, out: Emitter, depth: number, value: boolean) {
     this.linker = linker
     this.program = program
     this.seq = seq
@@ -378,7 +353,6 @@ class Translation {
     this.words = seq.words
     this.tempBase = depth
     this.registers = depth
-    this.holder = holder
     this.value = value
   }
 
@@ -578,14 +552,12 @@ class Translation {
       case Op.REDUCE:
         break // consumers evaluate what they take
       case Op.NEW: {
-        const node = this.nodeAt(pc)
-        if (node instanceof New) this.gas += 10 + 2 * node.count
+        this.declare(pc, n)
         this.emit(17, this.seq.captures + words[pc + 1], n)
         break
       }
       case Op.NEWURI: {
-        const node = this.nodeAt(pc)
-        if (node instanceof New) this.gas += 10 + 2 * node.count
+        this.declare(pc, 1)
         const uri = valueOfConstant(this.seq.constants[words[pc + 1]]) as { text: string } | string
         const text = typeof uri === 'string' ? uri : uri.text
         const v = this.linker.shard.options.uri(text)
@@ -656,11 +628,12 @@ class Translation {
     this.pc = next
   }
 
-  private nodeAt(at: number): Node | Term | undefined {
-    const nodes = (this.decoded ??= decodeSequence(this.seq).nodeAt)
-    return nodes.get(at)
+  /** The price of `n` of the names of one `new`, which may take several instructions. */
+  private declare(pc: number, n: number): void {
+    this.gas += (this.declaring ? 0 : 10) + 2 * n
+    this.declaring = this.words[pc + 2] > 0
   }
-  private decoded: ReadonlyMap<number, Node | Term> | null = null
+  private declaring = false
 
   private collect(op: number, n: number): void {
     const items = this.take(n)
@@ -681,7 +654,8 @@ class Translation {
     const a = this.stack.pop() as number
     this.gas += 12
     const at = this.lastAt
-    const compared = at >= 0 && at === code.length - 5 && code[at] >= 37 && code[at] <= 42 && code[at + 2] === a
+    const compared =
+      this.linker.shard.options.optimise && at >= 0 && at === code.length - 5 && code[at] >= 37 && code[at] <= 42 && code[at + 2] === a
     if (compared) {
       const [op, gas, d, x, y] = code.splice(at, 5)
       const map = this.out.map
@@ -899,7 +873,7 @@ class Translation {
     const base = words[pc + n + 2]
     const { arrows, patterns } = this.bindPatterns(pc + 1, n, base)
     const guard = this.guardAt(words[pc + n + 1])
-    const site = new RecvSite(arrows, patterns, guard, null, this.program, pc, this.gasOf(pc, base))
+    const site = new RecvSite(arrows, patterns, guard, null, this.program, pc, this.gasOf(pc))
     const sources = this.take(n)
     if (n === 1) {
       const known = this.plainConstant(sources[0]) ? this.nameConstant(sources[0]) : null
@@ -912,14 +886,11 @@ class Translation {
     site.next = out.code.length
   }
 
-  /** Installation price, computed when the receive is first reached. */
-  private gasOf(pc: number, depth: number): (regs: readonly Term[]) => number {
-    const { holder, seq } = this
-    let price: ((regs: readonly Term[]) => number) | null = null
-    return regs => {
-      if (price === null) price = receiveGas((holder.linked as Linked).node(pc) as Receive | Select, seq.captures, depth)
-      return price(regs)
-    }
+  /** Installation price, looked up when the receive is first reached. */
+  private gasOf(pc: number): (regs: readonly Term[]) => number {
+    const { program } = this
+    let price: ReceivePrice | null = null
+    return regs => receiveGas((price ??= program.price(pc)), regs)
   }
 
   private select(pc: number, branches: number, next: number): void {
@@ -939,7 +910,7 @@ class Translation {
       at += n + 4
     }
     const arrows = new Uint8Array(sites.flatMap(s => [...s.arrows]))
-    const site = new RecvSite(arrows, [], null, sites, this.program, pc, this.gasOf(pc, words[pc + 1 + words[pc + 1] + 2]))
+    const site = new RecvSite(arrows, [], null, sites, this.program, pc, this.gasOf(pc))
     const sources = this.take(binds)
     this.emit(24, out.constant(site), binds)
     this.append(sources)
