@@ -47,7 +47,7 @@ export { type Grant, UriTable } from './normal/uris.ts'
 export type * as Ast from './syntax/ast.ts'
 export { format } from './syntax/format.ts'
 export { type Parsed, type ParseOptions, parse, parseName } from './syntax/parser.ts'
-export { decodeSource } from './syntax/source.ts'
+export { decodeSource } from './syntax/decode.ts'
 
 // ── what is wrong with a program, and how it is shown ───────────────────────────────────────────────────────────────
 
