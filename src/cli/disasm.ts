@@ -1,22 +1,26 @@
 import { writeFileSync } from 'node:fs'
-import { bytesHex, disasm, disasmJson, members, readProgram, shortId, verify, writeProgram } from '../../bytecode/index.ts'
+import { bytesHex, disasm, disasmJson, readProgram, verify, writeProgram } from '../../bytecode/index.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { headline } from '../base/render.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { type CompiledOpen, compileOpen, ImageTooLarge, imageOfName, SpanTable } from '../compile/compile.ts'
+import { Program } from '../machine/link.ts'
+import { fusionReport, linkedListing, linkMap } from '../machine/listing.ts'
+import { Session, type SessionOptions } from '../machine/session.ts'
 import { normalize, normalizeOpen } from '../normal/normalize.ts'
 import type { Term } from '../normal/term.ts'
 import { UriTable } from '../normal/uris.ts'
 import type { Proc } from '../syntax/ast.ts'
 import { parse, parseName } from '../syntax/parser.ts'
-import { decodeSource } from '../syntax/source.ts'
+import { decodeSource } from '../syntax/decode.ts'
 import type { Input } from './engine.ts'
 import { hasErrors, readInputs, reasonOf } from './engine.ts'
+import { QuietHost } from './host.ts'
 import { EXIT } from './outcome.ts'
 import { showDiagnostics } from './show.ts'
 import { stderr, stdout, wantsColor } from './streams.ts'
 import type { Flags } from './usage.ts'
-import { notYet, UsageError } from './usage.ts'
+import { UsageError } from './usage.ts'
 
 /** A program on its way to a listing. */
 interface Listed extends CompiledOpen {
@@ -32,7 +36,6 @@ const ALL_URIS = new UriTable({ granted: ['read files', 'primitives', 'control',
 
 /** `rho disasm`. */
 export async function disasmCommand(flags: Flags): Promise<number> {
-  if (flags.has('linked')) throw notYet('`--linked`')
   const inputs = readInputs(flags)
   if (inputs.length === 0) throw new UsageError('nothing to list', "name a file, or write `rho disasm -e 'SOURCE'`")
   let exit: number = EXIT.rest
@@ -56,7 +59,7 @@ function print(listed: Listed, flags: Flags): void {
   const { image } = listed
   const options = { verbose: flags.has('verbose'), excerpt: excerptOf(listed) }
   if (flags.has('bytes')) stdout.write(`${bytesHex(flags.has('name') ? nameWords(listed) : image)}\n`)
-  else if (flags.has('link-map')) stdout.write(linkMap(listed))
+  else if (flags.has('linked') || flags.has('link-map') || flags.has('why')) printLinked(listed, flags)
   else if (flags.text('format') === 'json')
     stdout.write(
       disasmJson(image, 0, options)
@@ -80,17 +83,24 @@ function excerptOf(listed: Listed): (offset: number) => string | undefined {
   }
 }
 
-/** For every copy of every component that captures something: which slot holds which name. */
-function linkMap(listed: Listed): string {
-  const lines: string[] = []
-  let copy = 0
-  for (const m of members(listed.image)) {
-    for (let i = 0; i < m.multiplicity; i++) {
-      const slots = (listed.captures[copy++] ?? []).map((index, slot) => `c${slot} = ${listed.free[index] ?? `#${index}`}`)
-      lines.push(`${shortId(listed.image, m.at, m.len)}  ${slots.length === 0 ? 'captures nothing' : slots.join(', ')}\n`)
-    }
+/** The code as a session would run it; nothing runs. Every grant is given, so that every program links. */
+function printLinked(listed: Listed, flags: Flags): void {
+  const session = new Session({
+    host: new QuietHost(),
+    seed: 0n,
+    opt: !flags.has('no-opt'),
+    trick: flags.text('trick') as SessionOptions['trick'],
+    allow: { primitives: true, control: true, test: true, read: '.' },
+  })
+  const { linker, primitives } = session.shard
+  const program = new Program(listed.image, listed.spans, listed.file?.name ?? 'image')
+  const options = { excerpt: excerptOf(listed) }
+  if (flags.has('linked')) stdout.write(linkedListing(linker, program, options))
+  if (flags.has('link-map')) {
+    const outermost = listed.captures.map(slots => [...slots].map(index => listed.free[index] ?? `free ${index}`))
+    stdout.write(linkMap(linker, program, outermost, options))
   }
-  return lines.join('')
+  if (flags.has('why')) stdout.write(fusionReport(linker, program, primitives, options))
 }
 
 function compileInput(input: Input, open: boolean, name: boolean): Listed | undefined {
