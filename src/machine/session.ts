@@ -398,7 +398,6 @@ export class Session {
       const before = shard.slices
       const more = shard.run(left)
       left -= Math.max(1, shard.slices - before)
-      if (shard.failures.some(f => f.limit) && !more) return 'limit'
       if (more) {
         if (left <= 0) return 'budget'
         continue
@@ -414,7 +413,8 @@ export class Session {
       if (this.atomicPending) {
         if (this.nextAtomic()) continue
       }
-      return 'rest'
+      // A program that hit its limit says so once the others have come to rest as well.
+      return shard.failures.some(f => f.limit) ? 'limit' : 'rest'
     }
   }
 
