@@ -117,11 +117,11 @@ export const FLAGS = {
   trick: {
     kind: 'choice',
     choices: ['fused', 'literal'],
-    on: ENGINE,
+    on: [...ENGINE, 'disasm'],
     help: 'primitives in place (default) or as COMMs on private channels',
   },
   'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
-  'no-opt': { kind: 'switch', on: ENGINE, help: 'link without derived instructions' },
+  'no-opt': { kind: 'switch', on: [...ENGINE, 'disasm'], help: 'link without derived instructions' },
   workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: '0 and auto: the calling thread' },
 
   gas: { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each program (1e6 is fine)' },
@@ -156,8 +156,9 @@ export const FLAGS = {
   name: { kind: 'switch', on: ['disasm'], help: 'the source is a name: the image of `@{P}`' },
   open: { kind: 'switch', on: ['disasm'], help: 'free variables are allowed and become captures' },
   verbose: { kind: 'switch', on: ['disasm'], help: 'constants, captures and stack effects too' },
-  linked: { kind: 'switch', on: ['disasm'], help: 'the instructions as they are linked' },
-  'link-map': { kind: 'switch', on: ['disasm'], help: 'which captured slot is bound to which name' },
+  linked: { kind: 'switch', on: ['disasm'], help: 'register code beside the canonical instructions that it was made from' },
+  'link-map': { kind: 'switch', on: ['disasm'], help: 'what each captured slot is bound to, and the public names' },
+  why: { kind: 'switch', on: ['disasm'], help: 'how each operation is carried out, and what keeps it from being fused' },
   output: { kind: 'text', short: 'o', value: 'FILE', on: ['disasm'], help: 'write the image as a .rhz file instead' },
 
   write: { kind: 'switch', on: ['fmt'], help: 'change the files in place' },

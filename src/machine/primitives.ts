@@ -111,6 +111,14 @@ export class Primitives {
     if (base === Guard.Recorded) this.guards.fill(Guard.Literal)
   }
 
+  /** Which guard keeps an operation from being fused; '' if none does. */
+  reason(name: string): string {
+    if (this.overrides.has(name)) return 'another meaning is registered'
+    if (this.literal) return 'literal mode'
+    if (this.watched) return 'an observer is attached'
+    return ''
+  }
+
   /** Whether an operator or method of this name exists, built in or registered. */
   known(name: string): boolean {
     return this.overrides.has(name) || MNEMONICS.includes(name) || findMethod(name) !== undefined
