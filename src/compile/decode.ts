@@ -463,6 +463,16 @@ interface GuardFrame {
 }
 type Frame = ReceiveFrame | NewFrame | MatchFrame | IfFrame | SelectFrame | LogicFrame | ImageFrame | GuardFrame
 
+/** A receive or select somewhere in an image, `depth` binders below the beginning of its sequence. */
+export interface ReceiveAt {
+  /** Absolute word offset of the instruction. */
+  readonly at: number
+  readonly node: Receive | Select
+  readonly depth: number
+  /** For each capture of its sequence the index, outside these binders, of the variable that it is in `node`. */
+  readonly variables: readonly number[]
+}
+
 function indices(n: number): number[] {
   const out: number[] = []
   for (let i = 0; i < n; i++) out.push(i)
@@ -477,11 +487,13 @@ class Decoder {
   private depth = 0
   private readonly root: Sequence | null
   private readonly nodeAt: Map<number, Term>
+  private readonly receives: ReceiveAt[] | null
   private result: Term | undefined = undefined
 
-  constructor(root: Sequence | null, nodeAt: Map<number, Term>) {
+  constructor(root: Sequence | null, nodeAt: Map<number, Term>, receives: ReceiveAt[] | null = null) {
     this.root = root
     this.nodeAt = nodeAt
+    this.receives = receives
     this.context = { seq: root as Sequence, variables: [], terms: [] }
   }
 
@@ -512,6 +524,11 @@ class Decoder {
 
   private note(pc: number, node: Term): void {
     if (this.context.seq === this.root) this.nodeAt.set(pc, node)
+  }
+
+  private noteReceive(f: ReceiveFrame | SelectFrame, node: Receive | Select): void {
+    this.note(f.pc, node)
+    this.receives?.push({ at: f.pc, node, depth: f.depth, variables: this.context.variables })
   }
 
   private pop(): Term {
@@ -683,7 +700,7 @@ class Decoder {
         case 'receive': {
           const r = receipt(f.binds, f.guard, done, f.count)
           done = new Receive(r.binds, r.guard, r.body, f.count)
-          this.note(f.pc, done)
+          this.noteReceive(f, done as Receive)
           break
         }
         case 'new':
@@ -715,7 +732,7 @@ class Decoder {
             return
           }
           done = new Select(f.branches)
-          this.note(f.pc, done)
+          this.noteReceive(f, done as Select)
           break
         }
         default:
@@ -988,6 +1005,13 @@ export function decodeOpen(words: Uint32Array, at = 0): Term {
 export function decodeImage(words: Uint32Array, at = 0): (captures: readonly Term[]) => Term {
   let open: Term | undefined
   return captures => close((open ??= decodeOpen(words, at)), captures)
+}
+
+/** All receives and selects of an image and of the images in it, inner ones before those that hold them. */
+export function receivesOf(words: Uint32Array, at = 0): ReceiveAt[] {
+  const receives: ReceiveAt[] = []
+  new Decoder(null, new Map(), receives).image(words, at)
+  return receives
 }
 
 /**

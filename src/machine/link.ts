@@ -7,7 +7,19 @@ import { decodeImage, decodePattern, decodeSequence, valueOfConstant } from '../
 import type { SpanTable } from '../compile/spans.ts'
 import { makeMap, makeSet } from '../normal/build.ts'
 import { close } from '../normal/substitute.ts'
-import { Closure, List, MapTerm, NIL, type Node, Send, SetTerm, type Term, type Template as TermTemplate, Tuple } from '../normal/term.ts'
+import {
+  Arrow,
+  Closure,
+  List,
+  MapTerm,
+  NIL,
+  type Node,
+  Send,
+  SetTerm,
+  type Term,
+  type Template as TermTemplate,
+  Tuple,
+} from '../normal/term.ts'
 import type { Account, Machine, Pool } from './machine.ts'
 import { keep } from './names.ts'
 import type { Shard } from './shard.ts'
@@ -26,13 +38,30 @@ export class Program {
   /** Whose program it is; null for code that came as a value. */
   account: Account | null = null
   private known: ReadonlyMap<number, ReceivePrice> | null = null
-  constructor(words: Uint32Array, spans: SpanTable | null, name: string) {
+  /** What this is a copy of that was written elsewhere; null for a program of its own. */
+  private readonly base: Program | null
+  private copies: Map<SpanTable, Program> | null = null
+  constructor(words: Uint32Array, spans: SpanTable | null, name: string, base: Program | null = null) {
     this.words = words
     this.spans = spans
     this.name = name
+    this.base = base
+  }
+  /** The same code with other places: that of one of several components that differ only in what they capture. */
+  copy(spans: SpanTable): Program {
+    const copies = (this.copies ??= new Map<SpanTable, Program>())
+    let p = copies.get(spans)
+    if (p === undefined) {
+      p = new Program(this.words, spans, this.name, this.base ?? this)
+      p.account = this.account
+      copies.set(spans, p)
+    }
+    return p
   }
   /** What installing the receive or select at an offset costs. All are computed when the first is asked for: receives nest deeply. */
   price(at: number): ReceivePrice {
+    const { base } = this
+    if (base !== null) return base.price(at)
     return (this.known ??= receivePrices(this.words)).get(at) as ReceivePrice
   }
 }
@@ -108,7 +137,7 @@ export class Template implements TermTemplate {
     this.program = program
     this.at = at
     this.only = only
-    this.members = only !== null ? [only] : members(program.words, at).map(m => new Member(linker, program, m.multiplicity, m.at, m.len))
+    this.members = only !== null ? [only] : membersOf(linker, program, at)
     let total = 0
     for (const m of this.members) total += m.copies
     this.total = total
@@ -119,6 +148,26 @@ export class Template implements TermTemplate {
       only === null ? decodeImage(program.words, this.at) : closeOver(decodeSequence(readSequence(program.words, only.at, only.len)).term))
     return closer(captures)
   }
+}
+
+/** The members of an image. Copies that were written in different places are members of their own, in the order of their captures. */
+function membersOf(linker: Linker, program: Program, at: number): Member[] {
+  const found: Member[] = []
+  for (const m of members(program.words, at)) {
+    const tables = program.spans?.copiesAt(m.at)
+    if (tables === undefined) {
+      found.push(new Member(linker, program, m.multiplicity, m.at, m.len))
+      continue
+    }
+    for (let copy = 0; copy < m.multiplicity; ) {
+      const table = tables[copy]
+      let n = 1
+      while (copy + n < m.multiplicity && tables[copy + n] === table) n++
+      found.push(new Member(linker, table === null ? program : program.copy(table), n, m.at, m.len))
+      copy += n
+    }
+  }
+  return found
 }
 
 function closeOver(term: Term): (captures: readonly Term[]) => Term {
@@ -141,6 +190,8 @@ export class Linked {
   readonly leaf: boolean
   /** Pairs (register pc, absolute word offset of the instruction in the image), ascending. */
   readonly map: readonly number[]
+  /** Stretches of code that come from a copy of a member which was written elsewhere. */
+  private readonly elsewhere: readonly Elsewhere[]
   constructor(
     program: Program,
     at: number,
@@ -161,6 +212,7 @@ export class Linked {
     this.registers = registers
     this.inert = inert
     this.map = out.map
+    this.elsewhere = out.elsewhere
     this.leaf = !inert && !out.branching
   }
   /** Offset in the image of the instruction that the register instruction at `pc` was made from. */
@@ -177,15 +229,24 @@ export class Linked {
     return map[2 * low + 1]
   }
   spanAt(pc: number): { start: number; end: number } {
-    return this.spanOf(this.canonical(pc))
+    const at = this.canonical(pc)
+    for (const e of this.elsewhere) if (pc >= e.from && pc < e.to) return spanNear(this.program.words, e.spans, at, this.at)
+    return this.spanOf(at)
   }
   spanOf(at: number): { start: number; end: number } {
-    return spanNear(this.program.spans, at, this.at)
+    return spanNear(this.program.words, this.program.spans, at, this.at)
   }
 }
 
+/** Register code from `from` up to `to`, with the places that hold there. */
+interface Elsewhere {
+  readonly from: number
+  readonly to: number
+  readonly spans: SpanTable
+}
+
 /** Where the instruction at `at` was written; one without a place of its own has that of the instruction before it in the sequence that begins at `from`. */
-function spanNear(spans: SpanTable | null, at: number, from: number): Span {
+function spanNear(words: Uint32Array, spans: SpanTable | null, at: number, from: number): Span {
   if (spans === null) return NO_SPAN
   let low = 0
   let high = spans.length - 1
@@ -194,7 +255,14 @@ function spanNear(spans: SpanTable | null, at: number, from: number): Span {
     if (spans.at[middle] <= at) low = middle + 1
     else high = middle - 1
   }
+  // the rows behind that of a receive are those of its binds
+  while (high >= 0 && spans.at[high] >= from && isBindWord(words[spans.at[high]])) high--
   return high < 0 || spans.at[high] < from ? NO_SPAN : { start: spans.start[high], end: spans.end[high] }
+}
+
+/** Of the words that have a place: the low byte is an arrow, which no instruction that has one begins with. */
+function isBindWord(word: number): boolean {
+  return (word & 0xff) <= Arrow.Peek
 }
 
 class Emitter {
@@ -203,6 +271,7 @@ class Emitter {
   readonly map: number[] = []
   /** An instruction was emitted after which other code of the program may run in this machine or its children. */
   branching = false
+  readonly elsewhere: Elsewhere[] = []
   private readonly known = new Map<unknown, number>()
   /** Index of a constant; equal primitives share one. */
   constant(value: unknown): number {
@@ -323,7 +392,7 @@ export class Linker {
 /** The translation of one sequence. Descriptors of stack values: register ≥ 0, or ~index of a constant. */
 class Translation {
   private readonly linker: Linker
-  private readonly program: Program
+  private program: Program
   private seq: Sequence
   private readonly out: Emitter
   private readonly words: Uint32Array
@@ -725,13 +794,15 @@ class Translation {
     let count = 0
     for (const m of list) {
       const captures = words[m.at + 1]
+      const tables = this.program.spans?.copiesAt(m.at)
       for (let copy = 0; copy < m.multiplicity; copy++) {
+        const spans = tables === undefined ? null : tables[copy]
         const mine = slots.slice(used, used + captures)
         used += captures
-        if ((words[m.at] & 0xff) === Kind.EXPR || this.endsInEval(m.at, m.len)) this.nested(m.at, m.len, mine)
+        if ((words[m.at] & 0xff) === Kind.EXPR || this.endsInEval(m.at, m.len)) this.nested(m.at, m.len, mine, spans)
         else {
-          const member = new Member(this.linker, this.program, 1, m.at, m.len)
-          const t = new Template(this.linker, this.program, 0, member)
+          const program = spans === null ? this.program : this.program.copy(spans)
+          const t = new Template(this.linker, program, 0, new Member(this.linker, program, 1, m.at, m.len))
           if (mine.length === 0) this.constant(new Closure(t, []))
           else {
             const d = this.temp()
@@ -776,8 +847,10 @@ class Translation {
   }
 
   /** The value code of another sequence, with its captures bound to registers of this one. */
-  private nested(at: number, len: number, captures: readonly number[]): void {
-    const { seq: outer, captures: outerCaptures, pc: outerPc } = this
+  private nested(at: number, len: number, captures: readonly number[], spans: SpanTable | null): void {
+    const { seq: outer, captures: outerCaptures, pc: outerPc, program } = this
+    if (spans !== null) this.program = program.copy(spans)
+    const from = this.out.code.length
     this.seq = readSequence(this.words, at, len)
     this.captures = captures
     this.pc = this.seq.codeStart
@@ -790,6 +863,10 @@ class Translation {
     this.seq = outer
     this.captures = outerCaptures
     this.pc = outerPc
+    if (spans === null) return
+    this.program = program
+    // innermost first
+    if (this.out.code.length > from) this.out.elsewhere.push({ from, to: this.out.code.length, spans })
   }
 
   private casePattern(constant: number, base: number): CasePattern {

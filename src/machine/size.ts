@@ -1,5 +1,6 @@
-import { openSize, sizeOf } from '../normal/size.ts'
-import { type Bind, type Branch, type Compound, type Receive, type Select, Tag, type Term, Unforgeable } from '../normal/term.ts'
+import { receivesOf } from '../compile/decode.ts'
+import { type OpenSize, openSize, sizeOf } from '../normal/size.ts'
+import { type Branch, Compound, type Node, type Receive, type Select, Tag, type Term, Unforgeable } from '../normal/term.ts'
 
 /** Size of a closed value (rholang.md 16.1); constant time for what the machine sends most. */
 export function sizeOfValue(t: Term): number {
@@ -19,54 +20,74 @@ export function sizeOfValue(t: Term): number {
   }
 }
 
+/** Installation price of a receive or select: `base` plus `times[i]` sizes of the value in register `registers[i]`. */
+export interface ReceivePrice {
+  readonly base: number
+  readonly registers: readonly number[]
+  readonly times: readonly number[]
+}
+
 interface Uses {
   base: number
   readonly times: Map<number, number>
 }
 
-function add(to: Uses, t: Term | null, bound: number): void {
+type Known = Map<Node, OpenSize>
+
+/** Adds a part of the receive. It binds `bound` variables in that part: those stay variables. */
+function add(to: Uses, t: Term | null, bound: number, known: Known): void {
   if (t === null) return
-  const { base, uses } = openSize(t)
-  to.base += base
-  for (const u of uses) {
-    // A variable bound by the receive itself is a variable: 4. One from outside counts as its value.
-    if (u.index < bound) to.base += 4 * u.times
+  const size = openSize(t, known)
+  if (t instanceof Compound && t.free > 0) known.set(t, size)
+  to.base += size.base
+  for (const u of size.uses) {
+    if (u.index < bound) to.base += 4 * (u.times + u.rests)
     else to.times.set(u.index - bound, (to.times.get(u.index - bound) ?? 0) + u.times)
   }
 }
 
-function addBinds(to: Uses, binds: readonly Bind[]): void {
-  for (const b of binds) {
-    for (const p of b.patterns) add(to, p, 0)
-    if (b.rest !== null) to.base += 4
+function addBranch(to: Uses, b: Receive | Branch, known: Known): void {
+  for (const bind of b.binds) {
+    for (const p of bind.patterns) add(to, p, 0, known)
+    if (bind.rest !== null) to.base += 4
   }
-}
-
-function addBranch(to: Uses, b: Receive | Branch): void {
-  addBinds(to, b.binds)
-  add(to, b.guard, b.count)
-  add(to, b.body, b.count)
+  add(to, b.guard, b.count, known)
+  add(to, b.body, b.count, known)
 }
 
 /**
- * The price of installing a receive or select: 11 + sizes of patterns, guards and bodies, captured variables counting as their values. Sources are charged by
- * the machine as it evaluates them. `node` stands below some binders of its sequence: `Bound(i)` is local `depth - 1 - i` for i < depth, capture `i - depth` beyond.
+ * The prices of all receives and selects of a program by the offsets of their instructions: 11 + sizes of patterns, guards and bodies, captured
+ * variables counting as their values. Sources are charged by the machine as it evaluates them.
  */
-export function receiveGas(node: Receive | Select, captures: number, depth: number): (regs: readonly Term[]) => number {
-  const total: Uses = { base: 11, times: new Map() }
-  if (node.tag === Tag.Receive) addBranch(total, node as Receive)
-  else for (const b of (node as Select).branches) addBranch(total, b)
-  const registers: number[] = []
-  const times: number[] = []
-  for (const [index, n] of total.times) {
-    registers.push(index < depth ? captures + depth - 1 - index : index - depth)
-    times.push(n)
+export function receivePrices(words: Uint32Array): ReadonlyMap<number, ReceivePrice> {
+  const prices = new Map<number, ReceivePrice>()
+  const known: Known = new Map()
+  for (const { at, node, depth, variables } of receivesOf(words)) {
+    const total: Uses = { base: 11, times: new Map() }
+    if (node.tag === Tag.Receive) addBranch(total, node as Receive, known)
+    else for (const b of (node as Select).branches) addBranch(total, b, known)
+    if (node.free > 0) known.set(node, openSize(node, known))
+    if (prices.has(at)) continue
+    const registers: number[] = []
+    const times: number[] = []
+    if (total.times.size > 0) {
+      const captures = new Map<number, number>()
+      variables.forEach((index, capture) => {
+        captures.set(index, capture)
+      })
+      for (const [index, n] of total.times) {
+        registers.push(index < depth ? variables.length + depth - 1 - index : (captures.get(index - depth) as number))
+        times.push(n)
+      }
+    }
+    prices.set(at, { base: total.base, registers, times })
   }
-  const base = total.base
-  if (registers.length === 0) return () => base
-  return regs => {
-    let price = base
-    for (let i = 0; i < registers.length; i++) price += times[i] * sizeOfValue(regs[registers[i]])
-    return price
-  }
+  return prices
+}
+
+export function receiveGas(price: ReceivePrice, regs: readonly Term[]): number {
+  const { registers, times } = price
+  let gas = price.base
+  for (let i = 0; i < registers.length; i++) gas += times[i] * sizeOfValue(regs[registers[i]])
+  return gas
 }

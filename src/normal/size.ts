@@ -136,21 +136,35 @@ function deepSize(root: Compound): number {
 /** Size of an open term: its size once closed is `base` plus, for each entry, `times` sizes of the value of `Bound(index)`. */
 export interface OpenSize {
   readonly base: number
-  readonly uses: readonly { readonly index: number; readonly times: number }[]
+  readonly uses: readonly Use[]
 }
 
-/** Splits the size of a term into a constant and what its free variables (and `=x` that refer to them) will add. */
-export function openSize(t: Term): OpenSize {
+export interface Use {
+  readonly index: number
+  readonly times: number
+  /** How many of these are remainders of collections: each counts four bytes more while its variable stays a variable. */
+  readonly rests: number
+}
+
+/**
+ * Splits the size of a term into a constant and what its free variables (and `=x` that refer to them) will add. Nodes in `known` are not looked
+ * into: who measures terms within terms keeps the results of the inner ones there.
+ */
+export function openSize(t: Term, known?: ReadonlyMap<Node, OpenSize>): OpenSize {
   let base = 0
   const times = new Map<number, number>()
+  const rests = new Map<number, number>()
   const terms: Term[] = [t]
   const depths: number[] = [0]
   const push = (term: Term, depth: number): void => {
     terms.push(term)
     depths.push(depth)
   }
-  const use = (index: number): void => {
-    times.set(index, (times.get(index) ?? 0) + 1)
+  const use = (index: number, n: number): void => {
+    times.set(index, (times.get(index) ?? 0) + n)
+  }
+  const rest = (index: number, n: number): void => {
+    if (n > 0) rests.set(index, (rests.get(index) ?? 0) + n)
   }
   const binds = (list: readonly Bind[], depth: number): void => {
     for (const b of list) {
@@ -173,7 +187,19 @@ export function openSize(t: Term): OpenSize {
       continue
     }
     if (x.tag === Tag.Bound || x.tag === Tag.Ref) {
-      use((x as Bound).index - depth)
+      use((x as Bound).index - depth, 1)
+      continue
+    }
+    const inner = known?.get(x)
+    if (inner !== undefined) {
+      base += inner.base
+      for (const u of inner.uses) {
+        if (u.index < depth) base += VARIABLE * (u.times + u.rests)
+        else {
+          use(u.index - depth, u.times)
+          rest(u.index - depth, u.rests)
+        }
+      }
       continue
     }
     base += ownSize(x)
@@ -200,11 +226,14 @@ export function openSize(t: Term): OpenSize {
         pushAllKids(x, kids)
         for (let i = 0; i < kids.length; i++) push(kids[i], depth)
         // The value of a remainder joins the collection: its own four bytes are not counted again.
-        const rest = x.tag >= Tag.List && x.tag <= Tag.PathMap && x.tag !== Tag.Tuple ? (x as List).rest : null
-        if (rest !== null && rest.tag === Tag.Bound && rest.free > depth) base -= 4
+        const last = x.tag >= Tag.List && x.tag <= Tag.PathMap && x.tag !== Tag.Tuple ? (x as List).rest : null
+        if (last !== null && last.tag === Tag.Bound && last.free > depth) {
+          base -= VARIABLE
+          rest((last as Bound).index - depth, 1)
+        }
       }
     }
   }
-  const uses = [...times].map(([index, n]) => ({ index, times: n })).sort((a, b) => a.index - b.index)
+  const uses = [...times].map(([index, n]) => ({ index, times: n, rests: rests.get(index) ?? 0 })).sort((a, b) => a.index - b.index)
   return { base, uses }
 }

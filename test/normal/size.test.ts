@@ -130,9 +130,9 @@ describe('size of open terms', () => {
 
   it('counts references in patterns and remainders by their values', () => {
     const body = (term('for (@x <- @"c") { match 1 { [=x] => { Nil } } }') as Receive).body
-    expect(openSize(body)).toEqual({ base: 6 + 8 + 4 + 4, uses: [{ index: 0, times: 1 }] })
+    expect(openSize(body)).toEqual({ base: 6 + 8 + 4 + 4, uses: [{ index: 0, times: 1, rests: 0 }] })
     const spliced = new List([1], bound(0))
-    expect(openSize(spliced)).toEqual({ base: 8, uses: [{ index: 0, times: 1 }] })
+    expect(openSize(spliced)).toEqual({ base: 8, uses: [{ index: 0, times: 1, rests: 1 }] })
     expect(sizeOf(close(spliced, [new List([2])]))).toBe(8 + sizeOf(new List([2])))
   })
 })
