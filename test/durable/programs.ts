@@ -5,12 +5,15 @@ export interface Subject {
   readonly source: (size: number) => string
   /** Lines in the order of printing, where the program determines it; else only as a multiset. */
   readonly ordered: boolean
-  /** What holds of the messages on public names after every commit. */
+  /** A program that prints `AUDIT_RIGHT` once, whenever it is added. */
+  readonly audit?: string
+  /** What holds of the messages on public names in the end. */
   readonly invariant?: (data: ReadonlyMap<string, string[][]>) => string | undefined
 }
 
 const ACCOUNTS = 8
 const OPENING = 1000
+export const AUDIT_RIGHT = `["audit", ${ACCOUNTS * OPENING}]`
 
 /** Transfers between accounts by joins: both balances are taken and put back in one step, so the total never changes. */
 export const bank: Subject = {
@@ -34,6 +37,12 @@ export const bank: Subject = {
     } }
   } |
   teller!(1, ${size}, 17) | teller!(2, ${size}, 29) | teller!(3, ${size}, 31)
+}`,
+  audit: `new stdout(\`rho:io:stdout\`) in {
+  for (${Array.from({ length: ACCOUNTS }, (_, i) => `@b${i} <- @["account", ${i}]`).join(' & ')}) {
+    stdout!(["audit", ${Array.from({ length: ACCOUNTS }, (_, i) => `b${i}`).join(' + ')}]) |
+    ${Array.from({ length: ACCOUNTS }, (_, i) => `@["account", ${i}]!(b${i})`).join(' | ')}
+  }
 }`,
   invariant: data => {
     let total = 0
