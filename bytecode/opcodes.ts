@@ -521,8 +521,11 @@ export const Op = {
 /** All instructions by number. */
 export const OPS: readonly OpInfo[] = table
 
+const byCode: (OpInfo | undefined)[] = new Array(256).fill(undefined)
+for (const o of table) byCode[o.code] = o
+
 /** Entry for an opcode byte, undefined for unused numbers. */
-export const OP_INFO: readonly (OpInfo | undefined)[] = Array.from({ length: 256 }, (_, code) => table.find(o => o.code === code))
+export const OP_INFO: readonly (OpInfo | undefined)[] = byCode
 
 /** Entry for a mnemonic. */
 export const OP_BY_NAME: ReadonlyMap<string, OpInfo> = new Map(table.map(o => [o.name, o]))

@@ -62,7 +62,9 @@ export const P = {
 } as const
 
 export const PATTERN_NODES: readonly NodeInfo[] = table
-export const NODE_INFO: readonly (NodeInfo | undefined)[] = Array.from({ length: 256 }, (_, code) => table.find(n => n.code === code))
+const byCode: (NodeInfo | undefined)[] = new Array(256).fill(undefined)
+for (const n of table) byCode[n.code] = n
+export const NODE_INFO: readonly (NodeInfo | undefined)[] = byCode
 export const NODE_BY_NAME: ReadonlyMap<string, NodeInfo> = new Map(table.map(n => [n.name, n]))
 
 export const TYPE_NAMES = ['Bool', 'Int', 'String', 'Uri', 'ByteArray'] as const

@@ -51,6 +51,10 @@ function refuse(code: ImageErrorCode, position: number, message: string): never 
   throw new Refused(code, position, message)
 }
 
+function wrongLength(at: number): never {
+  refuse('BAD_IMAGE_CONSTANT', at + 1, 'length of a constant')
+}
+
 /** Numbers of two's complement longer than this are not checked for common factors, which would not be linear: they are refused. */
 const RATIO_WORDS = 1024
 
@@ -59,6 +63,9 @@ const PATTERN_BIND = 2
 const PATTERN_SINGLE = 3
 const PATTERN_TERM = 4
 const GUARD = 5
+
+/** The first word of the pattern that is one variable, by far the most frequent one. */
+const ONE_VARIABLE = Form.BIND | (Fast.ARITY << 8)
 
 const LOGIC = 0
 const BRANCH = 1
@@ -112,6 +119,7 @@ class Verifier {
   private readonly maxNesting: number
   /** Sequences still to check: offset, length, nesting, weight. */
   private readonly work: number[] = []
+  private workTop = 0
   private extra = 0
   private readonly maxExpanded: number
 
@@ -120,6 +128,8 @@ class Verifier {
   private weight = 1
   private captures = 0
   private nextCapture = 0
+  /** Constants of its pool, and for each of them what it is. The lists are longer: they are filled anew for each sequence and never cut. */
+  private poolSize = 0
   private readonly kinds: number[] = []
   /** Per constant: start of its capture slots in `slots`, end, largest local + 1 in the pattern, in the guard, number of variables. */
   private readonly slotFrom: number[] = []
@@ -128,6 +138,7 @@ class Verifier {
   private readonly guardLocals: number[] = []
   private readonly counts: number[] = []
   private readonly slots: number[] = []
+  private slotCount = 0
   private nextConst = 0
   private readonly starts: number[] = []
   /** Jumps that wait for their target: target, height there, locals there, sort. */
@@ -149,14 +160,12 @@ class Verifier {
     if (words.length > (this.options.maxWords ?? 2 ** 28)) refuse('BAD_IMAGE_LIMIT', 0, 'the image is too long')
     const slots = this.image(0, words.length, 1, 1)
     if (slots > 0 && this.options.open !== true) refuse('BAD_IMAGE_CLOSE', 0, 'a program captures nothing')
-    while (work.length > 0) {
-      const weight = work.pop() as number
-      const nesting = work.pop() as number
-      const len = work.pop() as number
-      const at = work.pop() as number
-      this.nesting = nesting
-      this.weight = weight
-      this.sequence(at, len)
+    while (this.workTop > 0) {
+      const top = this.workTop - 4
+      this.workTop = top
+      this.nesting = work[top + 2]
+      this.weight = work[top + 3]
+      this.sequence(work[top], work[top + 1])
     }
   }
 
@@ -183,13 +192,23 @@ class Verifier {
       slots += multiplicity * captures
       this.extra += (multiplicity - 1) * (captures > 0 ? size : 1) * weight
       if (this.extra > this.maxExpanded) refuse('BAD_IMAGE_LIMIT', p, 'the image stands for too many components')
-      this.work.push(seq, size, nesting, captures > 0 ? weight * multiplicity : weight)
+      this.later(seq, size, nesting, captures > 0 ? weight * multiplicity : weight)
       before = seq
       beforeLen = size
       p = seq + size
     }
     if (p !== end) refuse('BAD_IMAGE_LENGTH', p, 'words after the last member')
     return slots
+  }
+
+  private later(at: number, len: number, nesting: number, weight: number): void {
+    const { work } = this
+    let top = this.workTop
+    work[top++] = at
+    work[top++] = len
+    work[top++] = nesting
+    work[top++] = weight
+    this.workTop = top
   }
 
   // ── constants ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,15 +222,12 @@ class Verifier {
     const p = at + 2
     if (len > end - p) refuse('BAD_IMAGE_CONSTANT', at + 1, 'a constant is longer than its pool')
     const stop = p + len
-    const exact = (n: number): void => {
-      if (len !== n) refuse('BAD_IMAGE_CONSTANT', at + 1, 'length of a constant')
-    }
     switch (kind) {
       case ConstKind.string:
       case ConstKind.uri: {
-        if (len < 1) exact(1)
+        if (len < 1) wrongLength(at)
         const n = words[p]
-        exact(1 + Math.ceil(n / 2))
+        if (len !== 1 + (n >>> 1) + (n & 1)) wrongLength(at)
         if ((n & 1) === 1 && words[stop - 1] >>> 16 !== 0) refuse('NOT_CANONICAL', stop - 1, 'padding of a string')
         let high = false
         for (let i = 0; i < n; i++) {
@@ -228,14 +244,14 @@ class Verifier {
       case ConstKind.deployId: {
         if (kind !== ConstKind.bytes && this.options.trusted !== true)
           refuse('BAD_IMAGE_NAME', at, 'an image from outside must not hold identities of deploys')
-        if (len < 1) exact(1)
+        if (len < 1) wrongLength(at)
         const n = words[p]
-        exact(1 + Math.ceil(n / 4))
+        if (len !== 1 + Math.ceil(n / 4)) wrongLength(at)
         if ((n & 3) !== 0 && words[stop - 1] >>> (8 * (n & 3)) !== 0) refuse('NOT_CANONICAL', stop - 1, 'padding of bytes')
         return stop
       }
       case ConstKind.int: {
-        exact(2)
+        if (len !== 2) wrongLength(at)
         const high = words[p + 1] | 0
         const low = words[p]
         if ((high === 0 && low <= INT_MAX) || (high === -1 && (low | 0) < 0 && (low | 0) >= INT_MIN))
@@ -243,7 +259,7 @@ class Verifier {
         return stop
       }
       case ConstKind.float: {
-        exact(2)
+        if (len !== 2) wrongLength(at)
         const high = words[p + 1] & 0x7fffffff
         if (high > 0x7ff00000 || (high === 0x7ff00000 && words[p] !== 0)) {
           if (words[p + 1] !== 0x7ff80000 || words[p] !== 0) refuse('NOT_CANONICAL', at, 'another NaN')
@@ -257,11 +273,11 @@ class Verifier {
         this.ratio(at, p, stop)
         return stop
       case ConstKind.fixed:
-        if (len < 2) exact(2)
+        if (len < 2) wrongLength(at)
         this.big(p + 1, stop)
         return stop
       case ConstKind.unforgeable:
-        exact(8)
+        if (len !== 8) wrongLength(at)
         if (this.options.trusted !== true) refuse('BAD_IMAGE_NAME', at, 'an image from outside must not hold unforgeable names')
         return stop
       default:
@@ -309,10 +325,13 @@ class Verifier {
       const w = words[at + i]
       const index = w >>> 8
       if ((w & 0xff) > 1) refuse('BAD_IMAGE_OPERAND', at + i, 'a slot is a local or a capture')
-      if ((w & 0xff) === 1) this.slots.push(index)
+      if ((w & 0xff) === 1) this.slots[this.slotCount++] = index
       else if (index >= locals) locals = index + 1
     }
-    if (n > 1) {
+    if (n > 1 && n <= 8) {
+      for (let i = 1; i < n; i++)
+        for (let j = 0; j < i; j++) if (words[at + i] === words[at + j]) refuse('NOT_CANONICAL', at, 'a slot stands twice')
+    } else if (n > 8) {
       const distinct = new Set<number>()
       for (let i = 0; i < n; i++) distinct.add(words[at + i])
       if (distinct.size !== n) refuse('NOT_CANONICAL', at, 'a slot stands twice')
@@ -331,26 +350,21 @@ class Verifier {
     if ((words[seq] & 0xff) !== Kind.GUARD) refuse('BAD_IMAGE_GUARD', seq, 'kind of a guard')
     if (words[seq + 1] !== n) refuse('BAD_IMAGE_CLOSE', at, 'a guard has as many slots as captures')
     if (this.nesting >= this.maxNesting) refuse('BAD_IMAGE_LIMIT', at, 'images are nested too deeply')
-    this.work.push(seq, end - seq, this.nesting + 1, this.weight)
+    this.later(seq, end - seq, this.nesting + 1, this.weight)
     return locals
   }
 
   private pool(at: number, end: number): void {
     const { words } = this
-    if (this.kinds.length > 0) this.kinds.length = 0
+    this.poolSize = 0
     if (at === end) return
-    this.slotFrom.length = 0
-    this.slotTo.length = 0
-    this.patternLocals.length = 0
-    this.guardLocals.length = 0
-    this.counts.length = 0
-    if (this.slots.length > 0) this.slots.length = 0
-    const starts = this.starts
-    starts.length = 0
+    this.slotCount = 0
+    const { starts } = this
+    let k = 0
     for (let p = at; p < end; ) {
       if (end - p < 2) refuse('BAD_IMAGE_CONSTANT', p, 'a constant is cut off')
       const kind = words[p]
-      const from = this.slots.length
+      const from = this.slotCount
       let locals = 0
       let guardLocals = 0
       let count = 0
@@ -364,6 +378,7 @@ class Verifier {
           what = GUARD
         } else {
           if (next - p - 2 < 5) refuse('BAD_IMAGE_PATTERN', p, 'a pattern is cut off')
+          const frequent = next - p === 8 && words[p + 2] === ONE_VARIABLE
           const form = words[p + 2] & 0xff
           if (form > Form.TERM) refuse('BAD_IMAGE_PATTERN', p + 2, 'form of a pattern')
           what = form === Form.BIND ? PATTERN_BIND : form === Form.SINGLE ? PATTERN_SINGLE : PATTERN_TERM
@@ -377,28 +392,28 @@ class Verifier {
             if (form !== Form.SINGLE) refuse('BAD_IMAGE_PATTERN', p + 6 + n, 'only a case has its guard here')
             guardLocals = this.guard(guardAt, guardAt + guardLen)
           }
-          this.tree(p + 2, guardAt + guardLen, next, n)
+          if (!frequent || n !== 0 || guardLen !== 0 || words[p + 3] !== 1 || count !== 1 || words[p + 7] !== P.FREE)
+            this.tree(p + 2, guardAt + guardLen, next, n)
         }
       } else {
         next = this.value(p, end)
         what = VALUE + 16 * kind
       }
-      starts.push(p)
-      this.kinds.push(what)
-      this.slotFrom.push(from)
-      this.slotTo.push(this.slots.length)
-      this.patternLocals.push(locals)
-      this.guardLocals.push(guardLocals)
-      this.counts.push(count)
+      starts[k] = p
+      this.kinds[k] = what
+      this.slotFrom[k] = from
+      this.slotTo[k] = this.slotCount
+      this.patternLocals[k] = locals
+      this.guardLocals[k] = guardLocals
+      this.counts[k++] = count
       p = next
     }
-    starts.push(end)
-    this.distinct(starts)
+    starts[k] = end
+    this.poolSize = k
+    if (k > 1) this.distinct(starts, k)
   }
 
-  private distinct(starts: readonly number[]): void {
-    const n = starts.length - 1
-    if (n < 2) return
+  private distinct(starts: readonly number[], n: number): void {
     if (n <= 8) {
       for (let i = 1; i < n; i++)
         for (let j = 0; j < i; j++)
@@ -684,7 +699,7 @@ class Verifier {
 
   /** Use of constant k; `what` is checked, its captures are counted, its locals must be below `depth`. Gives the number of variables it binds. */
   private useConstant(k: number, what: number, position: number, depth: number): number {
-    if (k >= this.kinds.length) refuse('BAD_IMAGE_OPERAND', position, 'a constant that the pool does not have')
+    if (k >= this.poolSize) refuse('BAD_IMAGE_OPERAND', position, 'a constant that the pool does not have')
     if (this.kinds[k] !== what) refuse('BAD_IMAGE_OPERAND', position, 'a constant of another kind is expected')
     if (k > this.nextConst) refuse('NOT_CANONICAL', position, 'constants are pooled in the order of first use')
     if (this.patternLocals[k] > depth || this.guardLocals[k] > depth + this.counts[k])
@@ -823,8 +838,8 @@ class Verifier {
           if (n > 1) refuse('BAD_IMAGE_OPERAND', pc, 'a Bool is 0 or 1')
           break
         case Op.CONST:
-          if (n < this.kinds.length && (this.kinds[n] & 15) !== VALUE) refuse('BAD_IMAGE_OPERAND', pc, 'a value is expected')
-          this.useConstant(n, this.kinds[n] ?? VALUE, pc, depth)
+          if (n < this.poolSize && (this.kinds[n] & 15) !== VALUE) refuse('BAD_IMAGE_OPERAND', pc, 'a value is expected')
+          this.useConstant(n, n < this.poolSize ? this.kinds[n] : VALUE, pc, depth)
           break
         case Op.QUOTE:
         case Op.SPAWN:
@@ -968,7 +983,7 @@ class Verifier {
     if (reached || targets.length > 0) refuse('BAD_IMAGE_END', end - 1, 'the code does not end')
     if (most !== maxStack) refuse('NOT_CANONICAL', at + 3, `the stack needs ${most} places`)
     if (deepest !== locals) refuse('NOT_CANONICAL', at + 2, `the code binds ${deepest} locals`)
-    if (this.nextConst !== this.kinds.length) refuse('NOT_CANONICAL', at + 4, 'a constant that is not used')
+    if (this.nextConst !== this.poolSize) refuse('NOT_CANONICAL', at + 4, 'a constant that is not used')
     if (this.nextCapture !== this.captures) refuse('NOT_CANONICAL', at + 1, 'a capture that is not used')
   }
 

@@ -21,6 +21,22 @@ function isStrictlyAscending(items: readonly Term[], order: (a: Term, b: Term) =
   return true
 }
 
+/** Up to this many items are sorted by insertion, which allocates nothing; both ways are stable. */
+const FEW = 10
+
+/** A sorted copy. */
+function sortedCopy(items: readonly Term[]): Term[] {
+  const out = items.slice()
+  if (out.length > FEW) return out.sort(compare)
+  for (let i = 1; i < out.length; i++) {
+    const t = out[i]
+    let k = i - 1
+    for (; k >= 0 && compare(out[k], t) > 0; k--) out[k + 1] = out[k]
+    out[k + 1] = t
+  }
+  return out
+}
+
 /** Parallel composition: flattens, drops Nil, sorts. One component is returned as it is. The array may be kept: do not change it afterwards. */
 export function makePar(items: readonly Term[]): Term {
   const n = items.length
@@ -36,7 +52,7 @@ export function makePar(items: readonly Term[]): Term {
   }
   if (flat.length === 0) return NIL
   if (flat.length === 1) return flat[0]
-  return new Par(isAscending(flat) ? flat : [...flat].sort(compare))
+  return new Par(isAscending(flat) ? flat : sortedCopy(flat))
 }
 
 function flatten(items: readonly Term[], from: number): Term[] {
@@ -52,7 +68,7 @@ function flatten(items: readonly Term[], from: number): Term[] {
 /** A set: sorted and without duplicates if all elements are settled, otherwise as given. Any closed process may be an element. */
 export function makeSet(items: readonly Term[], rest: Rest = null): SetTerm {
   if (items.length < 2 || !allSettled(items) || isStrictlyAscending(items, compare)) return new SetTerm(items, rest)
-  const sorted = [...items].sort(compare)
+  const sorted = sortedCopy(items)
   let n = 0
   for (let i = 0; i < sorted.length; i++) if (n === 0 || !equal(sorted[n - 1], sorted[i])) sorted[n++] = sorted[i]
   sorted.length = n
@@ -63,7 +79,14 @@ export function makeSet(items: readonly Term[], rest: Rest = null): SetTerm {
 function lastByOrder(terms: readonly Term[], order: (a: Term, b: Term) => number): number[] {
   const index: number[] = new Array(terms.length)
   for (let i = 0; i < index.length; i++) index[i] = i
-  index.sort((i, j) => order(terms[i], terms[j]) || i - j)
+  if (index.length > FEW) index.sort((i, j) => order(terms[i], terms[j]) || i - j)
+  else
+    for (let i = 1; i < index.length; i++) {
+      const at = index[i]
+      let k = i - 1
+      for (; k >= 0 && order(terms[index[k]], terms[at]) > 0; k--) index[k + 1] = index[k]
+      index[k + 1] = at
+    }
   let n = 0
   for (let i = 0; i < index.length; i++) {
     if (i + 1 < index.length && order(terms[index[i]], terms[index[i + 1]]) === 0) continue

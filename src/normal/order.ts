@@ -4,20 +4,31 @@ import {
   type BigRat,
   type Bind,
   type Bound,
+  type Branch,
   type Bundle,
   type Bytes,
   Closure,
   Compound,
+  type Conn,
+  type ConnNot,
   type Fixed,
   Flag,
   type Float,
   type Free,
   flagsOf,
   forced,
+  type If,
   type List,
   type MapTerm,
+  type Match,
+  type Matches,
+  type Method,
+  type New,
   type Node,
+  type Op,
   type Par,
+  type Receive,
+  type Select,
   type Send,
   Tag,
   type Term,
@@ -142,12 +153,173 @@ function comparePrimitives(a: Term, b: Term): number {
 export function compare(a: Term, b: Term): number {
   if (a === b) return 0
   if (typeof a !== 'object' && typeof b !== 'object') return comparePrimitives(a, b)
-  return compareDeep(a, b)
+  const quick = compareTerms(a, b, SHALLOW)
+  return quick === DEEPER || quick === -DEEPER ? compareDeep(a, b) : quick
 }
 
 /** Order of the binds of a receipt: by source, patterns, remainder, arrow. */
 export function compareBinds(a: Bind, b: Bind): number {
+  const quick = compareBind(a, b, SHALLOW)
+  if (quick !== DEEPER && quick !== -DEEPER) return quick
   return compareDeep([a.source, a.patterns, a.rest, a.arrow], [b.source, b.patterns, b.rest, b.arrow])
+}
+
+// Most comparisons are decided near the surface, by a recursion of bounded depth that allocates nothing. This result, or its negative: not decided there.
+const DEEPER = Number.POSITIVE_INFINITY
+
+function compareTerms(a: Term, b: Term, fuel: number): number {
+  if (a === b) return 0
+  const x = typeof a === 'object' && a.tag === Tag.Closure ? forced(a) : a
+  const y = typeof b === 'object' && b.tag === Tag.Closure ? forced(b) : b
+  if (x === y) return 0
+  if (typeof x !== 'object' && typeof y !== 'object') return comparePrimitives(x, y)
+  const tag = tagOf(x)
+  const other = tagOf(y)
+  if (tag === other) return fuel === 0 ? DEEPER : compareNodes(x as Node, y as Node, tag, fuel - 1)
+  if (tag !== Tag.Par && other !== Tag.Par) return tag - other
+  if (fuel === 0) return DEEPER
+  return tag === Tag.Par ? compareToOne((x as Par).items, y, fuel - 1) : -compareToOne((y as Par).items, x, fuel - 1)
+}
+
+/** The components of a process against one that is a single component. */
+function compareToOne(items: readonly Term[], y: Term, fuel: number): number {
+  if (items.length === 0) return -1
+  const r = compareTerms(items[0], y, fuel)
+  return r !== 0 ? r : items.length - 1
+}
+
+function compareItems(a: readonly Term[], b: readonly Term[], fuel: number): number {
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) {
+    if (a[i] === b[i]) continue
+    const r = compareTerms(a[i], b[i], fuel)
+    if (r !== 0) return r
+  }
+  return a.length - b.length
+}
+
+/** Parts that may be missing: those come first. */
+function compareOptional(a: Term | null, b: Term | null, fuel: number): number {
+  if (a === b) return 0
+  if (a === null) return -1
+  return b === null ? 1 : compareTerms(a, b, fuel)
+}
+
+function compareBind(a: Bind, b: Bind, fuel: number): number {
+  return (
+    compareTerms(a.source, b.source, fuel) ||
+    compareItems(a.patterns, b.patterns, fuel) ||
+    compareOptional(a.rest, b.rest, fuel) ||
+    a.arrow - b.arrow
+  )
+}
+
+/** Receives and branches. */
+function compareReceives(a: Receive | Branch, b: Receive | Branch, fuel: number): number {
+  const n = Math.min(a.binds.length, b.binds.length)
+  for (let i = 0; i < n; i++) {
+    const r = compareBind(a.binds[i], b.binds[i], fuel)
+    if (r !== 0) return r
+  }
+  if (a.binds.length !== b.binds.length) return a.binds.length - b.binds.length
+  return compareOptional(a.guard, b.guard, fuel) || compareTerms(a.body, b.body, fuel)
+}
+
+function compareMatches(a: Match, b: Match, fuel: number): number {
+  const target = compareTerms(a.target, b.target, fuel)
+  if (target !== 0) return target
+  const n = Math.min(a.cases.length, b.cases.length)
+  for (let i = 0; i < n; i++) {
+    const c = a.cases[i]
+    const d = b.cases[i]
+    const r = compareTerms(c.pattern, d.pattern, fuel) || compareOptional(c.guard, d.guard, fuel) || compareTerms(c.body, d.body, fuel)
+    if (r !== 0) return r
+  }
+  return a.cases.length - b.cases.length
+}
+
+function compareNews(a: New, b: New, fuel: number): number {
+  if (a.count !== b.count) return a.count - b.count
+  const n = Math.min(a.uris.length, b.uris.length)
+  for (let i = 0; i < n; i++) {
+    const r = compareStrings(a.uris[i], b.uris[i])
+    if (r !== 0) return r
+  }
+  return a.uris.length - b.uris.length || compareTerms(a.body, b.body, fuel)
+}
+
+function compareSelects(a: Select, b: Select, fuel: number): number {
+  const n = Math.min(a.branches.length, b.branches.length)
+  for (let i = 0; i < n; i++) {
+    const r = compareReceives(a.branches[i], b.branches[i], fuel)
+    if (r !== 0) return r
+  }
+  return a.branches.length - b.branches.length
+}
+
+/** Two different nodes of one tag; those of code by their parts in the order of `codeParts`. */
+function compareNodes(x: Node, y: Node, tag: number, fuel: number): number {
+  if (isLeaf(tag)) return compareLeaves(x, y)
+  switch (tag) {
+    case Tag.Par:
+    case Tag.Tuple:
+      return compareItems((x as Par).items, (y as Par).items, fuel)
+    case Tag.List:
+    case Tag.Set:
+    case Tag.PathMap: {
+      const r = compareItems((x as List).items, (y as List).items, fuel)
+      return r !== 0 ? r : compareOptional((x as List).rest, (y as List).rest, fuel)
+    }
+    case Tag.Map: {
+      const l = x as MapTerm
+      const m = y as MapTerm
+      return compareItems(l.keys, m.keys, fuel) || compareItems(l.values, m.values, fuel) || compareOptional(l.rest, m.rest, fuel)
+    }
+    case Tag.Send: {
+      const s = x as Send
+      const t = y as Send
+      if (s.persistent !== t.persistent) return s.persistent ? 1 : -1
+      return compareTerms(s.chan, t.chan, fuel) || compareItems(s.data, t.data, fuel)
+    }
+    case Tag.Bundle:
+      return (x as Bundle).rights - (y as Bundle).rights || compareTerms((x as Bundle).body, (y as Bundle).body, fuel)
+    case Tag.Receive:
+      return compareReceives(x as Receive, y as Receive, fuel)
+    case Tag.New:
+      return compareNews(x as New, y as New, fuel)
+    case Tag.Match:
+      return compareMatches(x as Match, y as Match, fuel)
+    case Tag.Select:
+      return compareSelects(x as Select, y as Select, fuel)
+    case Tag.If: {
+      const i = x as If
+      const j = y as If
+      return (
+        compareTerms(i.cond, j.cond, fuel) ||
+        compareTerms(i.consequent, j.consequent, fuel) ||
+        compareTerms(i.alternative, j.alternative, fuel)
+      )
+    }
+    case Tag.Method: {
+      const m = x as Method
+      const n = y as Method
+      return compareStrings(m.name, n.name) || compareTerms(m.target, n.target, fuel) || compareItems(m.args, n.args, fuel)
+    }
+    case Tag.Matches:
+      return (
+        compareTerms((x as Matches).left, (y as Matches).left, fuel) || compareTerms((x as Matches).pattern, (y as Matches).pattern, fuel)
+      )
+    case Tag.ConnAnd:
+    case Tag.ConnOr:
+      return compareItems((x as Conn).parts, (y as Conn).parts, fuel)
+    case Tag.ConnNot:
+      return compareTerms((x as ConnNot).body, (y as ConnNot).body, fuel)
+    default: {
+      const o = x as Op
+      const p = y as Op
+      return compareTerms(o.left, p.left, fuel) || compareOptional(o.right, p.right, fuel)
+    }
+  }
 }
 
 function compareDeep(a: Part, b: Part): number {
