@@ -38,10 +38,10 @@ import {
 import { fastClass, OP_OF_TAG, TreeWriter, writeValue } from './blob.ts'
 import { ImageTooLarge } from './errors.ts'
 import { type Ranks, rankCaptures } from './ranks.ts'
-import { SpanTable } from './spans.ts'
+import { type Overlay, SpanTable } from './spans.ts'
 
 export { ImageTooLarge } from './errors.ts'
-export { SpanTable } from './spans.ts'
+export { type Overlay, SpanTable } from './spans.ts'
 
 /** A program: the image of a closed term, and where its instructions come from. */
 export interface Compiled {
@@ -60,8 +60,8 @@ class Piece {
   len: number
   /** Indices, as seen where the piece stands, of the variables that it captures. */
   captures: number[]
-  /** Copies of an equal piece, captures each. */
-  copies: number[][] | null
+  /** All pieces of the same words, this one among them, in the order of their captures in CLOSE; null: there is no other. */
+  copies: Piece[] | null
   constructor(chunks: number[], len: number, captures: number[]) {
     this.chunks = chunks
     this.len = len
@@ -88,6 +88,8 @@ class Seq {
   constIndex: Map<string, number> | null = null
   pool = new Words(16)
   poolCount = 0
+  /** Places of instructions in the pool, those of guards. Triples (offset in the pool, start, end). */
+  readonly poolSpans: number[] = []
   chunks: number[] = []
   /** Words in finished chunks, and where the open one starts. */
   len = 0
@@ -115,6 +117,7 @@ class Seq {
     this.constIndex = null
     this.pool.length = 0
     this.poolCount = 0
+    if (this.poolSpans.length > 0) this.poolSpans.length = 0
     // the first stretch, header and pool, is known last
     this.chunks = [0, 0, 0]
     this.len = 0
@@ -173,6 +176,12 @@ interface Selection {
   from: number
 }
 
+/**
+ * Of equal pieces, the places of each are kept up to this many of them; of more, only those of the first. Every copy that has places of its own is linked by
+ * itself: what thousands of equal components were written for is seldom to find one of them.
+ */
+const COPIES_MAX = 64
+
 /** Copied into the enclosing sequence instead of being kept apart, up to this many words. */
 const SMALL = 96
 
@@ -204,6 +213,8 @@ class Compiler {
   private readonly trees = new TreeWriter()
   private readonly tree = new Words(64)
   private readonly blob = new Words(64)
+  /** Places of the instructions in `blob`, as in `Seq.poolSpans`. */
+  private readonly blobSpans: number[] = []
   private cur: Seq = new Seq()
   private result: Piece[] = []
 
@@ -572,6 +583,7 @@ class Compiler {
     const at = pool.length
     this.writeConstant(kind, value)
     const len = pool.length - at
+    const spans = this.blobSpans
     if (few) {
       if (typeof value !== 'string') {
         let p = 0
@@ -579,6 +591,7 @@ class Compiler {
           const n = 2 + pool.data[p + 1]
           if (n === len && this.sameWords(pool.data, p, at, n)) {
             pool.length = at
+            if (spans.length > 0) spans.length = 0
             return i
           }
           p += n
@@ -587,6 +600,7 @@ class Compiler {
       if (cur.poolCount < 8) {
         constKeys.push(value instanceof Words ? null : value)
         constKinds.push(kind)
+        if (spans.length > 0) this.placeConstant(at)
         return cur.poolCount++
       }
       cur.constIndex = new Map()
@@ -602,10 +616,19 @@ class Compiler {
     const found = index.get(key)
     if (found !== undefined) {
       pool.length = at
+      if (spans.length > 0) spans.length = 0
       return found
     }
     index.set(key, cur.poolCount)
+    if (spans.length > 0) this.placeConstant(at)
     return cur.poolCount++
+  }
+
+  /** The instructions in `blob` now stand in the constant at `at` of the pool, behind its kind and length. */
+  private placeConstant(at: number): void {
+    const { blobSpans } = this
+    for (let i = 0; i < blobSpans.length; i += 3) this.cur.poolSpans.push(at + 2 + blobSpans[i], blobSpans[i + 1], blobSpans[i + 2])
+    blobSpans.length = 0
   }
 
   private writeConstant(kind: number, value: unknown): void {
@@ -696,7 +719,11 @@ class Compiler {
   private appendGuard(out: Words, guard: Piece, d: number): void {
     out.push(guard.captures.length)
     for (const i of guard.captures) out.push(this.slot(i, d))
-    this.flatten(guard, out, null)
+    const { blobSpans } = this
+    const rows = new Rows()
+    this.rows(guard, out.length, rows, null)
+    for (let i = 0; i < rows.at.length; i++) blobSpans.push(rows.at[i], rows.start[i], rows.end[i])
+    this.flatten(guard, out)
   }
 
   /** Constant number + 1 of the guard of a receipt, 0 for none. */
@@ -1025,6 +1052,7 @@ class Compiler {
       const b = binds[order === null ? i : order[i]]
       const k = this.pattern(Form.BIND, b.patterns, b.rest, b.count, d, null)
       if (k > OPERAND_MAX) throw this.tooLarge(null)
+      if (b.start >= 0) this.span(b.start, b.end)
       this.arena.push(((k << 8) | b.arrow) >>> 0)
     }
   }
@@ -1152,12 +1180,18 @@ class Compiler {
     arena.push(seq.locals)
     arena.push(seq.maxStack)
     arena.push(seq.pool.length)
+    const poolAt = arena.length
     arena.append(seq.pool.data, 0, seq.pool.length)
     const len = seq.len + arena.length - start
     const chunks = seq.chunks
     chunks[0] = start
     chunks[1] = arena.length
     chunks[2] = this.spanCount
+    const { poolSpans } = seq
+    for (let i = 0; i < poolSpans.length; i += 3) {
+      this.span(poolSpans[i + 1], poolSpans[i + 2])
+      this.spanAt[this.spanCount - 1] = poolAt + poolSpans[i]
+    }
     this.cur = seq.parent as Seq
     this.spare.push(seq)
     return new Piece(chunks, len, seq.captures)
@@ -1174,8 +1208,8 @@ class Compiler {
     for (let i = 1; i < n; i++) {
       const last = out[out.length - 1]
       if (this.comparePieces(last, all[i]) !== 0) out.push(all[i])
-      else if (last.copies === null) last.copies = [last.captures, all[i].captures]
-      else last.copies.push(all[i].captures)
+      else if (last.copies === null) last.copies = [last, all[i]]
+      else last.copies.push(all[i])
     }
     return out
   }
@@ -1208,7 +1242,8 @@ class Compiler {
 
   private appendPiece(p: Piece): void {
     const { chunks } = p
-    let small = p.len <= SMALL
+    // the places of copies are found through the piece
+    let small = p.len <= SMALL && !(this.spanCount > 0 && placesOfCopies(p))
     for (let i = 0; small && i < chunks.length; i += 3) small = chunks[i] >= 0
     if (!small) {
       this.closeChunk()
@@ -1231,16 +1266,18 @@ class Compiler {
     }
   }
 
-  /** The captures of several copies: the order of copies that makes the slot words smallest. */
-  private closeCopies(copies: number[][], d: number): void {
+  /** The captures of several copies: puts the copies in the order that makes the slot words smallest. */
+  private closeCopies(copies: Piece[], d: number): void {
     const left = copies.slice()
     const fresh = (i: number): boolean => i >= d && this.knownCapture(i - d) < 0
-    const anyFresh = left.some(c => c.some(fresh))
-    const put = (c: readonly number[]): void => {
-      for (const i of c) this.arena.push(this.slot(i, d))
+    const anyFresh = left.some(c => c.captures.some(fresh))
+    let done = 0
+    const put = (c: Piece): void => {
+      copies[done++] = c
+      for (const i of c.captures) this.arena.push(this.slot(i, d))
     }
-    const order = (a: readonly number[], b: readonly number[]): number => this.compareCopies(a, b, d)
-    if (anyFresh && copies[0].length > 1 && left.length <= 64) {
+    const order = (a: Piece, b: Piece): number => this.compareCopies(a.captures, b.captures, d)
+    if (anyFresh && copies[0].captures.length > 1 && left.length <= 64) {
       while (left.length > 0) {
         let best = 0
         for (let k = 1; k < left.length; k++) if (order(left[k], left[best]) < 0) best = k
@@ -1335,34 +1372,82 @@ class Compiler {
     }
   }
 
-  /** Writes the words of a piece; `spans` gets those of its instructions at their new offsets. */
-  flatten(p: Piece, out: Words, spans: SpanList | null): void {
+  /** Writes the words of a piece. */
+  flatten(p: Piece, out: Words): void {
     const c = new Cursor(this.pieces, p)
     out.reserve(p.len)
+    while (c.next()) out.append(this.arena.data, c.at, c.end)
+  }
+
+  /** Places of the instructions of a piece that stands at word `offset`; `copies` gets the pieces inside it of which there are several. */
+  rows(p: Piece, offset: number, out: Rows, copies: Copies[] | null): void {
+    const c = new Cursor(this.pieces, p)
     while (c.next()) {
-      if (spans !== null) {
-        const shift = out.length - c.at
-        for (let k = c.span; k < this.spanCount && this.spanAt[k] < c.end; k++) {
-          spans.at[spans.n] = this.spanAt[k] + shift
-          spans.start[spans.n] = this.spanStart[k]
-          spans.end[spans.n++] = this.spanEnd[k]
-        }
+      if (copies !== null && c.entered !== null && placesOfCopies(c.entered))
+        copies.push({ at: offset, piece: c.entered, into: out.overlays })
+      const shift = offset - c.at
+      for (let k = c.span; k < this.spanCount && this.spanAt[k] < c.end; k++) {
+        out.at.push(this.spanAt[k] + shift)
+        out.start.push(this.spanStart[k])
+        out.end.push(this.spanEnd[k])
       }
-      out.append(this.arena.data, c.at, c.end)
+      offset += c.end - c.at
     }
   }
 
-  spanList(): SpanList {
-    const n = this.spanCount
-    return { at: new Uint32Array(n), start: new Int32Array(n), end: new Int32Array(n), n: 0 }
+  /** The places of all copies, and of the copies inside them. */
+  overlay(work: Copies[]): void {
+    for (let w = 0; w < work.length; w++) {
+      const { at, piece, into } = work[w]
+      const kept = new Rows()
+      this.rows(piece, at, kept, null)
+      let differs = false
+      const tables = (piece.copies as Piece[]).map(p => {
+        if (p === piece) return null
+        const rows = new Rows()
+        const before = work.length
+        this.rows(p, at, rows, work)
+        if (work.length === before && sameRows(rows, kept)) return null
+        differs = true
+        return rows.table()
+      })
+      if (differs) into.push({ at, copies: tables })
+    }
+  }
+
+  get placed(): boolean {
+    return this.spanCount > 0
   }
 }
 
-interface SpanList {
-  readonly at: Uint32Array
-  readonly start: Int32Array
-  readonly end: Int32Array
-  n: number
+/** Rows of a table of places that is being made. */
+class Rows {
+  readonly at: number[] = []
+  readonly start: number[] = []
+  readonly end: number[] = []
+  readonly overlays: Overlay[] = []
+  table(): SpanTable {
+    return new SpanTable(Uint32Array.from(this.at), Int32Array.from(this.start), Int32Array.from(this.end), this.overlays)
+  }
+}
+
+/** A piece of which there are several, with places to be kept, at word `at`. */
+interface Copies {
+  readonly at: number
+  readonly piece: Piece
+  /** Overlays of the table that it is found in. */
+  readonly into: Overlay[]
+}
+
+function placesOfCopies(p: Piece): boolean {
+  return p.copies !== null && p.copies.length <= COPIES_MAX
+}
+
+function sameRows(a: Rows, b: Rows): boolean {
+  const n = a.at.length
+  if (n !== b.at.length) return false
+  for (let i = 0; i < n; i++) if (a.at[i] !== b.at[i] || a.start[i] !== b.start[i] || a.end[i] !== b.end[i]) return false
+  return true
 }
 
 /** Walks the stretches of the arena that a piece consists of. */
@@ -1370,6 +1455,8 @@ class Cursor {
   at = 0
   end = 0
   span = 0
+  /** The piece that begins with this stretch, if one does that stands inside another. */
+  entered: Piece | null = null
   private readonly pieces: readonly Piece[]
   private chunks: readonly number[]
   private i = 0
@@ -1380,6 +1467,7 @@ class Cursor {
     this.chunks = p.chunks
   }
   next(): boolean {
+    this.entered = null
     for (;;) {
       if (this.i === this.chunks.length) {
         const back = this.outer.pop()
@@ -1400,7 +1488,8 @@ class Cursor {
       }
       this.outer.push(this.chunks)
       this.outerAt.push(this.i)
-      this.chunks = this.pieces[end].chunks
+      this.entered = this.pieces[end]
+      this.chunks = this.entered.chunks
       this.i = 0
     }
   }
@@ -1416,24 +1505,29 @@ export function compileOpen(term: Term): CompiledOpen {
   let len = 1
   for (const p of list) len += 2 + p.len
   const out = new Words(len)
-  const spans = c.spanList()
+  const rows = new Rows()
+  const copies: Copies[] | null = c.placed ? [] : null
   const captures: number[][] = []
   out.push(list.length)
   for (const p of list) {
-    const copies = p.copies ?? [p.captures]
-    out.push(copies.length)
+    const all = p.copies ?? [p]
+    out.push(all.length)
     out.push(p.len)
-    c.flatten(p, out, spans)
-    if (copies.length > 1) copies.sort(compareIndices)
-    for (const copy of copies) captures.push(copy)
+    if (copies !== null) {
+      if (all.length > 1 && placesOfCopies(p)) copies.push({ at: out.length, piece: p, into: rows.overlays })
+      c.rows(p, out.length, rows, copies)
+    }
+    c.flatten(p, out)
+    if (all.length > 1) all.sort(compareCaptures)
+    for (const copy of all) captures.push(copy.captures)
   }
+  if (copies !== null) c.overlay(copies)
   c.done()
   const image = out.data.length === len ? out.data : out.slice()
-  const { n } = spans
-  return { image, spans: new SpanTable(spans.at.slice(0, n), spans.start.slice(0, n), spans.end.slice(0, n)), captures }
+  return { image, spans: rows.table(), captures }
 }
 
-function compareIndices(a: readonly number[], b: readonly number[]): number {
+function compareCaptures({ captures: a }: Piece, { captures: b }: Piece): number {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i] - b[i]
   return 0
 }

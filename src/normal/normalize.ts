@@ -811,9 +811,9 @@ class Normalizer extends Resolver {
     const sources = this.take(written.length)
     const binds: Bind[] = []
     for (let i = 0; i < written.length; i++) {
-      const { patterns, rest, arrow, first } = written[i]
+      const { patterns, rest, arrow, first, source } = written[i]
       const next = i + 1 < written.length ? written[i + 1].first : vars.length
-      binds.push(new Bind(patterns, rest, sources[i], arrow, next - first))
+      binds.push(new Bind(patterns, rest, sources[i], arrow, next - first, source.start, source.end))
     }
     this.scope = frame.outer
     if (binds.length === 1) {
@@ -1081,7 +1081,8 @@ class Normalizer extends Resolver {
     const { start, end } = agent.node
     const dispatch = new Match(bound(0), cases, start, end)
     this.env.leaveNameless(1)
-    const bind = new Bind(NONE, free(0), bound(this.env.indexOf(on)), Arrow.Persistent, 1)
+    const { name } = agent.node
+    const bind = new Bind(NONE, free(0), bound(this.env.indexOf(on)), Arrow.Persistent, 1, name.start, name.end)
     this.emit(new Receive([bind], null, dispatch, 1, start, end))
   }
 

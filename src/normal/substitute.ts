@@ -410,7 +410,7 @@ function orderBinds(f: Frame): void {
     const source = out[i++] as Term
     const patterns = out.slice(i, i + b.patterns.length) as Term[]
     i += b.patterns.length
-    binds.push(new Bind(patterns, b.rest, source, b.arrow, b.count))
+    binds.push(new Bind(patterns, b.rest, source, b.arrow, b.count, b.start, b.end))
   }
   let sorted = true
   for (let k = 1; sorted && k < binds.length; k++) sorted = compareBinds(binds[k - 1], binds[k]) <= 0

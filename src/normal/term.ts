@@ -463,12 +463,17 @@ export class Bind {
   readonly source: Term
   readonly arrow: number
   readonly count: number
-  constructor(patterns: readonly Term[], rest: Free | Wildcard | null, source: Term, arrow: number, count: number) {
+  /** Where its source was written, -1 when unknown. Not part of equality. */
+  readonly start: number
+  readonly end: number
+  constructor(patterns: readonly Term[], rest: Free | Wildcard | null, source: Term, arrow: number, count: number, start = -1, end = -1) {
     this.patterns = patterns
     this.rest = rest
     this.source = source
     this.arrow = arrow
     this.count = count
+    this.start = start
+    this.end = end
   }
 }
 
