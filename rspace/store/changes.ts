@@ -41,6 +41,12 @@ export class Changes {
     return true
   }
 
+  /** The new value of a key, undefined if it is deleted, `null` if it is not among the changes. */
+  valueOf(key: Uint8Array): Uint8Array | undefined | null {
+    const found = this.#find(key)
+    return found < 0 ? null : this.values[found]
+  }
+
   #find(key: Uint8Array): number {
     if (this.#byName !== undefined) return this.#byName.get(mapKey(key)) ?? -1
     const mask = this.#slots.length - 1

@@ -6,6 +6,12 @@ export interface Op {
   readonly value?: Uint8Array
 }
 
+/** A batch that has been taken in. Exactly one of the two is called, once. */
+export interface Gathered {
+  write(sync: boolean): Promise<void>
+  discard(): Promise<void>
+}
+
 /**
  * An ordered map of bytes that can apply many changes at once. Everything the store asks of a storage engine.
  * Callers keep at most one `batch` in flight and do not change byte arrays they have handed over.
@@ -21,6 +27,8 @@ export interface Engine {
   /** Resolves when everything written before would survive a power cut. */
   flush(): Promise<void>
   close(): Promise<void>
+  /** Take a batch in now and write it later, while another one is in flight; or discard it. Without this `batch` does both at once. */
+  gather?(ops: readonly Op[]): Promise<Gathered>
   /** Give space of deleted entries back. May take long; other calls go on. */
   compact?(): Promise<void>
   /** Before `open`: keep the files as they are now in a place that `open` does not touch; returns it. */

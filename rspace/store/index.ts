@@ -1,6 +1,6 @@
 /** The durable row store. What is not here is internal. */
 export { ERRORS, RhizomeError } from '../errors.ts'
-export { asStorageError, type Engine, type Op } from './engine.ts'
+export { asStorageError, type Engine, type Gathered, type Op } from './engine.ts'
 export {
   type CommitRecord,
   type Format,

@@ -3,7 +3,7 @@ import type { Anchor } from './anchor.ts'
 import { EMPTY, equalBytes, showKey, Writer } from './bytes.ts'
 import { type Before, Changes } from './changes.ts'
 import { copyStore } from './copy.ts'
-import { asStorageError, type Engine, nextTurn, type Op, REPAIR_HINT } from './engine.ts'
+import { asStorageError, type Engine, type Gathered, nextTurn, type Op, REPAIR_HINT } from './engine.ts'
 import {
   CHECKSUM_BYTES,
   type CommitRecord,
@@ -111,6 +111,17 @@ interface Waiting {
   reject(e: unknown): void
 }
 
+/** A commit that only needs to be written; without `next` it changes nothing. */
+interface Prepared {
+  readonly group: Waiting[]
+  readonly changes?: Changes
+  readonly next?: Standing
+  readonly batch?: Gathered
+}
+
+/** Changes that wait before the next batch is made ready beside the one in flight; fewer are better gathered. */
+const AHEAD_OPS = 128
+
 /**
  * Rows of bytes on an engine: every change is part of a numbered, chained commit, every row is checked when it is read, and what was
  * acknowledged is there after a crash. One writer; reads and commits may overlap.
@@ -124,6 +135,8 @@ export class Store {
   readonly #engine: Engine
   readonly #sync: boolean
   #standing: Standing
+  /** Where the store will stand when everything prepared has been written. */
+  #planned: Standing
   #verified: boolean
   #begun = false
   #firstDone = false
@@ -131,6 +144,10 @@ export class Store {
   #closing: Promise<void> | undefined
   #leader: Promise<void> | undefined
   readonly #queue: Waiting[] = []
+  #queuedOps = 0
+  #nudge: (() => void) | undefined
+  /** The changes of the batch in flight. */
+  #flying: Changes | undefined
   /** Odd while a batch is in flight; tells a reading whether commits went on beside it. */
   #epoch = 0
   /** `logBytesBefore` of the oldest records, from `oldest` on. */
@@ -139,7 +156,7 @@ export class Store {
   constructor(opened: Opened) {
     this.#opened = opened
     this.#engine = opened.engine
-    this.#standing = opened.standing
+    this.#standing = this.#planned = opened.standing
     this.#verified = opened.verified
     this.format = opened.format
     this.recovered = opened.recovered
@@ -223,6 +240,8 @@ export class Store {
       this.#checkUsable()
       const { bytes, changes } = measure(delta, meta)
       this.#queue.push({ delta, changes, meta, bytes, resolve, reject })
+      this.#queuedOps += changes.size
+      if (this.#queuedOps >= AHEAD_OPS) this.#nudge?.()
       this.#leader ??= this.#lead()
     })
   }
@@ -287,19 +306,58 @@ export class Store {
 
   async #lead(): Promise<void> {
     await undefined // callers of the same turn share the first commit
-    while (this.#queue.length > 0) {
-      const group = this.#takeGroup()
-      try {
-        const commit = await this.#write(group)
-        for (const w of group) w.resolve(commit)
-      } catch (e) {
-        const failure = this.#fail(asStorageError(e, 'writing a commit'))
-        for (const w of group) w.reject(failure)
-        const later = failedBefore(failure)
-        for (const w of this.#queue.splice(0)) w.reject(later)
+    let ahead: Prepared | undefined
+    while (ahead !== undefined || this.#queue.length > 0) {
+      const now: Prepared | undefined = ahead ?? (await this.#prepareNext())
+      ahead = undefined
+      if (now === undefined) continue
+      const landing = this.#land(now)
+      if (this.#firstDone) ahead = await this.#prepareBeside(landing)
+      await landing
+      if (ahead !== undefined && this.#failure !== undefined) {
+        await ahead.batch?.discard()
+        this.#abandon(ahead.group, failedBefore(this.#failure))
+        ahead = undefined
       }
     }
     this.#leader = undefined
+  }
+
+  /** While a batch is on its way to the disk: make the next one ready, once there is enough for it. */
+  async #prepareBeside(landing: Promise<void>): Promise<Prepared | undefined> {
+    let landed = false
+    const end = landing.then(() => {
+      landed = true
+    })
+    while (!landed) {
+      if (this.#queuedOps >= AHEAD_OPS) return this.#prepareNext(landing)
+      await Promise.race([
+        end,
+        new Promise<void>(resolve => {
+          this.#nudge = resolve
+        }),
+      ])
+    }
+    return undefined
+  }
+
+  async #prepareNext(landing?: Promise<void>): Promise<Prepared | undefined> {
+    const group = this.#takeGroup()
+    try {
+      return await this.#prepare(group)
+    } catch (e) {
+      await landing // answers are given in the order of the commits
+      this.#abandon(group, e)
+      return undefined
+    }
+  }
+
+  #abandon(group: readonly Waiting[], e: unknown): void {
+    const failure = this.#fail(asStorageError(e, 'writing a commit'))
+    for (const w of group) w.reject(failure)
+    const later = failedBefore(failure)
+    this.#queuedOps = 0
+    for (const w of this.#queue.splice(0)) w.reject(later)
   }
 
   #takeGroup(): Waiting[] {
@@ -307,39 +365,58 @@ export class Store {
     let bytes = this.#queue[0]!.bytes
     let ops = this.#queue[0]!.changes.size
     for (; n < this.#queue.length; n++) {
-      bytes += this.#queue[n]!.bytes
-      ops += this.#queue[n]!.changes.size
-      if (bytes > GROUP_BYTES_MAX || ops > GROUP_OPS_MAX) break
+      const { bytes: more, changes } = this.#queue[n]!
+      if (bytes + more > GROUP_BYTES_MAX || ops + changes.size > GROUP_OPS_MAX) break
+      bytes += more
+      ops += changes.size
     }
+    this.#queuedOps -= ops
     return this.#queue.splice(0, n)
   }
 
-  async #write(group: Waiting[]): Promise<Commit> {
+  /** Everything about a commit but its writing: it follows the commit prepared last, which may still be on its way. */
+  async #prepare(group: Waiting[]): Promise<Prepared> {
     if (this.#failure !== undefined) throw failedBefore(this.#failure)
     if (!this.#verified) for await (const _ of this.#readRows()); // never write onto rows nobody has checked
     const changes = merge(group)
     const befores = await this.#lookUp(changes)
     const events = group.flatMap(w => w.meta.event ?? [])
-    const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#standing.marks)
+    const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks)
     const kept: number[] = []
     for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], befores[i])) kept.push(i)
-    if (kept.length === 0 && events.length === 0 && marks === this.#standing.marks) return this.committed
+    if (kept.length === 0 && events.length === 0 && marks === this.#planned.marks) return { group }
     const drops = await this.#dueDrops()
     const { ops, next } = await this.#encode(changes, befores, kept, { marks, events, drops })
-    if (!this.#begun) {
-      await this.#opened.anchor.begin(this.#standing)
-      this.#begun = true
-    }
-    this.#epoch++
-    await this.#engine.batch(ops, this.#sync)
-    this.#standing = next
+    const batch = await gather(this.#engine, ops)
+    this.#planned = next
     this.#ages.splice(0, drops)
-    this.#epoch++
-    if (!this.#firstDone) {
-      await this.#opened.onFirstCommit()
-      this.#firstDone = true
+    return { group, changes, next, batch }
+  }
+
+  /** Write what has been prepared and tell its callers. Never rejects. */
+  async #land({ group, changes, next, batch }: Prepared): Promise<void> {
+    try {
+      if (next !== undefined) {
+        if (!this.#begun) {
+          await this.#opened.anchor.begin(this.#standing)
+          this.#begun = true
+        }
+        this.#epoch++
+        this.#flying = changes
+        await batch!.write(this.#sync)
+        this.#standing = next
+        this.#flying = undefined
+        this.#epoch++
+        if (!this.#firstDone) {
+          await this.#opened.onFirstCommit()
+          this.#firstDone = true
+        }
+      }
+      const commit = this.committed
+      for (const w of group) w.resolve(commit)
+    } catch (e) {
+      this.#abandon(group, e)
     }
-    return this.committed
   }
 
   /** What the keys held before, from the callers' hints or from the engine. */
@@ -350,6 +427,17 @@ export class Store {
       const before = changes.befores[i]
       befores.push(before ?? undefined)
       if (before === undefined) unknown.push(i)
+    }
+    const flying = this.#flying
+    if (flying !== undefined) {
+      // What is on its way is not in the engine yet.
+      let left = 0
+      for (const i of unknown) {
+        const found = flying.valueOf(changes.keys[i]!)
+        if (found === null) unknown[left++] = i
+        else befores[i] = found
+      }
+      unknown.length = left
     }
     for (let at = 0; at < unknown.length; at += SLICE_OPS) {
       const some = unknown.slice(at, at + SLICE_OPS)
@@ -368,7 +456,7 @@ export class Store {
     kept: readonly number[],
     o: { readonly marks: Marks; readonly events: readonly Uint8Array[]; readonly drops: number },
   ): Promise<{ ops: Op[]; next: Standing }> {
-    const now = this.#standing
+    const now = this.#planned
     let { rowCount, rowSum } = now
     const arena = new Arena()
     const ops: Op[] = []
@@ -422,7 +510,7 @@ export class Store {
   /** How many of the oldest records the next commit may drop. */
   async #dueDrops(): Promise<number> {
     const { commits, bytes } = this.#opened.keep
-    const { number, oldest, logBytes } = this.#standing
+    const { number, oldest, logBytes } = this.#planned
     const spare = Math.min(number + 2 - oldest - commits, DROPS_MAX)
     if (spare <= 0) return 0
     if (this.#ages.length <= Math.min(spare, number - oldest)) await this.#readAges()
@@ -435,7 +523,8 @@ export class Store {
 
   async #readAges(): Promise<void> {
     this.#ages = []
-    const { oldest, number } = this.#standing
+    const { oldest } = this.#planned
+    const { number } = this.#standing
     for await (const record of this.#records(oldest, Math.min(number, oldest + DROPS_MAX * 8))) this.#ages.push(record.logBytesBefore)
   }
 
@@ -525,6 +614,11 @@ export class Store {
   }
 }
 
+/** An engine that cannot gather ahead gets the batch when it is written. */
+async function gather(engine: Engine, ops: readonly Op[]): Promise<Gathered> {
+  return (await engine.gather?.(ops)) ?? { write: sync => engine.batch(ops, sync), discard: async () => undefined }
+}
+
 /** Rows laid out as key ‖ value ‖ checksum in large buffers: what is hashed is contiguous, and no row costs an allocation. */
 class Arena {
   #bytes = EMPTY
@@ -546,7 +640,7 @@ class Arena {
     const hash = xxh64(this.#bytes.subarray(at, end))
     this.#view.setBigUint64(end, hash)
     this.#at = at + length
-    return { key: this.#bytes.subarray(at, valueAt), value: this.#bytes.subarray(valueAt, end + CHECKSUM_BYTES), hash }
+    return { key, value: this.#bytes.subarray(valueAt, end + CHECKSUM_BYTES), hash }
   }
 }
 const ARENA_BYTES = 64 << 10

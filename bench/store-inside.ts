@@ -1,0 +1,495 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { memory, type OpenOptions, open, type Space } from '../rspace/index.ts'
+import { type Gathered, LevelEngine, type Op, openStore } from '../rspace/store/index.ts'
+
+/** Measurements of the stored tuplespace against the bare engine, each pair in one process and alternately. Every program checks its own result. */
+
+interface Numbers {
+  C: number
+  P: null
+  A: number
+  K: number
+  R: number
+  G: never
+}
+const buffer = new DataView(new ArrayBuffer(8))
+const codec = {
+  id: 'number',
+  encode: (n: number): Uint8Array => {
+    const out = new Uint8Array(8)
+    new DataView(out.buffer).setFloat64(0, n)
+    return out
+  },
+  decode: (b: Uint8Array): number => {
+    for (let i = 0; i < 8; i++) buffer.setUint8(i, b[i])
+    return buffer.getFloat64(0)
+  },
+  key: (n: number): string => `n${n}`,
+}
+/** Values of 100 bytes: a number and what fills it up. */
+const wide = {
+  id: 'wide',
+  encode: (n: number): Uint8Array => {
+    const out = new Uint8Array(100).fill(7)
+    new DataView(out.buffer).setFloat64(0, n)
+    return out
+  },
+  decode: codec.decode,
+}
+const any = { id: 'any', encode: () => new Uint8Array(0), decode: () => null }
+const NUMBERS: Pick<OpenOptions<Numbers>, 'codec' | 'matcher'> = {
+  codec: { channel: codec, datum: wide, body: codec, pattern: any },
+  matcher: { match: (_pattern, datum) => datum },
+}
+type Numbered = Space<Numbers>
+
+/** Nanoseconds per unit of ours and of the other, one sample for each pass; the first pass warms up and does not count. */
+export interface Pair {
+  readonly ours: number[]
+  readonly theirs: number[]
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'rhizome-bench-'))
+let serial = 0
+const fresh = (): string => join(folder, `d${serial++}`)
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+async function timed(units: number, work: () => Promise<void> | void): Promise<number> {
+  const start = performance.now()
+  await work()
+  return ((performance.now() - start) * 1e6) / units
+}
+
+async function pairs(passes: number, ours: () => Promise<number>, theirs: () => Promise<number>): Promise<Pair> {
+  const pair: Pair = { ours: [], theirs: [] }
+  for (let i = 0; i <= passes; i++) {
+    const [a, b] = [await ours(), await theirs()]
+    if (i > 0 || passes === 0) {
+      pair.ours.push(a)
+      pair.theirs.push(b)
+    }
+  }
+  return pair
+}
+
+/** Keeps what a space hands to the engine, so that the bare engine can be given the same rows. */
+class Recorder extends LevelEngine {
+  readonly batches: (readonly Op[])[] = []
+  recording = false
+  override gather(ops: readonly Op[]): Promise<Gathered> {
+    if (this.recording) this.batches.push(ops.map(o => ({ key: o.key.slice(), value: o.value?.slice() })))
+    return super.gather(ops)
+  }
+}
+
+async function raw(): Promise<ClassicLevel<Uint8Array, Uint8Array>> {
+  const db = new ClassicLevel<Uint8Array, Uint8Array>(fresh(), { keyEncoding: 'view', valueEncoding: 'view' })
+  await db.open({ writeBufferSize: 8 << 20 })
+  return db
+}
+
+/** The same batches, chained, one after the other. */
+async function rawBatches(batches: readonly (readonly Op[])[], sync: boolean): Promise<void> {
+  const db = await raw()
+  for (const ops of batches) {
+    const batch = db.batch()
+    for (const { key, value } of ops) {
+      if (value === undefined) batch.del(key)
+      else batch.put(key, value)
+    }
+    await batch.write({ sync })
+  }
+  await db.close()
+}
+
+const CELLS = 10_000
+const GROUP = 250
+
+/** Cell i: a datum on channel i and a join that waits for it and for an order on channel −1 − i. */
+async function bank(space: Numbered): Promise<(i: number, n: number) => void> {
+  const park = (i: number): void => {
+    space.consume(
+      [
+        { channel: i, pattern: null },
+        { channel: -1 - i, pattern: null },
+      ],
+      i,
+    )
+  }
+  for (let i = 0; i < CELLS; i++) {
+    space.produce(i, 0)
+    park(i)
+  }
+  await space.flush()
+  return (i, n) => {
+    const { comms } = space.produce(-1 - i, n)
+    space.produce(i, comms[0].matches[0].value + 1)
+    park(comms[0].body)
+  }
+}
+
+/**
+ * Four rows per COMM that outlive their group: a datum and a join go, a datum and a join come. Ours is everything, COMM and
+ * commit; theirs is the bare engine with the same rows in the same batches.
+ */
+async function durable(power: boolean, comms: number, passes: number): Promise<Pair> {
+  let batches: (readonly Op[])[] = []
+  const run = async (record: boolean): Promise<number> => {
+    const engine = new Recorder(fresh())
+    const space = await open<Numbers>(engine, { ...NUMBERS, create: true, group: 'manual', durability: power ? 'power' : 'process' })
+    const step = await bank(space)
+    engine.recording = record
+    const ns = await timed(comms, async () => {
+      let last: Promise<unknown> = Promise.resolve()
+      for (let n = 0; n < comms; n++) {
+        step((n * 7919) % CELLS, n)
+        if ((n + 1) % GROUP === 0) {
+          // The next group runs while the last one is written.
+          await last
+          last = space.flush()
+        }
+      }
+      await last
+    })
+    if (space.count(0) !== 1 || space.stats().continuations !== CELLS) throw new Error('the bank is not what it should be')
+    if (record) batches = engine.batches.map(ops => ops.filter(o => o.key[0] === 0x44 || o.key[0] === 0x4b))
+    await space.close()
+    return ns
+  }
+  await run(true)
+  return pairs(
+    passes,
+    () => run(false),
+    () => timed(comms, () => rawBatches(batches, power)),
+  )
+}
+
+/** The same rows given to the store itself: what durability costs without COMMs, and without the encoding of values. */
+async function rowsOnly(power: boolean, comms: number, passes: number): Promise<Pair> {
+  const key = (tag: number, n: number): Uint8Array => {
+    const out = new Uint8Array(19)
+    out[0] = tag
+    new DataView(out.buffer).setFloat64(1, n)
+    return out
+  }
+  const value = (n: number): Uint8Array => wide.encode(n)
+  const groups = Array.from({ length: comms / GROUP }, (_, g) => {
+    const numbers = Array.from({ length: GROUP }, (_, i) => g * GROUP + i)
+    return {
+      put: numbers.flatMap(n => [0x44, 0x4b].map((tag): [Uint8Array, Uint8Array, null] => [key(tag, n), value(n), null])),
+      del: numbers.flatMap(n =>
+        n < CELLS ? [] : [0x44, 0x4b].map((tag): [Uint8Array, Uint8Array] => [key(tag, n - CELLS), value(n - CELLS)]),
+      ),
+    }
+  })
+  const batches = groups.map(g => [...g.put.map(([key, value]) => ({ key, value })), ...g.del.map(([key]) => ({ key }))])
+  return pairs(
+    passes,
+    async () => {
+      const store = await openStore(fresh(), { create: true, durability: power ? 'power' : 'process' })
+      const ns = await timed(comms, async () => {
+        let last: Promise<unknown> = Promise.resolve()
+        for (const g of groups) {
+          const next = store.commit(g)
+          await last
+          last = next
+        }
+        await last
+      })
+      if (store.committed.number === 0) throw new Error('nothing was committed')
+      await store.close()
+      return ns
+    },
+    () => timed(comms, () => rawBatches(batches, power)),
+  )
+}
+
+/** What comes and goes inside one group: durable against in memory. */
+async function inside(rounds: number, passes: number): Promise<Pair> {
+  const work = (space: Numbered): void => {
+    const channel = space.channel(1)
+    for (let n = 0; n < rounds; n++) {
+      space.produce(channel, n)
+      if (space.consume([{ channel, pattern: null }], 0).comms[0].matches[0].value !== n) throw new Error('lost')
+    }
+  }
+  return pairs(
+    passes,
+    async () => {
+      const space = await open<Numbers>(fresh(), { ...NUMBERS, create: true, group: 'manual' })
+      const ns = await timed(rounds, async () => {
+        work(space)
+        await space.flush()
+      })
+      if (((await space.verify()).rows.D ?? 0) !== 0) throw new Error('data rows were written')
+      await space.close()
+      return ns
+    },
+    () => timed(rounds, () => work(memory<Numbers>({ ...NUMBERS, group: 'manual' }))),
+  )
+}
+
+/** Waiting for each write to be safe from a power cut: 64 callers of ours, against the bare engine one write after the other. */
+async function callers(writes: number, passes: number): Promise<Pair> {
+  return pairs(
+    passes,
+    async () => {
+      const space = await open<Numbers>(fresh(), { ...NUMBERS, create: true, durability: 'power' })
+      const ns = await timed(writes, async () => {
+        const caller = async (c: number): Promise<void> => {
+          for (let i = 0; i < writes / 64; i++) await space.put(c, i)
+        }
+        await Promise.all(Array.from({ length: 64 }, (_, c) => caller(c)))
+      })
+      await space.close()
+      return ns
+    },
+    async () => {
+      const db = await raw()
+      const few = Math.max(64, writes / 16)
+      const ns = await timed(few, async () => {
+        for (let i = 0; i < few; i++) await db.put(codec.encode(i), wide.encode(i), { sync: true })
+      })
+      await db.close()
+      return ns
+    },
+  )
+}
+
+/** COMMs whose groups are durable (synced, at most 10 ms long) against the same in memory. */
+async function grouped(kind: string, comms: number, passes: number): Promise<Pair> {
+  const options = { ...NUMBERS, group: 'manual', journal: kind === 'history' ? 'events' : 'undo' } as const
+  const run = async (space: Numbered, isDurable: boolean): Promise<number> => {
+    let step: (n: number) => void
+    if (kind === 'bank') {
+      const cell = await bank(space)
+      step = n => cell((n * 7919) % CELLS, n)
+    } else {
+      // A counter: one datum, taken and put back one higher. A ring: the token goes from channel to channel.
+      const size = kind === 'ring' ? 503 : 1
+      const handles = Array.from({ length: size }, (_, i) => space.channel(i))
+      space.produce(handles[0], 0)
+      step = n => {
+        const [comm] = space.consume([{ channel: handles[n % size], pattern: null }], 0).comms
+        space.produce(handles[(n + 1) % size], comm.matches[0].value + 1)
+      }
+    }
+    const ns = await timed(comms, async () => {
+      let last: Promise<unknown> = Promise.resolve()
+      let began = performance.now()
+      for (let n = 0; n < comms; n++) {
+        step(n)
+        if (isDurable && n % 64 === 63 && performance.now() - began > 8) {
+          await last
+          last = space.flush()
+          began = performance.now()
+        }
+      }
+      await last
+      if (isDurable) await space.flush()
+    })
+    if (kind !== 'bank' && space.tryRead(kind === 'ring' ? comms % 503 : 0, null)?.value !== comms) throw new Error('COMMs were lost')
+    await space.close()
+    return ns
+  }
+  return pairs(
+    passes,
+    async () => run(await open<Numbers>(fresh(), { ...options, create: true, durability: 'power' }), true),
+    async () => run(memory<Numbers>({ ...NUMBERS, group: 'manual' }), false),
+  )
+}
+
+/** The bare engine: chained batches of 1,000, synced, per row. */
+async function rawSynced(rows: number): Promise<number> {
+  const db = await raw()
+  const ns = await timed(rows, async () => {
+    for (let at = 0; at < rows; at += 1000) {
+      const batch = db.batch()
+      for (let i = at; i < Math.min(rows, at + 1000); i++) batch.put(codec.encode(i), wide.encode(i))
+      await batch.write({ sync: true })
+    }
+  })
+  await db.close()
+  return ns
+}
+
+/** D3: durable COMMs of a counter, against rows of the bare engine. */
+async function counter(comms: number, rows: number, passes: number): Promise<Pair> {
+  const { ours } = await grouped('counter', comms, passes)
+  const theirs: number[] = []
+  for (let i = 0; i < ours.length; i++) theirs.push(await rawSynced(rows))
+  return { ours, theirs }
+}
+
+/** D5: new receives parked durably. */
+async function park(receives: number, passes: number): Promise<Pair> {
+  return pairs(
+    passes,
+    async () => {
+      const space = await open<Numbers>(fresh(), { ...NUMBERS, create: true, group: 'manual', durability: 'power' })
+      const channel = space.channel(0)
+      const ns = await timed(receives, async () => {
+        let last: Promise<unknown> = Promise.resolve()
+        for (let i = 0; i < receives; i++) {
+          space.consume([{ channel, pattern: null }], i)
+          if (i % 1000 === 999) {
+            await last
+            last = space.flush()
+          }
+        }
+        await last
+      })
+      await space.close()
+      return ns
+    },
+    () => rawSynced(receives),
+  )
+}
+
+/** D6 and opening: all records loaded, against a bare iteration over the same rows. */
+async function recovery(records: number, passes: number): Promise<Pair> {
+  const dir = fresh()
+  const made = await open<Numbers>(dir, { ...NUMBERS, create: true, group: 'manual' })
+  for (let i = 0; i < records; i++) {
+    made.produce(i % 1000, i)
+    if (i % 10_000 === 9_999) await made.flush()
+  }
+  await made.close()
+  return pairs(
+    passes,
+    async () => {
+      let space: Numbered | undefined
+      const ns = await timed(records, async () => {
+        space = await open<Numbers>(dir, NUMBERS)
+      })
+      if (space?.stats().data !== records) throw new Error('records are missing')
+      await space.close()
+      return ns
+    },
+    async () => {
+      const db = new ClassicLevel<Uint8Array, Uint8Array>(dir, { keyEncoding: 'view', valueEncoding: 'view' })
+      await db.open({ createIfMissing: false })
+      let n = 0
+      const ns = await timed(records, async () => {
+        const from = { gte: Uint8Array.of(0x44), lt: Uint8Array.of(0x45), highWaterMarkBytes: 1 << 20 }
+        const it = db.iterator(from as object)
+        for (let page = await it.nextv(1000); page.length > 0; page = await it.nextv(1000)) n += page.length
+        await it.close()
+      })
+      await db.close()
+      if (n !== records) throw new Error('rows are missing')
+      return ns
+    },
+  )
+}
+
+/** Nanoseconds of one digest per changed record, of a mark, and of a rollback of ten changes beside many and few records. */
+function states(records: number, passes: number): Record<string, number[]> {
+  const found: Record<string, number[]> = { digest: [], mark: [], rollbackFew: [], rollbackMany: [] }
+  for (let pass = 0; pass <= passes; pass++) {
+    const note = (name: string, ms: number, units: number): void => {
+      if (pass > 0 || passes === 0) found[name].push((ms * 1e6) / units)
+    }
+    const rollback = (space: Numbered, rounds: number): number => {
+      const start = performance.now()
+      for (let i = 0; i < rounds; i++) {
+        const mark = space.mark()
+        for (let j = 0; j < 5; j++) space.produce(j, i)
+        for (let j = 0; j < 5; j++) space.tryTake(j, null)
+        space.rollback(mark)
+      }
+      return performance.now() - start
+    }
+    const few = memory<Numbers>({ ...NUMBERS, history: 'digest' })
+    for (let i = 0; i < 10; i++) few.produce(i, i)
+    note('rollbackFew', rollback(few, 2000), 2000)
+    const many = memory<Numbers>({ ...NUMBERS, history: 'digest' })
+    for (let i = 0; i < records; i++) many.produce(i % 1000, i)
+    many.digest()
+    for (let i = 0; i < 10_000; i++) many.produce(i % 1000, i)
+    let start = performance.now()
+    many.digest()
+    note('digest', performance.now() - start, 10_000)
+    note('rollbackMany', rollback(many, 2000), 2000)
+    start = performance.now()
+    const marks = Array.from({ length: 20_000 }, () => many.mark())
+    note('mark', performance.now() - start, 20_000)
+    many.release(marks[0])
+  }
+  return found
+}
+
+/** Bytes of heap and of buffers, per datum of 100 bytes, per idle channel with a handle, per continuation. Needs --expose-gc. */
+function weights(n: number): Record<string, number> {
+  const { gc } = globalThis as { gc?: () => void }
+  if (gc === undefined) throw new Error('start with --expose-gc')
+  const used = (): number => {
+    gc()
+    gc()
+    const { heapUsed, arrayBuffers } = process.memoryUsage()
+    return heapUsed + arrayBuffers
+  }
+  const kept: unknown[] = []
+  const weigh = (make: (space: Space<Texts>) => void): number => {
+    const space = memory<Texts>(TEXTS)
+    kept.push(space)
+    const before = used()
+    make(space)
+    return (used() - before) / n
+  }
+  return {
+    datum: weigh(space => {
+      const channel = space.channel('c')
+      for (let i = 0; i < n; i++) space.produce(channel, `${i}`.padStart(100, 'x').split('').join(''))
+    }),
+    channel: weigh(space => {
+      for (let i = 0; i < n; i++) kept.push(space.channel(`channel ${i}`))
+    }),
+    continuation: weigh(space => {
+      const channel = space.channel('c')
+      for (let i = 0; i < n; i++) space.consume([{ channel, pattern: null }], 0)
+    }),
+  }
+}
+interface Texts {
+  C: string
+  P: null
+  A: string
+  K: number
+  R: string
+  G: never
+}
+const text = {
+  id: 'text',
+  encode: (s: string): Uint8Array => new TextEncoder().encode(s),
+  decode: (b: Uint8Array): string => new TextDecoder().decode(b),
+  key: (s: string): string => s,
+}
+const TEXTS: Pick<OpenOptions<Texts>, 'codec' | 'matcher'> = {
+  codec: { channel: text, datum: text, body: codec, pattern: any },
+  matcher: { match: (_pattern, datum) => datum },
+}
+
+const COMMANDS: Readonly<Record<string, (n: number, passes: number) => unknown>> = {
+  process: (n, passes) => durable(false, n, passes),
+  power: (n, passes) => durable(true, n, passes),
+  'rows-process': (n, passes) => rowsOnly(false, n, passes),
+  'rows-power': (n, passes) => rowsOnly(true, n, passes),
+  inside,
+  callers,
+  ring: (n, passes) => grouped('ring', n, passes),
+  counter: (n, passes) => grouped('counter', n, passes),
+  bank: (n, passes) => grouped('bank', n, passes),
+  history: (n, passes) => grouped('history', n, passes),
+  against: (n, passes) => counter(n, Math.min(n, 200_000), passes),
+  park,
+  recovery,
+  states,
+  weights,
+}
+
+const [command, n, passes] = process.argv.slice(2)
+console.log(JSON.stringify(await COMMANDS[command](Number(n), Number(passes))))
