@@ -151,6 +151,13 @@ function isCatchAll(pattern: Term): boolean {
   return tag === Tag.Free || tag === Tag.Wildcard
 }
 
+/** Whether a case without guard before case `i` has its pattern. */
+function repeats(cases: readonly Case[], i: number): boolean {
+  const { pattern } = cases[i]
+  for (let j = 0; j < i; j++) if (cases[j].guard === null && equal(cases[j].pattern, pattern)) return true
+  return false
+}
+
 /** L05: cases behind one that takes everything, or behind an equal one without guard. `starts`/`ends` are the positions of the patterns. */
 export function lintCases(
   cases: readonly Case[],
@@ -158,7 +165,8 @@ export function lintCases(
   report: (d: Diagnostic) => void,
 ): void {
   if (cases.length < 2) return
-  const seen = new Map<number, number[]>()
+  // few cases are compared one by one
+  const seen = cases.length > 8 ? new Map<number, number[]>() : null
   let all = -1
   for (let i = 0; i < cases.length; i++) {
     const { pattern, guard } = cases[i]
@@ -169,15 +177,15 @@ export function lintCases(
       )
       continue
     }
-    const hash = hashOf(pattern)
-    const same = seen.get(hash)
-    if (same?.some(j => equal(cases[j].pattern, pattern))) {
+    const hash = seen === null ? 0 : hashOf(pattern)
+    const same = seen?.get(hash)
+    if (seen === null ? repeats(cases, i) : same?.some(j => equal(cases[j].pattern, pattern))) {
       report(lintAt('L05', start, end, 'no value reaches this case: an earlier one has the same pattern', 'remove one of them'))
       continue
     }
     if (guard !== null) continue
-    if (same === undefined) seen.set(hash, [i])
-    else same.push(i)
+    if (same !== undefined) same.push(i)
+    else seen?.set(hash, [i])
     if (isCatchAll(pattern)) all = i
   }
 }

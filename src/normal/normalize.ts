@@ -10,7 +10,6 @@ import {
   type AgentFrame,
   type AgentLoop,
   BindFrame,
-  type BranchStep,
   CaseFrame,
   type ConnFrame,
   type ForStep,
@@ -128,6 +127,7 @@ class Normalizer extends Resolver {
   private tasks = 0
   private readonly out: Term[] = []
   private top = 0
+  private readonly spare: Term[] = []
 
   run(op: number, arg: Ast.Proc | Ast.Name): Term {
     this.push(op, arg)
@@ -145,13 +145,22 @@ class Normalizer extends Resolver {
     this.args[this.tasks++] = arg
   }
 
-  /** Visits `nodes` in order. */
-  private pushAll(op: number, nodes: readonly unknown[]): void {
-    for (let i = nodes.length - 1; i >= 0; i--) this.push(op, nodes[i])
+  /** Visits `nodes` in order, those before `from` excepted. */
+  private pushAll(op: number, nodes: readonly unknown[], from = 0): void {
+    for (let i = nodes.length - 1; i >= from; i--) this.push(op, nodes[i])
   }
 
   private emit(t: Term): void {
     this.out[this.top++] = t
+  }
+
+  /** Cases and branches wait among the results too, until the construct that they belong to takes them. */
+  private emitPart(part: Case | Branch): void {
+    this.out[this.top++] = part as unknown as Term
+  }
+
+  private takeParts<T extends Case | Branch>(count: number): readonly T[] {
+    return this.take(count) as readonly unknown[] as readonly T[]
   }
 
   private pop(): Term {
@@ -162,6 +171,61 @@ class Normalizer extends Resolver {
     if (count === 0) return NONE
     this.top -= count
     return this.out.slice(this.top, this.top + count)
+  }
+
+  // What has no parts needs no task: it is visited at once wherever it would be the next one anyway.
+
+  /** Visits a process without parts; false: it has some and is still to visit. */
+  private leaf(node: Ast.Proc): boolean {
+    switch (node.kind) {
+      case 'var':
+        this.emit(this.variable(node.name, Sort.Process, node))
+        return true
+      case 'int':
+        this.emit(node.value + 0) // -0 is no Int
+        return true
+      case 'string':
+      case 'bool':
+        this.emit(node.value)
+        return true
+      case 'wildcard':
+        this.emit(this.wildcard(node))
+        return true
+      case 'nil':
+        this.emit(NIL)
+        return true
+      case 'eval':
+        if (node.name.kind !== 'var') return false
+        this.emit(this.variable(node.name.name, Sort.Name, node.name))
+        return true
+      default:
+        return false
+    }
+  }
+
+  private leafName(node: Ast.Name): boolean {
+    if (node.kind === 'quote') return this.leaf(node.body)
+    this.name(node)
+    return true
+  }
+
+  /** Visits the nodes up to the first that has parts; gives the number of those visited. */
+  private leaves(nodes: readonly Ast.Proc[]): number {
+    let i = 0
+    while (i < nodes.length && this.leaf(nodes[i])) i++
+    return i
+  }
+
+  private visit(node: Ast.Proc): void {
+    if (!this.leaf(node)) this.push(Op.Proc, node)
+  }
+
+  private visitName(node: Ast.Name): void {
+    if (!this.leafName(node)) this.push(Op.Name, node)
+  }
+
+  private visitAll(nodes: readonly Ast.Proc[]): void {
+    this.pushAll(Op.Proc, nodes, this.leaves(nodes))
   }
 
   /** Visits a guard; in a pattern it is part of what is compared, and binds nothing. */
@@ -203,12 +267,9 @@ class Normalizer extends Resolver {
         this.emit(new If(this.pop(), consequent, alternative, node.start, node.end))
         break
       }
-      case Op.Binary: {
-        const node = arg as Ast.Binary
-        const right = this.pop()
-        this.emit(new Operation(BINARY[node.op as keyof typeof BINARY], this.pop(), right, node.start, node.end))
+      case Op.Binary:
+        this.operation(arg as Ast.Binary)
         break
-      }
       case Op.Unary: {
         const node = arg as Ast.Unary
         this.emit(new Operation(node.op === 'not' ? Tag.Not : Tag.Neg, this.pop(), null, node.start, node.end))
@@ -294,20 +355,12 @@ class Normalizer extends Resolver {
       case Op.FreshSend:
         this.freshSend(arg as FreshSend)
         break
-      case Op.EnterPatterns: {
-        const frame = arg as ReceiptFrame
-        frame.outer = this.scope
-        frame.scope = this.scope = new PatternScope(this.env.depth)
-        break
-      }
-      case Op.OpenBind:
-        this.openBind(arg as ReceiptFrame)
+      case Op.EnterPatterns:
+        this.enterPatterns(arg as ReceiptFrame)
         break
       case Op.CloseBind:
         this.closeBind(arg as ReceiptFrame)
-        break
-      case Op.BindsDone:
-        this.bindsDone(arg as ReceiptFrame)
+        this.patterns(arg as ReceiptFrame)
         break
       case Op.ReceiptGuard: {
         const frame = arg as ReceiptFrame
@@ -319,14 +372,14 @@ class Normalizer extends Resolver {
         this.receiveDone(arg as ReceiptFrame)
         break
       case Op.OpenBranch:
-        this.openBranch(arg as BranchStep)
+        this.openBranch(arg as Ast.Branch)
         break
       case Op.BranchDone:
         this.branchDone(arg as ReceiptFrame)
         break
       case Op.SelectDone: {
-        const { node, into } = arg as { node: Ast.Select; into: Branch[] }
-        this.emit(new Select(into, node.start, node.end))
+        const node = arg as Ast.Select
+        this.emit(new Select(this.takeParts<Branch>(node.branches.length), node.start, node.end))
         break
       }
       case Op.OpenCase:
@@ -345,7 +398,7 @@ class Normalizer extends Resolver {
         const frame = arg as CaseFrame
         const vars = frame.scope?.vars ?? NONE
         this.leaveAll(vars)
-        frame.into.push(new Case(frame.pattern, frame.guard, this.pop(), vars.length))
+        this.emitPart(new Case(frame.pattern, frame.guard, this.pop(), vars.length))
         break
       }
       case Op.MatchDone:
@@ -432,17 +485,28 @@ class Normalizer extends Resolver {
         if (node.name.kind === 'quote') this.push(statement ? Op.Stmt : Op.Proc, node.name.body)
         else this.name(node.name)
         break
-      case 'send':
-        this.push(Op.Send, node)
-        this.pushAll(Op.Proc, node.args)
-        this.push(Op.Name, node.chan)
+      case 'send': {
+        const { args } = node
+        if (!this.leafName(node.chan)) {
+          this.push(Op.Send, node)
+          this.pushAll(Op.Proc, args)
+          this.push(Op.Name, node.chan)
+          break
+        }
+        const done = this.leaves(args)
+        if (done === args.length) this.send(node)
+        else {
+          this.push(Op.Send, node)
+          this.pushAll(Op.Proc, args, done)
+        }
         break
+      }
       case 'sync':
         this.env.enterNameless(1)
         this.push(Op.Sync, node)
         if (node.cont !== null) this.push(Op.Stmt, node.cont)
         this.pushAll(Op.Proc, node.args)
-        this.push(Op.Name, node.chan)
+        this.visitName(node.chan)
         break
       case 'new':
         this.newNames(node)
@@ -454,31 +518,28 @@ class Normalizer extends Resolver {
         this.contract(node)
         break
       case 'match': {
-        const cases: Case[] = []
-        this.push(Op.MatchDone, { span: node, cases, node } satisfies MatchFrame)
+        this.push(Op.MatchDone, { span: node, count: node.cases.length, node } satisfies MatchFrame)
         for (let i = node.cases.length - 1; i >= 0; i--) {
           const c = node.cases[i]
-          this.push(Op.OpenCase, new CaseFrame(cases, Op.Proc, c.pattern, c.guard, Op.Stmt, c.body))
+          this.push(Op.OpenCase, new CaseFrame(Op.Proc, c.pattern, c.guard, Op.Stmt, c.body))
         }
-        this.push(Op.Proc, node.target)
+        this.visit(node.target)
         break
       }
       case 'if':
         this.push(Op.If, node)
         if (node.alternative !== null) this.push(Op.Stmt, node.alternative)
         this.push(Op.Stmt, node.consequent)
-        this.push(Op.Proc, node.cond)
+        this.visit(node.cond)
         break
       case 'let':
         if (node.concurrent && node.decls.length > 1) this.letTogether(node)
         else this.letStep(node, 0)
         break
-      case 'select': {
-        const into: Branch[] = []
-        this.push(Op.SelectDone, { node, into })
-        for (let i = node.branches.length - 1; i >= 0; i--) this.push(Op.OpenBranch, { node: node.branches[i], into } satisfies BranchStep)
+      case 'select':
+        this.push(Op.SelectDone, node)
+        this.pushAll(Op.OpenBranch, node.branches)
         break
-      }
       case 'agent':
         this.agent(node)
         break
@@ -488,31 +549,30 @@ class Normalizer extends Resolver {
       case 'unary':
         if (this.scope === null) lintUnary(node, this.lint)
         this.push(Op.Unary, node)
-        this.push(Op.Proc, node.operand)
+        this.visit(node.operand)
         break
       case 'method':
         this.push(Op.Method, node)
-        this.pushAll(Op.Proc, node.args)
-        this.push(Op.Proc, node.target)
+        if (!this.leaf(node.target)) {
+          this.pushAll(Op.Proc, node.args)
+          this.push(Op.Proc, node.target)
+        } else this.visitAll(node.args)
         break
       case 'list':
         this.push(Op.List, node)
-        this.pushAll(Op.Proc, node.items)
+        this.visitAll(node.items)
         break
       case 'tuple':
         this.push(Op.Tuple, node.items.length)
-        this.pushAll(Op.Proc, node.items)
+        this.visitAll(node.items)
         break
       case 'set':
         this.push(Op.Set, node)
-        this.pushAll(Op.Proc, node.items)
+        this.visitAll(node.items)
         break
       case 'map':
         this.push(Op.Map, node)
-        for (let i = node.keys.length - 1; i >= 0; i--) {
-          this.push(Op.Proc, node.values[i])
-          this.push(Op.Proc, node.keys[i])
-        }
+        this.entries(node)
         break
       case 'pathmap':
         this.error('RHO407', node, 'pathmaps are part of the language but not available yet', 'use a Map or a Set of lists')
@@ -621,30 +681,68 @@ class Normalizer extends Resolver {
     this.emit(new New(1, NONE, makePar([send, receive]), node.start, node.end))
   }
 
+  /** Visits keys and values in turn. */
+  private entries(node: Ast.MapLit): void {
+    const { keys, values } = node
+    let i = 0
+    while (i < keys.length && this.leaf(keys[i])) {
+      if (!this.leaf(values[i])) {
+        this.pushEntries(node, i)
+        this.push(Op.Proc, values[i])
+        return
+      }
+      i++
+    }
+    this.pushEntries(node, i - 1)
+  }
+
+  /** The entries after the one at `from`. */
+  private pushEntries(node: Ast.MapLit, from: number): void {
+    for (let i = node.keys.length - 1; i > from; i--) {
+      this.push(Op.Proc, node.values[i])
+      this.push(Op.Proc, node.keys[i])
+    }
+  }
+
   private map(node: Ast.MapLit): void {
     const rest = this.remainder(node.rest)
-    const entries = this.take(2 * node.keys.length)
-    const keys: Term[] = []
-    const values: Term[] = []
-    for (let i = 0; i < entries.length; i += 2) {
-      keys.push(entries[i])
-      values.push(entries[i + 1])
+    const { out } = this
+    const n = node.keys.length
+    const from = this.top - 2 * n
+    // keys in front, values behind them, so that both can be cut out in their sizes
+    const values = this.spare
+    for (let i = 0; i < n; i++) {
+      values[i] = out[from + 2 * i + 1]
+      out[from + i] = out[from + 2 * i]
     }
-    this.emit(makeMap(keys, values, rest))
+    this.top = from
+    this.emit(makeMap(out.slice(from, from + n), values.slice(0, n), rest))
   }
 
   private binary(node: Ast.Binary): void {
     if (this.lints && this.scope === null) lintBinary(node, this.lint)
     if (node.op !== 'matches') {
-      this.push(Op.Binary, node)
-      this.push(Op.Proc, node.right)
-    } else {
-      const frame: MatchesFrame = { node, outer: null, scope: null }
-      this.push(Op.MatchesDone, frame)
-      this.push(Op.Proc, node.right)
-      this.push(Op.MatchesRight, frame)
+      if (!this.leaf(node.left)) {
+        this.push(Op.Binary, node)
+        this.push(Op.Proc, node.right)
+        this.push(Op.Proc, node.left)
+      } else if (this.leaf(node.right)) this.operation(node)
+      else {
+        this.push(Op.Binary, node)
+        this.push(Op.Proc, node.right)
+      }
+      return
     }
+    const frame: MatchesFrame = { node, outer: null, scope: null }
+    this.push(Op.MatchesDone, frame)
+    this.push(Op.Proc, node.right)
+    this.push(Op.MatchesRight, frame)
     this.push(Op.Proc, node.left)
+  }
+
+  private operation(node: Ast.Binary): void {
+    const right = this.pop()
+    this.emit(new Operation(BINARY[node.op as keyof typeof BINARY], this.pop(), right, node.start, node.end))
   }
 
   private connective(node: Ast.Conn): void {
@@ -729,38 +827,57 @@ class Normalizer extends Resolver {
 
   // ── receives ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Schedules everything but the sources, which the caller schedules afterwards so that they come first. */
-  private pushReceipt(frame: ReceiptFrame): void {
-    this.push(Op.BindsDone, frame)
-    for (let i = frame.written.length - 1; i >= 0; i--) {
-      const { names, simple } = frame.written[i]
-      this.push(Op.CloseBind, frame)
-      this.pushAll(simple ? Op.Proc : Op.Name, names.items)
-      this.push(Op.OpenBind, frame)
+  /** All sources are known: the patterns follow, then guard and body. */
+  private enterPatterns(frame: ReceiptFrame): void {
+    frame.outer = this.scope
+    frame.scope = this.scope = new PatternScope(this.env.depth)
+    this.patterns(frame)
+  }
+
+  /** Visits the patterns of the binds that are still to come. */
+  private patterns(frame: ReceiptFrame): void {
+    const { written } = frame
+    while (frame.cursor < written.length) {
+      const { names, simple } = written[frame.cursor]
+      const { items } = names
+      this.openBind(frame)
+      let i = 0
+      while (i < items.length && (simple ? this.leaf(items[i] as Ast.Proc) : this.leafName(items[i]))) i++
+      if (i < items.length) {
+        this.push(Op.CloseBind, frame)
+        this.pushAll(simple ? Op.Proc : Op.Name, items, i)
+        return
+      }
+      this.closeBind(frame)
     }
-    this.push(Op.EnterPatterns, frame)
+    this.bindsDone(frame)
   }
 
   private forReceipt(node: Ast.For, index: number): void {
     const { binds, guard, start } = node.receipts[index]
     const last = index === node.receipts.length - 1
-    const written: BindFrame[] = []
     let calls = 0
     let replies = false
-    for (const bind of binds) {
-      const { form } = bind.source
+    for (let i = 0; i < binds.length; i++) {
+      const { form } = binds[i].source
       if (form === 'call' || form === 'method') calls++
       else if (form === 'reply') replies = true
-      written.push(new BindFrame(bind.names, false, form === 'reply', ARROWS[bind.arrow], bind.source))
     }
+    const written = binds.length === 1 ? [bindFrame(binds[0])] : binds.map(bindFrame)
     const span = index === 0 ? node : { start, end: node.end }
     const bodyArg = last ? node.body : ({ node, index: index + 1 } satisfies ForStep)
     const frame = new ReceiptFrame(span, written, guard, last ? Op.Stmt : Op.ForReceipt, bodyArg, calls)
     frame.replies = replies
-    this.env.enterNameless(calls)
-    this.pushReceipt(frame)
+    let done = 0
+    if (calls > 0) this.env.enterNameless(calls)
+    else while (done < binds.length && this.leafName(binds[done].source.name)) done++
+    if (done === binds.length) {
+      this.enterPatterns(frame)
+      return
+    }
+    this.push(Op.EnterPatterns, frame)
     let call = calls
-    for (let i = binds.length - 1; i >= 0; i--) {
+    for (let i = binds.length - 1; i >= done; i--) {
       const { source } = binds[i]
       if (source.form === 'call' || source.form === 'method') {
         const { args, method } = source
@@ -783,8 +900,12 @@ class Normalizer extends Resolver {
 
   private contract(node: Ast.Contract): void {
     const bind = new BindFrame(node.formals, false, false, Arrow.Persistent, node.name)
-    this.pushReceipt(new ReceiptFrame(node, [bind], null, Op.Stmt, node.body, 0))
-    this.push(Op.Name, node.name)
+    const frame = new ReceiptFrame(node, [bind], null, Op.Stmt, node.body, 0)
+    if (this.leafName(node.name)) this.enterPatterns(frame)
+    else {
+      this.push(Op.EnterPatterns, frame)
+      this.push(Op.Name, node.name)
+    }
   }
 
   private openBind(frame: ReceiptFrame): void {
@@ -809,35 +930,54 @@ class Normalizer extends Resolver {
     const { written } = frame
     const vars = frame.scope?.vars ?? NONE
     const sources = this.take(written.length)
-    const binds: Bind[] = []
-    for (let i = 0; i < written.length; i++) {
-      const { patterns, rest, arrow, first, source } = written[i]
-      const next = i + 1 < written.length ? written[i + 1].first : vars.length
-      binds.push(new Bind(patterns, rest, sources[i], arrow, next - first, source.start, source.end))
-    }
     this.scope = frame.outer
-    if (binds.length === 1) {
+    let binds: readonly Bind[]
+    if (written.length === 1) {
+      const { patterns, rest, arrow, source } = written[0]
+      binds = [new Bind(patterns, rest, sources[0], arrow, vars.length, source.start, source.end)]
       frame.binds = binds
       frame.vars = vars
     } else {
-      const order = binds.map((_, i) => i).sort((i, j) => compareBinds(binds[i], binds[j]))
-      frame.binds = order.map(i => binds[i])
-      frame.vars = order.flatMap(i => vars.slice(written[i].first, written[i].first + binds[i].count))
-      this.checkSources(frame, order)
+      binds = written.map(({ patterns, rest, arrow, first, source }, i) => {
+        const next = i + 1 < written.length ? written[i + 1].first : vars.length
+        return new Bind(patterns, rest, sources[i], arrow, next - first, source.start, source.end)
+      })
+      this.orderBinds(frame, binds, vars)
     }
     if (this.lints && this.scope === null) this.lintSources(frame, binds)
     this.enterAll(frame.vars)
-    this.push(frame.branches === null ? Op.ReceiveDone : Op.BranchDone, frame)
+    this.push(frame.branch ? Op.BranchDone : Op.ReceiveDone, frame)
     this.push(frame.bodyOp, frame.bodyArg)
     if (frame.guardNode !== null) this.pushGuard(Op.ReceiptGuard, frame, frame.guardNode)
   }
 
-  /** RHO302. Parts of patterns stand for names that are not known yet: those may differ. */
-  private checkSources(frame: ReceiptFrame, order: readonly number[]): void {
-    for (let k = 1; k < order.length; k++) {
+  private orderBinds(frame: ReceiptFrame, binds: readonly Bind[], vars: readonly Binding[]): void {
+    const n = binds.length
+    let ascending = true
+    for (let i = 1; ascending && i < n; i++) ascending = compareBinds(binds[i - 1], binds[i]) <= 0
+    if (ascending) {
+      frame.binds = binds
+      frame.vars = vars
+      this.checkSources(frame, null)
+      return
+    }
+    const { written } = frame
+    const order: number[] = []
+    for (let i = 0; i < n; i++) order.push(i)
+    order.sort((i, j) => compareBinds(binds[i], binds[j]))
+    frame.binds = order.map(i => binds[i])
+    const ordered: Binding[] = []
+    for (const i of order) for (let k = 0; k < binds[i].count; k++) ordered.push(vars[written[i].first + k])
+    frame.vars = ordered
+    this.checkSources(frame, order)
+  }
+
+  /** RHO302. `order`: where the binds stand in `frame.written`, null: in this order. Parts of patterns stand for names that are not known yet: those may differ. */
+  private checkSources(frame: ReceiptFrame, order: readonly number[] | null): void {
+    for (let k = 1; k < frame.binds.length; k++) {
       const source = frame.binds[k].source
       if ((flagsOf(source) & Flag.Pattern) !== 0 || !equal(frame.binds[k - 1].source, source)) continue
-      const at = frame.written[Math.max(order[k - 1], order[k])].source
+      const at = frame.written[order === null ? k : Math.max(order[k - 1], order[k])].source
       this.error(
         'RHO302',
         at,
@@ -896,7 +1036,7 @@ class Normalizer extends Resolver {
 
   // ── select ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private openBranch({ node, into }: BranchStep): void {
+  private openBranch(node: Ast.Branch): void {
     for (const bad of node.bad)
       this.error(
         'RHO304',
@@ -904,14 +1044,18 @@ class Normalizer extends Resolver {
         `${bad.what} is not allowed in a branch of \`select\``,
         'join with `&`, receive with `<-` or `<<-`; send first, then select',
       )
-    const written = node.binds.map(
-      ({ names, arrow, source }) => new BindFrame(names, false, source.form === 'reply', ARROWS[arrow], source),
-    )
+    const written = node.binds.map(bindFrame)
     const frame = new ReceiptFrame(node, written, node.guard, Op.Stmt, node.body, 0)
     frame.replies = written.some(bind => bind.reply)
-    frame.branches = into
-    this.pushReceipt(frame)
-    for (let i = node.binds.length - 1; i >= 0; i--) {
+    frame.branch = true
+    let done = 0
+    while (done < written.length && node.binds[done].source.args.length === 0 && this.leafName(node.binds[done].source.name)) done++
+    if (done === written.length) {
+      this.enterPatterns(frame)
+      return
+    }
+    this.push(Op.EnterPatterns, frame)
+    for (let i = node.binds.length - 1; i >= done; i--) {
       const { source } = node.binds[i]
       if (source.args.length > 0) {
         this.push(Op.Drop, source.args.length) // a source with arguments is in `bad`; they are visited for their own mistakes
@@ -924,7 +1068,7 @@ class Normalizer extends Resolver {
   private branchDone(frame: ReceiptFrame): void {
     const body = this.bodyOf(frame)
     this.leaveAll(frame.vars)
-    frame.branches?.push(new Branch(frame.binds, frame.guard, body, frame.vars.length))
+    this.emitPart(new Branch(frame.binds, frame.guard, body, frame.vars.length))
   }
 
   // ── match and let ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -932,6 +1076,10 @@ class Normalizer extends Resolver {
   private openCase(frame: CaseFrame): void {
     frame.outer = this.scope
     frame.scope = this.scope = new PatternScope(this.env.depth)
+    if (frame.patternOp === Op.Proc && this.leaf(frame.patternArg as Ast.Proc)) {
+      this.casePattern(frame)
+      return
+    }
     this.push(Op.CasePattern, frame)
     this.push(frame.patternOp, frame.patternArg)
   }
@@ -945,7 +1093,8 @@ class Normalizer extends Resolver {
     if (frame.guardNode !== null) this.pushGuard(Op.CaseGuard, frame, frame.guardNode)
   }
 
-  private matchDone({ span, cases, node }: MatchFrame): void {
+  private matchDone({ span, count, node }: MatchFrame): void {
+    const cases = this.takeParts<Case>(count)
     if (node !== null && this.lints && this.scope === null) lintCases(cases, i => node.cases[i].pattern, this.lint)
     this.emit(new Match(this.pop(), cases, span.start, span.end))
   }
@@ -971,10 +1120,9 @@ class Normalizer extends Resolver {
     }
     const decl = node.decls[index]
     this.checkArity(decl)
-    const cases: Case[] = []
     const span = index === 0 ? node : { start: decl.start, end: node.end }
-    this.push(Op.MatchDone, { span, cases, node: null } satisfies MatchFrame)
-    this.push(Op.OpenCase, new CaseFrame(cases, Op.NamesPattern, decl, null, Op.LetStep, { node, index: index + 1 } satisfies LetStep))
+    this.push(Op.MatchDone, { span, count: 1, node: null } satisfies MatchFrame)
+    this.push(Op.OpenCase, new CaseFrame(Op.NamesPattern, decl, null, Op.LetStep, { node, index: index + 1 } satisfies LetStep))
     this.push(Op.ListOf, decl.values.length)
     this.pushAll(Op.Proc, decl.values)
   }
@@ -985,7 +1133,7 @@ class Normalizer extends Resolver {
     const written = decls.map(decl => new BindFrame(decl.names, decl.simple, false, Arrow.Linear, decl))
     const frame = new ReceiptFrame(node, written, null, Op.Stmt, node.body, decls.length)
     this.env.enterNameless(decls.length)
-    this.pushReceipt(frame)
+    this.push(Op.EnterPatterns, frame)
     for (let i = decls.length - 1; i >= 0; i--) {
       const decl = decls[i]
       this.checkArity(decl)
@@ -1017,7 +1165,7 @@ class Normalizer extends Resolver {
     const formals = constructors[0]?.formals ?? { items: NONE, rest: null, start: node.start, end: node.start }
     const bind = new BindFrame(formals, false, true, Arrow.Persistent, node.name)
     frame.receipt = new ReceiptFrame(node, [bind], null, Op.AgentBody, frame, 0)
-    this.pushReceipt(frame.receipt)
+    this.push(Op.EnterPatterns, frame.receipt)
     this.push(Op.Name, node.name)
   }
 
@@ -1049,9 +1197,9 @@ class Normalizer extends Resolver {
     this.env.enter(frame.privateName)
     this.push(Op.AgentDone, frame)
     if (frame.constructorBody !== null) this.push(Op.Stmt, frame.constructorBody)
-    this.push(Op.AgentLoop, { agent: frame, members: frame.public, on: frame.thisName, cases: [] } satisfies AgentLoop)
+    this.push(Op.AgentLoop, { agent: frame, members: frame.public, on: frame.thisName } satisfies AgentLoop)
     if (frame.private.length > 0)
-      this.push(Op.AgentLoop, { agent: frame, members: frame.private, on: frame.privateName, cases: [] } satisfies AgentLoop)
+      this.push(Op.AgentLoop, { agent: frame, members: frame.private, on: frame.privateName } satisfies AgentLoop)
   }
 
   private agentLoop(loop: AgentLoop): void {
@@ -1061,7 +1209,7 @@ class Normalizer extends Resolver {
       const member = loop.members[i]
       const pattern = member.form === 'method' ? Op.MethodPattern : member.formals.items.length > 0 ? Op.NamesPattern : Op.DefaultPattern
       const arg = pattern === Op.NamesPattern ? { names: member.formals, simple: false } : member
-      this.push(Op.OpenCase, new CaseFrame(loop.cases, pattern, arg, null, Op.Stmt, member.body))
+      this.push(Op.OpenCase, new CaseFrame(pattern, arg, null, Op.Stmt, member.body))
     }
   }
 
@@ -1077,9 +1225,9 @@ class Normalizer extends Resolver {
     for (let i = items.length - 1; i >= 0; i--) this.push(items[i].kind === 'var' ? Op.Proc : Op.Name, items[i])
   }
 
-  private agentLoopDone({ agent, on, cases }: AgentLoop): void {
+  private agentLoopDone({ agent, members, on }: AgentLoop): void {
     const { start, end } = agent.node
-    const dispatch = new Match(bound(0), cases, start, end)
+    const dispatch = new Match(bound(0), this.takeParts<Case>(members.length), start, end)
     this.env.leaveNameless(1)
     const { name } = agent.node
     const bind = new Bind(NONE, free(0), bound(this.env.indexOf(on)), Arrow.Persistent, 1, name.start, name.end)
@@ -1100,6 +1248,10 @@ class Normalizer extends Resolver {
     this.env.leave(frame.thisName)
     this.emit(new New(2, NONE, makePar(parts), start, end))
   }
+}
+
+function bindFrame({ names, arrow, source }: Ast.Bind): BindFrame {
+  return new BindFrame(names, false, source.form === 'reply', ARROWS[arrow], source)
 }
 
 function isError(node: Ast.Proc | Ast.Name): boolean {

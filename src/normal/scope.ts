@@ -114,6 +114,8 @@ export class Environment {
  */
 export type PatternKind = 'pattern' | 'guard' | 'lost'
 
+const NONE: Binding[] = []
+
 /** Beyond this many variables a pattern finds its own by hashing. */
 const SCAN = 8
 
@@ -123,7 +125,7 @@ const SCAN = 8
  */
 export class PatternScope {
   readonly base: number
-  readonly vars: Binding[] = []
+  vars: Binding[] = NONE
   /** Number of variables of earlier binds: `Free` is counted per bind. */
   offset = 0
   /** How many bundles of this pattern the walk is in (RHO303). */
@@ -145,7 +147,12 @@ export class PatternScope {
   }
 
   add(binding: Binding): void {
-    this.vars.push(binding)
+    // literals have just the room that they need, as most patterns have few variables
+    const { vars } = this
+    if (vars.length === 0) this.vars = [binding]
+    else if (vars.length === 1) this.vars = [vars[0], binding]
+    else if (vars.length === 2) this.vars = [vars[0], vars[1], binding]
+    else vars.push(binding)
     if (this.byName !== null) this.byName.set(binding.name, this.vars.length - 1)
     else if (this.vars.length > SCAN) this.byName = new Map(this.vars.map((v, i) => [v.name, i]))
   }

@@ -1,7 +1,7 @@
 import type { Span } from '../base/source.ts'
 import type * as Ast from '../syntax/ast.ts'
 import type { Binding, PatternScope } from './scope.ts'
-import { type Bind, type Branch, type Case, type Free, NIL, type Term, type Wildcard } from './term.ts'
+import { type Bind, type Free, NIL, type Term, type Wildcard } from './term.ts'
 
 /**
  * The tasks of the walk. A task that visits leaves one term on the stack of results; one that finishes a construct takes the terms of its parts from there.
@@ -37,31 +37,28 @@ export const Op = {
   ForReceipt: 25,
   FreshSend: 26,
   EnterPatterns: 27,
-  OpenBind: 28,
-  CloseBind: 29,
-  BindsDone: 30,
-  ReceiptGuard: 31,
-  ReceiveDone: 32,
-  OpenBranch: 33,
-  BranchDone: 34,
-  SelectDone: 35,
-  OpenCase: 36,
-  CasePattern: 37,
-  CaseGuard: 38,
-  CloseCase: 39,
-  MatchDone: 40,
-  LetStep: 41,
-  LetDone: 42,
-  NamesPattern: 43,
-  NamesDone: 44,
-  MethodPattern: 45,
-  MethodPatternDone: 46,
-  DefaultPattern: 47,
-  AgentBody: 48,
-  AgentLoop: 49,
-  AgentLoopDone: 50,
-  AgentDone: 51,
-  Drop: 52,
+  CloseBind: 28,
+  ReceiptGuard: 29,
+  ReceiveDone: 30,
+  OpenBranch: 31,
+  BranchDone: 32,
+  SelectDone: 33,
+  OpenCase: 34,
+  CasePattern: 35,
+  CaseGuard: 36,
+  CloseCase: 37,
+  MatchDone: 38,
+  LetStep: 39,
+  NamesPattern: 40,
+  NamesDone: 41,
+  MethodPattern: 42,
+  MethodPatternDone: 43,
+  DefaultPattern: 44,
+  AgentBody: 45,
+  AgentLoop: 46,
+  AgentLoopDone: 47,
+  AgentDone: 48,
+  Drop: 49,
 } as const
 
 const NONE: never[] = []
@@ -106,8 +103,8 @@ export class ReceiptFrame {
   readonly sends: Term[]
   /** `?!`: send the empty reply when the body starts. */
   replies: boolean
-  /** Where a `select` collects the branch; null for a receive. */
-  branches: Branch[] | null
+  /** A branch of a `select`. */
+  branch: boolean
   outer: PatternScope | null
   scope: PatternScope | null
   binds: readonly Bind[]
@@ -124,7 +121,7 @@ export class ReceiptFrame {
     this.fresh = fresh
     this.sends = fresh === 0 ? NONE : []
     this.replies = false
-    this.branches = null
+    this.branch = false
     this.outer = null
     this.scope = null
     this.binds = NONE
@@ -135,7 +132,6 @@ export class ReceiptFrame {
 
 /** A case of a `match`, a sequential `let` declaration or an agent member on its way to a case. */
 export class CaseFrame {
-  readonly into: Case[]
   readonly patternOp: number
   readonly patternArg: unknown
   readonly guardNode: Ast.Proc | null
@@ -145,8 +141,7 @@ export class CaseFrame {
   scope: PatternScope | null
   pattern: Term
   guard: Term | null
-  constructor(into: Case[], patternOp: number, patternArg: unknown, guardNode: Ast.Proc | null, bodyOp: number, bodyArg: unknown) {
-    this.into = into
+  constructor(patternOp: number, patternArg: unknown, guardNode: Ast.Proc | null, bodyOp: number, bodyArg: unknown) {
     this.patternOp = patternOp
     this.patternArg = patternArg
     this.guardNode = guardNode
@@ -161,7 +156,7 @@ export class CaseFrame {
 
 export interface MatchFrame {
   readonly span: Span
-  readonly cases: Case[]
+  readonly count: number
   readonly node: Ast.MatchProc | null
 }
 
@@ -182,10 +177,6 @@ export interface ForStep {
 export interface LetStep {
   readonly node: Ast.Let
   readonly index: number
-}
-export interface BranchStep {
-  readonly node: Ast.Branch
-  readonly into: Branch[]
 }
 export interface NewFrame {
   readonly node: Ast.New
@@ -214,5 +205,4 @@ export interface AgentLoop {
   readonly agent: AgentFrame
   readonly members: readonly Ast.Member[]
   readonly on: Binding
-  readonly cases: Case[]
 }
