@@ -163,13 +163,17 @@ const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Reads what `ByteWriter` wrote. @throws Garbled */
 export class ByteReader {
-  private readonly bytes: Uint8Array
-  private readonly view: DataView
+  private bytes: Uint8Array
   at: number
   constructor(bytes: Uint8Array, at = 0) {
     this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.at = at
+  }
+
+  /** Go on with other bytes. */
+  reset(bytes: Uint8Array): void {
+    this.bytes = bytes
+    this.at = 0
   }
 
   get done(): boolean {
@@ -206,7 +210,7 @@ export class ByteReader {
   f64(): number {
     if (this.at + 8 > this.bytes.length) throw new Garbled('too short')
     this.at += 8
-    return this.view.getFloat64(this.at - 8)
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.at - 8, 8).getFloat64(0)
   }
 
   raw(n: number): Uint8Array {
@@ -505,10 +509,15 @@ class Frame {
 /** Reads what `TermWriter` wrote. @throws Garbled */
 export class TermReader extends ByteReader {
   private readonly book: CodeBook
-  private readonly table: Term[] = []
+  private table: Term[] = []
   constructor(bytes: Uint8Array, book: CodeBook, at = 0) {
     super(bytes, at)
     this.book = book
+  }
+
+  override reset(bytes: Uint8Array): void {
+    super.reset(bytes)
+    if (this.table.length > 0) this.table = []
   }
 
   /** A value that is there. */

@@ -26,33 +26,36 @@ import { liveRegisters } from './snapshot.ts'
  * younger than the last group, at the young end of the lists of channels that changed), so nothing is noted down while machines run.
  */
 
-/** Kinds of rows; the second byte of a key. In stored data: append, never renumber. */
+/** Kinds of rows; the second byte of a key. In stored data: append, never renumber. Rows come in this order: whatever a row refers to stands before it. */
 const Row = {
   /** Key of the names, and what the space was made with. Written once. */
-  Identity: 0x69,
-  Counters: 0x63,
-  Account: 0x61,
-  Datum: 0x64,
-  /** A machine that waits in the space, by ref. */
-  Waiting: 0x6b,
-  /** A machine that is runnable, by its private number. */
-  Runnable: 0x6d,
-  /** Renewed turn of a persistent record, by ref. */
-  Turn: 0x74,
-  Queue: 0x71,
-  Pump: 0x75,
-  Program: 0x70,
-  Source: 0x73,
-  /** Outputs of one group that may not have left yet. */
-  Outputs: 0x6f,
-  Request: 0x65,
-  /** Programs whose all-or-nothing attempt has not ended. */
-  Attempts: 0x77,
-  /** Control names with the machine or account that each speaks for. */
-  Control: 0x6e,
+  Identity: 0x41,
+  Counters: 0x42,
+  Account: 0x43,
+  Source: 0x44,
+  Program: 0x45,
   /** Operations that a channel serves. */
-  Served: 0x76,
+  Served: 0x46,
+  /** Programs whose all-or-nothing attempt has not ended. */
+  Attempts: 0x47,
+  /** Runnable machines in the order of the queue. */
+  Queue: 0x48,
+  /** Records that may fire without anything arriving, by ref. */
+  Pump: 0x49,
+  /** Control names with the machine or account that each speaks for. */
+  Control: 0x4a,
+  /** Renewed turn of a persistent record, by ref. */
+  Turn: 0x4b,
+  /** A machine that waits in the space, by ref. */
+  Waiting: 0x4d,
+  Datum: 0x4e,
+  /** A machine that is runnable, by its private number. */
+  Runnable: 0x4f,
+  Request: 0x50,
+  /** Outputs of one group that may not have left yet. */
+  Outputs: 0x51,
 } as const
+const SINGLES: ReadonlySet<number> = new Set([Row.Counters, Row.Served, Row.Attempts, Row.Queue, Row.Pump, Row.Control])
 
 const X = 0x58
 
@@ -135,22 +138,55 @@ export interface DurableOptions {
  * @throws RhizomeError `CORRUPT` if the rows are not those of a session, `CODEC_MISMATCH` if it was made with another order or seed
  */
 export async function openDurable(options: SessionOptions, rows: Rows, o: DurableOptions): Promise<Durable> {
-  const stored = new Map<number, [number, Uint8Array][]>()
-  for await (const page of rows.rows()) {
-    for (const [key, value] of page) {
-      if (key[0] !== X || key.length !== 10) throw new RhizomeError('CORRUPT', `there is a row that is not of a session: ${hex(key)}`)
-      let list = stored.get(key[1])
-      if (list === undefined) stored.set(key[1], (list = []))
-      list.push([numberOfKey(key), value])
-    }
-  }
+  let durable: Durable | null = null
+  let identity: Uint8Array | null = null
+  let counters: Uint8Array | null = null
   try {
-    return new Durable(options, rows, o, stored)
+    for await (const page of rows.rows()) {
+      for (const [key, value] of page) {
+        if (key[0] !== X || key.length !== 10) throw new Garbled(`there is one that is not of a session: ${hex(key)}`)
+        if (durable !== null) durable.load(key[1], numberOfKey(key), value)
+        else if (key[1] === Row.Identity) identity = value
+        else if (key[1] === Row.Counters) counters = value
+        else {
+          durable = new Durable(options, rows, o, identity, counters)
+          durable.load(key[1], numberOfKey(key), value)
+        }
+      }
+    }
+    durable ??= new Durable(options, rows, o, identity, counters)
+    durable.loaded()
+    return durable
   } catch (e) {
     if (e instanceof Garbled) throw new RhizomeError('CORRUPT', `a row of the session cannot be read: ${e.message}`)
     throw e
   }
 }
+
+/** What is only needed while rows are read. */
+class Loading {
+  readonly storedPrograms = new Map<number, Uint8Array>()
+  readonly storedSources = new Map<number, Uint8Array>()
+  /** Runnable machines, and those that somebody asked for. */
+  readonly machines = new Map<number, Machine>()
+  readonly wantedMachines = new Set<number>()
+  readonly records = new Map<number, Machine | Datum>()
+  readonly wantedRecords = new Set<number>()
+  /** Records whose turn was renewed: they go in last, in order. */
+  readonly renewed: { turn: number; put: () => void }[] = []
+  readonly requests: { uri: string; account: Account; dueMs: number; args: Term[] }[] = []
+  readonly outputs: (readonly [Uint8Array, Uint8Array])[] = []
+  readonly names = new Map<number, Unforgeable>()
+  readonly reader: TermReader
+  /** The code that was asked for last. */
+  program: Program | null = null
+  at = -1
+  linked: Linked | null = null
+  constructor(book: CodeBook) {
+    this.reader = new TermReader(NO_BYTES, book)
+  }
+}
+const NO_BYTES = new Uint8Array(0)
 
 export class Durable implements Keeper, CodeBook {
   readonly session: Session
@@ -167,11 +203,11 @@ export class Durable implements Keeper, CodeBook {
   private readonly shard: Shard
 
   // names
-  private readonly names = new Map<number, Unforgeable>()
   private readonly systemNames = new Map<string, Unforgeable>()
 
+  private loading: Loading | null = null
+
   // code
-  private readonly storedPrograms = new Map<number, Uint8Array>()
   private readonly programs = new Map<number, Program>()
   private readonly numbers = new WeakMap<Program, number>()
   private readonly byHash = new Map<string, number>()
@@ -179,7 +215,6 @@ export class Durable implements Keeper, CodeBook {
   private readonly members = new WeakMap<Program, Map<number, Member>>()
   private readonly sites = new WeakMap<Program, Map<number, SendSite>>()
   private nextProgram = 1
-  private readonly storedSources = new Map<number, Uint8Array>()
   private readonly loadedSources = new Map<number, SourceFile>()
   private readonly sourceNumbers = new Map<SourceFile, number>()
   private readonly sourceByText = new Map<string, number>()
@@ -222,20 +257,21 @@ export class Durable implements Keeper, CodeBook {
   private inFlight: Promise<void> | null = null
   private failure: unknown = null
   private readonly writer: TermWriter
+  private readonly counters: Counters | null
 
-  constructor(options: SessionOptions, rows: Rows, o: DurableOptions, stored: ReadonlyMap<number, readonly [number, Uint8Array][]>) {
+  constructor(options: SessionOptions, rows: Rows, o: DurableOptions, identity: Uint8Array | null, counters: Uint8Array | null) {
     this.rows = rows
     this.outlet = o.outlet
     this.now = o.now
     this.groupSlices = o.groupSlices ?? GROUP_SLICES
     this.quantum = Math.min(QUANTUM, this.groupSlices)
     this.writer = new TermWriter(this)
-    this.fresh = !stored.has(Row.Identity)
-    if (this.fresh && stored.size > 0) throw new Garbled('the identity of the space is missing')
-    this.identity = this.fresh ? newIdentity(options) : readIdentity(stored.get(Row.Identity)?.[0][1] as Uint8Array)
+    this.fresh = identity === null
+    if ((identity === null) !== (counters === null)) throw new Garbled('the identity of the space or its counters are missing')
+    this.identity = identity === null ? newIdentity(options) : readIdentity(identity)
     if (!this.fresh) sameChoices(this.identity, options)
     this.key = this.identity.key
-    const observer: KernelObserver<Cont> = {
+    this.observer = {
       removed: d => {
         if (d.ref <= this.since) this.taken.push(d)
       },
@@ -243,30 +279,21 @@ export class Durable implements Keeper, CodeBook {
         if (k.ref <= this.since && k instanceof Machine) this.gone.push(k.ref)
       },
     }
-    this.observer = observer
-    const counters = stored.get(Row.Counters)?.[0][1]
-    const numbers = counters === undefined ? null : readCounters(counters)
+    this.counters = counters === null ? null : readCounters(counters)
     this.session = new Session({
       ...options,
       seed: this.identity.seed,
       order: orderOf(this.identity.order),
       virtualTime: this.identity.virtualTime,
-      startTime: numbers === null ? options.startTime : numbers.time,
+      startTime: this.counters === null ? options.startTime : this.counters.time,
       keeper: this,
     })
     this.shard = this.session.shard
     this.shard.touched = m => {
       if (m.status === State.Blocked && m.ref <= this.since) this.touched.add(m)
     }
-    if (numbers !== null) this.restore(stored, numbers)
-    else this.puts.push([keyOf(Row.Identity, 0), writeIdentity(this.identity), null])
-    this.shard.kernel.takeDirty()
-    this.since = this.shard.kernel.counter
-    this.sinceSlices = this.shard.slices
-    this.sincePrivs = this.shard.numbers.privs
-    this.sinceTime = this.now()
-    this.gone = []
-    this.taken = []
+    if (counters === null) this.puts.push([keyOf(Row.Identity, 0), writeIdentity(this.identity), null])
+    else this.beginLoading(counters, this.counters as Counters)
   }
 
   /** Whether a program was ever deployed here. */
@@ -281,6 +308,8 @@ export class Durable implements Keeper, CodeBook {
     if (name === undefined) {
       name = new Unforgeable(new SystemName(this.key, uri), 0)
       this.systemNames.set(uri, name)
+      // Listeners first, so that nothing that is put back is taken by one that comes later.
+      if (this.loading !== null) this.session.listenAgain(uri)
     }
     return name
   }
@@ -702,7 +731,7 @@ export class Durable implements Keeper, CodeBook {
     w.count(m.account.id)
     w.count(m.level)
     w.count(m.paused)
-    w.f64(m.gas)
+    w.count(m.gas)
     w.count(m.steps)
     w.count(m.comms)
     w.count(m.bytes)
@@ -803,7 +832,7 @@ export class Durable implements Keeper, CodeBook {
   baseOf(source: number): number {
     let file = this.loadedSources.get(source)
     if (file === undefined) {
-      const bytes = this.storedSources.get(source)
+      const bytes = this.loading?.storedSources.get(source)
       if (bytes === undefined) return -1
       const r = new ByteReader(bytes)
       const name = r.text()
@@ -818,7 +847,7 @@ export class Durable implements Keeper, CodeBook {
   program(n: number): Program {
     let p = this.programs.get(n)
     if (p === undefined) {
-      const bytes = this.storedPrograms.get(n)
+      const bytes = this.loading?.storedPrograms.get(n)
       if (bytes === undefined) throw new Garbled(`program ${n} is missing`)
       const r = new TermReader(bytes, this, 32)
       const name = r.text()
@@ -856,8 +885,9 @@ export class Durable implements Keeper, CodeBook {
   }
 
   name(counter: number): Unforgeable {
-    let n = this.names.get(counter)
-    if (n === undefined) this.names.set(counter, (n = new Unforgeable(this.shard.origin, counter)))
+    const { names } = this.loading as Loading
+    let n = names.get(counter)
+    if (n === undefined) names.set(counter, (n = new Unforgeable(this.shard.origin, counter)))
     return n
   }
 
@@ -885,9 +915,16 @@ export class Durable implements Keeper, CodeBook {
   }
 
   private readMachine(r: TermReader): Machine {
+    const loading = this.loading as Loading
     const program = this.program(r.count())
     const at = r.count()
-    const { linked } = this.member(program, at, r.count())
+    const len = r.count()
+    if (loading.program !== program || loading.at !== at) {
+      loading.program = program
+      loading.at = at
+      loading.linked = this.member(program, at, len).linked
+    }
+    const linked = loading.linked as Linked
     const offset = at + r.signed()
     const nth = r.count()
     const pc = pcOf(linked, offset, nth) + r.count()
@@ -895,7 +932,7 @@ export class Durable implements Keeper, CodeBook {
     const account = this.account(r.count())
     const level = r.count()
     const paused = r.count()
-    const gas = r.f64()
+    const gas = r.count()
     const steps = r.count()
     const comms = r.count()
     const bytes = r.count()
@@ -918,125 +955,178 @@ export class Durable implements Keeper, CodeBook {
     return m
   }
 
-  private restore(stored: ReadonlyMap<number, readonly [number, Uint8Array][]>, c: Counters): void {
-    const { shard, session } = this
-    const { kernel } = shard
-    const all = (kind: number): readonly [number, Uint8Array][] => stored.get(kind) ?? []
+  private beginLoading(row: Uint8Array, c: Counters): void {
+    const { kernel } = this.shard
+    this.loading = new Loading(this)
+    this.singles.set(Row.Counters, row)
     kernel.op = c.op
     kernel.counter = c.refs
     this.promised = { names: c.names, privs: c.privs, hidden: c.hidden }
-    shard.resumeCounters({ ...c }, false)
+    this.shard.resumeCounters({ ...c }, false)
     this.nextOutput = c.nextOutput
     this.nextGroup = c.nextGroup
     this.nextRequest = c.nextRequest
     this.nextProgram = c.nextProgram
     this.nextSource = c.nextSource
-    for (const kind of [Row.Counters, Row.Queue, Row.Pump, Row.Attempts, Row.Control, Row.Served]) {
-      const row = all(kind)[0]
-      if (row !== undefined) this.singles.set(kind, row[1])
+  }
+
+  /** One row, in the order of keys. */
+  load(kind: number, n: number, bytes: Uint8Array): void {
+    const { loading } = this
+    if (loading === null) throw new Garbled('the identity of the space is missing')
+    if (SINGLES.has(kind)) this.singles.set(kind, bytes)
+    const r = loading.reader
+    r.reset(bytes)
+    switch (kind) {
+      case Row.Account:
+        this.accountRows.set(n, bytes)
+        this.accountsById.set(n, readAccount(n, r))
+        this.shard.firstAccount ??= this.account(n)
+        break
+      case Row.Source:
+        loading.storedSources.set(n, bytes)
+        break
+      case Row.Program:
+        loading.storedPrograms.set(n, bytes)
+        break
+      case Row.Turn:
+        this.turns.set(n, bytes)
+        break
+      case Row.Queue:
+        for (let left = r.count(); left > 0; left--) loading.wantedMachines.add(Math.abs(r.signed()))
+        break
+      case Row.Pump:
+        while (!r.done) loading.wantedRecords.add(r.count())
+        break
+      case Row.Control:
+        while (!r.done) {
+          r.term()
+          loading.wantedMachines.add(r.signed())
+        }
+        break
+      case Row.Served:
+        while (!r.done) {
+          const operation = r.text()
+          this.shard.primitives.register(operation, r.term())
+        }
+        break
+      case Row.Attempts:
+        break
+      case Row.Waiting:
+        this.loadWaiting(loading, n, r)
+        break
+      case Row.Datum:
+        this.loadDatum(loading, n, r)
+        break
+      case Row.Runnable: {
+        const m = this.readMachine(r)
+        loading.machines.set(n, m)
+        this.saved.set(n, new Saved(m))
+        this.shard.alive++
+        break
+      }
+      case Row.Request: {
+        this.dels.push(keyOf(Row.Request, n))
+        const uri = r.text()
+        const account = this.account(r.count())
+        const dueMs = r.f64()
+        loading.requests.push({ uri, account, dueMs, args: Array.from({ length: r.count() }, () => r.term()) })
+        break
+      }
+      case Row.Outputs:
+        loading.outputs.push([keyOf(Row.Outputs, n), bytes])
+        break
+      default:
+        throw new Garbled(`rows of kind ${kind} are not known to this version`)
     }
-    for (const [n, bytes] of all(Row.Program)) this.storedPrograms.set(n, bytes)
-    for (const [n, bytes] of all(Row.Source)) this.storedSources.set(n, bytes)
-    for (const [id, bytes] of all(Row.Account)) {
-      this.accountRows.set(id, bytes)
-      this.accountsById.set(id, readAccount(id, new ByteReader(bytes)))
+  }
+
+  private loadWaiting(loading: Loading, ref: number, r: TermReader): void {
+    const { kernel } = this.shard
+    const m = this.readWaiting(r)
+    if (loading.wantedMachines.has(m.priv)) loading.machines.set(m.priv, m)
+    if (loading.wantedRecords.has(ref)) loading.records.set(ref, m)
+    const renewed = this.turns.get(ref)
+    if (renewed === undefined) kernel.restoreCont(m, ref, ref + m.turn)
+    else {
+      const turn = new ByteReader(renewed).count()
+      loading.renewed.push({ turn, put: () => kernel.restoreCont(m, ref, turn) })
     }
+  }
+
+  private loadDatum(loading: Loading, ref: number, r: TermReader): void {
+    const { kernel } = this.shard
+    const persistent = r.u8() === 1
+    const own = ref + r.count()
+    const chan = this.shard.chanOf(r.term())
+    const origin = this.readOrigin(r)
+    const values = new Array<Term>(r.count())
+    for (let i = 0; i < values.length; i++) values[i] = r.term()
+    const renewed = this.turns.get(ref)
+    const turn = renewed === undefined ? own : new ByteReader(renewed).count()
+    const put = (): void => {
+      const d = kernel.restoreDatum(chan, ref, turn, values, persistent, origin)
+      if (loading.wantedRecords.has(ref)) loading.records.set(ref, d)
+    }
+    if (renewed === undefined) put()
+    else loading.renewed.push({ turn, put })
+  }
+
+  /** All rows have been read. */
+  loaded(): void {
+    const { loading, shard } = this
+    const { kernel } = shard
+    if (loading !== null) this.finishLoading(loading, this.counters as Counters)
+    this.loading = null
+    kernel.takeDirty()
+    this.since = kernel.counter
+    this.sinceSlices = shard.slices
+    this.sincePrivs = shard.numbers.privs
+    this.sinceTime = this.now()
+    this.gone = []
+    this.taken = []
+  }
+
+  private finishLoading(loading: Loading, c: Counters): void {
+    const { shard, session } = this
+    const { kernel } = shard
     const waiting: { program: Program; account: Account }[] = []
-    const attempts = this.singles.get(Row.Attempts)
-    if (attempts !== undefined) {
-      const r = new ByteReader(attempts)
-      while (!r.done) {
-        const program = this.program(r.count())
-        waiting.push({ program, account: this.account(r.count()) })
-      }
-    }
-    session.restoreKept({ accounts: [...this.accountsById.values()], logicalTime: c.logicalTime, waiting })
-
-    const served = this.singles.get(Row.Served)
-    if (served !== undefined) {
-      const r = new TermReader(served, this)
-      while (!r.done) {
-        const operation = r.text()
-        shard.primitives.register(operation, r.term())
-      }
-    }
-
-    for (const [ref, bytes] of all(Row.Turn)) this.turns.set(ref, bytes)
-    const turnOf = (ref: number, own: number): number => {
-      const renewed = this.turns.get(ref)
-      return renewed === undefined ? own : new ByteReader(renewed).count()
-    }
-    const records: { turn: number; put: () => void }[] = []
-    const byRef = new Map<number, Machine | Datum>()
-    const machines = new Map<number, Machine>()
-    for (const [ref, bytes] of all(Row.Waiting)) {
-      const m = this.readWaiting(bytes)
-      const turn = turnOf(ref, ref + m.turn)
-      byRef.set(ref, m)
-      machines.set(m.priv, m)
-      records.push({ turn, put: () => kernel.restoreCont(m, ref, turn) })
-    }
-    for (const [ref, bytes] of all(Row.Datum)) {
-      const r = new TermReader(bytes, this)
-      const persistent = r.u8() === 1
-      const turn = turnOf(ref, ref + r.count())
-      const chan = shard.chanOf(r.term())
-      const origin = this.readOrigin(r)
-      const values = Array.from({ length: r.count() }, () => r.term())
-      records.push({ turn, put: () => byRef.set(ref, kernel.restoreDatum(chan, ref, turn, values, persistent, origin)) })
-    }
-    for (const [priv, bytes] of all(Row.Runnable)) {
-      const m = this.readMachine(new TermReader(bytes, this))
-      machines.set(priv, m)
-      this.saved.set(priv, new Saved(m))
-      shard.alive++
-    }
-    const requests = all(Row.Request).map(([id, bytes]) => {
-      this.dels.push(keyOf(Row.Request, id))
-      const r = new TermReader(bytes, this)
-      const uri = r.text()
-      const account = this.account(r.count())
-      const dueMs = r.f64()
-      return { uri, account, dueMs, args: Array.from({ length: r.count() }, () => r.term()) }
+    this.single(Row.Attempts, r => {
+      const program = this.program(r.count())
+      waiting.push({ program, account: this.account(r.count()) })
     })
-    // Listeners first, so that nothing that is put back is taken by one that arrives.
-    for (const uri of this.systemNames.keys()) session.listenAgain(uri)
-    kernel.op = c.op // seeded choices depend on it
-    records.sort((a, b) => a.turn - b.turn)
-    for (const r of records) r.put()
+    session.restoreKept({ accounts: [...this.accountsById.values()], logicalTime: c.logicalTime, waiting })
+    for (const p of loading.renewed.sort((a, b) => a.turn - b.turn)) p.put()
     const queue = this.singles.get(Row.Queue)
-    if (queue !== undefined) this.restoreQueue(new ByteReader(queue), machines, c)
-    const control = this.singles.get(Row.Control)
-    if (control !== undefined) {
-      const r = new TermReader(control, this)
-      while (!r.done) {
-        const name = r.term() as Unforgeable
-        const n = r.signed()
-        const target = n < 0 ? this.account(-n) : machines.get(n)
-        if (target !== undefined) session.control.adopt(name, target)
-      }
-    }
-    const pump = this.singles.get(Row.Pump)
-    if (pump !== undefined) {
-      const r = new ByteReader(pump)
-      while (!r.done) {
-        const record = byRef.get(r.count())
-        if (record !== undefined) kernel.enter(record)
-      }
-    }
+    if (queue !== undefined) this.restoreQueue(new ByteReader(queue), loading.machines, c)
+    this.single(Row.Control, r => {
+      const name = r.term() as Unforgeable
+      const n = r.signed()
+      const target = n < 0 ? this.account(-n) : loading.machines.get(n)
+      if (target !== undefined) session.control.adopt(name, target)
+    })
+    this.single(Row.Pump, r => {
+      const record = loading.records.get(r.count())
+      if (record !== undefined) kernel.enter(record)
+    })
     for (const name of this.systemNames.values()) {
       const chan = name.chan as Chan | null
       if (chan === null || chan.nD === 0) continue
       for (const k of kernel.conts(chan)) if (k instanceof Native) kernel.enter(k)
     }
-    for (const r of requests) session.askAgain(r)
-    for (const [n, bytes] of all(Row.Outputs)) this.offerAgain(keyOf(Row.Outputs, n), bytes)
+    kernel.op = c.op // seeded choices depend on it
+    for (const r of loading.requests) session.askAgain(r)
+    for (const [key, bytes] of loading.outputs) this.offerAgain(key, bytes)
     // Code that nothing refers to any more.
-    for (const n of this.storedPrograms.keys()) if (!this.programs.has(n)) this.dels.push(keyOf(Row.Program, n))
-    for (const n of this.storedSources.keys()) if (!this.loadedSources.has(n)) this.dels.push(keyOf(Row.Source, n))
-    this.storedPrograms.clear()
-    this.storedSources.clear()
-    this.names.clear()
+    for (const n of loading.storedPrograms.keys()) if (!this.programs.has(n)) this.dels.push(keyOf(Row.Program, n))
+    for (const n of loading.storedSources.keys()) if (!this.loadedSources.has(n)) this.dels.push(keyOf(Row.Source, n))
+  }
+
+  private single(kind: number, read: (r: TermReader) => void): void {
+    const bytes = this.singles.get(kind)
+    if (bytes === undefined) return
+    const r = new TermReader(bytes, this)
+    while (!r.done) read(r)
   }
 
   private restoreQueue(r: ByteReader, machines: ReadonlyMap<number, Machine>, c: Counters): void {
@@ -1057,15 +1147,15 @@ export class Durable implements Keeper, CodeBook {
     for (const m of paused) shard.enqueue(m)
   }
 
-  private readWaiting(bytes: Uint8Array): Machine {
-    const r = new TermReader(bytes, this)
+  private readWaiting(r: TermReader): Machine {
     const reply = r.u8() === 1
     const late = r.count()
     const request = reply
       ? { tag: r.count(), name: r.text(), key: r.text(), how: r.text(), reply: r.term() as Unforgeable, args: (r.term() as List).items }
       : null
     const n = r.count()
-    const chans = Array.from({ length: Math.max(1, n) }, () => this.shard.chanOf(r.term()))
+    const chans = new Array<Chan>(Math.max(1, n))
+    for (let i = 0; i < chans.length; i++) chans[i] = this.shard.chanOf(r.term())
     const m = this.readMachine(r)
     m.status = State.Blocked
     m.turn = late

@@ -8,8 +8,8 @@ import { normalize } from '../normal/normalize.ts'
 import { show, showName } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
 import { type Grant, UriTable } from '../normal/uris.ts'
-import { parse } from '../syntax/parser.ts'
 import { decodeSource } from '../syntax/decode.ts'
+import { parse } from '../syntax/parser.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
 import type { FileRoot } from './files.ts'
@@ -276,7 +276,10 @@ export class Session {
 
   // ── programs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** All checks. `program` is there exactly if no diagnostic is an error. */
+  /**
+   * All checks. `program` is there exactly if no diagnostic is an error. The text of a refused program is known as long as one of its diagnostics is held,
+   * that of another one for good, unless it is released.
+   */
   compile(name: string, source: string | Uint8Array): { diagnostics: Diagnostic[]; program?: Compiled } {
     let text: string
     let bytes: number
@@ -298,15 +301,25 @@ export class Session {
     const normal = normalize(parsed.program, { uris: this.uris })
     diagnostics.push(...normal.diagnostics)
     diagnostics.sort((a, b) => a.start - b.start)
-    if (diagnostics.some(d => d.severity === 'error')) return { diagnostics }
+    if (diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)
     try {
       const { image, spans } = compile(normal.term)
-      return { diagnostics, program: { image, program: new Program(image, spans, name), term: normal.term, file, bytes } }
+      const program = new Program(image, spans, name)
+      program.file = file
+      return { diagnostics, program: { image, program, term: normal.term, file, bytes } }
     } catch (e) {
       if (!(e instanceof ImageTooLarge)) throw e
       diagnostics.push(errorAt('RHO106', file.base, file.base + 1, e.message))
-      return { diagnostics }
+      return refused(file, diagnostics)
     }
+  }
+
+  /**
+   * The source text of a program is no longer wanted for its own sake: positions in it have a place as long as the program, some of its code or one of its
+   * diagnostics is held. For hosts that start programs for as long as they live; show what is to be shown of failures first.
+   */
+  release(p: { readonly file: SourceFile }): void {
+    sources.release(p.file)
   }
 
   /**
@@ -566,7 +579,10 @@ export class Session {
   private resume(s: Snapshot): void {
     const asked: OpenRequest[] = []
     restoreInto(this.shard, s, {
-      accounts: list => this.accounts.push(...list),
+      accounts: list => {
+        this.accounts.push(...list)
+        this.shard.firstAccount ??= list[0] ?? null
+      },
       listen: (uri, name) => {
         this.systemNames.set(uri, name)
         this.listenAgain(uri)
@@ -595,6 +611,15 @@ export class Session {
     }
     return out.sort((a, b) => a.machine.priv - b.machine.priv)
   }
+}
+
+const refusedFiles = new WeakMap<Diagnostic, SourceFile>()
+
+/** Whoever looks at what is wrong wants to see the line: the text goes with the last of the diagnostics. */
+function refused(file: SourceFile, diagnostics: Diagnostic[]): { diagnostics: Diagnostic[] } {
+  for (const d of diagnostics) refusedFiles.set(d, file)
+  sources.release(file)
+  return { diagnostics }
 }
 
 function seedOf(order: Order | undefined): bigint | undefined {

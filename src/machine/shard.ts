@@ -652,7 +652,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private payerOf(origin: unknown): Account {
     return (origin as SendSite | null)?.program.account ?? this.delivering ?? (this.firstAccount as Account)
   }
-  private firstAccount: Account | null = null
+  /** Who pays where nobody else can be found. */
+  firstAccount: Account | null = null
   /** Whose message from outside is being delivered. */
   private delivering: Account | null = null
 
