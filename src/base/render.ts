@@ -97,7 +97,7 @@ export function renderDiagnostics(found: readonly Diagnostic[], options: RenderO
   return blocks.join('\n')
 }
 
-/** What stands left of the body: `for (x <- till)`, `new a, b in`, `c!(1)`; on one line, at most `max` characters. */
+/** What stands left of the body: `for (x <- till)`, `new a, b in`, `c!(1)`, `for (…; y <- till)` for a later receipt; on one line, at most `max` characters. */
 export function headline(sources: Sources, start: number, end: number, max = 48): string {
   const file = sources.fileAt(start)
   if (file === undefined) return ''
@@ -106,20 +106,33 @@ export function headline(sources: Sources, start: number, end: number, max = 48)
   const word = /^[a-z]+\b/.exec(text)?.[0] ?? ''
   if (['for', 'contract', 'match', 'select', 'agent', 'if'].includes(word)) text = beforeBody(text)
   else if (word === 'new' || word === 'let') text = /^(.*?) in\b/.exec(text)?.[1] ?? text
+  else text = laterReceipt(text)
   const points = Array.from(text)
   return points.length > max ? points.slice(0, max - 1).join('') + '…' : text
 }
 
+/** The place of a receipt behind the first of its `for` begins inside the brackets, which close before the body. */
+function laterReceipt(text: string): string {
+  const end = find(text, ')')
+  return end < 0 ? text : `for (…; ${text.slice(0, end)})`
+}
+
 /** Cuts at the brace that opens the body: the first one outside round and square brackets and strings. */
 function beforeBody(text: string): string {
+  const end = find(text, '{')
+  return end < 0 ? text : text.slice(0, end).replace(/[\s=]+$/, '')
+}
+
+/** Where `wanted` stands outside brackets and strings, -1 if nowhere. */
+function find(text: string, wanted: ')' | '{'): number {
   let depth = 0
   for (let i = 0; i < text.length; i++) {
     const c = text[i]
+    if (c === wanted && depth === 0) return i
     if (c === '"') {
       for (i++; i < text.length && text[i] !== '"'; i++) if (text[i] === '\\') i++
-    } else if (c === '(' || c === '[') depth++
-    else if (c === ')' || c === ']') depth--
-    else if (c === '{' && depth === 0) return text.slice(0, i).replace(/[\s=]+$/, '')
+    } else if (c === '(' || c === '[' || c === '{') depth++
+    else if (c === ')' || c === ']' || c === '}') depth--
   }
-  return text
+  return -1
 }

@@ -33,7 +33,7 @@ export type Reason =
   | 'match-budget'
   | 'no-operation'
 
-/** A receive or select that waits. `channels` in canonical name form (`@"x"`, `Unforgeable(…)` names by source text where known). */
+/** A receive or select that waits. `channels`: canonical names (`@"x"`); those with private parts as the receive calls them, `Unforgeable(…)` where that is unknown. */
 export interface Blocked {
   readonly persistent: boolean
   readonly start: number
@@ -50,6 +50,7 @@ export interface Unconsumed {
   readonly persistent: boolean
   readonly start: number
   readonly end: number
+  /** As in `Blocked.channels`, as the send calls it. */
   readonly channel: string
   readonly values: readonly string[]
   readonly reason: Reason

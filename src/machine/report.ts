@@ -1,5 +1,5 @@
 import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
-import { sources } from '../base/source.ts'
+import { NO_SPAN, sources } from '../base/source.ts'
 import { show, showName } from '../normal/print.ts'
 import { Flag, flagsOf, type Term, Unforgeable } from '../normal/term.ts'
 import { Machine } from './machine.ts'
@@ -7,6 +7,7 @@ import { Native } from './native.ts'
 import type { Blocked, Reason, RestReport, Unconsumed } from './outcome.ts'
 import type { Shard } from './shard.ts'
 import { REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
+import { channelAt, textAt } from './written.ts'
 
 /** Why everything that waits waits (rholang.md 12.4). Derived from the space when asked; nothing is kept for it while running. */
 
@@ -23,6 +24,21 @@ function chansOf(k: Cont): readonly Chan[] {
 function nameText(chan: Chan): string {
   const owner = chan.owner as Term
   return owner instanceof Unforgeable ? show(owner) : showName(owner)
+}
+
+/** The name of a channel. What it has of private parts nobody knows it by: then as it was written, if that is known. */
+function written(chan: Chan, text: () => string | undefined): string {
+  const known = nameText(chan)
+  return (flagsOf(chan.owner as Term) & (Flag.Unforgeable | Flag.Closure)) !== 0 && known.includes('Unforgeable(')
+    ? (text() ?? known)
+    : known
+}
+
+/** The names of the channels that a machine waits on. */
+function channelsOf(k: Machine): string[] {
+  const chans = chansOf(k)
+  const spans = (k.site as RecvSite).sources
+  return chans.map((c, i) => written(c, () => (i < spans.length ? textAt(spans[i]) : undefined)))
 }
 
 function where(position: number): string {
@@ -49,7 +65,7 @@ function shown(args: readonly Term[]): string {
   return text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) + '…' : text
 }
 
-function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, chans: readonly Chan[]): Why {
+function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, chans: readonly Chan[], names: readonly string[]): Why {
   const { kernel } = shard
   const lacking: string[] = []
   let single: Why | null = null
@@ -87,7 +103,7 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
       }
     } else why = { reason: 'nobody-sends', detail: 'no message is on the channel', counterpart: -1 }
     single ??= why
-    lacking.push(`${nameText(chan)}: ${why.detail}`)
+    lacking.push(`${names[i]}: ${why.detail}`)
   }
   if (site.patterns.length === 1 && single !== null) return single
   if (lacking.length > 0) {
@@ -108,17 +124,18 @@ function awaited(shard: Shard, k: Machine): string {
   return w.served ? `waits for the reply of \`${w.op}\`` : `waits for the reply of \`${w.op}\`, which nobody serves`
 }
 
-function why(shard: Shard, k: Machine): Why {
+function why(shard: Shard, k: Machine, names: readonly string[]): Why {
   if (k.stalled) return { reason: 'match-budget', detail: 'the search for a match used up its steps', counterpart: -1 }
   const site = k.site as RecvSite
   if (site === REPLY_SITE) return { reason: 'no-operation', detail: awaited(shard, k), counterpart: -1 }
   const chans = chansOf(k)
-  if (site.branches === undefined) return whyBranch(shard, k, site, 0, chans)
+  if (site.branches === undefined) return whyBranch(shard, k, site, 0, chans, names)
   let at = 0
   let best: Why | null = null
   site.branches.forEach((b, i) => {
-    const w = whyBranch(shard, k, b, i, chans.slice(at, at + b.patterns.length))
-    at += b.patterns.length
+    const end = at + b.patterns.length
+    const w = whyBranch(shard, k, b, i, chans.slice(at, end), names.slice(at, end))
+    at = end
     if (best === null || best.reason === 'nobody-sends') best = w
   })
   return best ?? { reason: 'nobody-sends', detail: '', counterpart: -1 }
@@ -139,9 +156,9 @@ function spanOf(shard: Shard, k: Machine): { start: number; end: number } {
 /** Every waiting receive and select, unreachable ones and synchronous sends awaiting a reply included; not native ones. */
 export function blockedMachines(shard: Shard): Blocked[] {
   return waitingMachines(shard).map(k => {
-    const w = why(shard, k)
+    const channels = channelsOf(k)
     const { start, end } = spanOf(shard, k)
-    return { persistent: k.site.persistent, start, end, channels: chansOf(k).map(nameText), ...w }
+    return { persistent: k.site.persistent, start, end, channels, ...why(shard, k, channels) }
   })
 }
 
@@ -268,15 +285,15 @@ export function restReport(shard: Shard, all: boolean): RestReport {
       continue
     }
     if (waiting.length >= LISTED_MAX) continue
-    const chans = chansOf(k)
+    const channels = channelsOf(k)
     const { start, end } = spanOf(shard, k)
-    const w = why(shard, k)
-    const lost = w.reason === 'nobody-sends' && !chans.some(canReach)
+    const w = why(shard, k, channels)
+    const lost = w.reason === 'nobody-sends' && !chansOf(k).some(canReach)
     waiting.push({
       persistent: k.site.persistent,
       start,
       end,
-      channels: chans.map(nameText),
+      channels,
       ...(lost ? { reason: 'unreachable', detail: 'nothing that still runs holds the name of this channel', counterpart: -1 } : w),
     })
   }
@@ -295,12 +312,12 @@ export function restReport(shard: Shard, all: boolean): RestReport {
         continue
       }
       if (messages.length >= LISTED_MAX) continue
-      const span = (d.origin as SendSite | null)?.span ?? { start: -1, end: -1 }
+      const span = (d.origin as SendSite | null)?.span ?? NO_SPAN
       messages.push({
         persistent: d.persistent,
         start: span.start,
         end: span.end,
-        channel: nameText(chan),
+        channel: written(chan, () => channelAt(span)),
         values: (d.value as Term[]).map(v => show(v)),
         ...(lost ? { reason: 'unreachable', detail: 'nobody holds the name of this channel any more', counterpart: -1 } : w),
       })

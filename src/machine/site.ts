@@ -1,6 +1,7 @@
 import type { Sequence, Slot } from '../../bytecode/image.ts'
-import { instructionLength, OP_INFO } from '../../bytecode/opcodes.ts'
+import { instructionLength, OP_INFO, Op } from '../../bytecode/opcodes.ts'
 import type { Site } from '../../rspace/kernel.ts'
+import { NO_SPAN, type Span } from '../base/source.ts'
 import { decodePattern } from '../compile/decode.ts'
 import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
 import { type Free, List, type Ref, Tag, type Term, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
@@ -21,8 +22,8 @@ export class SendSite {
     this.program = program
     this.at = at
   }
-  get span(): { start: number; end: number } {
-    return this.program.spans?.lookup(this.at) ?? { start: -1, end: -1 }
+  get span(): Span {
+    return this.program.spans?.lookup(this.at) ?? NO_SPAN
   }
 }
 
@@ -233,8 +234,28 @@ export class RecvSite implements Site, Pool {
     const p = this.patterns
     for (let i = 0; i < p.length; i++) p[i].fill(regs, results[i])
   }
-  get span(): { start: number; end: number } {
-    return this.program?.spans?.lookup(this.at) ?? { start: -1, end: -1 }
+  get span(): Span {
+    return this.program?.spans?.lookup(this.at) ?? NO_SPAN
+  }
+  /** Where the sources of the binds were written, in the order of the channels; of a select those of all branches. */
+  get sources(): Span[] {
+    const { program, at } = this
+    const spans = program?.spans ?? null
+    if (program === null || spans === null) return []
+    const { words } = program
+    const found: Span[] = []
+    const binds = (first: number, n: number): void => {
+      for (let i = 0; i < n; i++) found.push(spans.lookup(first + i) ?? NO_SPAN)
+    }
+    if ((words[at] & 0xff) === Op.RECV) binds(at + 1, this.patterns.length)
+    else {
+      let next = at + 1
+      for (let b = words[at] >>> 8; b > 0; b--) {
+        binds(next + 1, words[next])
+        next += words[next] + 4
+      }
+    }
+    return found
   }
 }
 
