@@ -76,8 +76,11 @@ export interface OpenOptions<T extends Types> {
   /** Collect events for `report()`. */
   readonly report?: boolean
   readonly limits?: Limits
-  /** `manual`: a group of changes closes only at `flush()`. Otherwise it closes whenever no commit is on its way. */
-  readonly group?: 'manual' | 'auto'
+  /**
+   * When a group of changes closes. `manual`: only at `flush()`. Otherwise whenever no commit is on its way, but not sooner than `intervalMsMin`
+   * (default 0) after the one before; a group of `opsMax` changed records (default 1,000) or about `bytesMax` bytes closes at once.
+   */
+  readonly group?: 'manual' | 'auto' | { readonly opsMax?: number; readonly bytesMax?: number; readonly intervalMsMin?: number }
   /** 32 bytes for the nth fresh channel. Default: a keyed counter. */
   readonly names?: (n: number) => Uint8Array
   /** Key of derived channels; who has it can guess them. Default: random for a new space, kept with it. */

@@ -3,8 +3,10 @@ import { BadArgument, RhizomeError } from './errors.ts'
 import { Malformed, Reader, Writer } from './store/bytes.ts'
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
+/** A row to write and what its key held before: `null` nothing, undefined unknown. */
+export type Change = readonly [key: Uint8Array, value: Uint8Array, before?: Uint8Array | null]
 export interface Delta {
-  readonly put: Row[]
+  readonly put: Change[]
   readonly del: Uint8Array[]
 }
 
@@ -16,13 +18,34 @@ const F_WHERE = 4
 
 const copy = (w: Writer): Uint8Array => w.view().slice()
 
-export const channelKey = (cid: number): Uint8Array => copy(new Writer(9).u8(TAG.C).count(cid))
-export const groupKey = (gid: number): Uint8Array => copy(new Writer(9).u8(TAG.G).count(gid))
-const refKey = (tag: number, id: number, ref: number): Uint8Array => copy(new Writer(19).u8(tag).count(id).count(ref).u16(0))
+/** Fixed layouts are written in place: keys are made for every row, and a writer each costs more than the row. */
+function numbered(length: number, tag: number): Uint8Array {
+  const key = new Uint8Array(length)
+  key[0] = tag
+  return key
+}
+/** A safe non-negative integer in eight bytes, big-endian. */
+function setCount(into: Uint8Array, at: number, n: number): void {
+  for (let high = Math.floor(n / 2 ** 32), i = at + 3; high > 0; i--, high >>>= 8) into[i] = high
+  for (let low = n >>> 0, i = at + 7; low > 0; i--, low >>>= 8) into[i] = low
+}
+const oneKey = (tag: number, n: number, length = 9): Uint8Array => {
+  const key = numbered(length, tag)
+  setCount(key, 1, n)
+  return key
+}
+export const channelKey = (cid: number): Uint8Array => oneKey(TAG.C, cid)
+export const groupKey = (gid: number): Uint8Array => oneKey(TAG.G, gid)
+const refKey = (tag: number, id: number, ref: number): Uint8Array => {
+  const key = numbered(19, tag)
+  setCount(key, 1, id)
+  setCount(key, 9, ref)
+  return key
+}
 export const datumKey = (cid: number, ref: number): Uint8Array => refKey(TAG.D, cid, ref)
 export const contKey = (gid: number, ref: number): Uint8Array => refKey(TAG.K, gid, ref)
-export const turnKey = (ref: number): Uint8Array => copy(new Writer(11).u8(TAG.T).count(ref).u16(0))
-export const outboxKey = (ref: number): Uint8Array => copy(new Writer(11).u8(TAG.O).count(ref).u16(0))
+export const turnKey = (ref: number): Uint8Array => oneKey(TAG.T, ref, 11)
+export const outboxKey = (ref: number): Uint8Array => oneKey(TAG.O, ref, 11)
 export const idKey = (id: string): Uint8Array => copy(new Writer(64).u8(TAG.I).raw(new TextEncoder().encode(id)))
 /** Side rows of the space itself live in the namespace with the empty name. */
 export const sideKey = (namespace: string, key: Uint8Array): Uint8Array =>
@@ -36,11 +59,23 @@ export interface DatumRow {
   readonly value: Uint8Array
 }
 export function datumValue(persistent: boolean, lease: number, value: Uint8Array): Uint8Array {
-  const w = new Writer(value.length + 10).u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
-  if (lease > 0) w.varint(lease)
-  return copy(w.raw(value))
+  if (lease === 0) {
+    const row = new Uint8Array(value.length + 1)
+    row[0] = persistent ? F_PERSISTENT : 0
+    row.set(value, 1)
+    return row
+  }
+  return copy(
+    new Writer(value.length + 10)
+      .u8((persistent ? F_PERSISTENT : 0) | F_LEASE)
+      .varint(lease)
+      .raw(value),
+  )
 }
 
+/** Reused; its content is copied out at once. */
+let scratch = new Writer(1024)
+const SCRATCH_BYTES_MAX = 1 << 20
 export interface BranchRow {
   /** Per bind: place of its channel in the group. */
   readonly places: readonly number[]
@@ -57,7 +92,9 @@ export interface ContRow {
   readonly body: Uint8Array
 }
 export function contValue(persistent: boolean, lease: number, branches: readonly BranchRow[], body: Uint8Array): Uint8Array {
-  const w = new Writer(128).u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
+  const w = scratch
+  w.length = 0
+  w.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
   if (lease > 0) w.varint(lease)
   w.varint(branches.length)
   for (const b of branches) {
@@ -67,7 +104,9 @@ export function contValue(persistent: boolean, lease: number, branches: readonly
     })
     if (b.where !== undefined) w.blob(b.where)
   }
-  return copy(w.raw(body))
+  const row = copy(w.raw(body))
+  if (w.bytes.length > SCRATCH_BYTES_MAX) scratch = new Writer(1024)
+  return row
 }
 export function groupValue(cids: readonly number[]): Uint8Array {
   const w = new Writer(8 + cids.length * 8).varint(cids.length)

@@ -42,7 +42,7 @@ import * as rows from './rows.ts'
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
   commit(
-    delta: { put: readonly rows.Row[]; del: readonly Uint8Array[] },
+    delta: { put: readonly rows.Change[]; del: readonly Uint8Array[] },
     meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } },
   ): Promise<Commit>
   close(): Promise<void>
@@ -50,6 +50,11 @@ export interface Committer {
 
 const NO_CHAIN = new Uint8Array(32)
 const MAX = Number.POSITIVE_INFINITY
+/** Groups handed to the store at a time: one is written while the next is encoded. */
+const FLIGHTS_MAX = 2
+const NO_BOUNDS = {}
+/** Changed records for which a group does not wait until the one before has arrived. */
+const OPS_AHEAD = 1000
 
 /** A place to come back to; made by `mark`, ended by `rollback` or `release`. */
 export class Mark {
@@ -153,7 +158,14 @@ export class Space<T extends Types> {
   private dirtyOp = 0
   private committedOp = 0
   private last: Commit = { number: 0, chain: NO_CHAIN }
-  private inFlight: Promise<void> | null = null
+  /** Everything up to this operation has been handed to the store. */
+  private handedOp = 0
+  /** Groups on their way, oldest first. */
+  private flights: Promise<void>[] = []
+  private lastGroupAt = 0
+  private groupTimer: NodeJS.Timeout | undefined
+  /** Bytes per changed record in the last group. */
+  private bytesPerChange = 64
   private scheduled = false
   private durableWaits: DurableWait[] = []
   private loading = false
@@ -1305,27 +1317,51 @@ export class Space<T extends Types> {
   }
 
   private get dirty(): boolean {
-    return this.dirtyOp > this.committedOp
+    return this.dirtyOp > this.handedOp
+  }
+
+  /** Whether so much has changed that the group closes though another one is on its way, or its time has not come. */
+  private get full(): boolean {
+    const { opsMax = OPS_AHEAD, bytesMax = MAX } = this.grouping
+    const changes = this.added.size + this.removed.size
+    return changes >= opsMax || changes * this.bytesPerChange >= bytesMax
   }
 
   private scheduleCommit(): void {
-    if (this.scheduled || this.inFlight !== null || this.settings.group === 'manual' || !this.dirty || this.held) return
+    if (this.scheduled || this.settings.group === 'manual' || !this.dirty || this.held || !this.mayClose()) return
     this.scheduled = true
     queueMicrotask(() => {
       this.scheduled = false
-      if (this.inFlight === null && this.dirty && !this.held && this.failed === undefined) this.closeGroup()
+      if (this.dirty && !this.held && this.failed === undefined && this.mayClose()) this.closeGroup()
     })
+  }
+
+  /** One group is on its way at a time, so that what waits meanwhile shares a commit; a full one goes to the store at once. */
+  private mayClose(): boolean {
+    if (this.flights.length >= FLIGHTS_MAX || (this.flights.length > 0 && !this.full)) return false
+    const { intervalMsMin = 0 } = this.grouping
+    const left = intervalMsMin === 0 || this.store === null ? 0 : this.lastGroupAt + intervalMsMin - performance.now()
+    if (left <= 0 || this.full) return true
+    this.groupTimer ??= setTimeout(() => {
+      this.groupTimer = undefined
+      this.scheduleCommit()
+    }, left)
+    return false
   }
 
   /** Take the present group and give it to the store; afterwards the next one, if anything has changed. */
   private closeGroup(): void {
     const op = this.dirtyOp
+    this.handedOp = op
+    this.lastGroupAt = performance.now()
     const events = this.groupEvents
     this.groupEvents = []
     let work: Promise<Commit>
     try {
       const net = this.keepsEvents ? null : this.netEvents()
       const delta = this.delta()
+      this.highestWritten = this.kernel.counter
+      if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
       work =
         this.store === null
           ? Promise.resolve({ number: this.last.number + 1, chain: NO_CHAIN })
@@ -1339,19 +1375,27 @@ export class Space<T extends Types> {
         this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op, net ?? events)
         return
       }
-      this.inFlight = work.then(
-        commit => {
-          this.inFlight = null
-          this.arrived(commit, op, net ?? events)
-        },
-        (error: unknown) => {
-          this.inFlight = null
-          this.fail(error)
-        },
+      this.flights.push(
+        work.then(
+          commit => {
+            this.flights.shift()
+            this.arrived(commit, op, net ?? events)
+          },
+          (error: unknown) => {
+            this.flights.shift()
+            this.fail(error)
+          },
+        ),
       )
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  private noteBytes({ put, del }: rows.Delta): void {
+    let bytes = 0
+    for (const [key, value] of put) bytes += key.length + value.length
+    if (put.length + del.length > 1) this.bytesPerChange = Math.max(1, bytes / (put.length + del.length))
   }
 
   private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
@@ -1366,12 +1410,11 @@ export class Space<T extends Types> {
       if (w.op <= op) w.resolve(commit)
       else this.durableWaits.push(w)
     }
-    if (this.durableWaits.length > 0 && this.settings.group === 'manual' && this.flushing) this.closeGroup()
-    else this.scheduleCommit()
+    this.scheduleCommit()
   }
-  private flushing = false
 
   private fail(error: unknown): void {
+    if (this.failed !== undefined) return
     this.failed = error
     const waits = this.durableWaits
     this.durableWaits = []
@@ -1399,6 +1442,11 @@ export class Space<T extends Types> {
     })
   }
 
+  /** How groups close, where they close by themselves. */
+  private get grouping(): { readonly opsMax?: number; readonly bytesMax?: number; readonly intervalMsMin?: number } {
+    return typeof this.settings.group === 'object' ? this.settings.group : NO_BOUNDS
+  }
+
   /** Close the group now and wait for its commit. */
   flush(): Promise<Commit> {
     return promised(async () => {
@@ -1406,11 +1454,11 @@ export class Space<T extends Types> {
       if (this.failed !== undefined)
         throw new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: this.failed })
       const op = this.dirtyOp
-      while (this.inFlight !== null) await this.inFlight
+      while (op > this.handedOp && this.flights.length >= FLIGHTS_MAX) await this.flights[0]
       if (op <= this.committedOp) return this.last
       if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
       const done = this.durable(op)
-      if (this.inFlight === null && this.failed === undefined) this.closeGroup()
+      if (op > this.handedOp && this.failed === undefined) this.closeGroup()
       return done
     })
   }
@@ -1430,7 +1478,7 @@ export class Space<T extends Types> {
 
   /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
   delta(): rows.Delta {
-    const put: rows.Row[] = []
+    const put: rows.Change[] = []
     const del: Uint8Array[] = []
     const { added, removed, turned } = this
     this.added = new Map()
@@ -1449,7 +1497,9 @@ export class Space<T extends Types> {
         const h = handleOf<T>(r.chan)
         this.nameRow(h, put)
         h.rows++
-        put.push([rows.datumKey(h.cid, ref), rows.datumValue(r.persistent, itemOf(r)?.lease ?? 0, encode(codec.datum, r.value as T['A']))])
+        const value = rows.datumValue(r.persistent, itemOf(r)?.lease ?? 0, encode(codec.datum, r.value as T['A']))
+        // Numbers are never given out twice: there was nothing before.
+        put.push([rows.datumKey(h.cid, ref), value, this.born(ref)])
       } else put.push(this.contRow(r, put))
       if (r.turn !== r.ref) turned.add(r)
     }
@@ -1477,7 +1527,7 @@ export class Space<T extends Types> {
     for (const r of turned) {
       if (!durable(r) || this.records.get(r.ref) !== r) continue
       if (r.turn !== r.ref) {
-        put.push([rows.turnKey(r.ref), rows.turnValue(r.turn)])
+        put.push([rows.turnKey(r.ref), rows.turnValue(r.turn), this.turnRows.has(r.ref) ? undefined : this.born(r.ref)])
         this.turnRows.add(r.ref)
       } else if (this.turnRows.delete(r.ref)) del.push(rows.turnKey(r.ref))
     }
@@ -1511,7 +1561,9 @@ export class Space<T extends Types> {
     for (const root of this.oldRoots) del.push(rows.rootKey(fromHex(root)))
     this.newRoots.clear()
     this.oldRoots.clear()
-    put.push([rows.STATE_KEY, this.stateRow()])
+    const state = this.stateRow()
+    put.push([rows.STATE_KEY, state, this.stateBefore])
+    this.stateBefore = state
     return { put, del }
   }
 
@@ -1541,13 +1593,26 @@ export class Space<T extends Types> {
     })
   }
 
-  private nameRow(h: Handle<T>, put: rows.Row[]): void {
+  /** The last state row that was handed to the store; undefined: unknown. */
+  private stateBefore: Uint8Array | undefined
+
+  /**
+   * What the row of a record that has come held before: nothing, unless it came back in a rollback after its removal was committed, or the
+   * counters are not beyond everything that was ever written.
+   */
+  private born(ref: Ref): null | undefined {
+    return ref > this.highestWritten ? null : undefined
+  }
+  /** Above all refs that had been given out when the last group closed. */
+  private highestWritten = 0
+
+  private nameRow(h: Handle<T>, put: rows.Change[]): void {
     if (h.cid !== 0) return
     h.cid = ++this.cids
-    put.push([rows.channelKey(h.cid), h.identity()])
+    put.push([rows.channelKey(h.cid), h.identity(), null])
   }
 
-  private contRow(k: Waiting<T>, put: rows.Row[]): rows.Row {
+  private contRow(k: Waiting<T>, put: rows.Change[]): rows.Change {
     const { codec } = this.settings
     const all = k.branches.flatMap(b => b.handles)
     for (const h of all) this.nameRow(h, put)
@@ -1558,7 +1623,7 @@ export class Space<T extends Types> {
       group = { gid: ++this.gids, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
       for (const h of handles) h.rows++
       this.groups.set(cids.join(), group)
-      put.push([rows.groupKey(group.gid), rows.groupValue(cids)])
+      put.push([rows.groupKey(group.gid), rows.groupValue(cids), null])
     }
     group.rows++
     this.groupOfCont.set(k.ref, group)
@@ -1568,7 +1633,7 @@ export class Space<T extends Types> {
       patterns: b.patterns.map(p => encode(codec.pattern, p)),
       where: b.where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, b.where),
     }))
-    return [rows.contKey(group.gid, k.ref), rows.contValue(k.persistent, k.lease, branches, encode(codec.body, k.body))]
+    return [rows.contKey(group.gid, k.ref), rows.contValue(k.persistent, k.lease, branches, encode(codec.body, k.body)), this.born(k.ref)]
   }
 
   /** Rows that must be side by side with the records; same commit, same marks. */
@@ -1703,7 +1768,8 @@ export class Space<T extends Types> {
       for (const [root, saved] of loaded.roots) this.roots.set(toHex(root), saved)
       this.dirtyOp = this.op
       // A new space has its order and key to write, with its first commit or at its close.
-      this.committedOp = s === undefined ? -1 : this.op
+      this.highestWritten = this.kernel.counter
+      this.committedOp = this.handedOp = s === undefined ? -1 : this.op
     } finally {
       this.loading = false
     }
@@ -1752,8 +1818,10 @@ export class Space<T extends Types> {
   allRows(): rows.Row[] {
     const copy = new Space<T>(this.settings, NOWHERE)
     this.copyInto(copy, false)
-    const { put } = copy.delta()
-    return put.sort((a, b) => compareBytes(a[0], b[0]))
+    return copy
+      .delta()
+      .put.map(([key, value]): rows.Row => [key, value])
+      .sort((a, b) => compareBytes(a[0], b[0]))
   }
 
   /** The durable records, in the order of their turns; with `all` also volatile data. */
@@ -1785,7 +1853,7 @@ export class Space<T extends Types> {
     }
     other.op = this.op
     other.kernel.op = this.kernel.op
-    other.kernel.counter = this.kernel.counter
+    other.kernel.counter = Math.max(other.kernel.counter, this.kernel.counter) // refs are never given out twice
     other.tickNow = this.tickNow
     other.names = this.names
     for (const [id, row] of this.ids) other.ids.set(id, row)
@@ -2320,6 +2388,7 @@ export class Space<T extends Types> {
   }
 
   private async finish(): Promise<void> {
+    clearTimeout(this.groupTimer)
     const closing = this.closing
     this.closing = null
     if (this.failed === undefined) while (this.marks.length > 0) this.rollback(this.marks[0])
