@@ -25,30 +25,78 @@ export interface Span {
 
 export const NO_SPAN: Span = { start: -1, end: -1 }
 
-export class Sources {
-  private readonly files: SourceFile[] = []
-  private readonly lines: (number[] | undefined)[] = []
-  private next = 0
+/** A file of the position space. */
+interface Entry {
+  readonly base: number
+  /** Positions that it has. */
+  readonly size: number
+  /** A released file is known as long as somebody else holds it. */
+  file: SourceFile | WeakRef<SourceFile>
+}
 
+/** After so many additions what is gone is taken out of the list. */
+const SWEEP = 256
+
+/** Positions are never given out twice: those of a text that is gone have no place any more. */
+export class Sources {
+  private entries: Entry[] = []
+  private readonly lines = new WeakMap<SourceFile, number[]>()
+  private next = 0
+  private unswept = 0
+
+  /** Kept until it is released or forgotten. */
   add(name: string, text: string): SourceFile {
+    if (++this.unswept >= SWEEP) this.sweep()
     const file = { name, text, base: this.next }
-    this.files.push(file)
-    this.lines.push(undefined)
-    this.next += text.length + 1 // one past the end belongs to the file: "unexpected end of input" has a place
+    const size = text.length + 1 // one past the end belongs to the file: "unexpected end of input" has a place
+    this.entries.push({ base: this.next, size, file })
+    this.next += size
     return file
   }
 
-  /** The file that holds `position`, or undefined for a construct without source. */
+  /** From now on the file is known only as long as something else holds it, as code that was compiled from it does. */
+  release(file: SourceFile): void {
+    const at = this.indexOf(file.base)
+    if (at >= 0 && this.entries[at].file === file) this.entries[at].file = new WeakRef(file)
+  }
+
+  /** Its positions have no place from now on. Does nothing if the file is not known. */
+  forget(file: SourceFile): void {
+    const at = this.indexOf(file.base)
+    if (at < 0 || held(this.entries[at]) !== file) return
+    this.entries.splice(at, 1)
+    if (this.counted.file === file) this.counted.file = null
+  }
+
+  /** Texts that are known. */
+  get count(): number {
+    this.sweep()
+    return this.entries.length
+  }
+
+  /** The file that holds `position`, or undefined for a construct without source or with one that is gone. */
   fileAt(position: number): SourceFile | undefined {
-    if (position < 0 || position >= this.next) return undefined
+    const at = this.indexOf(position)
+    return at < 0 ? undefined : held(this.entries[at])
+  }
+
+  private indexOf(position: number): number {
+    const { entries } = this
     let low = 0
-    let high = this.files.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if (this.files[middle].base <= position) low = middle
-      else high = middle - 1
+    let high = entries.length - 1
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const { base, size } = entries[middle]
+      if (position < base) high = middle - 1
+      else if (position >= base + size) low = middle + 1
+      else return middle
     }
-    return this.files[low]
+    return -1
+  }
+
+  private sweep(): void {
+    this.unswept = 0
+    this.entries = this.entries.filter(e => held(e) !== undefined)
   }
 
   place(position: number): Place | undefined {
@@ -97,14 +145,17 @@ export class Sources {
   }
 
   private lineStarts(file: SourceFile): number[] {
-    const index = this.files.indexOf(file)
-    const known = this.lines[index]
+    const known = this.lines.get(file)
     if (known !== undefined) return known
     const starts = [0]
     for (let i = file.text.indexOf('\n'); i >= 0; i = file.text.indexOf('\n', i + 1)) starts.push(i + 1)
-    this.lines[index] = starts
+    this.lines.set(file, starts)
     return starts
   }
+}
+
+function held({ file }: Entry): SourceFile | undefined {
+  return file instanceof WeakRef ? file.deref() : file
 }
 
 /** The position space of this process. */

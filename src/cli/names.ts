@@ -21,7 +21,9 @@ export function termOf(text: string, flag: string): Term {
 export function nameOf(text: string, flag: string): Term {
   if (!text.trim().startsWith('@'))
     throw new UsageError(`${flag} takes a public name, found \`${text}\``, `write for example ${flag} '@"x"'`)
-  const { name, diagnostics } = parseName(sources.add(`<${flag}>`, text))
+  const file = sources.add(`<${flag}>`, text)
+  const { name, diagnostics } = parseName(file)
+  sources.forget(file)
   refuse(diagnostics, text, flag)
   const { term, diagnostics: wrong } = normalizeName(name, OPTIONS)
   refuse(wrong, text, flag)

@@ -135,7 +135,9 @@ export class Repl {
       for (const word of source.match(/[A-Za-z][A-Za-z0-9_']*/g) ?? []) this.words.add(word)
     }
     this.session.deploy(program)
-    return shown + (run ? await this.settle() : this.machines('queue'))
+    const done = shown + (run ? await this.settle() : this.machines('queue'))
+    this.session.release(program)
+    return done
   }
 
   /** Runs to rest; what was printed, which machines failed, how many receives wait. */

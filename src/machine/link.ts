@@ -1,7 +1,7 @@
 import { imageCaptures, members, readGuard, readSequence, type Sequence, type Slot, slotOf } from '../../bytecode/image.ts'
 import { HEADER, instructionLength, Kind, OP_INFO, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
 import type { Chan } from '../../rspace/kernel.ts'
-import { NO_SPAN, type Span } from '../base/source.ts'
+import { NO_SPAN, type SourceFile, type Span, sources } from '../base/source.ts'
 import { compile } from '../compile/compile.ts'
 import { decodeImage, decodePattern, decodeSequence, valueOfConstant } from '../compile/decode.ts'
 import type { SpanTable } from '../compile/spans.ts'
@@ -37,6 +37,8 @@ export class Program {
   readonly name: string
   /** Whose program it is; null for code that came as a value. */
   account: Account | null = null
+  /** The text that it was compiled from, held for as long as there is code of it. */
+  file: SourceFile | null = null
   private known: ReadonlyMap<number, ReceivePrice> | null = null
   /** What this is a copy of that was written elsewhere; null for a program of its own. */
   private readonly base: Program | null
@@ -54,6 +56,7 @@ export class Program {
     if (p === undefined) {
       p = new Program(this.words, spans, this.name, this.base ?? this)
       p.account = this.account
+      p.file = this.file
       copies.set(spans, p)
     }
     return p
@@ -331,7 +334,9 @@ export class Linker {
     let known = this.dynamic.get(t)
     if (known === undefined) {
       const { image, spans } = compile(t)
-      known = new Template(this, new Program(image, spans, QUOTED), 0)
+      const program = new Program(image, spans, QUOTED)
+      if (spans.length > 0) program.file = sources.fileAt(spans.start[0]) ?? null
+      known = new Template(this, program, 0)
       this.dynamic.set(t, known)
     }
     return known

@@ -88,6 +88,10 @@ describe('the headline of a construct', () => {
     expect(head('«if (x > 1) { Nil } else { Nil }»')).toBe('if (x > 1)')
     expect(head('«select { x <- c => Nil }»')).toBe('select')
   })
+  it('of a later receipt shows that others come before it', () => {
+    expect(head('for (x <- a; «@{y} <- b) { Nil }»')).toBe('for (…; @{y} <- b)')
+    expect(head('for (x <- a; «"a)" <- b & z <- @{x}) { y!(")") }»')).toBe('for (…; "a)" <- b & z <- @{x})')
+  })
   it('is one line without comments', () => expect(head('«for (@x <- // here\n   till) { Nil }»')).toBe('for (@x <- till)'))
   it('of a send is the send', () => expect(head('«till!(5, "a  b")»')).toBe('till!(5, "a b")'))
   it('is cut when it is long', () => expect(head(`«c!("${'x'.repeat(200)}")»`)).toHaveLength(48))

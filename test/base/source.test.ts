@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Sources } from '../../src/base/source.ts'
+import { collect } from '../support/collect.ts'
 
 describe('a position', () => {
   const sources = new Sources()
@@ -37,5 +38,38 @@ describe('a position', () => {
     let sum = 0
     for (let i = 2; i < 2_000_000; i += 20) sum += sources.place(long.base + i)!.column
     expect(sum).toBe((100_000 / 2) * (2 + 1_999_982))
+  })
+})
+
+describe('a text that is no longer wanted', () => {
+  const sources = new Sources()
+  const kept = sources.add('kept.rho', 'a\nb')
+
+  it('has no places once it is forgotten, and nobody gets its positions', () => {
+    const file = sources.add('gone.rho', 'c\nd')
+    expect(sources.place(file.base + 2)).toEqual({ file: 'gone.rho', line: 2, column: 1 })
+    sources.forget(file)
+    sources.forget(file)
+    expect([sources.fileAt(file.base), sources.place(file.base + 2)]).toEqual([undefined, undefined])
+    const next = sources.add('next.rho', 'e')
+    expect(next.base).toBeGreaterThan(file.base + file.text.length)
+    expect([sources.place(kept.base + 2)?.line, sources.fileAt(next.base)]).toEqual([2, next])
+    sources.forget({ name: 'not.rho', text: 'e', base: next.base })
+    expect(sources.count).toBe(2)
+  })
+
+  it('has places as long as somebody holds it once it is released', async () => {
+    const positions: number[] = []
+    for (let i = 0; i < 1000; i++) {
+      const file = sources.add(`${i}.rho`, 'x')
+      positions.push(file.base)
+      sources.release(file)
+    }
+    const held = sources.add('held.rho', 'x')
+    sources.release(held)
+    await collect()
+    expect(positions.filter(p => sources.place(p) !== undefined).length).toBeLessThan(10)
+    expect(sources.count).toBeLessThan(20)
+    expect([sources.fileAt(held.base), sources.fileAt(kept.base)]).toEqual([held, kept])
   })
 })
