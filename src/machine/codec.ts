@@ -3,7 +3,7 @@ import { sources } from '../base/source.ts'
 import { compile } from '../compile/compile.ts'
 import { decodeImage } from '../compile/decode.ts'
 import { rememberName } from '../compile/names.ts'
-import { SpanTable } from '../compile/spans.ts'
+import { type Overlay, SpanTable } from '../compile/spans.ts'
 import {
   BigInteger,
   BigRat,
@@ -460,9 +460,33 @@ export class TermWriter extends ByteWriter {
     this.count(names.length)
     for (const n of names) this.name(n)
     this.blob(toBytes(image))
-    const n = spans === null ? 0 : spans.length
-    this.count(n)
-    if (spans === null) return
+    // A table, then those of its copies, level by level.
+    const tables = [spans ?? NO_ROWS]
+    for (let i = 0; i < tables.length; i++) {
+      const table = tables[i]
+      this.rows(table)
+      let last = 0
+      for (const { at, copies } of table.overlays) {
+        this.count(at - last)
+        last = at
+        this.count(copies.length)
+        for (const copy of copies) {
+          this.u8(copy === null ? 0 : 1)
+          if (copy !== null) tables.push(copy)
+        }
+      }
+    }
+  }
+
+  /** Rows of a table of places. No row stands at word 0: one there says that overlays follow, and how many. */
+  private rows(spans: SpanTable): void {
+    const overlays = spans.overlays.length
+    const n = spans.length
+    this.count(overlays === 0 ? n : n + 1)
+    if (overlays > 0) {
+      this.count(0)
+      this.count(overlays)
+    }
     let at = 0
     let number = 0
     let base = 0
@@ -489,6 +513,8 @@ export class TermWriter extends ByteWriter {
     }
   }
 }
+
+const NO_ROWS = new SpanTable(new Uint32Array(0), new Int32Array(0), new Int32Array(0))
 
 /** A value whose parts are still to be read. */
 class Frame {
@@ -678,15 +704,54 @@ export class TermReader extends ByteReader {
     }
     const words = fromBytes(this.blob())
     if (words === undefined) throw new Garbled('an image is no whole number of words')
-    const n = this.count()
+    const spans = this.places()
+    const program = new Program(words, spans.length === 0 ? null : spans, name)
+    if (names.length > 0) KEPT.set(program, names)
+    return program
+  }
+
+  /** A table of places with those of its copies. */
+  private places(): SpanTable {
+    const root: (SpanTable | null)[] = [null]
+    // Where each of the tables that follow belongs.
+    const lists = [root]
+    const slots = [0]
+    for (let i = 0; i < lists.length; i++) {
+      const overlays: Overlay[] = []
+      let n = this.count()
+      let offset = n > 0 ? this.count() : 0
+      const count = n > 0 && offset === 0 ? this.count() : 0
+      if (count > 0) {
+        n--
+        if (n > 0) offset = this.count()
+      }
+      lists[i][slots[i]] = this.rows(n, offset, overlays)
+      let at = 0
+      for (let k = 0; k < count; k++) {
+        at += this.count()
+        const copies: (SpanTable | null)[] = []
+        for (let c = this.count(); c > 0; c--) {
+          if (this.u8() === 1) {
+            lists.push(copies)
+            slots.push(copies.length)
+          }
+          copies.push(null)
+        }
+        overlays.push({ at, copies })
+      }
+    }
+    return root[0] as SpanTable
+  }
+
+  /** `offset`: that of the first row, read before. */
+  private rows(n: number, offset: number, overlays: readonly Overlay[]): SpanTable {
     const at = new Uint32Array(n)
     const start = new Int32Array(n)
     const end = new Int32Array(n)
-    let offset = 0
     let before = 0
     let last = 0
     for (let i = 0; i < n; i++) {
-      offset += this.count()
+      if (i > 0) offset += this.count()
       at[i] = offset
       const source = this.count()
       if (source !== last) before = 0
@@ -701,9 +766,7 @@ export class TermReader extends ByteReader {
       start[i] = base < 0 ? -1 : base + before
       end[i] = base < 0 ? -1 : base + before + length
     }
-    const program = new Program(words, n === 0 ? null : new SpanTable(at, start, end), name)
-    if (names.length > 0) KEPT.set(program, names)
-    return program
+    return new SpanTable(at, start, end, overlays)
   }
 }
 

@@ -125,6 +125,21 @@ describe('components that differ only in what they capture are reported where th
         .sort(),
     ).toEqual(['2:2', '3:2'])
   })
+  it('also what had not begun when the snapshot was taken', async () => {
+    const inner = (x: string) => `for (_ <- ${x}) { Nil }`
+    const first = new Session({ host: new QuietHost(), seed: 1n })
+    const { program } = first.compile(
+      'places.rho',
+      `new a, b, c, d in {\n for (_ <- @1) { ${inner('a')} |\n ${inner('b')} } |\n for (_ <- @1) { ${inner('c')} |\n ${inner('d')} } }`,
+    )
+    first.deploy(program as Compiled)
+    await first.settle()
+    const again = Session.restore(first.snapshot(), { host: new QuietHost(), seed: 1n })
+    again.deploy(again.compile('go.rho', '@1!(0) | @1!(0)').program as Compiled)
+    await again.settle()
+    const waiting = again.blocked().map(b => `${at(b.start)} ${b.channels.join()}`)
+    expect(waiting.sort()).toEqual(['2:18 a', '3:2 b', '4:18 c', '5:2 d'])
+  })
   it('and more than 64 alike as one of them', async () => {
     const { waiting } = await run(Array.from({ length: 100 }, () => 'for (_ <- @2) { Nil }').join(' |\n'))
     expect(new Set(waiting).size).toBe(1)
