@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
+import { killPrograms } from './durable/kill.ts'
 import { cutEverywhere, damageFiles } from './store/damage.ts'
 import { fullDisk, killAtRandom, killDuringRecovery } from './store/kill.ts'
 import { failEveryCall, loseUnsynced } from './store/lost.ts'
@@ -29,6 +30,7 @@ const FAMILIES: readonly Family[] = [
   { id: 6, name: 'failing engine calls', weight: 1, cases: 1024, run: failEveryCall },
   { id: 6, name: 'full disk', weight: 1, cases: 50, run: fullDisk },
   { id: 7, name: 'wrong directories', weight: 1, cases: 52, run: wrongDirectories },
+  { id: 10, name: 'kill -9 of durable programs', weight: 4, cases: 60, run: killPrograms },
   { id: 8, name: 'locks', weight: 2, cases: 60, run: locks },
 ]
 
