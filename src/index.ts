@@ -45,9 +45,9 @@ export { decodeImage, decodeOpen } from './compile/decode.ts'
 export { type Normalized, type NormalizeOptions, normalize, normalizeName, normalizeOpen, type OpenNormalized } from './normal/normalize.ts'
 export { type Grant, UriTable } from './normal/uris.ts'
 export type * as Ast from './syntax/ast.ts'
+export { decodeSource } from './syntax/decode.ts'
 export { format } from './syntax/format.ts'
 export { type Parsed, type ParseOptions, parse, parseName } from './syntax/parser.ts'
-export { decodeSource } from './syntax/decode.ts'
 
 // ── what is wrong with a program, and how it is shown ───────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@ import { headline } from '../base/render.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { type CompiledOpen, compileOpen, ImageTooLarge, imageOfName, SpanTable } from '../compile/compile.ts'
 import { Program } from '../machine/link.ts'
-import { fusionReport, linkedListing, linkMap } from '../machine/listing.ts'
+import { fusionRecords, fusionReport, linkedListing, linkedRecords, linkMap, linkRecords } from '../machine/listing.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import { normalize, normalizeOpen } from '../normal/normalize.ts'
 import type { Term } from '../normal/term.ts'
@@ -95,11 +95,16 @@ function printLinked(listed: Listed, flags: Flags): void {
   const { linker, primitives } = session.shard
   const program = new Program(listed.image, listed.spans, listed.file?.name ?? 'image')
   const options = { excerpt: excerptOf(listed) }
-  if (flags.has('linked')) stdout.write(linkedListing(linker, program, options))
-  if (flags.has('link-map')) {
-    const outermost = listed.captures.map(slots => [...slots].map(index => listed.free[index] ?? `free ${index}`))
-    stdout.write(linkMap(linker, program, outermost, options))
+  const outermost = listed.captures.map(slots => [...slots].map(index => listed.free[index] ?? `free ${index}`))
+  if (flags.text('format') === 'json') {
+    const write = (record: object): void => stdout.write(`${JSON.stringify(record)}\n`)
+    if (flags.has('linked')) for (const r of linkedRecords(linker, program, options)) write(r)
+    if (flags.has('link-map')) for (const r of linkRecords(linker, program, outermost, options)) write(r)
+    if (flags.has('why')) for (const r of fusionRecords(linker, program, primitives, options)) write(r)
+    return
   }
+  if (flags.has('linked')) stdout.write(linkedListing(linker, program, options))
+  if (flags.has('link-map')) stdout.write(linkMap(linker, program, outermost, options))
   if (flags.has('why')) stdout.write(fusionReport(linker, program, primitives, options))
 }
 
@@ -115,10 +120,10 @@ function compileInput(input: Input, open: boolean, name: boolean): Listed | unde
 /** Adds what is wrong to `found`; warnings are not listed: this is about code. */
 function compileText(file: SourceFile, open: boolean, name: boolean, found: Diagnostic[]): Listed | undefined {
   const parsed = name ? quoted(file) : parse(file)
-  found.push(...parsed.diagnostics.filter(d => d.severity === 'error'))
+  for (const d of parsed.diagnostics) if (d.severity === 'error') found.push(d)
   const options = { uris: ALL_URIS, lints: false }
   const normal = open ? normalizeOpen(parsed.program, options) : { ...normalize(parsed.program, options), free: [] }
-  found.push(...normal.diagnostics)
+  for (const d of normal.diagnostics) found.push(d)
   if (hasErrors(found)) return undefined
   try {
     return { ...compileOpen(normal.term), term: normal.term, file, free: normal.free }

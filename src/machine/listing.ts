@@ -101,12 +101,13 @@ export function registerLength(code: Int32Array, pc: number): number {
 /** One sequence of a program, wherever it stands. */
 interface Part {
   readonly seq: Sequence
-  readonly len: number
   readonly linked: Linked
   /** `×2`, or where it stands: `of 1a2b3c4d +7`. */
   readonly where: string
   readonly id: string
   readonly parent: Part | null
+  /** Copies of a component of the program. */
+  readonly times: number
   /** Where the captures of each copy come from, in words of the parent; null for the components of the program. */
   readonly slots: readonly (readonly number[])[] | null
 }
@@ -118,13 +119,13 @@ const ID_WORDS = 1024
 function* partsOf(linker: Linker, program: Program): Generator<Part> {
   const { words } = program
   const queue: Part[] = []
-  const add = (at: number, len: number, where: string, parent: Part | null, slots: Part['slots']): void => {
+  const add = (at: number, len: number, where: string, parent: Part | null, slots: Part['slots'], times = 1): void => {
     const seq = readSequence(words, at, len)
     const linked = seq.kind === Kind.GUARD ? linker.guard(program, seq, len) : linker.sequence(program, at, len)
     const id = parent === null || len <= ID_WORDS ? shortId(words, at, len) : 'long'
-    queue.push({ seq, len, linked, where, id, parent, slots })
+    queue.push({ seq, linked, where, id, parent, times, slots })
   }
-  for (const m of members(words)) add(m.at, m.len, `×${m.multiplicity}`, null, null)
+  for (const m of members(words)) add(m.at, m.len, `×${m.multiplicity}`, null, null, m.multiplicity)
   for (let i = 0; i < queue.length; i++) {
     const part = queue[i]
     yield part
@@ -146,7 +147,8 @@ function* partsOf(linker: Linker, program: Program): Generator<Part> {
         for (const m of members(words, pc + 2)) {
           const captures = words[m.at + 1]
           const slots: number[][] = []
-          for (let copy = 0; copy < m.multiplicity; copy++) {
+          // Copies that capture nothing are alike, and there may be billions of them.
+          for (let copy = 0; copy < (captures === 0 ? 1 : m.multiplicity); copy++) {
             slots.push([...words.subarray(close + 1, close + 1 + captures)])
             close += captures
           }
@@ -255,10 +257,41 @@ export interface ListingOptions {
 
 const COLUMN = 34
 
-function blockHead(part: Part): string {
-  const { seq, linked } = part
-  const sort = linked.inert ? ', a value: nothing to run' : linked.leaf ? ', leaf' : ''
-  return `${part.id} ${part.where}  ${KIND_NAMES[seq.kind]} captures ${seq.captures} locals ${seq.locals} registers ${linked.registers}${sort}`
+/** A sequence with its register code, as `--format json` gives it. Counted from the beginning of the sequence. */
+export interface LinkedRecord {
+  readonly v: 1
+  readonly kind: 'linked'
+  readonly id: string
+  /** `×2` for a component of the program, else what it stands in. */
+  readonly where: string
+  readonly sort: string
+  readonly captures: number
+  readonly locals: number
+  readonly registers: number
+  /** It neither waits nor starts anything. */
+  readonly leaf: boolean
+  /** A value or an operator as a statement: running it does nothing. */
+  readonly inert: boolean
+  readonly code: readonly LinkedRow[]
+}
+
+/** One canonical instruction and what was made from it; nothing where it vanished into another one. */
+export interface LinkedRow {
+  readonly at: number
+  readonly op: string
+  readonly source?: string
+  /** `gas`: the price of what vanished into this instruction. */
+  readonly linked: readonly { readonly pc: number; readonly text: string; readonly gas: number }[]
+}
+
+function heading({ seq, linked, where, id }: Part): Omit<LinkedRecord, 'code' | 'v' | 'kind'> {
+  const { captures, locals } = seq
+  return { id, where, sort: KIND_NAMES[seq.kind], captures, locals, registers: linked.registers, leaf: linked.leaf, inert: linked.inert }
+}
+
+function sourceOf(options: ListingOptions, at: number): { source?: string } {
+  const source = options.excerpt?.(at)
+  return source === undefined ? {} : { source: source.replace(/\s+/g, ' ') }
 }
 
 /** Register instructions by the instruction of the sequence itself that they belong to; code taken in from a quote belongs to the QUOTE. */
@@ -277,24 +310,33 @@ function byOrigin(part: Part): Map<number, number[]> {
   return out
 }
 
-/** Canonical code left, the register code made from it right; `gas` is the price of what vanished into the instruction. */
-export function linkedListing(linker: Linker, program: Program, options: ListingOptions = {}): string {
-  const lines: string[] = []
+export function* linkedRecords(linker: Linker, program: Program, options: ListingOptions = {}): Generator<LinkedRecord> {
   for (const part of partsOf(linker, program)) {
     const { seq, linked } = part
-    lines.push(blockHead(part))
-    const origin = byOrigin(part)
-    for (const [pc, registers] of origin) {
-      const canonical = `${String(pc - seq.codeStart).padStart(4)}: ${OP_INFO[seq.words[pc] & 0xff]?.name}${operandText(seq.words, pc)}`
-      const source = options.excerpt?.(pc)
-      const right = registers.map(r => {
-        const gas = linked.code[r + 1]
-        return `${String(r).padStart(4)}: ${registerText(linked, r, seq.codeStart)}${gas === 0 ? '' : `  gas ${gas}`}`
+    const from = seq.codeStart
+    const code: LinkedRow[] = []
+    for (const [pc, registers] of byOrigin(part))
+      code.push({
+        at: pc - from,
+        op: `${OP_INFO[seq.words[pc] & 0xff]?.name}${operandText(seq.words, pc)}`,
+        ...sourceOf(options, pc),
+        linked: registers.map(r => ({ pc: r, text: registerText(linked, r, from), gas: linked.code[r + 1] })),
       })
-      for (let i = 0; i < Math.max(1, right.length); i++) {
-        const row = `${(i === 0 ? canonical : '').padEnd(COLUMN)} |${right[i] === undefined ? '' : ` ${right[i]}`}`
-        lines.push(i === 0 && source !== undefined ? `${row}  ; ${source.replace(/\s+/g, ' ')}` : row)
-      }
+    yield { v: 1, kind: 'linked', ...heading(part), code }
+  }
+}
+
+/** Canonical code left, the register code made from it right. */
+export function linkedListing(linker: Linker, program: Program, options: ListingOptions = {}): string {
+  const lines: string[] = []
+  for (const r of linkedRecords(linker, program, options)) {
+    const sort = r.inert ? ', a value: nothing to run' : r.leaf ? ', leaf' : ''
+    lines.push(`${r.id} ${r.where}  ${r.sort} captures ${r.captures} locals ${r.locals} registers ${r.registers}${sort}`)
+    for (const row of r.code) {
+      const right = row.linked.map(l => ` ${String(l.pc).padStart(4)}: ${l.text}${l.gas === 0 ? '' : `  gas ${l.gas}`}`)
+      const left = `${String(row.at).padStart(4)}: ${row.op}`.padEnd(COLUMN)
+      lines.push(`${left} |${right[0] ?? ''}${row.source === undefined ? '' : `  ; ${row.source}`}`)
+      for (const more of right.slice(1)) lines.push(`${''.padEnd(COLUMN)} |${more}`)
     }
     lines.push('')
   }
@@ -360,68 +402,92 @@ class Binders {
   }
 }
 
-/**
- * For every sequence: what each of its captures is bound to, slot of the parent and, in parentheses, who bound that; then the public names that its code holds
- * as constants, with where it sends (`!`) or receives (`<-`). `outermost` names the captures of an open program: by copy of component, by slot.
- */
-export function linkMap(linker: Linker, program: Program, outermost: readonly (readonly string[])[], options: ListingOptions = {}): string {
-  const lines: string[] = []
+/** What a sequence is bound to. */
+export interface LinkRecord {
+  readonly v: 1
+  readonly kind: 'link'
+  readonly id: string
+  readonly where: string
+  /** By copy of the sequence, by slot; one entry where copies capture nothing. */
+  readonly copies: readonly (readonly CaptureRecord[])[]
+  /** Channels that its code holds as constants: they are the same in every program of a space. */
+  readonly public: readonly { readonly name: string; readonly does: 'send' | 'receive' }[]
+}
+
+export interface CaptureRecord {
+  /** Slot of the sequence that it stands in, `L0` or `c1`; empty for what is free in an open program. */
+  readonly slot: string
+  /** Who bound that: a binder with its source, a URI, the name of a free variable. Empty if nobody is known. Below several copies: of the first. */
+  readonly by: string
+}
+
+/** `outermost` names the captures of an open program: by copy of component, by slot. */
+export function* linkRecords(
+  linker: Linker,
+  program: Program,
+  outermost: readonly (readonly string[])[],
+  options: ListingOptions = {},
+): Generator<LinkRecord> {
   const place = (offset: number): string => {
-    const source = options.excerpt?.(offset)
-    return source === undefined ? '' : `: ${source.replace(/\s+/g, ' ')}`
+    const { source } = sourceOf(options, offset)
+    return source === undefined ? '' : `: ${source}`
   }
-  const known = new Map<Part, { binders: Binders; captures: readonly string[] }>()
+  const known = new Map<Part, { binders: Binders; captures: readonly CaptureRecord[] }>()
   let copy = 0
   for (const part of partsOf(linker, program)) {
-    const { parent, slots, seq } = part
-    lines.push(`${part.id} ${part.where}\n`)
-    let first: readonly string[] = []
-    const copies: string[][] = []
-    if (parent === null) {
-      const times = Number(part.where.slice(1))
-      for (let i = 0; i < times; i++) copies.push((outermost[copy++] ?? []).map(name => name))
-    } else {
-      const above = known.get(parent) as { binders: Binders; captures: readonly string[] }
-      const made = part.where.startsWith('guard') ? parent.seq.codeEnd : seq.at
-      for (const list of slots as readonly (readonly number[])[])
-        copies.push(
-          list.map(word => {
-            const { capture, index } = slotOf(word)
-            const who = capture ? (above.captures[index] ?? '') : above.binders.local(index, made)
-            const own = `${capture ? 'c' : 'L'}${index}`
-            return who === '' ? own : `${own} (${originOf(who)})`
-          }),
-        )
+    const { id, where, parent, slots, seq } = part
+    let copies: CaptureRecord[][] = []
+    if (slots === null) {
+      const names = outermost.slice(copy, Math.min(outermost.length, copy + part.times))
+      copy += part.times
+      copies = names.map(list => list.map(by => ({ slot: '', by })))
+    } else if (parent !== null) {
+      const above = known.get(parent) as { binders: Binders; captures: readonly CaptureRecord[] }
+      // A guard sees what its own receive binds.
+      const before = seq.kind === Kind.GUARD ? parent.seq.codeEnd : seq.at
+      const bound = (word: number): CaptureRecord => {
+        const { capture, index } = slotOf(word)
+        return capture
+          ? { slot: `c${index}`, by: above.captures[index]?.by ?? '' }
+          : { slot: `L${index}`, by: above.binders.local(index, before) }
+      }
+      copies = slots.map(list => list.map(bound))
     }
-    copies.forEach((list, i) => {
-      const label = copies.length === 1 ? '' : ` [copy ${i + 1}]`
-      if (i === 0) first = list
-      list.forEach((text, slot) => {
-        lines.push(`  c${slot} = ${text}${label}\n`)
+    known.set(part, { binders: new Binders(part, place), captures: copies[0] ?? [] })
+    yield { v: 1, kind: 'link', id, where, copies, public: publicNames(part.linked) }
+  }
+}
+
+/** The link map as text: under each sequence its captures, then the public names where it sends (`!`) or receives (`<-`). */
+export function linkMap(linker: Linker, program: Program, outermost: readonly (readonly string[])[], options: ListingOptions = {}): string {
+  const lines: string[] = []
+  for (const r of linkRecords(linker, program, outermost, options)) {
+    lines.push(`${r.id} ${r.where}\n`)
+    r.copies.forEach((list, i) => {
+      const label = r.copies.length === 1 ? '' : ` [copy ${i + 1}]`
+      list.forEach(({ slot, by }, c) => {
+        const text = slot === '' ? by : by === '' ? slot : `${slot} (${by})`
+        lines.push(`  c${c} = ${text}${label}\n`)
       })
     })
-    known.set(part, { binders: new Binders(part, place), captures: first.map(originOf) })
-    for (const name of publicNames(part.linked)) lines.push(`  ${name}\n`)
+    for (const p of r.public) lines.push(`  public ${p.name} ${p.does === 'send' ? '!' : '<-'}\n`)
   }
   return lines.join('')
 }
 
-/** From `c0 (new: new x in …)` the part that says who. */
-function originOf(text: string): string {
-  const open = text.indexOf('(')
-  return open < 0 || !text.endsWith(')') || !/^[cL]\d+ \(/.test(text) ? text : text.slice(open + 1, -1)
-}
-
-/** Channels that are constants: they stand for the same channel in every program of a space. */
-function publicNames(linked: Linked): string[] {
+function publicNames(linked: Linked): LinkRecord['public'] {
   const { code, consts } = linked
-  const out: string[] = []
+  const out = new Map<string, LinkRecord['public'][number]>()
+  const add = (constant: number, does: 'send' | 'receive'): void => {
+    const name = constantText(consts[constant], 0)
+    out.set(`${does} ${name}`, { name, does })
+  }
   for (let pc = 0; pc < code.length; pc += registerLength(code, pc)) {
     const { name } = REGISTER_OPS[code[pc]]
-    if (name === 'SENDK') out.push(`public ${constantText(consts[code[pc + 2]], 0)} !`)
-    else if (name === 'RECVK') out.push(`public ${constantText(consts[code[pc + 3]], 0)} <-`)
+    if (name === 'SENDK') add(code[pc + 2], 'send')
+    else if (name === 'RECVK') add(code[pc + 3], 'receive')
   }
-  return [...new Set(out)]
+  return [...out.values()]
 }
 
 // ── why an operation is not fused ───────────────────────────────────────────────────────────────────────────────────
@@ -429,34 +495,61 @@ function publicNames(linked: Linked): string[] {
 /** Operators that the run loop computes itself when both operands are Ints (`number`). */
 const IN_PLACE = new Set(['ADD', 'SUB', 'MUL', 'DIV', 'MOD', 'LT', 'LE', 'GT', 'GE', 'EQ', 'NE'])
 
-/** Every operation with how it is carried out now and which guard decides it; then what the linker made of the rest. */
+/** The operations of a sequence and what the linker made of the rest of it. */
+export interface FusionRecord {
+  readonly v: 1
+  readonly kind: 'fusion'
+  readonly id: string
+  readonly where: string
+  readonly operations: readonly { readonly op: string; readonly how: string; readonly source?: string }[]
+  /** Super-instructions: comparisons joined with the jump after them, sends and receives whose channel is resolved, collections that are made once. */
+  readonly branches: number
+  readonly sends: number
+  readonly receives: number
+  readonly collections: number
+}
+
+export function* fusionRecords(
+  linker: Linker,
+  program: Program,
+  primitives: Primitives,
+  options: ListingOptions = {},
+): Generator<FusionRecord> {
+  for (const { id, where, linked } of partsOf(linker, program)) {
+    const { code } = linked
+    const operations: FusionRecord['operations'][number][] = []
+    const made = { branches: 0, sends: 0, receives: 0, collections: 0 }
+    let joined = -1
+    for (let pc = 0; pc < code.length; pc += registerLength(code, pc)) {
+      const { name } = REGISTER_OPS[code[pc]]
+      if (code[pc] >= FIRST_BRANCH && code[pc] <= LAST_BRANCH) {
+        joined = pc + registerLength(code, pc)
+        made.branches++
+      } else if (name === 'SENDK') made.sends++
+      else if (name === 'RECVK') made.receives++
+      const found = operationAt(linked, pc, pc === joined, primitives)
+      if (found !== null) operations.push({ ...found, ...sourceOf(options, linked.canonical(pc)) })
+    }
+    if (!linked.inert) for (const c of linked.consts) if (isCollection(c)) made.collections++
+    yield { v: 1, kind: 'fusion', id, where, operations, ...made }
+  }
+}
+
+/** Every operation with how it is carried out now and which guard decides it; then, for the whole program, what the linker made of the rest. */
 export function fusionReport(linker: Linker, program: Program, primitives: Primitives, options: ListingOptions = {}): string {
   const lines: string[] = []
-  const made = { branch: 0, send: 0, receive: 0, folded: 0 }
-  for (const part of partsOf(linker, program)) {
-    const { seq, linked } = part
-    const rows: string[] = []
-    const merged = new Set<number>()
-    for (let pc = 0; pc < linked.code.length; pc += registerLength(linked.code, pc)) {
-      const number = linked.code[pc]
-      if (number >= FIRST_BRANCH && number <= LAST_BRANCH) {
-        merged.add(pc + registerLength(linked.code, pc))
-        made.branch++
-      }
-      if (REGISTER_OPS[number].name === 'SENDK') made.send++
-      if (REGISTER_OPS[number].name === 'RECVK') made.receive++
-      const note = operationNote(linked, pc, merged.has(pc), primitives)
-      if (note === null) continue
-      const at = linked.canonical(pc)
-      const source = options.excerpt?.(at)
-      rows.push(`  ${note}${source === undefined ? '' : `  ; ${source.replace(/\s+/g, ' ')}`}\n`)
-    }
-    if (!linked.inert) for (const c of linked.consts) if (isCollection(c)) made.folded++
-    if (rows.length > 0) lines.push(`${part.id} ${part.where}  ${KIND_NAMES[seq.kind]}\n`, ...rows)
+  const made = { branches: 0, sends: 0, receives: 0, collections: 0 }
+  for (const r of fusionRecords(linker, program, primitives, options)) {
+    if (r.operations.length > 0) lines.push(`${r.id} ${r.where}\n`)
+    for (const o of r.operations) lines.push(`  ${o.op}: ${o.how}${o.source === undefined ? '' : `  ; ${o.source}`}\n`)
+    made.branches += r.branches
+    made.sends += r.sends
+    made.receives += r.receives
+    made.collections += r.collections
   }
-  lines.push(`compare-and-branch: ${made.branch}\n`)
-  lines.push(`channel resolved when linked: ${made.send} sends, ${made.receive} receives\n`)
-  lines.push(`collections made when linked: ${made.folded}\n`)
+  lines.push(`compare-and-branch: ${made.branches}\n`)
+  lines.push(`channel resolved when linked: ${made.sends} sends, ${made.receives} receives\n`)
+  lines.push(`collections made when linked: ${made.collections}\n`)
   return lines.join('')
 }
 
@@ -465,22 +558,24 @@ function isCollection(c: unknown): boolean {
   return tag === Tag.List || tag === Tag.Tuple || tag === Tag.Set || tag === Tag.Map
 }
 
-function operationNote(linked: Linked, pc: number, merged: boolean, primitives: Primitives): string | null {
+function operationAt(linked: Linked, pc: number, joined: boolean, primitives: Primitives): { op: string; how: string } | null {
   const { name } = REGISTER_OPS[linked.code[pc]]
-  const info = OP_INFO[linked.program.words[linked.canonical(pc)] & 0xff]
   if (name === 'METHOD') {
     const method = (linked.consts[linked.code[pc + 3]] as MethodSite).name
-    const why = primitives.reason(method)
-    if (!primitives.known(method)) return `.${method}: not fused: no operation of this name (--unknown-op)`
-    return why === '' ? `.${method}: fused: a call within the slice` : `.${method}: not fused: ${why}`
+    const why = primitives.known(method) ? primitives.reason(method) : 'no operation of this name (--unknown-op)'
+    return { op: `.${method}`, how: why === '' ? CALL : `not fused: ${why}` }
   }
   const tag = tagOfName(name)
-  if (tag === 0 || info === undefined) return null
+  if (tag === 0) return null
   const why = primitives.reason(name)
-  if (why !== '') return `${name}: not fused: ${why}`
-  if (primitives.guards[tag] === Guard.Literal || !IN_PLACE.has(name)) return `${name}: fused: a call within the slice`
-  return `${name}: fused: in place for two Ints, else a call within the slice${merged ? '; one instruction with the JFALSE after it' : ''}`
+  if (why !== '') return { op: name, how: `not fused: ${why}` }
+  if (primitives.guards[tag] === Guard.Literal || !IN_PLACE.has(name)) return { op: name, how: CALL }
+  return {
+    op: name,
+    how: `fused: in place for two Ints, else a call within the slice${joined ? '; one instruction with the JFALSE after it' : ''}`,
+  }
 }
+const CALL = 'fused: a call within the slice'
 
 function tagOfName(name: string): number {
   const code = (Op as Readonly<Record<string, number>>)[name]
