@@ -47,12 +47,12 @@ const NOT_EQUAL_TIME = /rho:time|rho:io:stdin/
 
 describe('T20 fused and literal runs are the same run', () => {
   const corpus = [
-    ...sampled(conformance(), 6)
+    ...sampled(conformance(), 10)
       .filter(s => !NOT_EQUAL_TIME.test(s.text))
       .map(s => ({ name: s.name, text: s.text })),
     ...[...generated(count(60), { runnable: true })].map(g => ({ name: `generated ${g.seed}`, text: g.text })),
   ]
-  const LIMITED = { gas: 40_000, allow: { primitives: true, control: true, test: true } }
+  const LIMITED = { gas: 15_000, matchBudget: 20_000, allow: { primitives: true, control: true, test: true } }
 
   it('expand(trace(fused)) = trace(literal), step by step, gas and counters equal', () => {
     for (const { name, text } of corpus) {

@@ -21,7 +21,7 @@ import {
   traced,
 } from './support.ts'
 
-const GRANTS: Options = { gas: 100_000, allow: { primitives: true, control: true, test: true } }
+const GRANTS: Options = { gas: 50_000, matchBudget: 20_000, allow: { primitives: true, control: true, test: true } }
 
 function snapshot(r: Running): Snapshot {
   return JSON.parse(r.session.snapshot()) as Snapshot
