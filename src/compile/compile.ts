@@ -56,13 +56,13 @@ export interface CompiledOpen extends Compiled {
 
 /** A piece of code that is done: stretches of the arena and other pieces. Triples (start, end, first span) or (-1, piece, 0). */
 class Piece {
-  readonly chunks: number[]
+  readonly chunks: readonly number[]
   len: number
   /** Indices, as seen where the piece stands, of the variables that it captures. */
-  captures: number[]
+  readonly captures: readonly number[]
   /** All pieces of the same words, this one among them, in the order of their captures in CLOSE; null: there is no other. */
   copies: Piece[] | null
-  constructor(chunks: number[], len: number, captures: number[]) {
+  constructor(chunks: readonly number[], len: number, captures: readonly number[]) {
     this.chunks = chunks
     this.len = len
     this.captures = captures
@@ -70,27 +70,31 @@ class Piece {
   }
 }
 
-/** A sequence that is being written. */
+const NONE: readonly number[] = []
+
+/** A sequence that is being written. Its lists are filled anew for each sequence and never cut, so that they are allocated once. */
 class Seq {
   parent: Seq | null = null
   /** Binders around it inside the parent. */
   outerDepth = 0
   kind = 0
   root: Term = 0
-  captures: number[] = []
+  readonly captures: number[] = []
+  captureCount = 0
   numbers: Map<number, number> | null = null
   locals = 0
   height = 0
   maxStack = 0
   /** Payload or record of each constant, with what it is looked up by. */
-  constKeys: unknown[] = []
-  constKinds: number[] = []
+  readonly constKeys: unknown[] = []
+  readonly constKinds: number[] = []
   constIndex: Map<string, number> | null = null
   pool = new Words(16)
   poolCount = 0
   /** Places of instructions in the pool, those of guards. Triples (offset in the pool, start, end). */
   readonly poolSpans: number[] = []
-  chunks: number[] = []
+  readonly chunks: number[] = [0, 0, 0]
+  chunkEnd = 3
   /** Words in finished chunks, and where the open one starts. */
   len = 0
   open = 0
@@ -105,21 +109,17 @@ class Seq {
     this.outerDepth = outerDepth
     this.kind = kind
     this.root = root
-    this.captures = []
+    this.captureCount = 0
     this.numbers = null
     this.locals = 0
     this.height = 0
     this.maxStack = 0
-    if (this.constKeys.length > 0) {
-      this.constKeys.length = 0
-      this.constKinds.length = 0
-    }
     this.constIndex = null
     this.pool.length = 0
     this.poolCount = 0
     if (this.poolSpans.length > 0) this.poolSpans.length = 0
     // the first stretch, header and pool, is known last
-    this.chunks = [0, 0, 0]
+    this.chunkEnd = 3
     this.len = 0
     this.places = null
     this.ranks = undefined
@@ -182,6 +182,10 @@ interface Selection {
  */
 const COPIES_MAX = 64
 
+/** Values so deep, with so few items each, are written by recursion. */
+const FUEL = 3
+const SHORT = 8
+
 /** Copied into the enclosing sequence instead of being kept apart, up to this many words. */
 const SMALL = 96
 
@@ -209,12 +213,19 @@ class Compiler {
   private readonly depths: number[] = []
   private readonly numbers: number[] = []
   private readonly objects: unknown[] = []
+  /** Number of things to do. */
+  private todo = 0
   private readonly spare: Seq[] = []
   private readonly trees = new TreeWriter()
   private readonly tree = new Words(64)
   private readonly blob = new Words(64)
   /** Places of the instructions in `blob`, as in `Seq.poolSpans`. */
   private readonly blobSpans: number[] = []
+  /** Variables from outside the pattern that is being written. */
+  private readonly slots: number[] = []
+  private slotMap: Map<number, number> | null = null
+  private back: ((index: number) => number) | null = null
+  private readonly guardRows = new Rows(8)
   private cur: Seq = new Seq()
   private result: Piece[] = []
 
@@ -232,24 +243,26 @@ class Compiler {
     const items = components(forced(term))
     this.push(DO_ROOT, 0, items.length, null)
     this.startComponents(items, 0)
-    while (this.what.length > 0) this.step()
+    while (this.todo > 0) this.step()
     return this.result
   }
 
   // ── work ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private push(what: number, depth: number, n: number, object: unknown): void {
-    this.what.push(what)
-    this.depths.push(depth)
-    this.numbers.push(n)
-    this.objects.push(object)
+    const top = this.todo++
+    this.what[top] = what
+    this.depths[top] = depth
+    this.numbers[top] = n
+    this.objects[top] = object
   }
 
   private step(): void {
-    const what = this.what.pop() as number
-    const d = this.depths.pop() as number
-    const n = this.numbers.pop() as number
-    const object = this.objects.pop()
+    const top = --this.todo
+    const what = this.what[top]
+    const d = this.depths[top]
+    const n = this.numbers[top]
+    const object = this.objects[top]
     switch (what) {
       case DO_VALUE:
         this.value(object as Term, d)
@@ -265,14 +278,9 @@ class Compiler {
         this.emit(this.op(Op.MATCHES, this.pattern(Form.SINGLE, [m.pattern], null, m.count, d, null), m), 0, m)
         return
       }
-      case DO_SEND: {
-        const s = object as Send
-        const argc = s.data.length
-        if (argc > COUNT_MASK) throw this.tooLarge(s)
-        this.emit(this.op(Op.SEND, s.persistent ? argc | PERSISTENT : argc, s), -1 - argc, s)
-        this.arena.push(Op.HALT)
+      case DO_SEND:
+        this.emitSend(object as Send)
         return
-      }
       case DO_ITEMS:
         this.items(object as readonly Term[], d, n)
         return
@@ -350,6 +358,13 @@ class Compiler {
     }
   }
 
+  private emitSend(s: Send): void {
+    const argc = s.data.length
+    if (argc > COUNT_MASK) throw this.tooLarge(s)
+    this.emit(this.op(Op.SEND, s.persistent ? argc | PERSISTENT : argc, s), -1 - argc, s)
+    this.arena.push(Op.HALT)
+  }
+
   // ── output ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private op(code: number, operand: number, from: unknown): number {
@@ -399,10 +414,20 @@ class Compiler {
     const cur = this.cur
     const end = this.arena.length
     if (end > cur.open) {
-      cur.chunks.push(cur.open, end, cur.openSpan)
+      this.addChunk(cur.open, end, cur.openSpan)
       cur.len += end - cur.open
       cur.open = end
     }
+  }
+
+  private addChunk(start: number, end: number, span: number): void {
+    const { cur } = this
+    const { chunks } = cur
+    const at = cur.chunkEnd
+    chunks[at] = start
+    chunks[at + 1] = end
+    chunks[at + 2] = span
+    cur.chunkEnd = at + 3
   }
 
   private openChunk(): void {
@@ -432,25 +457,26 @@ class Compiler {
 
   /** Number of the capture, given when it is first met. */
   private captureNumber(outer: number): number {
-    const { captures } = this.cur
-    let map = this.cur.numbers
-    if (map === null) {
-      const k = captures.indexOf(outer)
-      if (k >= 0) return k
-      if (captures.length < 8) return captures.push(outer) - 1
-      map = this.cur.numbers = new Map()
-      for (let i = 0; i < captures.length; i++) map.set(captures[i], i)
+    const known = this.knownCapture(outer)
+    if (known >= 0) return known
+    const { cur } = this
+    const { captures } = cur
+    const n = cur.captureCount++
+    captures[n] = outer
+    if (cur.numbers !== null) cur.numbers.set(outer, n)
+    else if (n === 8) {
+      cur.numbers = new Map()
+      for (let i = 0; i <= n; i++) cur.numbers.set(captures[i], i)
     }
-    const k = map.get(outer)
-    if (k !== undefined) return k
-    map.set(outer, captures.length)
-    return captures.push(outer) - 1
+    return n
   }
 
   /** Number of a capture if it has one, else -1. */
   private knownCapture(outer: number): number {
-    const map = this.cur.numbers
-    return map === null ? this.cur.captures.indexOf(outer) : (map.get(outer) ?? -1)
+    const { captures, captureCount, numbers } = this.cur
+    if (numbers !== null) return numbers.get(outer) ?? -1
+    for (let i = 0; i < captureCount; i++) if (captures[i] === outer) return i
+    return -1
   }
 
   private slot(index: number, d: number): number {
@@ -579,7 +605,7 @@ class Compiler {
     const { constKeys, constKinds, pool } = cur
     const few = cur.constIndex === null
     if (few && typeof value === 'string')
-      for (let i = 0; i < constKeys.length; i++) if (constKeys[i] === value && constKinds[i] === kind) return i
+      for (let i = 0; i < cur.poolCount; i++) if (constKeys[i] === value && constKinds[i] === kind) return i
     const at = pool.length
     this.writeConstant(kind, value)
     const len = pool.length - at
@@ -598,8 +624,8 @@ class Compiler {
         }
       }
       if (cur.poolCount < 8) {
-        constKeys.push(value instanceof Words ? null : value)
-        constKinds.push(kind)
+        constKeys[cur.poolCount] = value instanceof Words ? null : value
+        constKinds[cur.poolCount] = kind
         if (spans.length > 0) this.placeConstant(at)
         return cur.poolCount++
       }
@@ -665,14 +691,15 @@ class Compiler {
       return this.constant(ConstKind.pattern, blob)
     }
     const roots = rest === null ? patterns : [...patterns, rest]
-    let slots = this.writeTree(roots, i => i)
+    const { slots } = this
+    this.writeTree(roots, null)
     if (slots.length > 1 && patterns.some(p => this.floats(p, d))) {
       // parts of the pattern that commute must not stand in an order that comes from outside the sequence
       const ranked = roots.map(p => this.ranked(p, d))
       const { places, ranks } = this.cur
       const levels: number[] = []
       if (places !== null) for (let level = 0; level < d; level++) levels[places[level]] = level
-      slots = this.writeTree(ranked, i => {
+      this.writeTree(ranked, i => {
         if (i < d) return places === null ? i : d - 1 - levels[d - 1 - i]
         return ranks == null ? i : d + ranks.outer[i - d]
       })
@@ -693,36 +720,40 @@ class Compiler {
     return this.constant(ConstKind.pattern, blob)
   }
 
-  /** Writes the tree of a pattern; gives the variables from outside it in the order in which they occur. `back` undoes a renaming. */
-  private writeTree(roots: readonly Term[], back: (index: number) => number): number[] {
-    const slots: number[] = []
-    let map: Map<number, number> | null = null
+  /** Writes the tree of a pattern; `slots` are then the variables from outside it in the order in which they occur. `back` undoes a renaming. */
+  private writeTree(roots: readonly Term[], back: ((index: number) => number) | null): void {
     this.tree.length = 0
-    this.trees.write(this.tree, roots, i => {
-      const v = back(i)
-      if (map === null) {
-        const at = slots.indexOf(v)
-        if (at >= 0) return at
-        if (slots.length < 16) return slots.push(v) - 1
-        map = new Map(slots.map((x, k) => [x, k]))
-      }
-      let at = map.get(v)
-      if (at === undefined) {
-        at = slots.push(v) - 1
-        map.set(v, at)
-      }
-      return at
-    })
-    return slots
+    if (this.slots.length > 0) this.slots.length = 0
+    this.slotMap = null
+    this.back = back
+    this.trees.write(this.tree, roots, this.slotOf)
+  }
+
+  private readonly slotOf = (i: number): number => {
+    const { slots } = this
+    const v = this.back === null ? i : this.back(i)
+    if (this.slotMap === null) {
+      const at = slots.indexOf(v)
+      if (at >= 0) return at
+      if (slots.length < 16) return slots.push(v) - 1
+      this.slotMap = new Map(slots.map((x, k) => [x, k]))
+    }
+    let at = this.slotMap.get(v)
+    if (at === undefined) {
+      at = slots.push(v) - 1
+      this.slotMap.set(v, at)
+    }
+    return at
   }
 
   private appendGuard(out: Words, guard: Piece, d: number): void {
     out.push(guard.captures.length)
     for (const i of guard.captures) out.push(this.slot(i, d))
     const { blobSpans } = this
-    const rows = new Rows()
+    const rows = this.guardRows
+    rows.length = 0
     this.rows(guard, out.length, rows, null)
-    for (let i = 0; i < rows.at.length; i++) blobSpans.push(rows.at[i], rows.start[i], rows.end[i])
+    for (let i = 0; i < rows.length; i++) blobSpans.push(rows.at[i], rows.start[i], rows.end[i])
     this.flatten(guard, out)
   }
 
@@ -735,6 +766,49 @@ class Compiler {
   }
 
   // ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether `valueNow` can write the value: variables, constants, and operators, tuples and lists of these to a bounded depth. */
+  private isShallow(t: Term, fuel: number): boolean {
+    if (typeof t !== 'object') return true
+    const { tag } = t
+    if (tag === Tag.Bound || tag < Tag.List || (tag >= Tag.Float && tag <= Tag.Bytes)) return true
+    if (fuel === 0) return false
+    if (tag === Tag.Tuple || (tag === Tag.List && (t as List).rest === null)) {
+      const { items } = t as List
+      if (items.length > SHORT) return false
+      for (let i = 0; i < items.length; i++) if (!this.isShallow(items[i], fuel - 1)) return false
+      return true
+    }
+    if (tag < Tag.Neg || tag > Tag.Mod || OP_OF_TAG[tag] === 0) return false
+    const { left, right } = t as OpTerm
+    return this.isShallow(left, fuel - 1) && (right === null || this.isShallow(right, fuel - 1))
+  }
+
+  /** Writes a shallow value. */
+  private valueNow(t: Term, d: number): void {
+    if (typeof t !== 'object') {
+      this.value(t, d)
+      return
+    }
+    const { tag } = t
+    if (tag === Tag.Tuple || tag === Tag.List) {
+      const { items } = t as List
+      const n = items.length
+      for (let i = 0; i < n; i++) this.valueNow(items[i], d)
+      this.emit(this.op(tag === Tag.Tuple ? Op.TUPLE : Op.LIST, n, t), 1 - n, null)
+    } else if (tag >= Tag.Neg) {
+      const o = t as OpTerm
+      this.valueNow(o.left, d)
+      if (o.right !== null) this.valueNow(o.right, d)
+      this.emit(OP_OF_TAG[tag], o.right === null ? 0 : -1, o)
+    } else this.value(t, d)
+  }
+
+  /** The value that comes first, before the work that has been pushed for what follows it. */
+  private first(t: Term, d: number): void {
+    if (this.isShallow(t, FUEL)) this.valueNow(t, d)
+    else this.value(t, d)
+  }
 
   /** Code that leaves one value: written now where that is all there is to it, otherwise pushed as work. */
   private value(term: Term, d: number): void {
@@ -815,12 +889,11 @@ class Compiler {
     const op = t.tag <= Tag.OrElse ? OP_OF_TAG[t.tag] : 0
     if (op !== 0) {
       const o = t as OpTerm
-      if (o.right === null) this.push(DO_EMIT, 0, op, o)
-      else {
-        this.push(DO_EMIT, -1, op, o)
-        this.push(DO_VALUE, d, 0, o.right)
-      }
-      this.push(DO_VALUE, d, 0, o.left)
+      const left = this.isShallow(o.left, FUEL)
+      if (left) this.valueNow(o.left, d)
+      this.push(DO_EMIT, o.right === null ? 0 : -1, op, o)
+      if (o.right !== null) this.push(DO_VALUE, d, 0, o.right)
+      if (!left) this.push(DO_VALUE, d, 0, o.left)
       return
     }
     this.quote(t, d)
@@ -833,20 +906,28 @@ class Compiler {
   private items(items: readonly Term[], d: number, from: number): void {
     for (let i = from; i < items.length; i++) {
       const t = items[i]
-      if (typeof t === 'object' && t.tag !== Tag.Bound) {
+      if (!this.isShallow(t, FUEL)) {
         if (i + 1 < items.length) this.push(DO_ITEMS, d, i + 1, items)
         this.push(DO_VALUE, d, 0, t)
         return
       }
-      this.value(t, d)
+      this.valueNow(t, d)
     }
   }
 
   private entries(m: MapTerm, d: number, from: number): void {
-    if (from === m.keys.length) return
-    this.push(DO_ENTRIES, d, from + 1, m)
-    this.push(DO_VALUE, d, 0, m.values[from])
-    this.push(DO_VALUE, d, 0, m.keys[from])
+    for (let i = from; i < m.keys.length; i++) {
+      const key = m.keys[i]
+      const value = m.values[i]
+      if (!this.isShallow(key, FUEL) || !this.isShallow(value, FUEL)) {
+        this.push(DO_ENTRIES, d, i + 1, m)
+        this.push(DO_VALUE, d, 0, value)
+        this.push(DO_VALUE, d, 0, key)
+        return
+      }
+      this.valueNow(key, d)
+      this.valueNow(value, d)
+    }
   }
 
   private collection(code: number, items: readonly Term[], rest: Rest, d: number, from: Term): void {
@@ -929,6 +1010,15 @@ class Compiler {
     return true
   }
 
+  /** Writes a name if that takes no further work: a variable or a quoted constant. */
+  private nameNow(t: Term, d: number): boolean {
+    if (typeof t !== 'object') return this.quoteLeaf(t)
+    if (t.tag !== Tag.Bound) return false
+    this.load((t as Bound).index, d)
+    this.arena.push(Op.REDUCE)
+    return true
+  }
+
   /** Code that leaves a name. */
   private name(t: Term, d: number): void {
     const f = forced(t)
@@ -950,6 +1040,7 @@ class Compiler {
     switch (tag) {
       case Tag.Send: {
         const s = t as Send
+        if (this.sendNow(s, d)) return
         this.push(DO_SEND, d, 0, s)
         if (s.data.length > 0) this.push(DO_ITEMS, d, 0, s.data)
         this.name(s.chan, d)
@@ -959,8 +1050,14 @@ class Compiler {
         const r = t as Receive
         const order = this.bindOrder(r.binds, d)
         this.orders.push(order)
-        this.push(DO_RECEIVE, d, 0, r)
-        this.names(r.binds, order, d)
+        const n = r.binds.length
+        let done = 0
+        while (done < n && this.nameNow(r.binds[order === null ? done : order[done]].source, d)) done++
+        if (done === n) this.receive(r, d)
+        else {
+          this.push(DO_RECEIVE, d, 0, r)
+          this.names(r.binds, order, d, done)
+        }
         return
       }
       case Tag.New:
@@ -968,11 +1065,11 @@ class Compiler {
         return
       case Tag.Match:
         this.push(DO_CASE, d, 0, t)
-        this.value((t as Match).target, d)
+        this.first((t as Match).target, d)
         return
       case Tag.If:
         this.push(DO_IF, d, 0, t)
-        this.value((t as If).cond, d)
+        this.first((t as If).cond, d)
         return
       case Tag.Select: {
         const s = t as Select
@@ -1000,8 +1097,20 @@ class Compiler {
     }
   }
 
-  private names(binds: readonly Bind[], order: readonly number[] | null, d: number): void {
-    for (let i = binds.length - 1; i >= 0; i--) this.push(DO_NAME, d, 0, binds[order === null ? i : order[i]].source)
+  /** A send whose channel is written at once, like all its data: as most are. */
+  private sendNow(s: Send, d: number): boolean {
+    const { chan, data } = s
+    if (typeof chan === 'object' ? chan.tag !== Tag.Bound : typeof chan === 'bigint') return false
+    if (data.length > SHORT) return false
+    for (let i = 0; i < data.length; i++) if (!this.isShallow(data[i], FUEL)) return false
+    if (!this.nameNow(chan, d)) return false
+    for (let i = 0; i < data.length; i++) this.valueNow(data[i], d)
+    this.emitSend(s)
+    return true
+  }
+
+  private names(binds: readonly Bind[], order: readonly number[] | null, d: number, from = 0): void {
+    for (let i = binds.length - 1; i >= from; i--) this.push(DO_NAME, d, 0, binds[order === null ? i : order[i]].source)
   }
 
   private body(term: Term, d: number): void {
@@ -1042,9 +1151,13 @@ class Compiler {
 
   private receive(r: Receive, d: number): void {
     this.bindLocals(d, r.count, r.binds, this.orders[this.orders.length - 1])
-    this.push(DO_RECEIVE_EMIT, d, 0, r)
-    if (r.guard === null) this.guards.push(null)
-    else this.startGuard(r.guard, d + r.count)
+    if (r.guard === null) {
+      this.guards.push(null)
+      this.emitReceive(r, d)
+    } else {
+      this.push(DO_RECEIVE_EMIT, d, 0, r)
+      this.startGuard(r.guard, d + r.count)
+    }
   }
 
   private bindWords(binds: readonly Bind[], order: readonly number[] | null, d: number): void {
@@ -1149,17 +1262,23 @@ class Compiler {
   }
 
   private component(items: readonly Term[], d: number, i: number): void {
-    if (i === items.length) return
-    const t = items[i]
-    this.push(DO_COMPONENTS, d, i + 1, items)
-    this.push(DO_END, 0, 0, null)
-    if (isExpression(t)) {
-      this.begin(Kind.EXPR, t, d)
-      this.push(DO_EMIT, 0, Op.HALT, null)
-      this.value(t, 0)
-    } else {
-      this.begin(Kind.PROC, t, d)
-      this.statement(t, 0)
+    for (let k = i; k < items.length; k++) {
+      const t = items[k]
+      const expression = isExpression(t)
+      this.begin(expression ? Kind.EXPR : Kind.PROC, t, d)
+      if (expression && this.isShallow(t, FUEL)) {
+        this.valueNow(t, 0)
+        this.arena.push(Op.HALT)
+      } else if (typeof t !== 'object' || t.tag !== Tag.Send || !this.sendNow(t as Send, 0)) {
+        this.push(DO_COMPONENTS, d, k + 1, items)
+        this.push(DO_END, 0, 0, null)
+        if (expression) {
+          this.push(DO_EMIT, 0, Op.HALT, null)
+          this.value(t, 0)
+        } else this.statement(t, 0)
+        return
+      }
+      this.ready.push(this.endSequence())
     }
   }
 
@@ -1176,7 +1295,7 @@ class Compiler {
     const { arena } = this
     const start = arena.length
     arena.push(headerWord(seq.kind))
-    arena.push(seq.captures.length)
+    arena.push(seq.captureCount)
     arena.push(seq.locals)
     arena.push(seq.maxStack)
     arena.push(seq.pool.length)
@@ -1194,24 +1313,40 @@ class Compiler {
     }
     this.cur = seq.parent as Seq
     this.spare.push(seq)
-    return new Piece(chunks, len, seq.captures)
+    return new Piece(chunks.slice(0, seq.chunkEnd), len, seq.captureCount === 0 ? NONE : seq.captures.slice(0, seq.captureCount))
   }
 
   /** Sorts the last `n` finished pieces and joins equal ones. */
   private gather(n: number): Piece[] {
     const from = this.ready.length - n
-    const all = this.ready.slice(from)
-    this.ready.length = from
-    if (n < 2) return all
-    all.sort((a, b) => this.comparePieces(a, b))
-    const out: Piece[] = [all[0]]
-    for (let i = 1; i < n; i++) {
-      const last = out[out.length - 1]
-      if (this.comparePieces(last, all[i]) !== 0) out.push(all[i])
-      else if (last.copies === null) last.copies = [last, all[i]]
-      else last.copies.push(all[i])
+    const { ready } = this
+    let all: Piece[]
+    if (n === 2) {
+      const last = ready.pop() as Piece
+      all = [ready.pop() as Piece, last]
+    } else {
+      all = ready.slice(from)
+      ready.length = from
     }
-    return out
+    if (n < 2) return all
+    if (n > SHORT) all.sort((a, b) => this.comparePieces(a, b))
+    else
+      for (let i = 1; i < n; i++) {
+        const p = all[i]
+        let k = i - 1
+        for (; k >= 0 && this.comparePieces(all[k], p) > 0; k--) all[k + 1] = all[k]
+        all[k + 1] = p
+      }
+    let kept = 0
+    for (let i = 1; i < n; i++) {
+      const last = all[kept]
+      const p = all[i]
+      if (this.comparePieces(last, p) !== 0) all[++kept] = p
+      else if (last.copies === null) last.copies = [last, p]
+      else last.copies.push(p)
+    }
+    all.length = kept + 1
+    return all
   }
 
   private endImage(d: number, n: number, op: number): void {
@@ -1247,7 +1382,7 @@ class Compiler {
     for (let i = 0; small && i < chunks.length; i += 3) small = chunks[i] >= 0
     if (!small) {
       this.closeChunk()
-      this.cur.chunks.push(-1, this.pieces.push(p) - 1, 0)
+      this.addChunk(-1, this.pieces.push(p) - 1, 0)
       this.cur.len += p.len
       this.openChunk()
       return
@@ -1291,7 +1426,7 @@ class Compiler {
   }
 
   private compareCopies(a: readonly number[], b: readonly number[], d: number): number {
-    let aNext = this.cur.captures.length
+    let aNext = this.cur.captureCount
     let bNext = aNext
     const aNew: number[] = []
     const bNew: number[] = []
@@ -1305,7 +1440,7 @@ class Compiler {
         let n = this.knownCapture(i - d)
         if (n < 0) {
           const at = aNew.indexOf(i)
-          n = at >= 0 ? this.cur.captures.length + at : aNext++
+          n = at >= 0 ? this.cur.captureCount + at : aNext++
           if (at < 0) aNew.push(i)
         }
         x = n * 2 + 1
@@ -1315,7 +1450,7 @@ class Compiler {
         let n = this.knownCapture(j - d)
         if (n < 0) {
           const at = bNew.indexOf(j)
-          n = at >= 0 ? this.cur.captures.length + at : bNext++
+          n = at >= 0 ? this.cur.captureCount + at : bNext++
           if (at < 0) bNew.push(j)
         }
         y = n * 2 + 1
@@ -1387,9 +1522,7 @@ class Compiler {
         copies.push({ at: offset, piece: c.entered, into: out.overlays })
       const shift = offset - c.at
       for (let k = c.span; k < this.spanCount && this.spanAt[k] < c.end; k++) {
-        out.at.push(this.spanAt[k] + shift)
-        out.start.push(this.spanStart[k])
-        out.end.push(this.spanEnd[k])
+        out.push(this.spanAt[k] + shift, this.spanStart[k], this.spanEnd[k])
       }
       offset += c.end - c.at
     }
@@ -1399,12 +1532,12 @@ class Compiler {
   overlay(work: Copies[]): void {
     for (let w = 0; w < work.length; w++) {
       const { at, piece, into } = work[w]
-      const kept = new Rows()
+      const kept = new Rows(0)
       this.rows(piece, at, kept, null)
       let differs = false
       const tables = (piece.copies as Piece[]).map(p => {
         if (p === piece) return null
-        const rows = new Rows()
+        const rows = new Rows(0)
         const before = work.length
         this.rows(p, at, rows, work)
         if (work.length === before && sameRows(rows, kept)) return null
@@ -1415,19 +1548,47 @@ class Compiler {
     }
   }
 
-  get placed(): boolean {
-    return this.spanCount > 0
+  /** Number of places. */
+  get placed(): number {
+    return this.spanCount
   }
 }
 
 /** Rows of a table of places that is being made. */
 class Rows {
-  readonly at: number[] = []
-  readonly start: number[] = []
-  readonly end: number[] = []
+  length = 0
+  at: Uint32Array
+  start: Int32Array
+  end: Int32Array
   readonly overlays: Overlay[] = []
+  /** @param capacity expected number of rows */
+  constructor(capacity: number) {
+    this.at = new Uint32Array(capacity)
+    this.start = new Int32Array(capacity)
+    this.end = new Int32Array(capacity)
+  }
+  push(at: number, start: number, end: number): void {
+    const n = this.length
+    if (n === this.at.length) this.grow()
+    this.at[n] = at
+    this.start[n] = start
+    this.end[n] = end
+    this.length = n + 1
+  }
+  private grow(): void {
+    const room = 2 * this.length + 16
+    const { at, start, end } = this
+    this.at = new Uint32Array(room)
+    this.start = new Int32Array(room)
+    this.end = new Int32Array(room)
+    this.at.set(at)
+    this.start.set(start)
+    this.end.set(end)
+  }
   table(): SpanTable {
-    return new SpanTable(Uint32Array.from(this.at), Int32Array.from(this.start), Int32Array.from(this.end), this.overlays)
+    const n = this.length
+    if (n === this.at.length) return new SpanTable(this.at, this.start, this.end, this.overlays)
+    return new SpanTable(this.at.slice(0, n), this.start.slice(0, n), this.end.slice(0, n), this.overlays)
   }
 }
 
@@ -1444,8 +1605,8 @@ function placesOfCopies(p: Piece): boolean {
 }
 
 function sameRows(a: Rows, b: Rows): boolean {
-  const n = a.at.length
-  if (n !== b.at.length) return false
+  const n = a.length
+  if (n !== b.length) return false
   for (let i = 0; i < n; i++) if (a.at[i] !== b.at[i] || a.start[i] !== b.start[i] || a.end[i] !== b.end[i]) return false
   return true
 }
@@ -1505,9 +1666,9 @@ export function compileOpen(term: Term): CompiledOpen {
   let len = 1
   for (const p of list) len += 2 + p.len
   const out = new Words(len)
-  const rows = new Rows()
-  const copies: Copies[] | null = c.placed ? [] : null
-  const captures: number[][] = []
+  const rows = new Rows(c.placed)
+  const copies: Copies[] | null = c.placed > 0 ? [] : null
+  const captures: (readonly number[])[] = []
   out.push(list.length)
   for (const p of list) {
     const all = p.copies ?? [p]

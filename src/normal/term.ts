@@ -509,7 +509,9 @@ export class Receive extends Code {
   }
   /** Stays after a match: at least one bind is `<=`. */
   get persistent(): boolean {
-    return this.binds.some(b => b.arrow === Arrow.Persistent)
+    const { binds } = this
+    for (let i = 0; i < binds.length; i++) if (binds[i].arrow === Arrow.Persistent) return true
+    return false
   }
 }
 tagged(Receive, Tag.Receive)
