@@ -799,7 +799,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.gas = 0
     const streak = this.streak
     this.exec(first)
-    if (this.spawner !== null) this.finishSpawn()
+    // A leaf failed or waits: on with its siblings.
+    while (this.spawner !== null) {
+      const parent: Machine = this.spawner
+      if (parent.account.stopped || (parent.account.limited && this.spent(parent.account, 0))) this.finishSpawn()
+      else this.exec(parent)
+    }
     const m = this.current
     this.current = outer
     const gas = this.gas
@@ -1020,7 +1025,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private spawnMember = 0
   private spawnCopy = 0
 
-  /** A leaf did not come to its end: its siblings start through the queue. */
+  /** The program is over its limit in the middle of a spawn: what was still to start goes to the queue, where it is dropped. */
   private finishSpawn(): void {
     const parent = this.spawner as Machine
     this.spawner = null
@@ -1068,6 +1073,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let gas = 0
     const G = this.primitives.guards
     const quick = this.pooling
+    if (machine === this.spawner) {
+      C = NEXT_MEMBER
+      pc = 0
+    }
     for (;;) {
       gas += C[pc + 1]
       switch (C[pc]) {
