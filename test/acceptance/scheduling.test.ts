@@ -292,9 +292,9 @@ describe('T37 limits stop what exceeds them and nothing else', () => {
     ],
     [
       'gas of a machine',
-      '@"x"!(1 + 1) | new a, b, c, d in { for (_ <- a) { for (_ <- b) { for (_ <- c) { for (_ <- d) { Nil } } } } | a!(1) | b!(1) | c!(1) | d!(1) }',
-      { machineGas: 600 },
-      { code: 'RHO601', names: '600 gas', whole: false },
+      `${'for (_ <<- @"a") { '.repeat(15)}for (_ <- @"never") { Nil }${' }'.repeat(15)} | @"a"!(1)`,
+      { machineGas: 1000 },
+      { code: 'RHO601', names: '1000 gas', whole: false },
     ],
     [
       'memory',
