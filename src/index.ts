@@ -14,6 +14,10 @@ export { type ProgramOptions, runPrograms } from './cli/program.ts'
 export type { Blocked, Failure, Note, Reason, RestReport, Stats, Status, Unconsumed } from './machine/outcome.ts'
 export { type Compiled, Session, type SessionOptions } from './machine/session.ts'
 
+/** A machine that runs by itself, in memory or in a directory that it survives in: `openVm({ space, durability })`. */
+export { fromJs, toJs, type Value } from './values.ts'
+export { Channel, type Deployed, openVm, Vm, type VmEvents, type VmOptions, type VmOutput } from './vm.ts'
+
 // ── the world outside ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What a session asks of its host, and two hosts: an ordinary process, and one without an outside. */

@@ -5,7 +5,7 @@ import { errorAt } from '../base/diagnostic.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { compile, ImageTooLarge } from '../compile/compile.ts'
 import { normalize } from '../normal/normalize.ts'
-import { show, showName } from '../normal/print.ts'
+import { reportName, reportText } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
 import { type Grant, UriTable } from '../normal/uris.ts'
 import { decodeSource } from '../syntax/decode.ts'
@@ -264,7 +264,7 @@ export class Session {
     const span = sender === null ? { start: -1, end: -1 } : this.shard.spanNow(sender)
     this.shard.stopAccount(account, {
       code: 'RHO602',
-      message: `the program aborted itself: ${show(reason)}`,
+      message: `the program aborted itself: ${reportText(reason)}`,
       hint: '',
       start: span.start,
       end: span.end,
@@ -297,9 +297,9 @@ export class Session {
       for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file.base, end: d.end + file.base })
     }
     const parsed = parse(file, { maxNesting: this.options.maxNesting })
-    diagnostics.push(...parsed.diagnostics)
+    for (const d of parsed.diagnostics) diagnostics.push(d)
     const normal = normalize(parsed.program, { uris: this.uris })
-    diagnostics.push(...normal.diagnostics)
+    for (const d of normal.diagnostics) diagnostics.push(d)
     diagnostics.sort((a, b) => a.start - b.start)
     if (diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)
     try {
@@ -367,6 +367,17 @@ export class Session {
     this.mark = { failures: this.shard.failures.length, account, mark: this.shard.kernel.mark() }
     this.shard.start(p, account)
     return true
+  }
+
+  /** Pays for what the host itself sends. */
+  get hostAccount(): Account {
+    let found = this.accounts.find(a => a.label === 'host')
+    if (found === undefined) {
+      const id = this.accounts.length + 1
+      found = new Account(id, 'host', id, Number.POSITIVE_INFINITY)
+      this.accounts.push(found)
+    }
+    return found
   }
 
   // ── what a keeper keeps of it ───────────────────────────────────────────────────────────────────────────────────
@@ -491,7 +502,7 @@ export class Session {
       if (chan.nD === 0 || chan.owner instanceof Unforgeable) continue
       const owner = chan.owner as Term
       if ((flagsOf(owner) & Flag.Unforgeable) !== 0) continue
-      found.push({ name: showName(owner), messages: this.messages(chan) })
+      found.push({ name: reportName(owner), messages: this.messages(chan) })
     }
     found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     return new Map(found.map(f => [f.name, f.messages]))
@@ -499,7 +510,7 @@ export class Session {
 
   private messages(chan: Parameters<Shard['kernel']['data']>[0]): string[][] {
     const out: string[][] = []
-    for (const d of this.shard.kernel.data(chan)) out.push((d.value as readonly Term[]).map(v => show(v)))
+    for (const d of this.shard.kernel.data(chan)) out.push((d.value as readonly Term[]).map(v => reportText(v)))
     return out
   }
 

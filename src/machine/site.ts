@@ -285,6 +285,12 @@ export function nativeSite(arity: number): RecvSite {
   return (nativeSites[arity] ??= engineSite(1, arity, Of.Native))
 }
 
+const onceSites: RecvSite[] = []
+/** Where native receives listen that take one message of `arity` values. */
+export function nativeOnceSite(arity: number): RecvSite {
+  return (onceSites[arity] ??= engineSite(0, arity, Of.Native))
+}
+
 const KINDS = { no: 0, yes: 1, spent: -1 } as const
 
 /** The pattern of a case or of `matches`, with its guard. */
