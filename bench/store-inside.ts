@@ -28,6 +28,7 @@ const codec = {
     return buffer.getFloat64(0)
   },
   key: (n: number): string => `n${n}`,
+  copy: (n: number): number => n,
 }
 /** Values of 100 bytes: a number and what fills it up. */
 const wide = {
@@ -38,8 +39,9 @@ const wide = {
     return out
   },
   decode: codec.decode,
+  copy: codec.copy,
 }
-const any = { id: 'any', encode: () => new Uint8Array(0), decode: () => null }
+const any = { id: 'any', encode: () => new Uint8Array(0), decode: () => null, copy: () => null }
 const NUMBERS: Pick<OpenOptions<Numbers>, 'codec' | 'matcher'> = {
   codec: { channel: codec, datum: wide, body: codec, pattern: any },
   matcher: { match: (_pattern, datum) => datum },

@@ -5,9 +5,11 @@ import { Malformed, Reader, Writer } from './store/bytes.ts'
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
 /** A row to write and what its key held before: `null` nothing, undefined unknown. */
 export type Change = readonly [key: Uint8Array, value: Uint8Array, before?: Uint8Array | null]
+/** A key to delete, alone or with what it held. */
+export type Removal = Uint8Array | readonly [key: Uint8Array, before: Uint8Array]
 export interface Delta {
   readonly put: Change[]
-  readonly del: Uint8Array[]
+  readonly del: Removal[]
 }
 
 export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const

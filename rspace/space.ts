@@ -42,7 +42,7 @@ import * as rows from './rows.ts'
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
   commit(
-    delta: { put: readonly rows.Change[]; del: readonly Uint8Array[] },
+    delta: { put: readonly rows.Change[]; del: readonly rows.Removal[] },
     meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } },
   ): Promise<Commit>
   close(): Promise<void>
@@ -1479,7 +1479,7 @@ export class Space<T extends Types> {
   /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
   delta(): rows.Delta {
     const put: rows.Change[] = []
-    const del: Uint8Array[] = []
+    const del: rows.Removal[] = []
     const { added, removed, turned } = this
     this.added = new Map()
     this.removed = new Map()
@@ -1497,9 +1497,8 @@ export class Space<T extends Types> {
         const h = handleOf<T>(r.chan)
         this.nameRow(h, put)
         h.rows++
-        const value = rows.datumValue(r.persistent, itemOf(r)?.lease ?? 0, encode(codec.datum, r.value as T['A']))
         // Numbers are never given out twice: there was nothing before.
-        put.push([rows.datumKey(h.cid, ref), value, this.born(ref)])
+        put.push([rows.datumKey(h.cid, ref), this.datumBytes(r), this.born(ref)])
       } else put.push(this.contRow(r, put))
       if (r.turn !== r.ref) turned.add(r)
     }
@@ -1507,13 +1506,15 @@ export class Space<T extends Types> {
       if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        del.push(rows.datumKey(h.cid, ref))
+        const key = rows.datumKey(h.cid, ref)
+        del.push(codec.datum.copy === undefined ? key : [key, this.datumBytes(r)])
         h.rows--
         touched.add(h)
       } else {
         const group = this.groupOfCont.get(ref) as Group
         this.groupOfCont.delete(ref)
-        del.push(rows.contKey(group.gid, ref))
+        const key = rows.contKey(group.gid, ref)
+        del.push(keepsCopies(codec) ? [key, this.contBytesIn(r, group)] : key)
         if (--group.rows === 0) {
           this.groups.delete(group.cids.join())
           del.push(rows.groupKey(group.gid))
@@ -1567,7 +1568,7 @@ export class Space<T extends Types> {
     return { put, del }
   }
 
-  private forgetIds(del: Uint8Array[]): void {
+  private forgetIds(del: rows.Removal[]): void {
     const oldest = this.last.number - (this.settings.idWindow ?? 10_000)
     for (const [id, row] of this.ids) {
       if (row.commit > oldest) break
@@ -1613,8 +1614,7 @@ export class Space<T extends Types> {
   }
 
   private contRow(k: Waiting<T>, put: rows.Change[]): rows.Change {
-    const { codec } = this.settings
-    const all = k.branches.flatMap(b => b.handles)
+    const all = k.branches.length === 1 ? k.branches[0].handles : k.branches.flatMap(b => b.handles)
     for (const h of all) this.nameRow(h, put)
     const cids = all.map(h => h.cid).sort((a, b) => a - b)
     let group = this.groups.get(cids.join())
@@ -1627,13 +1627,22 @@ export class Space<T extends Types> {
     }
     group.rows++
     this.groupOfCont.set(k.ref, group)
+    return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), this.born(k.ref)]
+  }
+
+  private datumBytes(d: Datum): Uint8Array {
+    return rows.datumValue(d.persistent, itemOf(d)?.lease ?? 0, encode(this.settings.codec.datum, d.value as T['A']))
+  }
+
+  private contBytesIn(k: Waiting<T>, { cids }: Group): Uint8Array {
+    const { codec } = this.settings
     const branches = k.branches.map(b => ({
       places: b.handles.map(h => cids.indexOf(h.cid)),
       peeks: b.peeks,
       patterns: b.patterns.map(p => encode(codec.pattern, p)),
       where: b.where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, b.where),
     }))
-    return [rows.contKey(group.gid, k.ref), rows.contValue(k.persistent, k.lease, branches, encode(codec.body, k.body)), this.born(k.ref)]
+    return rows.contValue(k.persistent, k.lease, branches, encode(codec.body, k.body))
   }
 
   /** Rows that must be side by side with the records; same commit, same marks. */
@@ -2590,6 +2599,9 @@ function randomKey(): Uint8Array {
 }
 
 const orderText = (order: Settings<Types>['order']): string => (typeof order === 'object' ? `seed ${order.seed}` : (order ?? 'fifo'))
+/** Whether values are private copies that nobody can change: then they encode again to the bytes that were written. */
+const keepsCopies = <T extends Types>({ pattern, body, guard }: Settings<T>['codec']): boolean =>
+  pattern.copy !== undefined && body.copy !== undefined && (guard === undefined || guard.copy !== undefined)
 export const orderOf = (text: string): Settings<Types>['order'] =>
   text.startsWith('seed ') ? { seed: BigInt(text.slice(5)) } : text === 'lifo' ? 'lifo' : 'fifo'
 
