@@ -6,22 +6,7 @@ import { compile, compileOpen, imageOf, imageOfName, imageUnion } from '../../sr
 import { Program } from '../../src/machine/link.ts'
 import { makePar } from '../../src/normal/build.ts'
 import { Send, Tag, type Term, tagOf } from '../../src/normal/term.ts'
-import {
-  compileIn,
-  conformance,
-  count,
-  generated,
-  LONG,
-  left,
-  numbers,
-  open,
-  openTermOf,
-  run,
-  SEED,
-  sampled,
-  termOf,
-  traced,
-} from './support.ts'
+import { compileIn, conformance, count, generated, left, numbers, open, openTermOf, run, SEED, sampled, termOf, traced } from './support.ts'
 
 function same(a: Uint32Array, b: Uint32Array): boolean {
   return compareWords(a, 0, a.length, b, 0, b.length) === 0
@@ -236,25 +221,6 @@ describe('T8 the image of P|Q is the union of both', () => {
     const joined = Uint32Array.of(2, ...a.subarray(1), ...a.subarray(1))
     expect(same(joined, imageOf(termOf('@0!(1) | @0!(1)')))).toBe(false)
   })
-})
-
-describe('T10 width is bounded by memory only', () => {
-  const WIDTHS = [127, 128, 129, 255, 256, 257, 10_000, 65_537, ...(LONG ? [32_767, 32_768, 65_536] : [])]
-  for (const width of WIDTHS) {
-    it(`${width} components compile, list and run; the work is in proportion`, () => {
-      const text = Array.from({ length: width }, (_, i) => `@${i % 1000}!(${i})`).join(' | ')
-      const running = open({ maxNesting: 1_000_000 })
-      const program = compileIn(running.session, text)
-      expect(members(program.image).reduce((n, m) => n + m.multiplicity, 0)).toBe(width)
-      expect(disasm(program.image).match(/SEND/g)).toHaveLength(members(program.image).length)
-      running.session.deploy(program)
-      while (running.session.run() === 'budget');
-      const { steps, machines, produced } = running.session.stats()
-      expect({ steps, machines, produced }).toEqual({ steps: width, machines: width, produced: width })
-      // Words per component: equal components but for their numbers, so the same for every width.
-      expect(program.image.length).toBe(1 + width * 22)
-    })
-  }
 })
 
 describe('T27 a component is compiled and linked without regard to its neighbours', () => {

@@ -35,6 +35,7 @@ describe('T13 programs that share no names do not notice each other', () => {
   it('M1 ⊎ M2 gives what M1 and M2 give alone', () => {
     // Public names of the second program are told apart by their spelling.
     const texts = [...generated(count(40), { runnable: true, depth: 3 })].map(g => g.text)
+    let compared = 0
     for (let i = 0; i + 1 < texts.length; i += 2) {
       const apart: string[] = []
       let union: Uint32Array = new Uint32Array(1)
@@ -54,6 +55,7 @@ describe('T13 programs that share no names do not notice each other', () => {
           private_ = false
       }
       if (!private_) continue
+      compared++
       const both = open({ gas: 100_000 })
       expect(both.session.deployImage(union)).toBe(1)
       toRest(both)
@@ -61,6 +63,7 @@ describe('T13 programs that share no names do not notice each other', () => {
         canonical(apart.map(t => t.replace(/Unforgeable\(0x[0-9a-f]+\)/g, '#'))),
       )
     }
+    expect(compared).toBeGreaterThan(3)
   })
 
   it('a damaged image starts nothing and says where it is wrong', () => {
@@ -119,6 +122,17 @@ describe('T15 a machine that fails leaves all others running', () => {
     r.session.deploy(compileIn(r.session, '@"a"!(3) | @"b"!(4)'))
     toRest(r)
     expect(r.session.data().get('@"sum"')).toEqual([['7']])
+  })
+
+  it('a program over its gas limit is rolled back too, with the machines that it woke', () => {
+    const r = open({ onError: 'rollback', gas: 30_000 })
+    r.session.deploy(compileIn(r.session, 'for (@x <- @"a") { @"woken"!(x) } | @"kept"!(1)'))
+    toRest(r)
+    const before = left(r)
+    r.session.deploy(compileIn(r.session, '@"a"!(1) | for (_ <- @"kept") { Nil } | contract @"spin"() = { @"spin"!() } | @"spin"!()'))
+    toRest(r)
+    expect(r.session.failures.map(f => f.code)).toEqual(['RHO601'])
+    expect({ ...left(r), failures: [] }).toEqual({ ...before, failures: [] })
   })
 
   it('negative control: without rollback the same program leaves its traces', () => {

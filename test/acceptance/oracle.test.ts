@@ -37,9 +37,12 @@ function check(t: Term, orders: readonly Options[]): boolean {
 }
 
 describe('T14 small terms do what the independent reducer says', () => {
-  it('all terms to size 6, in every order', () => {
+  it('all terms to size 6', () => {
+    // Two orders for each, in turn; RHO_LONG=1 all of them.
     let checked = 0
-    for (let size = 1; size <= 6; size++) for (const t of terms(size)) if (check(t, ORDERS)) checked++
+    let n = 0
+    for (let size = 1; size <= 6; size++)
+      for (const t of terms(size)) if (check(t, LONG ? ORDERS : [ORDERS[n++ % ORDERS.length], ORDERS[n % ORDERS.length]])) checked++
     expect(checked).toBeGreaterThan(500)
   })
 
