@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { RhizomeError } from '../../rspace/errors.ts'
 import { SUBJECTS } from './programs.ts'
 import { Disk, resultOf, runThrough, start, texts } from './world.ts'
 
@@ -209,6 +210,49 @@ describe('outputs', () => {
     await b.durable.close({ reported: true })
     const c = await start(disk)
     expect(c.durable.session.failures).toEqual([])
+  })
+})
+
+describe('the outside', () => {
+  it('is asked again for what was open: a line of input that nobody has read yet', async () => {
+    const source =
+      'new o(`rho:io:stdout`), next(`rho:io:stdin`), a, b in { next!(*a) | for (@x <- a) { o!(x) | new m in { m!(x) | for (@z <- m) { for (@w <- m) { next!(*b) | for (@y <- b) { o!([w, y]) } } | m!(z) } } } }'
+    const whole = await runThrough([source], { groupSlices: 1, input: ['first', 'second'] })
+    expect(whole.out).toEqual(['1 (true, "first")', '2 [(true, "first"), (true, "second")]'])
+    let between = 0
+    for (const state of whole.disk.states.slice(1)) {
+      const { durable, left } = await start(new Disk(state), [], { input: ['later'] })
+      await durable.session.settle()
+      const out = texts(left)
+      const last = out.at(-1)
+      if (last === '2 [(true, "first"), (true, "later")]') between++
+      else expect(['2 [(true, "later"), (false, "end of input")]', '2 [(true, "first"), (true, "second")]', undefined]).toContain(last)
+    }
+    expect(between).toBeGreaterThan(0)
+  })
+
+  it('sees nothing of a group that could not be saved: the first failure of storage ends the run', async () => {
+    const disk = new Disk()
+    const rows = disk.rows()
+    let commits = 0
+    const failing = {
+      ...rows,
+      commit(delta: Parameters<typeof rows.commit>[0], meta: Parameters<typeof rows.commit>[1]) {
+        return ++commits > 3 ? Promise.reject(new RhizomeError('DISK_FULL')) : rows.commit(delta, meta)
+      },
+    }
+    const { durable, left } = await start(failing, [SUBJECTS[4].source(200)], { groupSlices: 1 })
+    await expect(durable.session.settle()).rejects.toMatchObject({ code: 'DISK_FULL' })
+    const seen = texts(left)
+    await expect(durable.flush()).rejects.toMatchObject({ code: 'DISK_FULL' })
+    await durable.close().catch(() => undefined)
+    expect(commits).toBe(4)
+    const after = await start(disk)
+    await after.durable.session.settle()
+    // What had left is a beginning of what is printed now, and nothing is missing.
+    const all = texts(after.left)
+    expect(all.at(-1)).toBe('200 ["line", 199, "of", 200]')
+    expect(Number(all[0].split(' ')[0])).toBeLessThanOrEqual(seen.length + 1)
   })
 })
 

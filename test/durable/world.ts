@@ -58,7 +58,7 @@ export interface World {
 
 /** A process on a disk: opens the space and adds programs. Runs nothing yet. */
 export async function start(
-  disk: Disk,
+  disk: Disk | Rows,
   programs: readonly string[] = [],
   options: Partial<SessionOptions> & { groupSlices?: number; input?: readonly string[] } = {},
 ): Promise<World> {
@@ -70,7 +70,7 @@ export async function start(
     },
     flush: () => true,
   }
-  const durable = await openDurable({ virtualTime: true, ...rest, host: new QuietHost(input) }, disk.rows(), {
+  const durable = await openDurable({ virtualTime: true, ...rest, host: new QuietHost(input) }, disk instanceof Disk ? disk.rows() : disk, {
     outlet,
     now: () => 0,
     groupSlices,
