@@ -71,7 +71,7 @@ describe('flags', () => {
   })
 
   it('of parts that other versions bring say so', () => {
-    for (const f of ['--control', '--restore', '--checkpoint-every', '--block-number', '--deploy-timestamp'])
+    for (const f of ['--control', '--checkpoint-every', '--block-number', '--deploy-timestamp'])
       expect(complaint(() => flags(f, 'x'))).toContain('not available yet')
   })
 })
@@ -96,7 +96,7 @@ describe('commands', () => {
       expect(text).toContain(COMMANDS[command].synopsis)
       for (const [name, flag] of Object.entries(FLAGS))
         expect(new RegExp(`^ .{4} --${name}(?=[ [\n])`, 'm').test(text), `${command} --${name}`).toBe(
-          (flag.on as readonly CommandName[]).includes(command),
+          (flag.on as readonly CommandName[]).includes(command === 'deploy' ? 'run' : command),
         )
       for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(140)
     }
