@@ -96,11 +96,13 @@ describe('the guide to embedding', () => {
 
   it.each(snippets)('snippet %i prints what it says', async (_, source) => {
     const expected = [...source.matchAll(/\/\/ → (.*)$/gm)].map(m => m[1].trim())
-    const body = source.replace(/^import \{(.*)\} from 'rhizome'$/m, 'const {$1} = rhizome')
+    const file = join(mkdtempSync(join(tmpdir(), 'rhizome-guide-')), 'snippet.mjs')
+    const body = source
+      .replace(/^import \{(.*)\} from 'rhizome'$/m, 'const {$1} = rhizome')
+      .replaceAll("'./data'", JSON.stringify(join(dirname(file), 'data')))
     expect(body).not.toBe(source)
     expect(expected.length).toBeGreaterThan(0)
     const printed: string[] = []
-    const file = join(mkdtempSync(join(tmpdir(), 'rhizome-guide-')), 'snippet.mjs')
     writeFileSync(file, `export default async (rhizome, console) => {\n${body}\n}\n`)
     try {
       const module = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as {
