@@ -896,7 +896,7 @@ class Verifier {
             this.useConstant(words[pc + 1], VALUE + 16 * ConstKind.uri, pc, depth)
           }
           const left = words[pc + 2]
-          if (more > 0 ? left !== more - names : left > end - pc) refuse('NOT_CANONICAL', pc + 2, 'names still to come')
+          if (more > 0 ? left !== more - names : left > NEW_MAX * (end - pc)) refuse('NOT_CANONICAL', pc + 2, 'names still to come')
           if (op === Op.NEW && left > 0 && n < NEW_MAX && next < end && (words[next] & 0xff) === Op.NEW)
             refuse('NOT_CANONICAL', pc, 'NEW binds as many names as it can')
           more = left

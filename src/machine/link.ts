@@ -793,7 +793,6 @@ class Translation {
   /** `QUOTE … REDUCE`: evaluate the exposed expressions of the quoted process here, keep its code quoted. */
   private inline(list: readonly { multiplicity: number; at: number; len: number }[], slots: readonly number[]): void {
     const { words } = this
-    const parts: number[] = []
     const before = this.stack.length
     let used = 0
     let count = 0
@@ -820,7 +819,7 @@ class Translation {
       }
     }
     if (count === 1) return
-    parts.push(...this.stack.splice(before))
+    const parts = this.stack.splice(before)
     const d = this.temp()
     this.emit(14, d, count)
     this.append(parts)

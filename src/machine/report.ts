@@ -1,6 +1,6 @@
 import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
 import { NO_SPAN, sources } from '../base/source.ts'
-import { show, showName } from '../normal/print.ts'
+import { reportName, reportText } from '../normal/print.ts'
 import { Flag, flagsOf, type Term, Unforgeable } from '../normal/term.ts'
 import { Machine } from './machine.ts'
 import { Native } from './native.ts'
@@ -23,7 +23,7 @@ function chansOf(k: Cont): readonly Chan[] {
 
 function nameText(chan: Chan): string {
   const owner = chan.owner as Term
-  return owner instanceof Unforgeable ? show(owner) : showName(owner)
+  return owner instanceof Unforgeable ? reportText(owner) : reportName(owner)
 }
 
 /** The name of a channel. What it has of private parts nobody knows it by: then as it was written, if that is known. */
@@ -59,7 +59,7 @@ const SHOWN_MAX = 200
 
 function shown(args: readonly Term[]): string {
   const text = args
-    .map(a => show(a))
+    .map(a => reportText(a))
     .join(', ')
     .replace(/\s+/g, ' ')
   return text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) + '…' : text
@@ -318,7 +318,7 @@ export function restReport(shard: Shard, all: boolean): RestReport {
         start: span.start,
         end: span.end,
         channel: written(chan, () => channelAt(span)),
-        values: (d.value as Term[]).map(v => show(v)),
+        values: (d.value as Term[]).map(v => reportText(v)),
         ...(lost ? { reason: 'unreachable', detail: 'nobody holds the name of this channel any more', counterpart: -1 } : w),
       })
     }

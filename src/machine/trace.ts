@@ -1,5 +1,5 @@
 import type { Chan, Cont, Kernel } from '../../rspace/kernel.ts'
-import { show, showName } from '../normal/print.ts'
+import { reportName, reportText } from '../normal/print.ts'
 import type { Term } from '../normal/term.ts'
 import { Unforgeable } from '../normal/term.ts'
 import { Machine } from './machine.ts'
@@ -27,7 +27,7 @@ export interface Tracer {
 }
 
 function nameOf(owner: unknown): string {
-  return owner instanceof Unforgeable ? show(owner) : showName(owner as Term)
+  return owner instanceof Unforgeable ? reportText(owner) : reportName(owner as Term)
 }
 
 /** Writes events as small objects: `m` private channel, `e` what happened. A fused operation is one `prim` record; `expandPrim` gives the four it stands for. */
@@ -52,7 +52,7 @@ export class TraceWriter implements Tracer {
     this.write({ e: ENDED[m.status] ?? 'done', m: m.priv })
   }
   produce(m: Machine, chan: Chan, values: readonly Term[], _site: SendSite): void {
-    this.write({ e: 'produce', m: m.priv, on: nameOf(chan.owner), values: values.map(v => show(v)) })
+    this.write({ e: 'produce', m: m.priv, on: nameOf(chan.owner), values: values.map(v => reportText(v)) })
   }
   consume(m: Machine): void {
     this.write({ e: 'consume', m: m.priv, on: (m.chan !== null ? [m.chan] : (m.chans ?? [])).map(c => nameOf(c.owner)) })
@@ -67,15 +67,15 @@ export class TraceWriter implements Tracer {
     })
   }
   primitive(m: Machine, name: string, args: readonly Term[], result: Term | null): void {
-    this.write({ e: 'prim', m: m.priv, op: name, args: args.map(v => show(v)), result: result === null ? null : show(result) })
+    this.write({ e: 'prim', m: m.priv, op: name, args: args.map(v => reportText(v)), result: result === null ? null : reportText(result) })
   }
   request(m: Machine, name: string, args: readonly Term[]): void {
-    const [produce, comm] = expandPrim({ m: m.priv, op: name, args: args.map(v => show(v)), result: null })
+    const [produce, comm] = expandPrim({ m: m.priv, op: name, args: args.map(v => reportText(v)), result: null })
     this.write(produce)
     this.write(comm)
   }
   answer(m: Machine, result: Term): void {
-    this.write({ e: 'produce', m: m.priv, on: 'k', values: [show(result)] })
+    this.write({ e: 'produce', m: m.priv, on: 'k', values: [reportText(result)] })
   }
   answered(m: Machine): void {
     this.write({ e: 'comm', m: m.priv, on: 'k' })

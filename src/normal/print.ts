@@ -44,12 +44,38 @@ import {
 
 const NEEDS_ESCAPE = /[\u0000-\u001f"\\\u007f-\u009f\u2028\u2029\ufeff]/
 
-/** A String as a literal of the language. */
-export function showString(s: string): string {
+/** What the host holds in one string, in UTF-16 units. */
+const UNITS_MAX = 0x1fffffe8
+
+function tooLong(): RangeError {
+  return new RangeError('the text is too long')
+}
+
+/**
+ * A String as a literal of the language.
+ * @throws RangeError if it would have more than `max` units
+ */
+export function showString(s: string, max = UNITS_MAX): string {
+  if (s.length + 2 > max) throw tooLong()
   if (!NEEDS_ESCAPE.test(s)) return `"${s}"`
-  let out = '"'
-  let from = 0
-  for (let i = 0; i < s.length; i++) {
+  const pieces: string[] = []
+  let units = 2
+  for (let i = 0; i < s.length; i += PIECE) {
+    const piece = escaped(s, i, Math.min(i + PIECE, s.length))
+    units += piece.length
+    if (units > max) throw tooLong()
+    pieces.push(piece)
+  }
+  return `"${pieces.join('')}"`
+}
+
+/** Long strings are escaped piece by piece: each is made flat before the next one begins. */
+const PIECE = 1 << 16
+
+function escaped(s: string, start: number, end: number): string {
+  let out = ''
+  let from = start
+  for (let i = start; i < end; i++) {
     const c = s.charCodeAt(i)
     let text: string
     if (c === 0x5c) text = '\\\\'
@@ -63,7 +89,7 @@ export function showString(s: string): string {
     out += s.slice(from, i) + text
     from = i + 1
   }
-  return `${out}${s.slice(from)}"`
+  return out + s.slice(from, end)
 }
 
 function isDigit(c: number): boolean {
@@ -225,8 +251,14 @@ function isAtom(tag: number): boolean {
   )
 }
 
+/** Pieces after which the text so far is put together: what is printed may be larger than the term, many times. */
+const FLUSH = 1 << 16
+
 class Printer {
   private readonly out: string[] = []
+  private readonly chunks: string[] = []
+  private units = 0
+  private readonly max: number
   private readonly stack: Entry[] = []
   private indent = 0
   private flat = 0
@@ -239,8 +271,9 @@ class Printer {
   private readonly manyLines = new Set<Node>()
   private readonly outer: number
 
-  constructor(outer: number) {
+  constructor(outer: number, max: number) {
     this.outer = outer
+    this.max = max
     for (let i = 0; i < outer; i++) this.names.push(false)
   }
 
@@ -253,8 +286,18 @@ class Printer {
       else if (typeof e === 'number') this.control(e)
       else if (e instanceof Enter) this.enter(e)
       else this.term(e)
+      if (this.out.length > FLUSH) this.flush()
     }
-    return this.out.join('')
+    this.flush()
+    return this.chunks.length === 1 ? this.chunks[0] : this.chunks.join('')
+  }
+
+  private flush(): void {
+    const text = this.out.join('')
+    this.units += text.length
+    if (this.units > this.max) throw tooLong()
+    this.chunks.push(text)
+    this.out.length = 0
   }
 
   private control(code: number): void {
@@ -765,17 +808,42 @@ function isNil(t: Term): boolean {
   return typeof t === 'object' && t.tag === Tag.Par && (t as Par).items.length === 0
 }
 
-/** The canonical text of a term (rholang.md 17). It parses back to an equal term, except where there is no literal: unforgeable names and NaN. */
-export function show(t: Term): string {
+/**
+ * The canonical text of a term (rholang.md 17). It parses back to an equal term, except where there is no literal: unforgeable names and NaN.
+ * @throws RangeError if it would have more than `max` UTF-16 units
+ */
+export function show(t: Term, max = UNITS_MAX): string {
+  if (typeof t === 'string') return showString(t, max)
   if (typeof t !== 'object') return showPrimitive(t)
-  return new Printer(freeOf(t)).show(t, Place.Process, false)
+  return new Printer(freeOf(t), max).show(t, Place.Process, false)
+}
+
+/** What a report shows of a term: its text, or words instead of a text that is too long for a report. */
+export function reportText(t: Term): string {
+  return bounded(() => show(t, REPORT_MAX))
+}
+
+/** As `reportText`, for a public name. */
+export function reportName(t: Term): string {
+  return bounded(() => showName(t, REPORT_MAX))
+}
+
+const REPORT_MAX = 1 << 26
+
+function bounded(text: () => string): string {
+  try {
+    return text()
+  } catch (e) {
+    if (e instanceof RangeError) return '(too long to show)'
+    throw e
+  }
 }
 
 /** A public name as a key of reports: `@` and the text on one line, in braces unless it is a literal, a collection or Nil. */
-export function showName(t: Term): string {
+export function showName(t: Term, max = UNITS_MAX): string {
   const name = forced(t)
   const tag = tagOf(name)
   const bare = isNil(name) || (tag <= Tag.Zipper && tag !== Tag.Unforgeable && tag !== Tag.DeployId && tag !== Tag.DeployerId)
-  const text = new Printer(freeOf(name)).show(name, Place.Process, true)
+  const text = new Printer(freeOf(name), max).show(name, Place.Process, true)
   return bare ? `@${text}` : `@{${text}}`
 }

@@ -155,7 +155,7 @@ function slice(target: Term, from: number, to: number): Term {
 /** Text that the host might refuse to make (printing can be longer than the term): refused as a value that is too large. */
 function printed(t: Term, ctx: PrimContext): Result {
   try {
-    const text = show(t)
+    const text = show(t, Math.min(ctx.limits.maxValueBytes, HOST_STRING_MAX))
     return tooLarge(text.length, ctx) ?? text
   } catch (e) {
     if (e instanceof RangeError) return quota('the text', Math.min(ctx.limits.maxValueBytes, HOST_STRING_MAX))
