@@ -6,6 +6,7 @@ import { nameOf } from './cli/names.ts'
 import { openSpace } from './host/space.ts'
 import { type Durable, openDurable } from './machine/durable.ts'
 import type { Host } from './machine/host.ts'
+import type { Outgoing } from './machine/keeper.ts'
 import type { Account } from './machine/machine.ts'
 import { Native } from './machine/native.ts'
 import type { Failure, Status } from './machine/outcome.ts'
@@ -66,18 +67,28 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
     return new Vm(session, null, events)
   }
   const rows = await openSpace(space, { durability, create: create !== false })
+  const tell = (o: Outgoing): void => {
+    if (o.kind === 'out') events.emit('output', { n: o.n, stream: o.stream, text: o.text, raw: o.raw })
+    else if (o.kind === 'log') outside.log(o.level, o.text)
+    else events.emit('failure', o.failure)
+  }
+  // What had not left when the last process ended is told a turn later: whoever opens the machine hears it too.
+  let early: Outgoing[] | null = []
   try {
     const durable = await openDurable({ ...rest, host: outside }, rows, {
       now: () => performance.now(),
       outlet: {
         leave(o) {
-          // A turn later, so that whoever has just opened the machine hears it too.
-          if (o.kind === 'out') setImmediate(() => events.emit('output', { n: o.n, stream: o.stream, text: o.text, raw: o.raw }))
-          else if (o.kind === 'log') outside.log(o.level, o.text)
-          else setImmediate(() => events.emit('failure', o.failure))
+          if (early === null) tell(o)
+          else early.push(o)
         },
-        flush: () => true,
+        flush: () => early === null,
       },
+    })
+    setImmediate(() => {
+      const list = early ?? []
+      early = null
+      list.forEach(tell)
     })
     return new Vm(durable.session, durable, events)
   } catch (e) {
