@@ -2501,22 +2501,39 @@ class Replay<T extends Types> {
     return this.hooks.outcome(k.waiting ? k.ref : undefined, comms)
   }
 
-  /** Fire, in the order of the log, the COMMs of this event whose participants are all there. */
+  /**
+   * Fire the COMMs of this event whose participants are all there. A record takes part in its COMMs in the order of the log: one that takes
+   * a datum waits for those that peeked at it before.
+   */
   private settle(event: string): CommEvent<T>[] {
     const fired: CommEvent<T>[] = []
-    for (const comm of this.byEvent.get(event) ?? []) {
-      if (comm.done) continue
-      const k = this.present.get(comm.cont)
-      const data = comm.data.map(id => this.present.get(id))
-      if (!(k instanceof Waiting) || !k.waiting || data.some(d => !(d instanceof Datum) || !d.stored)) continue
-      const present = data as Datum[]
-      const results = present.map((d, i) => this.hooks.match(k, comm.branch, i, d))
-      if (results.some(r => r === undefined))
-        throw new RhizomeError('REPLAY_DIVERGED', 'a recorded COMM does not match any more', { details: { continuation: comm.cont } })
-      comm.done = true
-      this.hooks.fire(k, comm.branch, present, results as T['R'][], fired)
+    const work = [event]
+    for (let id = work.pop(); id !== undefined; id = work.pop()) {
+      const list = this.byEvent.get(id) ?? []
+      for (let comm = list[0]; comm !== undefined && this.isNext(comm) && this.tryFire(comm, fired); comm = list[0]) {
+        const members = new Set([comm.cont, ...comm.data])
+        for (const m of members) this.byEvent.get(m)?.shift()
+        work.push(...members)
+      }
     }
     return fired
+  }
+
+  private isNext(comm: RecordedComm): boolean {
+    return [comm.cont, ...comm.data].every(id => this.byEvent.get(id)?.[0] === comm)
+  }
+
+  private tryFire(comm: RecordedComm, fired: CommEvent<T>[]): boolean {
+    const k = this.present.get(comm.cont)
+    const data = comm.data.map(id => this.present.get(id))
+    if (!(k instanceof Waiting) || !k.waiting || data.some(d => !(d instanceof Datum) || !d.stored)) return false
+    const present = data as Datum[]
+    const results = present.map((d, i) => this.hooks.match(k, comm.branch, i, d))
+    if (results.some(r => r === undefined))
+      throw new RhizomeError('REPLAY_DIVERGED', 'a recorded COMM does not match any more', { details: { continuation: comm.cont } })
+    comm.done = true
+    this.hooks.fire(k, comm.branch, present, results as T['R'][], fired)
+    return true
   }
 
   check(): void {

@@ -1,22 +1,10 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  _,
-  importInto,
-  type JsonTypes,
-  memory,
-  open,
-  type Page,
-  type Space,
-  type SpaceEvent,
-  type StoredSpace,
-  v,
-} from '../../rspace/index.ts'
-import type { JsonValue } from '../../rspace/json.ts'
+import { _, importInto, type JsonTypes, memory, open, type Page, type Space, type SpaceEvent, v } from '../../rspace/index.ts'
 import { type Engine, MemoryEngine } from '../../rspace/store/index.ts'
+import { randomPrograms, replays } from '../torture/space/programs.ts'
 
 const code = (c: string): unknown => expect.objectContaining({ code: c })
 let root: string
@@ -350,132 +338,18 @@ describe('export and import', () => {
   })
 })
 
-// ------------------------------------------------------------------------------------------------- random programs, three back ends
+describe('random programs (family 9)', () => {
+  it('do the same in memory, on a store, and on a store that is reopened again and again, in every order of choice', async () => {
+    const { cases, failures } = await randomPrograms({ cases: 100, seed: 9 })
+    expect(failures).toEqual([])
+    expect(cases).toBe(100)
+  })
+})
 
-type Op = { op: string; c: number; x: number; flag: boolean }
-const arbOps: fc.Arbitrary<Op[]> = fc.array(
-  fc.record({
-    op: fc.constantFrom(
-      'put',
-      'put',
-      'put',
-      'get',
-      'get',
-      'join',
-      'peek',
-      'guard',
-      'select',
-      'cancel',
-      'tick',
-      'lease',
-      'pump',
-      'mark',
-      'rollback',
-      'release',
-      'atomic',
-      'reopen',
-    ),
-    c: fc.integer({ min: 0, max: 2 }),
-    x: fc.integer({ min: 0, max: 3 }),
-    flag: fc.boolean(),
-  }),
-  { minLength: 1, maxLength: 40 },
-)
-type Any = Space<JsonTypes>
-
-function step(space: Any, o: Op, marks: ReturnType<Any['mark']>[], refs: number[]): unknown {
-  const bind = (channel: number, pattern: JsonValue, peek = false) => ({ channel: `c${channel}`, pattern, peek })
-  const note = (x: { ref?: number; comms: readonly unknown[]; pending: boolean }): unknown => {
-    if (x.ref !== undefined) refs.push(x.ref)
-    return JSON.stringify(x.comms)
-  }
-  switch (o.op) {
-    case 'put':
-      return note(space.produce(`c${o.c}`, o.x, { persist: o.flag && o.x === 0 }))
-    case 'lease':
-      return note(space.produce(`c${o.c}`, o.x, { leaseTicks: o.x + 1 }))
-    case 'get':
-      return note(space.consume([bind(o.c, o.x === 0 ? _ : o.x)], `k${o.x}`, { persist: o.flag && o.x === 1 }))
-    case 'peek':
-      return note(space.consume([bind(o.c, v.x, true)], 'p'))
-    case 'join':
-      return note(space.consume([bind(o.c, o.x), bind((o.c + 1) % 3, _, o.flag)], 'j'))
-    case 'guard':
-      return note(space.consume([bind(o.c, v.x), bind(o.x % 3, v.y)], 'g', { where: { $lt: [v.x, v.y] } }))
-    case 'select':
-      return note(space.consume({ any: [[bind(o.c, o.x)], [bind((o.c + 1) % 3, _)]] }, 's'))
-    case 'cancel':
-      return refs.length > 0 ? space.cancel(refs[o.x % refs.length]) : false
-    case 'tick':
-      return space.tick(o.x + 1)
-    case 'pump':
-      return JSON.stringify(space.pump(o.x + 1))
-    case 'mark':
-      marks.push(space.mark())
-      return 'mark'
-    case 'rollback': {
-      const m = marks.pop()
-      if (m !== undefined) space.rollback(m)
-      return 'rollback'
-    }
-    case 'release': {
-      const m = marks.pop()
-      if (m !== undefined) space.release(m)
-      return 'release'
-    }
-    case 'atomic':
-      return JSON.stringify(
-        space.atomic(tx => {
-          tx.produce(`c${o.c}`, o.x)
-          return tx.tryTake(`c${o.x % 3}`, _)?.value ?? null
-        }).value,
-      )
-    default:
-      return null
-  }
-}
-
-const dump = (space: Any): unknown => [...space.inspect.all()].map(i => ({ ...i, volatile: false }))
-
-describe('random programs', () => {
-  it.each(['fifo', 'lifo', 'seed'])(
-    'do the same in memory, on a store, and on a store that is reopened again and again (%s)',
-    async order => {
-      await fc.assert(
-        fc.asyncProperty(arbOps, fc.bigInt({ min: 0n, max: 1n << 40n }), async (ops, seed) => {
-          const options = { order: order === 'seed' ? { seed } : (order as 'fifo' | 'lifo') }
-          const engines = [new MemoryEngine(), new MemoryEngine()]
-          const mem = memory(options)
-          const disk = await open(engines[0], { ...options, create: true })
-          let again: StoredSpace<JsonTypes> = await open(engines[1], { ...options, create: true })
-          const marks: ReturnType<Any['mark']>[][] = [[], [], []]
-          const refs: number[][] = [[], [], []]
-          for (const o of ops) {
-            if (o.op === 'reopen') {
-              if (marks[0].length > 0) continue
-              await again.close()
-              again = await open(engines[1], options)
-              continue
-            }
-            const a = step(mem, o, marks[0], refs[0])
-            expect(step(disk, o, marks[1], refs[1])).toEqual(a)
-            expect(step(again, o, marks[2], refs[2])).toEqual(a)
-            if (o.flag && marks[0].length === 0) await again.flush()
-          }
-          while (marks[0].length > 0) for (const [i, s] of [mem, disk, again].entries()) s.release(marks[i].pop()!)
-          const expected = dump(mem)
-          expect(dump(disk)).toEqual(expected)
-          await disk.close()
-          await again.close()
-          const [x, y] = [await open(engines[0], options), await open(engines[1], options)]
-          expect(dump(x)).toEqual(expected)
-          expect(dump(y)).toEqual(expected)
-          expect(x.digest()).toBe(mem.digest())
-          expect(await x.verify({ deep: true })).toMatchObject({ ok: true, problems: [] })
-          await Promise.all([x.close(), y.close()])
-        }),
-        { numRuns: 30 },
-      )
-    },
-  )
+describe('replay (family 11)', () => {
+  it('of a log over two runs, in any order of operations, ends in the same state; an altered log is noticed', async () => {
+    const { cases, failures } = await replays({ cases: 300, seed: 11 })
+    expect(failures).toEqual([])
+    expect(cases).toBe(300)
+  })
 })

@@ -1,76 +1,13 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { _, memory, open, v } from '../../rspace/index.ts'
+import { _, open } from '../../rspace/index.ts'
 import { MemoryEngine, type Op } from '../../rspace/store/index.ts'
-
-/** Lets a number of microtasks pass. */
-const turns = async (n: number): Promise<void> => {
-  for (let i = 0; i < n; i++) await null
-}
+import { schedules } from '../torture/space/schedules.ts'
 
 describe('whatever the schedule', () => {
-  const arbActor = fc.record({
-    kind: fc.constantFrom('put', 'take', 'abort', 'read', 'atomic', 'claim'),
-    delay: fc.nat({ max: 12 }),
-    more: fc.nat({ max: 6 }),
-    channel: fc.nat({ max: 1 }),
-  })
-  it('no value is lost and none is taken twice', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(arbActor, { maxLength: 16 }), fc.boolean(), async (actors, durable) => {
-        const space = durable ? await open(new MemoryEngine(), { create: true }) : memory()
-        const put: number[] = []
-        const taken: number[] = []
-        const failures: unknown[] = []
-        const work = actors.map(async (a, i) => {
-          const channel = `c${a.channel}`
-          await turns(a.delay)
-          try {
-            switch (a.kind) {
-              case 'put':
-                put.push(i)
-                await space.put(channel, i)
-                break
-              case 'atomic':
-                put.push(i)
-                space.atomic(tx => tx.produce(channel, i))
-                break
-              case 'read':
-                await space.read(channel, _)
-                break
-              case 'take':
-                taken.push((await space.take(channel, v.x)).value as number)
-                break
-              case 'claim': {
-                const job = await space.claim(channel, _, { ticks: 5 })
-                await turns(a.more)
-                if (a.more % 2 === 0) {
-                  taken.push(job.value as number)
-                  await job.ack()
-                } else await job.nack()
-                break
-              }
-              default: {
-                const stop = new AbortController()
-                const waiting = space.take(channel, _, { signal: stop.signal })
-                await turns(a.more)
-                stop.abort()
-                taken.push((await waiting).value as number)
-              }
-            }
-          } catch (e) {
-            failures.push((e as { code?: string }).code)
-          }
-        })
-        await turns(60)
-        const left = [...space.inspect.all()].filter(i => i.kind === 'datum').map(i => i.value as number)
-        await space.close()
-        await Promise.all(work)
-        expect([...taken, ...left].sort()).toEqual([...put].sort())
-        expect(failures.every(c => c === 'ABORTED' || c === 'SPACE_CLOSED')).toBe(true)
-      }),
-      { numRuns: 400 },
-    )
+  it('no value is lost and none is taken twice (family 13)', async () => {
+    const { cases, failures } = await schedules({ cases: 1000, seed: 13 })
+    expect(failures).toEqual([])
+    expect(cases).toBe(1000)
   })
 })
 

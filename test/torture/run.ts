@@ -1,7 +1,13 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { killPrograms } from './durable/kill.ts'
+import { randomPrograms, replays } from './space/programs.ts'
+import { schedules } from './space/schedules.ts'
+import { forgedNames, fuzz, scale, smallWorlds, soak } from './space/worlds.ts'
 import { cutEverywhere, damageFiles } from './store/damage.ts'
 import { fullDisk, killAtRandom, killDuringRecovery } from './store/kill.ts'
 import { failEveryCall, loseUnsynced } from './store/lost.ts'
@@ -9,7 +15,7 @@ import { locks, wrongDirectories } from './store/places.ts'
 import { type Budget, type Outcome, place } from './store/world.ts'
 
 /**
- * The long form of the reliability families: `--minutes N [--only 1,5] [--seed S] [--json FILE]`. The time is divided by weight;
+ * The long form of the reliability families: `--minutes N [--only 1,5] [--seed S] [--json FILE]`, by default test/torture/reports/DATE.json. The time is divided by weight;
  * every family runs with new seeds until its share is used up. A failure prints everything needed to run it again. Exit 1 if any.
  */
 interface Family {
@@ -32,6 +38,14 @@ const FAMILIES: readonly Family[] = [
   { id: 7, name: 'wrong directories', weight: 1, cases: 52, run: wrongDirectories },
   { id: 10, name: 'kill -9 of durable programs', weight: 4, cases: 60, run: killPrograms },
   { id: 8, name: 'locks', weight: 2, cases: 60, run: locks },
+  { id: 9, name: 'random programs', weight: 3, cases: 50, run: randomPrograms },
+  { id: 10, name: 'small worlds', weight: 1, cases: 20_000, run: smallWorlds },
+  { id: 11, name: 'replay', weight: 1, cases: 200, run: replays },
+  { id: 12, name: 'bytes and patterns from nowhere', weight: 1, cases: 4000, run: fuzz },
+  { id: 13, name: 'schedules', weight: 1, cases: 500, run: schedules },
+  { id: 14, name: 'soak', weight: 1, cases: 200_000, run: soak },
+  { id: 15, name: 'confusable names', weight: 1, cases: 10_000, run: forgedNames },
+  { id: 16, name: 'scale', weight: 1, cases: 50_000, run: scale },
 ]
 
 interface Line {
@@ -60,6 +74,16 @@ if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0) {
   process.exit(2)
 }
 
+/** What was tested; `+` if the sources differ from it. */
+function commit(): string {
+  try {
+    const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'rspace') === '' ? '' : '+')
+  } catch {
+    return 'unknown'
+  }
+}
+
 place.dir = tmpdir()
 const weights = chosen.reduce((sum, f) => sum + f.weight, 0)
 const lines: Line[] = []
@@ -82,6 +106,9 @@ for (const family of chosen) {
   )
   for (const f of line.failures.slice(0, 20)) console.log(`    ${f}`)
 }
-if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ minutes, seed: firstSeed, families: lines }, undefined, 2)}\n`)
+const report = { v: 1, date: new Date().toISOString(), commit: commit(), minutes, seed: firstSeed, node: process.version, families: lines }
+const file = values.json ?? fileURLToPath(new URL(`./reports/${report.date.slice(0, 19).replaceAll(':', '-')}.json`, import.meta.url))
+mkdirSync(dirname(file), { recursive: true })
+writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`)
+console.log(`report: ${file}`)
 process.exitCode = lines.some(l => l.failures.length > 0) ? 1 : 0

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { forgedNames, fuzz, scale, smallWorlds, soak } from '../torture/space/worlds.ts'
+
+/** Quick forms; `npm run test:torture` runs the same cases for hours. */
+
+describe('all small worlds (family 10)', () => {
+  it('do what the naive model does, and leave nothing idle', async () => {
+    const { cases, failures } = await smallWorlds({ cases: Number.POSITIVE_INFINITY, seed: 10 })
+    expect(failures).toEqual([])
+    expect(cases).toBeGreaterThan(100_000)
+  })
+})
+describe('bytes and patterns from nowhere (family 12)', () => {
+  it('give typed errors only, and what is accepted is canonical', async () => {
+    const { cases, failures, notes } = await fuzz({ cases: 8000, seed: 12 })
+    expect(failures).toEqual([])
+    expect(cases).toBe(8000)
+    expect(notes.accepted).toBeGreaterThan(500)
+    expect(notes.refused).toBeGreaterThan(2000)
+  })
+})
+describe('a queue that never rests (family 14)', () => {
+  it('keeps its order, and as many rows as data', async () => {
+    const { cases, failures } = await soak({ cases: 100_000, seed: 14 })
+    expect(failures).toEqual([])
+    expect(cases).toBe(100_000)
+  })
+})
+describe('names made to be confused (family 15)', () => {
+  it('are never taken for each other', async () => {
+    expect((await forgedNames({ cases: 10_000, seed: 15 })).failures).toEqual([])
+  })
+})
+describe('many of everything (family 16)', () => {
+  it('is found again, joined and reopened', async () => {
+    expect((await scale({ cases: 100_000, seed: 16 })).failures).toEqual([])
+  })
+})
