@@ -186,11 +186,14 @@ export class Primitives {
       if (this.literal && !this.shard.options.handoff) return this.queued(m, tag, name, key, args)
       if (this.literal || this.watched) return this.literally(m, tag, name, key, args)
     } else if (override !== undefined && override.name !== null) return undefined
+    // Inside the evaluation of a value the machine is the one whose value it is; there it cannot wait for a reply.
+    const own = m.priv !== 0 ? m : (m.next as Machine | null)
+    if (own !== m && own !== null && override === undefined && (this.literal || this.watched)) return this.literally(own, tag, name, key, args)
     const r = this.compute(m, tag, name, key, args)
     if (r instanceof Promise) return m.priv === 0 ? undefined : this.later(m, tag, name, key, args, r)
     this.fused++
     const tracer = this.shard.tracer
-    if (tracer !== null && m.priv !== 0) tracer.primitive(m, key, args, r instanceof Fault ? null : r)
+    if (tracer !== null && own !== null) tracer.primitive(own, key, args, r instanceof Fault ? null : r)
     this.count(m, r instanceof Fault ? 1 : 2)
     return r
   }

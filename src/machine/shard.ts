@@ -879,8 +879,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private pureFault: MachineFault | null = null
 
   /** Evaluate linked code without effects: guards, dynamic expressions. The result, or the fault it met. */
-  pure(m: Machine, linked: Linked, regs: Term[]): Term | MachineFault {
+  pure(m: Machine, linked: Linked, regs: Term[], owner: Machine | null = null): Term | MachineFault {
     const p = new Machine(linked, regs, 0, m.account, NO_SITE, null, 0)
+    p.next = owner
     const outer = this.pureFault
     this.pureFault = null
     this.exec(p)
@@ -900,7 +901,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** `val` of a term that holds variables' unevaluated expressions; null after a fault of `m`. */
   private evaluate(m: Machine, t: Term): Term | null {
     const linked = this.linker.evaluator(t)
-    const r = this.pure(m, linked, new Array<Term>(linked.registers))
+    // An operation of such a value is one of the machine, but for those inside guards.
+    const r = this.pure(m, linked, new Array<Term>(linked.registers), m.priv !== 0 ? m : (m.next as Machine | null))
     if (!(r instanceof MachineFault)) return r
     this.fail(m, this.pcNow, r.code, r.message, r.hint)
     return null

@@ -37,6 +37,18 @@ describe('T18 a literal operation is four steps', () => {
     expect(trace.filter(e => e.on === 'priv' || e.on === 'k')).toEqual([])
   })
 
+  it('an expression that came with code is an operation of the machine that evaluates it', () => {
+    const text = '@"c"!({ @0!(1 + 2) }) | for (@{ @0!(y) } <- @"c") { @"out"!(y) }'
+    const { trace } = traced(text, { trick: 'literal' })
+    expect(trace.filter(e => e.on === 'priv' || e.on === 'k').map(e => `${e.e} ${String(e.on)} ${String(e.values)}`)).toEqual([
+      'produce priv ADD,1,2,k',
+      'comm priv undefined',
+      'produce k 3',
+      'comm k undefined',
+    ])
+    expect(expand(traced(text).trace)).toEqual(trace)
+  })
+
   it('an operation that fails gets no reply', () => {
     const { trace } = traced('@"out"!(1 / 0)', { trick: 'literal' })
     expect(trace.filter(e => e.on === 'priv' || e.on === 'k').map(e => `${e.e} ${e.on}`)).toEqual(['produce priv', 'comm priv'])
