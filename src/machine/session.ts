@@ -18,6 +18,7 @@ import type { Host } from './host.ts'
 import type { Keeper, OpenRequest } from './keeper.ts'
 import { Program } from './link.ts'
 import { Account, Machine, State, startedBy } from './machine.ts'
+import { SystemName } from './names.ts'
 import { Native } from './native.ts'
 import type { Blocked, Failure, RestReport, Stats, Status } from './outcome.ts'
 import { Fault } from './primitives/index.ts'
@@ -25,7 +26,7 @@ import type { Primitives } from './primitives.ts'
 import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
-import { NotASnapshot, parseSnapshot, restoreInto, type Snapshot, snapshotOf } from './snapshot.ts'
+import { keyBytes, NotASnapshot, parseSnapshot, restoreInto, type Snapshot, snapshotOf } from './snapshot.ts'
 import { fileRequest, SYSTEM_CHANNELS, type SystemChannel, type SystemHost } from './system-table.ts'
 import { TraceWriter } from './trace.ts'
 
@@ -554,8 +555,9 @@ export class Session {
   snapshot(): string {
     const system: { uri: string; name: Unforgeable }[] = []
     for (const [uri, value] of this.values) {
-      if (value instanceof Bundle && value.body instanceof Unforgeable && value.body.origin === this.shard.origin)
-        system.push({ uri, name: value.body })
+      if (!(value instanceof Bundle) || !(value.body instanceof Unforgeable)) continue
+      const { origin } = value.body
+      if (origin === this.shard.origin || origin instanceof SystemName) system.push({ uri, name: value.body })
     }
     return snapshotOf(this.shard, {
       accounts: this.accounts,
@@ -577,8 +579,7 @@ export class Session {
   static restore(text: string, options: SessionOptions): Session {
     const s = parseSnapshot(text)
     try {
-      const key = Uint8Array.from({ length: s.key.length / 2 }, (_, i) => Number.parseInt(s.key.slice(2 * i, 2 * i + 2), 16))
-      const session = new Session({ ...options, key, startTime: s.counters.time })
+      const session = new Session({ ...options, key: keyBytes(s), startTime: s.counters.time })
       session.resume(s)
       return session
     } catch (e) {

@@ -10,6 +10,7 @@ import { type CodeBook, TermReader, TermWriter } from './codec.ts'
 import { STATES } from './control.ts'
 import { type Linked, Member, type Program, Template } from './link.ts'
 import { Account, Machine, State } from './machine.ts'
+import { SystemName } from './names.ts'
 import type { Failure } from './outcome.ts'
 import { collectNames } from './reach.ts'
 import type { Shard } from './shard.ts'
@@ -324,7 +325,9 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
     pump: [...kernel.pumped()].map(r => r.ref),
     inbox: shard.inbox.map(i => ({ channel: w.value(i.chan), values: w.values(i.values), account: i.account.id })),
     requests: state.requests.map(r => ({ uri: r.uri, args: w.value(new List(r.args)), account: r.account.id, due: r.due })),
-    system: state.system.map(s => ({ uri: s.uri, name: s.name.counter })).sort((a, b) => (a.uri < b.uri ? -1 : 1)),
+    system: state.system
+      .map(s => ({ uri: s.uri, name: s.name.origin instanceof SystemName ? DERIVED : s.name.counter }))
+      .sort((a, b) => (a.uri < b.uri ? -1 : 1)),
     control: state.control.map(c => ({
       name: c.name.counter,
       ...(c.machine === undefined ? { account: (c.account as Account).id } : { machine: c.machine.priv }),
@@ -373,7 +376,12 @@ class Reader implements CodeBook {
   private readonly code = new Map<string, Linked>()
   private readonly s: Snapshot
   private readonly accounts: ReadonlyMap<number, Account>
-  constructor(shard: Shard, s: Snapshot, accounts: ReadonlyMap<number, Account>) {
+  private readonly systemNames = new Map<string, Unforgeable>()
+  private readonly key: Uint8Array
+  private readonly listen: Resumed['listen']
+  constructor(shard: Shard, s: Snapshot, accounts: ReadonlyMap<number, Account>, listen: Resumed['listen']) {
+    this.key = keyBytes(s)
+    this.listen = listen
     this.shard = shard
     this.s = s
     this.accounts = accounts
@@ -393,8 +401,15 @@ class Reader implements CodeBook {
     if (n === undefined) this.names.set(counter, (n = new Unforgeable(this.shard.origin, counter)))
     return n
   }
+  /** Names of system channels in a snapshot of a stored session, which derives them from the URI. */
   systemName(uri: string): Unforgeable {
-    throw new NotASnapshot(`the name of ${uri} belongs to a stored space`)
+    let n = this.systemNames.get(uri)
+    if (n === undefined) {
+      n = new Unforgeable(new SystemName(this.key, uri), 0)
+      this.systemNames.set(uri, n)
+      this.listen(uri, n)
+    }
+    return n
   }
   foreignName(id: Uint8Array): Unforgeable {
     return nameOf(id)
@@ -470,6 +485,14 @@ export function parseSnapshot(text: string): Snapshot {
   return s as Snapshot
 }
 
+/** Instead of a number: the name of a system channel follows from its URI. */
+const DERIVED = -1
+
+/** What the names of a snapshot are derived from. */
+export function keyBytes(s: Snapshot): Uint8Array {
+  return Uint8Array.from({ length: s.key.length / 2 }, (_, i) => Number.parseInt(s.key.slice(2 * i, 2 * i + 2), 16))
+}
+
 /** What the session does with what is not the shard's. */
 export interface Resumed {
   accounts(list: readonly Account[]): void
@@ -490,9 +513,12 @@ export function restoreInto(shard: Shard, s: Snapshot, to: Resumed): void {
   }
   to.accounts([...accounts.values()])
   const account = (id: number): Account => accounts.get(id) ?? missing('an account')
-  const r = new Reader(shard, s, accounts)
+  const r = new Reader(shard, s, accounts, (uri, name) => to.listen(uri, name))
   const { kernel } = shard
-  for (const { uri, name } of s.system) to.listen(uri, r.name(name))
+  for (const { uri, name } of s.system) {
+    if (name === DERIVED) r.systemName(uri)
+    else to.listen(uri, r.name(name))
+  }
   for (const { op, server } of s.primitives) shard.primitives.register(op, r.term(server))
   const machines = new Map<number, Machine>()
   const records = new Map<number, Cont | Datum>()

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { RhizomeError } from '../../rspace/errors.ts'
+import { QuietHost } from '../../src/cli/host.ts'
+import { Session } from '../../src/machine/session.ts'
 import { SUBJECTS } from './programs.ts'
 import { Disk, resultOf, runThrough, start, texts } from './world.ts'
 
@@ -150,6 +152,20 @@ describe('what is kept', () => {
     const b = await start(disk, [runner])
     await b.durable.session.settle()
     expect(texts(b.left)).toEqual(alone.out)
+  })
+
+  it('can be taken along as a snapshot: the session goes on in memory, elsewhere', async () => {
+    const disk = new Disk()
+    const source = 'new o(`rho:io:stdout`), c in { for (@x <- @"go") { o!(x) | c!(1) | for (@y <- c) { o!([x, y]) } } }'
+    const { durable } = await start(disk, [source], { groupSlices: 1 })
+    await durable.session.settle()
+    const host = new QuietHost()
+    const elsewhere = Session.restore(durable.session.snapshot(), { host, virtualTime: true })
+    const { program } = elsewhere.compile('go.rho', '@"go"!(5)')
+    elsewhere.deploy(program as NonNullable<typeof program>)
+    await elsewhere.settle()
+    expect(host.output.lines('stdout')).toEqual(['5', '[5, 1]'])
+    expect(elsewhere.blocked()).toEqual([])
   })
 
   it('places in the source survive: reports after a restart name line and column', async () => {
