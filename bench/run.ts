@@ -9,8 +9,9 @@ import { PROBES as ENGINE } from './probes.ts'
 import { JOBS } from './programs.ts'
 import { type Row, table } from './row.ts'
 import { spaceProbe } from './space.ts'
+import { storeProbe } from './store.ts'
 
-const PROBES = [...ENGINE, spaceProbe]
+const PROBES = [...ENGINE, spaceProbe, storeProbe]
 
 /** `npm run bench`: see README.md in this folder. */
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { loadHashes } from '../rspace/hash.ts'
 import { memory, type OpenOptions, open, type Space } from '../rspace/index.ts'
 import { type Gathered, LevelEngine, type Op, openStore } from '../rspace/store/index.ts'
 
@@ -389,7 +390,8 @@ async function recovery(records: number, passes: number): Promise<Pair> {
 }
 
 /** Nanoseconds of one digest per changed record, of a mark, and of a rollback of ten changes beside many and few records. */
-function states(records: number, passes: number): Record<string, number[]> {
+async function states(records: number, passes: number): Promise<Record<string, number[]>> {
+  await loadHashes()
   const found: Record<string, number[]> = { digest: [], mark: [], rollbackFew: [], rollbackMany: [] }
   for (let pass = 0; pass <= passes; pass++) {
     const note = (name: string, ms: number, units: number): void => {
