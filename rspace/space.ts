@@ -2021,6 +2021,7 @@ export class Space<T extends Types> {
       for (const [k, value] of saved) rows.readRow(loaded, k, value)
       const copy = new Space<T>(this.settings, null)
       copy.load(loaded)
+      this.installInto(copy)
       return copy
     })
   }
@@ -2034,7 +2035,6 @@ export class Space<T extends Types> {
       sibling.roots = this.roots
       sibling.newRoots = this.newRoots
       sibling.oldRoots = this.oldRoots
-      this.installInto(sibling)
       return sibling
     })
   }

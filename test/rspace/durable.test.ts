@@ -258,6 +258,60 @@ describe('a space on disk', () => {
     expect(last.digest()).toBe(roots[1])
     await last.close()
   })
+  it('keeps installs through reset, clear, rollback, fork and spawn, and after reopening once they are made again (P9)', async () => {
+    const dir = fresh()
+    const make = (space: Space<JsonTypes>): void => space.install('echo', [{ channel: 'in', pattern: v.x }], 'echo')
+    const serves = (space: Space<JsonTypes>): boolean => {
+      const [comm] = space.produce('in', 1).comms
+      return comm?.body === 'echo' && space.count('in') === 0
+    }
+    const options = { history: 'merkle' } as const
+    const space = await open(dir, { ...options, create: true })
+    make(space)
+    space.produce('c', 1)
+    const { root } = await space.checkpoint()
+    expect([serves(space.fork()), serves(await space.forkAt(root)), serves(await space.spawn())]).toEqual([true, true, true])
+    const mark = space.mark()
+    expect(serves(space)).toBe(true)
+    space.rollback(mark)
+    expect(serves(space)).toBe(true)
+    await space.reset(root)
+    expect([serves(space), space.count('c')]).toEqual([true, 1])
+    await space.clear()
+    expect([serves(space), space.count('c')]).toEqual([true, 0])
+    await space.close()
+    const again = await open(dir, options)
+    expect(again.digest()).toBe(memory().digest())
+    make(again)
+    expect(serves(again)).toBe(true)
+    await again.close()
+  })
+  it('closes a group at its number of changes, its bytes, or when its time has come', async () => {
+    class Counting extends MemoryEngine {
+      batches = 0
+      override batch(...args: Parameters<Engine['batch']>): Promise<void> {
+        this.batches++
+        return super.batch(...args)
+      }
+    }
+    const batchesWith = async (group: object, changes: number): Promise<number> => {
+      const engine = new Counting()
+      const space = await open(engine, { create: true, group })
+      await space.flush()
+      const before = engine.batches
+      for (let i = 0; i < changes; i++) {
+        space.produce('c', i)
+        await null
+      }
+      const found = engine.batches - before
+      await space.close()
+      return found
+    }
+    // Within a minute after the first group nothing else closes, unless it is full.
+    expect(await batchesWith({ intervalMsMin: 60_000 }, 200)).toBe(0)
+    expect(await batchesWith({ intervalMsMin: 60_000, opsMax: 50 }, 200)).toBeGreaterThanOrEqual(2)
+    expect(await batchesWith({ intervalMsMin: 60_000, bytesMax: 1000 }, 200)).toBeGreaterThanOrEqual(2)
+  })
   it('keeps the journal of earlier runs', async () => {
     const dir = fresh()
     const space = await open(dir, { create: true, journal: 'events' })

@@ -36,7 +36,7 @@ const FAMILIES: readonly Family[] = [
   { id: 6, name: 'failing engine calls', weight: 1, cases: 1024, run: failEveryCall },
   { id: 6, name: 'full disk', weight: 1, cases: 50, run: fullDisk },
   { id: 7, name: 'wrong directories', weight: 1, cases: 52, run: wrongDirectories },
-  { id: 10, name: 'kill -9 of durable programs', weight: 4, cases: 60, run: killPrograms },
+  { id: 1, name: 'kill -9 of durable programs', weight: 4, cases: 60, run: killPrograms },
   { id: 8, name: 'locks', weight: 2, cases: 60, run: locks },
   { id: 9, name: 'random programs', weight: 3, cases: 50, run: randomPrograms },
   { id: 10, name: 'small worlds', weight: 1, cases: 20_000, run: smallWorlds },
