@@ -32,6 +32,8 @@ import {
  */
 const NODES = 1_000
 const STEPS = 400_000
+/** So many colours are counted by comparing each with all. */
+const FEW = 24
 
 function mix(a: number, b: number): number {
   let h = Math.imul(a ^ (b + 0x9e3779b9 + (a << 6)), 0x85ebca6b)
@@ -318,7 +320,16 @@ export function rankCaptures(root: Term, base: (a: number, b: number) => number)
     for (let v = 0; v < next.length; v++) next[v] = mix(next[v], colour[v])
     return next
   }
-  const classes = (): number => new Set(colour).size
+  const classes = (): number => {
+    if (colour.length > FEW) return new Set(colour).size
+    let distinct = 0
+    for (let i = 0; i < colour.length; i++) {
+      let k = 0
+      while (colour[k] !== colour[i]) k++
+      if (k === i) distinct++
+    }
+    return distinct
+  }
   const refine = (): void => {
     for (let before = classes(); ; ) {
       colour = refineOnce()

@@ -1,4 +1,4 @@
-import { OP_BY_NAME } from '../../bytecode/opcodes.ts'
+import { OP_INFO } from '../../bytecode/opcodes.ts'
 import type { Chan, Cont } from '../../rspace/kernel.ts'
 import { OP_OF_TAG } from '../compile/blob.ts'
 import { NIL, Node, Tag, type Term, Unforgeable } from '../normal/term.ts'
@@ -59,11 +59,7 @@ interface Override {
 const HIDDEN = 2 ** 52
 
 /** Mnemonic of an operator by its tag: the key in the registry that operators and methods share. */
-const MNEMONICS: readonly string[] = Array.from({ length: 64 }, (_, tag) => {
-  const code = OP_OF_TAG[tag]
-  for (const [name, info] of OP_BY_NAME) if (code !== 0 && info.code === code) return name
-  return ''
-})
+const MNEMONICS: readonly string[] = Array.from(OP_OF_TAG, code => OP_INFO[code]?.name ?? '')
 
 /**
  * The processor: operators and methods by name, the built-in entries and what was registered at run time. A guard byte per operator says whether the run
@@ -188,7 +184,8 @@ export class Primitives {
     } else if (override !== undefined && override.name !== null) return undefined
     // Inside the evaluation of a value the machine is the one whose value it is; there it cannot wait for a reply.
     const own = m.priv !== 0 ? m : (m.next as Machine | null)
-    if (own !== m && own !== null && override === undefined && (this.literal || this.watched)) return this.literally(own, tag, name, key, args)
+    if (own !== m && own !== null && override === undefined && (this.literal || this.watched))
+      return this.literally(own, tag, name, key, args)
     const r = this.compute(m, tag, name, key, args)
     if (r instanceof Promise) return m.priv === 0 ? undefined : this.later(m, tag, name, key, args, r)
     this.fused++

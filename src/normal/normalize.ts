@@ -127,7 +127,10 @@ class Normalizer extends Resolver {
   private tasks = 0
   private readonly out: Term[] = []
   private top = 0
+  // Used within one step only: kept, so that they have their room.
   private readonly spare: Term[] = []
+  private readonly found: Ast.Proc[] = []
+  private readonly pending: Ast.Proc[] = []
 
   run(op: number, arg: Ast.Proc | Ast.Name): Term {
     this.push(op, arg)
@@ -644,16 +647,20 @@ class Normalizer extends Resolver {
 
   /** Visits the components of nested parallel compositions as one list: flattening level by level would cost the square of the depth. */
   private par(node: Ast.Par, statement: boolean): void {
-    const leaves: Ast.Proc[] = []
-    const stack: Ast.Proc[] = [node]
-    for (let p = stack.pop(); p !== undefined; p = stack.pop()) {
-      if (p.kind === 'par') for (let i = p.items.length - 1; i >= 0; i--) stack.push(p.items[i])
-      else if (p.kind === 'block') stack.push(p.body)
-      else if (p.kind === 'eval' && p.name.kind === 'quote') stack.push(p.name.body)
-      else if (p.kind !== 'nil') leaves.push(p)
+    const { found, pending } = this
+    let n = 0
+    let todo = 1
+    pending[0] = node
+    while (todo > 0) {
+      const p = pending[--todo]
+      if (p.kind === 'par') for (let i = p.items.length - 1; i >= 0; i--) pending[todo++] = p.items[i]
+      else if (p.kind === 'block') pending[todo++] = p.body
+      else if (p.kind === 'eval' && p.name.kind === 'quote') pending[todo++] = p.name.body
+      else if (p.kind !== 'nil') found[n++] = p
     }
-    this.push(Op.Par, leaves.length)
-    this.pushAll(statement ? Op.Stmt : Op.Proc, leaves)
+    this.push(Op.Par, n)
+    const op = statement ? Op.Stmt : Op.Proc
+    while (n > 0) this.push(op, found[--n])
   }
 
   private send(node: Ast.Send): void {
@@ -962,10 +969,13 @@ class Normalizer extends Resolver {
       return
     }
     const { written } = frame
-    const order: number[] = []
-    for (let i = 0; i < n; i++) order.push(i)
-    order.sort((i, j) => compareBinds(binds[i], binds[j]))
-    frame.binds = order.map(i => binds[i])
+    // two binds that do not ascend are the other way round
+    let order = [1, 0]
+    if (n > 2) {
+      order = binds.map((_, i) => i)
+      order.sort((i, j) => compareBinds(binds[i], binds[j]))
+    }
+    frame.binds = n === 2 ? [binds[1], binds[0]] : order.map(i => binds[i])
     const ordered: Binding[] = []
     for (const i of order) for (let k = 0; k < binds[i].count; k++) ordered.push(vars[written[i].first + k])
     frame.vars = ordered

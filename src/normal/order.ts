@@ -32,9 +32,10 @@ import {
   type Send,
   Tag,
   type Term,
+  Tuple,
   type TypePattern,
   tagOf,
-  type Unforgeable,
+  Unforgeable,
   type Uri,
 } from './term.ts'
 
@@ -152,7 +153,13 @@ function comparePrimitives(a: Term, b: Term): number {
  */
 export function compare(a: Term, b: Term): number {
   if (a === b) return 0
-  if (typeof a !== 'object' && typeof b !== 'object') return comparePrimitives(a, b)
+  if (typeof a !== 'object') {
+    if (typeof b !== 'object') return comparePrimitives(a, b)
+  } else if (typeof b === 'object') {
+    const tag = a.tag
+    const other = b.tag
+    if (tag !== other && tag < Tag.Par && other < Tag.Par) return tag - other
+  }
   const quick = compareTerms(a, b, SHALLOW)
   return quick === DEEPER || quick === -DEEPER ? compareDeep(a, b) : quick
 }
@@ -434,6 +441,11 @@ export function equal(a: Term, b: Term): boolean {
     if (typeof b === 'object') return b.tag === Tag.Closure && forced(b) === a
     return false
   }
+  if (a instanceof Tuple && b instanceof Tuple) {
+    if ((a.hash !== b.hash && a.hash !== 0 && b.hash !== 0) || a.items.length !== b.items.length) return false
+    const r = equalItems(a.items, b.items, SHALLOW - 1)
+    return r === UNKNOWN ? equalDeep(a, b) : r === YES
+  }
   const x = forced(a)
   const y = forced(b)
   if (x === y) return true
@@ -603,6 +615,19 @@ function hashString(s: string, seed: number): number {
   return finish(h ^ s.length)
 }
 
+// Computed names differ in their numbers and share their words: `@("node", i)`.
+let lastText = ''
+let lastHash = hashString('', 0x811c9dc5)
+function hashText(s: string): number {
+  if (s === lastText) return lastHash
+  const h = hashString(s, 0x811c9dc5)
+  if (s.length <= 32) {
+    lastText = s
+    lastHash = h
+  }
+  return h
+}
+
 function hashBig(v: bigint, seed: number): number {
   let h = seed
   let rest = v < 0n ? -v : v
@@ -627,13 +652,15 @@ function hashNumber(n: number, seed: number): number {
   return finish(mix(mix(seed, u32[0]), u32[1]))
 }
 
+function hashSmall(n: number): number {
+  const h = Math.imul(n ^ 0x2545f491, 0x9e3779b1)
+  return (h ^ (h >>> 15)) | 0 || 1
+}
+
 function hashPrimitive(t: Term): number {
   switch (typeof t) {
     case 'number':
-      if (t === (t | 0)) {
-        const h = Math.imul(t ^ 0x2545f491, 0x9e3779b1)
-        return (h ^ (h >>> 15)) | 0 || 1
-      }
+      if (t === (t | 0)) return hashSmall(t)
       return hashNumber(t, Tag.Int)
     case 'string':
       return hashString(t, 0x811c9dc5)
@@ -677,6 +704,7 @@ function hashLeaf(n: Node): number {
 /** 32-bit structural hash, never 0: structurally equal terms have equal hashes. Cached in compound terms. Looks into closures. */
 export function hashOf(t: Term): number {
   if (typeof t !== 'object') return hashPrimitive(t)
+  if (t instanceof Tuple) return t.hash !== 0 ? t.hash : hashTuple(t)
   const x = forced(t)
   if (typeof x !== 'object') return hashPrimitive(x)
   if (isLeaf(x.tag)) return hashLeaf(x)
@@ -684,6 +712,24 @@ export function hashOf(t: Term): number {
   if (c.hash !== 0) return c.hash
   const h = hashNode(c, SHALLOW)
   return h !== 0 ? h : hashDeep(c)
+}
+
+/** Tuples are what most computed names quote; their items are mostly primitives. */
+function hashTuple(t: Tuple): number {
+  const { items } = t
+  let h = mix(Tag.Tuple, items.length)
+  for (let i = 0; i < items.length; i++) {
+    const p = items[i]
+    let k: number
+    if (typeof p === 'number' && p === (p | 0)) k = hashSmall(p)
+    else if (typeof p === 'string') k = hashText(p)
+    else if (typeof p !== 'object') k = hashPrimitive(p)
+    else if (p instanceof Unforgeable) k = hashLeaf(p)
+    else return hashNode(t, SHALLOW) || hashDeep(t)
+    h = mix(h, k)
+  }
+  t.hash = finish(h)
+  return t.hash
 }
 
 /** The hash of a node that is not too deep, otherwise 0. The same mixture as `hashShallow`. */
@@ -733,6 +779,8 @@ function mixItems(from: number, parts: readonly Part[], fuel: number): number {
 }
 
 function mixTerm(h: number, p: Part, fuel: number): number {
+  if (typeof p === 'number' && p === (p | 0)) return mix(h, hashSmall(p))
+  if (typeof p === 'string') return mix(h, hashString(p, 0x811c9dc5))
   if (p === null) return mix(h, 0x5bd1e995)
   if (typeof p !== 'object') return mix(h, hashPrimitive(p))
   if (Array.isArray(p)) return mixItems(h, p, fuel)

@@ -103,7 +103,28 @@ export function sizeOf(t: Term): number {
   const x = forced(t)
   if (typeof x !== 'object') return primitiveSize(x)
   if (!(x instanceof Compound)) return leafSize(x)
-  return x.size >= 0 ? x.size : deepSize(x)
+  if (x.size >= 0) return x.size
+  if (x.tag === Tag.Tuple || x.tag === Tag.List) {
+    const size = flatSize((x as Node as List).items)
+    if (size >= 0 && (x.tag === Tag.Tuple || (x as Node as List).rest === null)) {
+      x.size = size + 4
+      return x.size
+    }
+  }
+  return deepSize(x)
+}
+
+/** Size of items that are primitives or have theirs; -1: there are others. */
+function flatSize(items: readonly Term[]): number {
+  let size = 0
+  for (let i = 0; i < items.length; i++) {
+    const t = items[i]
+    if (typeof t !== 'object') size += primitiveSize(t)
+    else if (t instanceof Compound && t.size >= 0) size += t.size
+    else if (t.tag === Tag.Unforgeable) size += 36
+    else return -1
+  }
+  return size
 }
 
 function deepSize(root: Compound): number {
