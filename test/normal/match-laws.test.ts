@@ -8,7 +8,7 @@ import { anyPattern, closedTerm, likely } from './arbitrary.ts'
 import { type Binding, solutions } from './naive-match.ts'
 
 function text(s: readonly Term[]): string {
-  return s.map(show).join(' ; ')
+  return s.map(t => show(t)).join(' ; ')
 }
 
 function naive(pattern: Term, target: Term, count: number, limit: number): string[] {
