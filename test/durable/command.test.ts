@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployCommand, runCommand } from '../../src/cli/run.ts'
+import { parseFlags, UsageError } from '../../src/cli/usage.ts'
 import { Installed } from './rho.ts'
 
 const rho = new Installed()
@@ -76,7 +78,9 @@ describe('rho run --space', () => {
     ['deploy --create', ['deploy', '--space', 'kept', '--create', ...e('Nil')]],
     ['seeds', ['run', '--space', 'kept', '--seeds', '1..3', ...e('Nil')]],
   ])('is wrong use: %s', async (_, args) => {
-    expect((await rho.run(args)).exit).toBe(2)
+    const [command, ...rest] = args
+    const started = async () => (command === 'deploy' ? deployCommand(parseFlags('deploy', rest)) : runCommand(parseFlags('run', rest)))
+    await expect(started()).rejects.toThrow(UsageError)
   })
 
   it('is one at a time: the second opener is told who holds it', async () => {
