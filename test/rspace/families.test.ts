@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { forgedNames, fuzz, scale, smallWorlds, soak } from '../torture/space/worlds.ts'
+import { readPage, readReports, withSums } from '../torture/sum.ts'
 
 /** Quick forms; `npm run test:torture` runs the same cases for hours. */
 
@@ -34,5 +35,10 @@ describe('names made to be confused (family 15)', () => {
 describe('many of everything (family 16)', () => {
   it('is found again, joined and reopened', async () => {
     expect((await scale({ cases: 100_000, seed: 16 })).failures).toEqual([])
+  })
+})
+describe('docs/reliability.md', () => {
+  it('adds up the reports of the long runs', () => {
+    expect(readPage()).toBe(withSums(readPage(), readReports()))
   })
 })

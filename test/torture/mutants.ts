@@ -1,0 +1,124 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * P13: sources broken on purpose, one place at a time, in a copy; the named test must fail. `npx tsx test/torture/mutants.ts [NUMBER…]`.
+ * Exit 1 if a mutant survives, or if its text is not found any more.
+ */
+interface Mutant {
+  readonly breaks: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly test: string
+}
+
+const SPACE = 'rspace/space.ts'
+const STORE = 'rspace/store/store.ts'
+const MUTANTS: readonly Mutant[] = [
+  {
+    breaks: 'P5 identity covers peeks',
+    file: SPACE,
+    from: 'Uint8Array.of(b.peeks[i] ? 1 : 0)',
+    to: 'Uint8Array.of(0)',
+    test: 'space.test.ts',
+  },
+  {
+    breaks: 'P6 order of binds does not matter',
+    file: SPACE,
+    from: 'triples.sort(compareBytes)',
+    to: 'triples.reverse()',
+    test: 'space.test.ts',
+  },
+  {
+    breaks: 'P8 what comes and goes leaves no row',
+    file: SPACE,
+    from: 'if (!this.added.delete(r.ref)) this.removed.set',
+    to: 'this.added.delete(r.ref); this.removed.set',
+    test: 'durable.test.ts',
+  },
+  {
+    breaks: 'P9 installs in forks',
+    file: SPACE,
+    from: 'this.installInto(copy)\n      return copy',
+    to: 'return copy',
+    test: 'durable.test.ts',
+  },
+  {
+    breaks: 'P14 expired data are counted',
+    file: SPACE,
+    from: 'this.counts.expired++',
+    to: 'this.counts.cancelled++',
+    test: 'space.test.ts',
+  },
+  { breaks: 'replay in the order of the log', file: SPACE, from: 'this.isNext(comm) && ', to: '', test: 'durable.test.ts' },
+  {
+    breaks: 'numbers of rows that came back',
+    file: SPACE,
+    from: 'ref > this.highestWritten ? null',
+    to: 'ref >= 0 ? null',
+    test: 'durable.test.ts',
+  },
+  {
+    breaks: 'lookups see the batch in flight',
+    file: STORE,
+    from: 'this.#flying = changes',
+    to: 'this.#flying = undefined',
+    test: 'store/store.test.ts',
+  },
+  {
+    breaks: 'row sum takes deleted rows off',
+    file: STORE,
+    from: 'rowSum -= rowHash(key, before)',
+    to: 'rowSum -= 0n',
+    test: 'store/store.test.ts',
+  },
+  { breaks: 'poison after the first failure', file: STORE, from: 'this.#failure ??= e\n', to: '', test: 'store/store.test.ts' },
+  {
+    breaks: 'one class of sync for all batches',
+    file: STORE,
+    from: "this.#sync = opened.format.durability === 'power'",
+    to: 'this.#sync = false',
+    test: 'store/families.test.ts',
+  },
+]
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const wanted = process.argv.slice(2).map(Number)
+let survivors = 0
+for (const [i, m] of MUTANTS.entries()) {
+  if (wanted.length > 0 && !wanted.includes(i + 1)) continue
+  const copy = join(root, 'node_modules', '.cache', `rhizome-mutant-${process.pid}`)
+  try {
+    mkdirSync(copy, { recursive: true })
+    for (const part of [
+      'rspace',
+      'test/rspace',
+      'test/torture',
+      'test/fixtures',
+      'docs',
+      'package.json',
+      'vitest.config.ts',
+      'tsconfig.json',
+    ])
+      cpSync(join(root, part), join(copy, part), { recursive: true })
+    for (const part of ['src', 'bytecode', 'examples']) symlinkSync(join(root, part), join(copy, part))
+    const file = join(copy, m.file)
+    const text = readFileSync(file, 'utf8')
+    if (!text.includes(m.from)) throw new Error(`the text of mutant ${i + 1} is not in ${m.file} any more`)
+    writeFileSync(file, text.replace(m.from, m.to))
+    const vitest = join(
+      dirname(execFileSync(process.execPath, ['-p', "require.resolve('vitest/package.json')"], { cwd: root, encoding: 'utf8' }).trim()),
+      'vitest.mjs',
+    )
+    const ran = spawnSync(process.execPath, [vitest, 'run', '--root', copy, `test/rspace/${m.test}`], { cwd: copy, encoding: 'utf8' })
+    const caught = ran.status !== 0 && /Tests .*failed/.test(ran.stdout.replace(/\x1b\[[0-9;]*m/g, ''))
+    console.log(`${i + 1} ${m.breaks}: ${caught ? 'caught' : 'SURVIVED'} (${m.test})`)
+    if (!caught) survivors++
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+process.exitCode = survivors > 0 ? 1 : 0
