@@ -72,29 +72,35 @@ class Piece {
 
 const NONE: readonly number[] = []
 
-/** A sequence that is being written. Its lists are filled anew for each sequence and never cut, so that they are allocated once. */
+/** Constants of a sequence that are compared one by one; those of a sequence with more are found by a table. */
+const KEYS = 8
+
+/**
+ * A sequence that is being written. Sequences nest, and nothing is added to one while another is open inside it: what they collect lies on stacks of the
+ * compiler, and a sequence remembers where its own part begins.
+ */
 class Seq {
   parent: Seq | null = null
   /** Binders around it inside the parent. */
   outerDepth = 0
   kind = 0
   root: Term = 0
-  readonly captures: number[] = []
+  /** First of its captures, and their number. */
+  captureFrom = 0
   captureCount = 0
   numbers: Map<number, number> | null = null
   locals = 0
   height = 0
   maxStack = 0
-  /** Payload or record of each constant, with what it is looked up by. */
-  readonly constKeys: unknown[] = []
-  readonly constKinds: number[] = []
+  /** First of its entries in `keys` and `kinds`: one for each of its first constants. */
+  keyFrom = 0
   constIndex: Map<string, number> | null = null
-  pool = new Words(16)
+  /** First word of its constants, and their number. */
+  poolFrom = 0
   poolCount = 0
-  /** Places of instructions in the pool, those of guards. Triples (offset in the pool, start, end). */
-  readonly poolSpans: number[] = []
-  readonly chunks: number[] = [0, 0, 0]
-  chunkEnd = 3
+  poolSpansFrom = 0
+  chunkFrom = 0
+  chunkEnd = 0
   /** Words in finished chunks, and where the open one starts. */
   len = 0
   open = 0
@@ -109,17 +115,17 @@ class Seq {
     this.outerDepth = outerDepth
     this.kind = kind
     this.root = root
+    this.captureFrom = parent === null ? 0 : parent.captureFrom + parent.captureCount
     this.captureCount = 0
     this.numbers = null
     this.locals = 0
     this.height = 0
     this.maxStack = 0
+    this.keyFrom = parent === null ? 0 : parent.keyFrom + Math.min(parent.poolCount, KEYS)
     this.constIndex = null
-    this.pool.length = 0
     this.poolCount = 0
-    if (this.poolSpans.length > 0) this.poolSpans.length = 0
-    // the first stretch, header and pool, is known last
-    this.chunkEnd = 3
+    this.chunkFrom = parent === null ? 0 : parent.chunkEnd
+    this.chunkEnd = this.chunkFrom
     this.len = 0
     this.places = null
     this.ranks = undefined
@@ -219,7 +225,17 @@ class Compiler {
   private readonly trees = new TreeWriter()
   private readonly tree = new Words(64)
   private readonly blob = new Words(64)
-  /** Places of the instructions in `blob`, as in `Seq.poolSpans`. */
+  // what the open sequences have collected, the innermost last
+  private readonly captures: number[] = []
+  /** What constants are looked up by: texts and terms, null for others; and their kinds. */
+  private readonly keys: unknown[] = []
+  private readonly kinds: number[] = []
+  private readonly pool = new Words(256)
+  /** Places of instructions in the pools, those of guards. Triples (offset in its pool, start, end). */
+  private readonly poolSpans: number[] = []
+  /** As in `Piece`. */
+  private readonly chunks: number[] = []
+  /** Places of the instructions in `blob`, as in `poolSpans`. */
   private readonly blobSpans: number[] = []
   /** Variables from outside the pattern that is being written. */
   private readonly slots: number[] = []
@@ -421,8 +437,7 @@ class Compiler {
   }
 
   private addChunk(start: number, end: number, span: number): void {
-    const { cur } = this
-    const { chunks } = cur
+    const { cur, chunks } = this
     const at = cur.chunkEnd
     chunks[at] = start
     chunks[at + 1] = end
@@ -459,23 +474,23 @@ class Compiler {
   private captureNumber(outer: number): number {
     const known = this.knownCapture(outer)
     if (known >= 0) return known
-    const { cur } = this
-    const { captures } = cur
+    const { cur, captures } = this
     const n = cur.captureCount++
-    captures[n] = outer
+    captures[cur.captureFrom + n] = outer
     if (cur.numbers !== null) cur.numbers.set(outer, n)
     else if (n === 8) {
       cur.numbers = new Map()
-      for (let i = 0; i <= n; i++) cur.numbers.set(captures[i], i)
+      for (let i = 0; i <= n; i++) cur.numbers.set(captures[cur.captureFrom + i], i)
     }
     return n
   }
 
   /** Number of a capture if it has one, else -1. */
   private knownCapture(outer: number): number {
-    const { captures, captureCount, numbers } = this.cur
+    const { captures } = this
+    const { captureFrom, captureCount, numbers } = this.cur
     if (numbers !== null) return numbers.get(outer) ?? -1
-    for (let i = 0; i < captureCount; i++) if (captures[i] === outer) return i
+    for (let i = 0; i < captureCount; i++) if (captures[captureFrom + i] === outer) return i
     return -1
   }
 
@@ -601,18 +616,18 @@ class Compiler {
 
   /** Index of the constant in the pool of the sequence. `value`: text, a term (kind 0), or the words of the payload of a pattern or guard. */
   private constant(kind: number, value: unknown): number {
-    const cur = this.cur
-    const { constKeys, constKinds, pool } = cur
+    const { cur, keys, kinds, pool } = this
+    const { keyFrom, poolFrom } = cur
     const few = cur.constIndex === null
     if (few && typeof value === 'string')
-      for (let i = 0; i < cur.poolCount; i++) if (constKeys[i] === value && constKinds[i] === kind) return i
+      for (let i = 0; i < cur.poolCount; i++) if (keys[keyFrom + i] === value && kinds[keyFrom + i] === kind) return i
     const at = pool.length
     this.writeConstant(kind, value)
     const len = pool.length - at
     const spans = this.blobSpans
     if (few) {
       if (typeof value !== 'string') {
-        let p = 0
+        let p = poolFrom
         for (let i = 0; i < cur.poolCount; i++) {
           const n = 2 + pool.data[p + 1]
           if (n === len && this.sameWords(pool.data, p, at, n)) {
@@ -623,14 +638,14 @@ class Compiler {
           p += n
         }
       }
-      if (cur.poolCount < 8) {
-        constKeys[cur.poolCount] = value instanceof Words ? null : value
-        constKinds[cur.poolCount] = kind
+      if (cur.poolCount < KEYS) {
+        keys[keyFrom + cur.poolCount] = value instanceof Words ? null : value
+        kinds[keyFrom + cur.poolCount] = kind
         if (spans.length > 0) this.placeConstant(at)
         return cur.poolCount++
       }
       cur.constIndex = new Map()
-      let p = 0
+      let p = poolFrom
       for (let i = 0; i < cur.poolCount; i++) {
         const n = 2 + pool.data[p + 1]
         cur.constIndex.set(this.wordsKey(pool.data, p, n), i)
@@ -652,13 +667,14 @@ class Compiler {
 
   /** The instructions in `blob` now stand in the constant at `at` of the pool, behind its kind and length. */
   private placeConstant(at: number): void {
-    const { blobSpans } = this
-    for (let i = 0; i < blobSpans.length; i += 3) this.cur.poolSpans.push(at + 2 + blobSpans[i], blobSpans[i + 1], blobSpans[i + 2])
+    const { blobSpans, poolSpans } = this
+    const shift = at + 2 - this.cur.poolFrom
+    for (let i = 0; i < blobSpans.length; i += 3) poolSpans.push(shift + blobSpans[i], blobSpans[i + 1], blobSpans[i + 2])
     blobSpans.length = 0
   }
 
   private writeConstant(kind: number, value: unknown): void {
-    const { pool } = this.cur
+    const { pool } = this
     if (value instanceof Words) {
       pool.push(kind)
       pool.push(value.length)
@@ -1285,35 +1301,41 @@ class Compiler {
   private begin(kind: number, root: Term, d: number): void {
     const seq = this.spare.pop() ?? new Seq()
     seq.reset(this.cur, d, kind, root)
+    seq.poolFrom = this.pool.length
+    seq.poolSpansFrom = this.poolSpans.length
     this.cur = seq
+    // the first stretch, header and pool, is known last
+    this.addChunk(0, 0, 0)
     this.openChunk()
   }
 
   private endSequence(): Piece {
     this.closeChunk()
     const seq = this.cur
-    const { arena } = this
+    const { arena, pool, poolSpans, chunks } = this
     const start = arena.length
     arena.push(headerWord(seq.kind))
     arena.push(seq.captureCount)
     arena.push(seq.locals)
     arena.push(seq.maxStack)
-    arena.push(seq.pool.length)
+    arena.push(pool.length - seq.poolFrom)
     const poolAt = arena.length
-    arena.append(seq.pool.data, 0, seq.pool.length)
+    arena.append(pool.data, seq.poolFrom, pool.length)
+    pool.length = seq.poolFrom
     const len = seq.len + arena.length - start
-    const chunks = seq.chunks
-    chunks[0] = start
-    chunks[1] = arena.length
-    chunks[2] = this.spanCount
-    const { poolSpans } = seq
-    for (let i = 0; i < poolSpans.length; i += 3) {
+    chunks[seq.chunkFrom] = start
+    chunks[seq.chunkFrom + 1] = arena.length
+    chunks[seq.chunkFrom + 2] = this.spanCount
+    for (let i = seq.poolSpansFrom; i < poolSpans.length; i += 3) {
       this.span(poolSpans[i + 1], poolSpans[i + 2])
       this.spanAt[this.spanCount - 1] = poolAt + poolSpans[i]
     }
+    if (poolSpans.length > seq.poolSpansFrom) poolSpans.length = seq.poolSpansFrom
     this.cur = seq.parent as Seq
     this.spare.push(seq)
-    return new Piece(chunks.slice(0, seq.chunkEnd), len, seq.captureCount === 0 ? NONE : seq.captures.slice(0, seq.captureCount))
+    const { captureFrom, captureCount } = seq
+    const captures = captureCount === 0 ? NONE : this.captures.slice(captureFrom, captureFrom + captureCount)
+    return new Piece(chunks.slice(seq.chunkFrom, seq.chunkEnd), len, captures)
   }
 
   /** Sorts the last `n` finished pieces and joins equal ones. */
