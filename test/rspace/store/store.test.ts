@@ -270,6 +270,44 @@ describe.each(Object.entries(PLACES))('a store %s', (_, place) => {
   })
 })
 
+describe('a slow engine', () => {
+  class Slow extends MemoryEngine {
+    inFlight = 0
+    most = 0
+    override async batch(...args: Parameters<Engine['batch']>): Promise<void> {
+      this.most = Math.max(this.most, ++this.inFlight)
+      await new Promise(resolve => setTimeout(resolve, 5))
+      await super.batch(...args)
+      this.inFlight--
+    }
+  }
+  it('gets one batch at a time, and what is made ready meanwhile builds on the one in flight', async () => {
+    const engine = new Slow()
+    const store = await openStore(engine, { create: true })
+    const key = (i: number) => Uint8Array.of(0x58, i >> 8, i)
+    const all = Array.from({ length: 300 }, (_, i) => key(i))
+    const value = Uint8Array.of(1)
+    await store.commit({ put: [[key(999), value]] })
+    const waits: Promise<unknown>[] = []
+    for (let round = 0; round < 3; round++) {
+      waits.push(store.commit({ put: all.map((k, i): [Uint8Array, Uint8Array] => [k, Uint8Array.of(round, i)]) }))
+      await new Promise(resolve => setTimeout(resolve, 1))
+      // Nobody says what was there before: the store has to know, though the engine does not yet.
+      waits.push(store.commit({ del: all.slice(round) }))
+      await new Promise(resolve => setTimeout(resolve, 1))
+    }
+    await Promise.all(waits)
+    expect(engine.most).toBe(1)
+    expect(await store.verify()).toMatchObject({ ok: true, rows: { X: 3 } })
+    await store.close()
+    const again = await openStore(engine)
+    const rows: unknown[] = []
+    for await (const page of again.rows()) rows.push(...page)
+    expect(rows).toHaveLength(3)
+    await again.close()
+  })
+})
+
 describe('a failing engine', () => {
   it('rejects the commit in flight with the reason, and all others with SPACE_FAILED', async () => {
     const engine = new FaultyEngine()
