@@ -4,10 +4,12 @@ import type { Diagnostic } from '../base/diagnostic.ts'
 import { errorAt } from '../base/diagnostic.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { compile, ImageTooLarge } from '../compile/compile.ts'
+import { decodeOpen } from '../compile/decode.ts'
 import { normalize } from '../normal/normalize.ts'
+import { urisOf } from '../normal/parts.ts'
 import { reportName, reportText } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
-import { type Grant, UriTable } from '../normal/uris.ts'
+import { type Grant, type UriProblem, UriTable } from '../normal/uris.ts'
 import { decodeSource } from '../syntax/decode.ts'
 import { parse } from '../syntax/parser.ts'
 import { VirtualClock } from './clock.ts'
@@ -77,6 +79,11 @@ export interface Compiled {
   readonly file: SourceFile
   /** UTF-8 bytes of the source: what loading it costs. */
   readonly bytes: number
+}
+
+/** A URI in an image that this session cannot bind: RHO405, RHO406 or RHO407. */
+export interface ImageUri extends UriProblem {
+  readonly uri: string
 }
 
 /** Slices between two looks at what came from outside. */
@@ -325,11 +332,21 @@ export class Session {
 
   /**
    * Start the machines of a program image from outside, checked first. The number names its account.
-   * @returns what is wrong with the image, if it is refused; then nothing was started
+   * @returns what is wrong with the image or with the URIs it asks for, if it is refused; then nothing was started
    */
-  deployImage(image: Uint32Array, name = 'image'): number | ImageError {
+  deployImage(image: Uint32Array, name = 'image'): number | ImageError | ImageUri {
     const wrong = verify(image)
     if (wrong !== undefined) return wrong
+    const term = decodeOpen(image)
+    // The verifier does not know the order of values: what only it would let through is found by writing the image again.
+    const again = compile(term).image
+    const differs = image.findIndex((w, i) => w !== again[i])
+    if (differs >= 0 || again.length !== image.length)
+      return { code: 'NOT_CANONICAL', position: Math.max(0, differs), message: 'elements or entries are not in canonical order' }
+    for (const uri of urisOf(term)) {
+      const problem = this.uris.check(uri)
+      if (problem !== null) return { ...problem, uri }
+    }
     return this.deploy({ image, program: new Program(image, null, name), bytes: 4 * image.length })
   }
 

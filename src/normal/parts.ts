@@ -2,6 +2,7 @@ import {
   type Bind,
   type Branch,
   type Bundle,
+  Compound,
   type Conn,
   type ConnNot,
   Flag,
@@ -201,4 +202,19 @@ function pushPatterns(binds: readonly Bind[], out: Term[]): void {
     for (const p of b.patterns) out.push(p)
     if (b.rest !== null) out.push(b.rest)
   }
+}
+
+/** The URIs that a term asks for anywhere in its code. */
+export function urisOf(root: Term): Set<string> {
+  const uris = new Set<string>()
+  const seen = new Set<Node>()
+  const todo: Term[] = [root]
+  while (todo.length > 0) {
+    const t = todo.pop() as Term
+    if (!(t instanceof Compound) || seen.has(t)) continue
+    seen.add(t)
+    if (t.tag === Tag.New) for (const uri of (t as New).uris) uris.add(uri)
+    pushAllKids(t, todo)
+  }
+  return uris
 }
