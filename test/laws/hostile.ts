@@ -1,4 +1,4 @@
-import { asm, disasm, disasmJson, type ImageErrorCode, imageCaptures, readProgram, verify, writeProgram } from '../../bytecode/index.ts'
+import { asm, disasm, disasmJson, type ImageErrorCode, imageCaptures, readProgram, verify } from '../../bytecode/index.ts'
 import { CODES } from '../../src/base/codes.ts'
 import { QuietHost } from '../../src/cli/host.ts'
 import { runPrograms } from '../../src/cli/program.ts'
@@ -69,10 +69,10 @@ function run(words: Uint32Array, canonical: boolean, broken: (law: string, detai
   if (session.failures.some(f => f.code === 'RHO699')) throw broken('no internal fault', JSON.stringify(session.failures))
 }
 
-/** Whatever the bytes of a stored program are: refused, or read. */
-export async function anyFile(bytes: Uint8Array): Promise<string> {
+/** Whatever happened to the bytes of a stored program: it is refused, or the program in it is whole. */
+export async function anyFile(bytes: Uint8Array, image: Uint32Array): Promise<string> {
   const p = await readProgram(bytes)
   if ('error' in p) return p.error.code
-  await writeProgram(p)
+  if (!sameWords(p.image, image)) throw new Broken('what is read is what was written', Buffer.from(bytes).toString('hex'))
   return 'read'
 }

@@ -139,7 +139,7 @@ const ORDERS: readonly ProgramOptions[] = [
   { order: 'lifo' },
   { policy: 'rr' },
   { policy: 'priority' },
-  //{ trick: 'literal', literalSchedule: 'fifo' },
+  { trick: 'literal', literalSchedule: 'fifo' },
   { seed: 2n, order: { seed: 2n }, shuffle: true },
   { seed: 3n, order: { seed: 3n }, shuffle: true },
   { seed: 4n, order: { seed: 4n }, shuffle: true, policy: 'rr', trick: 'literal' },
