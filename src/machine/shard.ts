@@ -706,7 +706,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       const account = this.payerOf(kernel.origins[0])
       account.comms++
       account.gas += COMM_BASE + COMM_BIND
-      if (account.gas > account.gasLimit) this.overGas(account)
+      if (account.gas > account.gasLimit) this.overGas(account, null, kernel.origins[0] as Place | null)
     }
     if (this.tracer !== null) this.tracer.comm(c, null, payer, kernel)
     native.run(kernel.results[0] as Term[], payer, kernel.origins[0])
@@ -852,14 +852,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** The reported cost of a program is never more than its limit. */
-  private overGas(account: Account, m: Machine | null = null): void {
+  private overGas(account: Account, m: Machine | null, by: Place | null = null): void {
     account.gas = account.gasLimit
-    this.overLimit(account, m, 'RHO601', `the program used up its gas limit of ${account.gasLimit}`, 'raise --gas')
+    this.overLimit(account, m, 'RHO601', `the program used up its gas limit of ${account.gasLimit}`, 'raise --gas', by)
   }
 
-  /** A limit of a whole program: all of it stops, with one failure. */
-  private overLimit(account: Account, m: Machine | null, code: Code, message: string, hint: string): void {
-    const span = m === null ? NO_PLACE : m.linked.spanAt(this.pcNow)
+  /** A limit of a whole program: all of it stops, with one failure. Without a machine that did it, `by` is the send that keeps going on. */
+  private overLimit(account: Account, m: Machine | null, code: Code, message: string, hint: string, by: Place | null = null): void {
+    const span = m === null ? (by?.span ?? NO_PLACE) : m.linked.spanAt(this.pcNow)
     const machine = m === null ? 'm:0' : 'm:' + m.priv
     this.stopAccount(account, {
       code,

@@ -283,7 +283,8 @@ class Generator {
   private matchStatement(d: number, env: Env): string {
     const cases = this.many(1, 3, () => {
       const binds: Binds = { bound: [], outer: env }
-      const pattern = this.pattern(d, binds)
+      // Before a name and `{` the word `agent` begins a declaration.
+      const pattern = this.pattern(d, binds).replace(/(^|\| )agent$/, '$1(agent)')
       const scope = this.scope(env, binds.bound)
       return `${pattern}${this.guard(d, scope)} => ${this.chance(0.9) ? this.block(d, scope) : '{ Nil }'}`
     })
@@ -472,7 +473,10 @@ class Generator {
     const part = (): string => this.operandPattern(d - 1, binds)
     const alone = (): string => this.operandPattern(d - 1, { bound: [], outer: binds.outer })
     const rest = (): string => (this.chance(0.3) ? ` ...${this.fresh(binds, 'proc')}` : '')
-    const tight = (text: string): string => (/^[\w"'[]+$/.test(text) || text.startsWith('bundle') ? text : `(${text})`)
+    const tight = (text: string): string => {
+      if (/^[\w"'[]+$/.test(text)) return text
+      return text.startsWith('bundle') ? `{${text}}` : `(${text})`
+    }
     switch (this.below(12)) {
       case 0:
         return `[${this.many(0, 2, part).join(', ')}${rest()}]`
