@@ -132,6 +132,8 @@ describe('laws', () => {
   it('closing in one step or in two is the same', () => {
     fc.assert(
       fc.property(closedTerm, closedTerm, (a, b) => {
+        // Two binds that become alike in source and patterns are interchangeable: which of them comes first is then left to the order of substitution.
+        fc.pre(!equal(a, b))
         const t = open('@{*v}!(*w, [*v | *w]) | for (@x <- @{*w} & @y <- @{*v}) { @0!(x, y, *v) } | Set(*w, *v)')
         const order = read('@{*v}!(*w, [*v | *w])', { open: true }).free
         expect(order).toEqual(['v', 'w'])
