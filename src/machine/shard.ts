@@ -1,7 +1,7 @@
 import { type Chan, type Cont, Datum, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
-import { Bundle, Closure, Flag, forced, List, MapTerm, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
+import { Bundle, Closure, Flag, forced, List, MapTerm, Par, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
@@ -857,6 +857,16 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.overLimit(account, m, 'RHO601', `the program used up its gas limit of ${account.gasLimit}`, 'raise --gas', by)
   }
 
+  /** Composed, these would be more components than a value may have bytes for: a process that doubles itself is soon beyond any memory. */
+  private tooWide(items: readonly Term[]): boolean {
+    let count = 0
+    for (let i = 0; i < items.length; i++) {
+      const t = forced(items[i])
+      count += t instanceof Par ? t.items.length : 1
+    }
+    return 4 * count > this.limits.maxValueBytes
+  }
+
   /** A limit of a whole program: all of it stops, with one failure. Without a machine that did it, `by` is the send that keeps going on. */
   private overLimit(account: Account, m: Machine | null, code: Code, message: string, hint: string, by: Place | null = null): void {
     const span = m === null ? (by?.span ?? NO_PLACE) : m.linked.spanAt(this.pcNow)
@@ -1177,6 +1187,17 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             return
           }
           const op = C[pc]
+          if (op === 14 && this.tooWide(items)) {
+            this.gas += gas
+            this.fail(
+              m,
+              pc,
+              'RHO604',
+              `the process would be larger than the limit of ${this.limits.maxValueBytes} bytes`,
+              'the limit is maxValueBytes',
+            )
+            return
+          }
           R[C[pc + 2]] = op === 7 ? new List(items) : op === 8 ? new Tuple(items) : op === 9 ? makeSet(items) : makePar(items)
           pc += 4 + n
           break
@@ -1424,7 +1445,35 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.end(m, this.doom)
             return
           }
-          if (woken !== null) this.enqueue(woken)
+          if (woken !== null) {
+            if (
+              quick &&
+              this.streak > 0 &&
+              this.spawner === null &&
+              C[pc] === 0 &&
+              woken.account === m.account &&
+              woken.paused === 0 &&
+              this.mayGoOn(m, gas)
+            ) {
+              // The same for what a join or a waiting receive woke: it is the newest in any case.
+              this.streak--
+              this.starts++
+              this.end(m, State.Done)
+              m = woken
+              this.current = m
+              m.status = State.Running
+              m.steps++
+              R = m.regs
+              pc = m.pc
+              if (m.linked !== linked) {
+                linked = m.linked
+                C = linked.code
+                K = linked.consts
+              }
+              break
+            }
+            this.enqueue(woken)
+          }
           break
         }
         case 21: // RECV site src
