@@ -1,7 +1,21 @@
 import { type Chan, type Cont, Datum, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
-import { Bundle, Closure, Flag, forced, List, MapTerm, Par, type Rest, SetTerm, Tag, type Term, Tuple, Unforgeable } from '../normal/term.ts'
+import {
+  Bundle,
+  Closure,
+  Flag,
+  forced,
+  List,
+  MapTerm,
+  Par,
+  type Rest,
+  SetTerm,
+  Tag,
+  type Term,
+  Tuple,
+  Unforgeable,
+} from '../normal/term.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'

@@ -160,12 +160,14 @@ export function compare(a: Term, b: Term): number {
     const other = b.tag
     if (tag !== other && tag < Tag.Par && other < Tag.Par) return tag - other
   }
+  steps = STEPS
   const quick = compareTerms(a, b, SHALLOW)
   return quick === DEEPER || quick === -DEEPER ? compareDeep(a, b) : quick
 }
 
 /** Order of the binds of a receipt: by source, patterns, remainder, arrow. */
 export function compareBinds(a: Bind, b: Bind): number {
+  steps = STEPS
   const quick = compareBind(a, b, SHALLOW)
   if (quick !== DEEPER && quick !== -DEEPER) return quick
   return compareDeep([a.source, a.patterns, a.rest, a.arrow], [b.source, b.patterns, b.rest, b.arrow])
@@ -173,6 +175,12 @@ export function compareBinds(a: Bind, b: Bind): number {
 
 // Most comparisons are decided near the surface, by a recursion of bounded depth that allocates nothing. This result, or its negative: not decided there.
 const DEEPER = Number.POSITIVE_INFINITY
+
+// Terms share parts: as a tree one may be far larger than in memory. After so many pairs of nodes the walk with a stack takes over, and after many more
+// it remembers the pairs it meets.
+const STEPS = 20_000
+const REMEMBER = 500_000
+let steps = 0
 
 function compareTerms(a: Term, b: Term, fuel: number): number {
   if (a === b) return 0
@@ -182,7 +190,7 @@ function compareTerms(a: Term, b: Term, fuel: number): number {
   if (typeof x !== 'object' && typeof y !== 'object') return comparePrimitives(x, y)
   const tag = tagOf(x)
   const other = tagOf(y)
-  if (tag === other) return fuel === 0 ? DEEPER : compareNodes(x as Node, y as Node, tag, fuel - 1)
+  if (tag === other) return fuel === 0 || --steps < 0 ? DEEPER : compareNodes(x as Node, y as Node, tag, fuel - 1)
   if (tag !== Tag.Par && other !== Tag.Par) return tag - other
   if (fuel === 0) return DEEPER
   return tag === Tag.Par ? compareToOne((x as Par).items, y, fuel - 1) : -compareToOne((y as Par).items, x, fuel - 1)
@@ -342,6 +350,9 @@ function compareDeep(a: Part, b: Part): number {
     at[sp] = 0
   }
   push([a], [b])
+  // Pairs that were met: their parts have been compared when they are met again, and were equal.
+  let known: Map<Node, Node> | null = null
+  let pairs = 0
   while (sp >= 0) {
     const xs = as[sp]
     const ys = bs[sp]
@@ -386,6 +397,11 @@ function compareDeep(a: Part, b: Part): number {
       const r = compareLeaves(x, y)
       if (r !== 0) return r
       continue
+    }
+    if (++pairs > REMEMBER) {
+      known ??= new Map()
+      if (known.get(x) === y) continue
+      known.set(x, y)
     }
     switch (tx) {
       case Tag.Par:
@@ -443,6 +459,7 @@ export function equal(a: Term, b: Term): boolean {
   }
   if (a instanceof Tuple && b instanceof Tuple) {
     if ((a.hash !== b.hash && a.hash !== 0 && b.hash !== 0) || a.items.length !== b.items.length) return false
+    steps = STEPS
     const r = equalItems(a.items, b.items, SHALLOW - 1)
     return r === UNKNOWN ? equalDeep(a, b) : r === YES
   }
@@ -450,6 +467,7 @@ export function equal(a: Term, b: Term): boolean {
   const y = forced(b)
   if (x === y) return true
   if (typeof x !== 'object' || typeof y !== 'object' || x.tag !== y.tag) return false
+  steps = STEPS
   const quick = equalNodes(x, y, SHALLOW)
   return quick === UNKNOWN ? equalDeep(x, y) : quick === YES
 }
@@ -490,7 +508,7 @@ function equalNodes(x: Node, y: Node, fuel: number): number {
   const h = x.hash
   const k = (y as Compound).hash
   if (h !== 0 && k !== 0 && h !== k) return NO
-  if (fuel === 0) return UNKNOWN
+  if (fuel === 0 || --steps < 0) return UNKNOWN
   const left = fuel - 1
   switch (x.tag) {
     case Tag.Par:
@@ -555,9 +573,16 @@ function listsUp(a: readonly Part[], b: readonly Part[], todo: Pending): boolean
 function equalDeep(a: Node, b: Node): boolean {
   const todo: Pending = []
   if (!pairUp(a, b, todo)) return false
+  let known: Map<Node, Node> | null = null
+  let pairs = 0
   while (todo.length > 0) {
     const y = todo.pop() as Node
     const x = todo.pop() as Node
+    if (++pairs > REMEMBER) {
+      known ??= new Map()
+      if (known.get(x) === y) continue
+      known.set(x, y)
+    }
     switch (x.tag) {
       case Tag.Par:
       case Tag.Tuple:

@@ -1,4 +1,5 @@
 import { pushScopeKids } from './parts.ts'
+import { sizeOf } from './size.ts'
 import {
   type BigInteger,
   type BigRat,
@@ -46,6 +47,9 @@ const NEEDS_ESCAPE = /[\u0000-\u001f"\\\u007f-\u009f\u2028\u2029\ufeff]/
 
 /** What the host holds in one string, in UTF-16 units. */
 const UNITS_MAX = 0x1fffffe8
+
+/** No term has more of the size of rholang.md 16.1 for each unit of its text: an Int has 8 and takes at least one. */
+const SIZE_PER_UNIT = 8
 
 function tooLong(): RangeError {
   return new RangeError('the text is too long')
@@ -815,6 +819,7 @@ function isNil(t: Term): boolean {
 export function show(t: Term, max = UNITS_MAX): string {
   if (typeof t === 'string') return showString(t, max)
   if (typeof t !== 'object') return showPrimitive(t)
+  if (sizeOf(t) > SIZE_PER_UNIT * max) throw tooLong()
   return new Printer(freeOf(t), max).show(t, Place.Process, false)
 }
 

@@ -164,6 +164,8 @@ function printed(t: Term, ctx: PrimContext): Result {
 }
 
 function encoded(t: Term, ctx: PrimContext): Result {
+  // Shared parts are written out each time. No term has more than twice the size of its bytes, names of a `new` apart.
+  if (sizeOf(t) > 2 * ctx.limits.maxValueBytes) return quota('the bytes', ctx.limits.maxValueBytes)
   try {
     const encoding = toBytes(t)
     return tooLarge(4 + encoding.length, ctx) ?? new Bytes(encoding)
