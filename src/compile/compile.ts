@@ -34,6 +34,7 @@ import {
   Tag,
   type Term,
   tagOf,
+  Uri,
 } from '../normal/term.ts'
 import { fastClass, OP_OF_TAG, TreeWriter, writeValue } from './blob.ts'
 import { ImageTooLarge } from './errors.ts'
@@ -616,6 +617,8 @@ class Compiler {
 
   /** Index of the constant in the pool of the sequence. `value`: text, a term (kind 0), or the words of the payload of a pattern or guard. */
   private constant(kind: number, value: unknown): number {
+    // A URI as a value and the URI of a name are one constant.
+    if (value instanceof Uri) return this.constant(ConstKind.uri, value.text)
     const { cur, keys, kinds, pool } = this
     const { keyFrom, poolFrom } = cur
     const few = cur.constIndex === null
