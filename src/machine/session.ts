@@ -6,7 +6,7 @@ import { type SourceFile, sources } from '../base/source.ts'
 import { compile, ImageTooLarge } from '../compile/compile.ts'
 import { decodeOpen } from '../compile/decode.ts'
 import { normalize } from '../normal/normalize.ts'
-import { urisOf } from '../normal/parts.ts'
+import { needsOf } from '../normal/parts.ts'
 import { reportName, reportText } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
 import { type Grant, type UriProblem, UriTable } from '../normal/uris.ts'
@@ -81,9 +81,9 @@ export interface Compiled {
   readonly bytes: number
 }
 
-/** A URI in an image that this session cannot bind: RHO405, RHO406 or RHO407. */
-export interface ImageUri extends UriProblem {
-  readonly uri: string
+/** Something that an image needs and this session does not have, a URI for the most part: RHO405, RHO406 or RHO407. */
+export interface ImageNeed extends UriProblem {
+  readonly uri?: string
 }
 
 /** Slices between two looks at what came from outside. */
@@ -334,7 +334,7 @@ export class Session {
    * Start the machines of a program image from outside, checked first. The number names its account.
    * @returns what is wrong with the image or with the URIs it asks for, if it is refused; then nothing was started
    */
-  deployImage(image: Uint32Array, name = 'image'): number | ImageError | ImageUri {
+  deployImage(image: Uint32Array, name = 'image'): number | ImageError | ImageNeed {
     const wrong = verify(image)
     if (wrong !== undefined) return wrong
     const term = decodeOpen(image)
@@ -343,7 +343,10 @@ export class Session {
     const differs = image.findIndex((w, i) => w !== again[i])
     if (differs >= 0 || again.length !== image.length)
       return { code: 'NOT_CANONICAL', position: Math.max(0, differs), message: 'elements or entries are not in canonical order' }
-    for (const uri of urisOf(term)) {
+    const { uris, pathMaps } = needsOf(term)
+    if (pathMaps)
+      return { code: 'RHO407', message: 'path maps are not available yet', hint: 'this version does not run them; a later one will' }
+    for (const uri of uris) {
       const problem = this.uris.check(uri)
       if (problem !== null) return { ...problem, uri }
     }

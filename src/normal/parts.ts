@@ -204,9 +204,10 @@ function pushPatterns(binds: readonly Bind[], out: Term[]): void {
   }
 }
 
-/** The URIs that a term asks for anywhere in its code. */
-export function urisOf(root: Term): Set<string> {
+/** What a term asks for anywhere in its code: URIs, and whether there are path maps. */
+export function needsOf(root: Term): { readonly uris: ReadonlySet<string>; readonly pathMaps: boolean } {
   const uris = new Set<string>()
+  let pathMaps = false
   const seen = new Set<Node>()
   const todo: Term[] = [root]
   while (todo.length > 0) {
@@ -214,7 +215,8 @@ export function urisOf(root: Term): Set<string> {
     if (!(t instanceof Compound) || seen.has(t)) continue
     seen.add(t)
     if (t.tag === Tag.New) for (const uri of (t as New).uris) uris.add(uri)
+    if (t.tag === Tag.PathMap) pathMaps = true
     pushAllKids(t, todo)
   }
-  return uris
+  return { uris, pathMaps }
 }

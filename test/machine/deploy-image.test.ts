@@ -21,6 +21,7 @@ describe('an image that is started', () => {
     const s = session()
     expect(s.deployImage(imageOf('@"c"!({ new x(`rho:my:thing`) in { x!(1) } })'))).toMatchObject({ code: 'RHO405', uri: 'rho:my:thing' })
     expect(s.deployImage(imageOf('new f(`rho:io:file`) in { f!(1, 2, 3) }'))).toMatchObject({ code: 'RHO406', uri: 'rho:io:file' })
+    expect(s.deployImage(compile(read('@"c"!({| 1 |})').term).image)).toMatchObject({ code: 'RHO407' })
     expect(s.run()).toBe('rest')
     expect(s.data().size).toBe(0)
   })
