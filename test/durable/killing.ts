@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Subject } from './programs.ts'
+import { AUDIT_RIGHT, type Subject } from './programs.ts'
 import type { Ended, Installed, Line } from './rho.ts'
 
 /** A generator with a seed; xorshift32. */
@@ -38,9 +38,13 @@ function take(lines: readonly Line[], seen: Map<number, string>, problems: strin
   }
 }
 
+/** A life that is to be ended by the clock is given at most so many milliseconds: some end while the space is being opened, some in mid-run. */
+const LIFE_MS = 260
+
 /**
- * Run a program in a new space, killing the process again and again shortly after it has printed something, until it has been killed `kills` times; then let
- * it end. Every life but the first brings the auditor with it, if there is one.
+ * Run a program in a new space, killing the process again and again until it has been killed `kills` times; then let it end. Two lives in three end shortly
+ * after they have printed something new, the third at any moment from the start of the process on. Every life but the first brings the auditor with it, if there
+ * is one.
  */
 export async function killAndResume(
   rho: Installed,
@@ -58,10 +62,15 @@ export async function killAndResume(
   let killed = 0
   let args = ['run', '--format', 'json', '--space', space, '--create', '--durability', durability, program]
   for (;;) {
-    let left = killed < kills ? 1 + below(4) : Number.POSITIVE_INFINITY
+    const dies = killed < kills
+    const byClock = dies && killed > 0 && below(3) === 0
+    let left = dies && !byClock ? 1 + below(3) : Number.POSITIVE_INFINITY
     const before = seen.size
-    const delay = below(12)
+    const delay = byClock ? below(LIFE_MS) : below(12)
     const ended = await rho.run(args, {
+      onStart: child => {
+        if (byClock) setTimeout(() => child.kill('SIGKILL'), delay)
+      },
       onLine: (line, child) => {
         // Only what is new counts: every life gets further.
         if (line.kind !== 'output' || (line.n as number) <= before || --left !== 0) return
@@ -80,4 +89,60 @@ export async function killAndResume(
         ? ['run', '--format', 'json', '--space', space, '--resume']
         : ['run', '--format', 'json', '--space', space, rho.file('audit.rho', subject.audit)]
   }
+}
+
+function outputs(lines: readonly Line[]): string[] {
+  return lines.filter(l => l.kind === 'output').map(l => l.text as string)
+}
+
+/** What differs between a run that was killed again and again and one that was left alone. */
+export function differences(subject: Subject, plain: Ended, run: Campaign): string[] {
+  const problems = [...run.problems]
+  const same = (what: string, killed: unknown, alone: unknown): void => {
+    const [a, b] = [JSON.stringify(killed), JSON.stringify(alone)]
+    if (a !== b) problems.push(`${what}: ${a?.slice(0, 300)}, an undisturbed run has ${b?.slice(0, 300)}`)
+  }
+  const all = Array.from({ length: run.seen.size }, (_, i) => run.seen.get(i + 1) ?? `output ${i + 1} is missing`)
+  const audits = all.filter(text => text.startsWith('["audit"'))
+  const printed = all.filter(text => !text.startsWith('["audit"'))
+  const whole = outputs(plain.lines)
+  if (!subject.ordered) for (const list of [printed, whole]) list.sort()
+  same('printed', printed, whole)
+  for (const text of audits) if (text !== AUDIT_RIGHT) problems.push(`an audit found ${text}`)
+  if (audits.length > run.kills) problems.push(`${audits.length} audits in ${run.kills} lives`)
+  const outcome = run.last.lines.at(-1)
+  const expected = plain.lines.at(-1)
+  same('status', outcome?.status, expected?.status)
+  same('waiting', (outcome?.blocked as unknown[] | undefined)?.length, (expected?.blocked as unknown[] | undefined)?.length)
+  if (subject.invariant === undefined) same('data', outcome?.data, expected?.data)
+  else {
+    const broken = subject.invariant(new Map(Object.entries((outcome?.data ?? {}) as Record<string, string[][]>)))
+    if (broken !== undefined) problems.push(broken)
+  }
+  // An auditor adds COMMs of its own; without one each COMM happened exactly once.
+  if (subject.audit === undefined)
+    same('COMMs', (outcome?.stats as { comms?: number } | undefined)?.comms, (expected?.stats as { comms?: number } | undefined)?.comms)
+  return problems
+}
+
+/** Lives of one program after another, each killed up to `kills` times, until there were that many kills in all. Says what went wrong. */
+export async function killOften(
+  rho: Installed,
+  subject: Subject,
+  size: number,
+  kills: number,
+  seed: number,
+  durability: string,
+): Promise<{ kills: number; audits: number; problems: string[] }> {
+  const plain = await rho.run(['run', '--format', 'json', rho.file('plain.rho', subject.source(size))])
+  const problems: string[] = plain.exit === 0 ? [] : [`an undisturbed run ended with ${plain.exit}`]
+  let total = 0
+  let audits = 0
+  for (let n = 0; total < kills && problems.length === 0; n++) {
+    const run = await killAndResume(rho, subject, size, kills - total, seed + 1000 * n, durability)
+    total += run.kills
+    audits += [...run.seen.values()].filter(text => text === AUDIT_RIGHT).length
+    problems.push(...differences(subject, plain, run).map(p => `seed ${seed + 1000 * n}, ${subject.name} (${size}, ${durability}): ${p}`))
+  }
+  return { kills: total, audits, problems }
 }

@@ -29,7 +29,7 @@ export const bank: Subject = {
           for (@a <- @["account", from] & @b <- @["account", to]) {
             if (a >= amount) { @["account", from]!(a - amount) | @["account", to]!(b + amount) }
             else { @["account", from]!(a) | @["account", to]!(b) } |
-            if (n % ${Math.max(1, Math.floor(size / 12))} == 0) { stdout!(["teller", id, "has", n, "to go"]) } |
+            if (n % ${Math.max(1, Math.floor(size / 40))} == 0) { stdout!(["teller", id, "has", n, "to go"]) } |
             teller!(id, n - 1, next % 2147483648)
           }
         } }
@@ -59,7 +59,7 @@ export const pingPong: Subject = {
   name: 'ping-pong',
   ordered: true,
   source: size => `new stdout(\`rho:io:stdout\`), ping, pong in {
-  contract ping(@n) = { if (n % ${Math.max(1, Math.floor(size / 30))} == 0) { stdout!(["ping", n]) } | pong!(n) } |
+  contract ping(@n) = { if (n % ${Math.max(1, Math.floor(size / 100))} == 0) { stdout!(["ping", n]) } | pong!(n) } |
   contract pong(@n) = { if (n < ${size}) { ping!(n + 1) } else { stdout!("over") } } |
   ping!(0)
 }`,
@@ -73,7 +73,7 @@ export const philosophers: Subject = {
   contract philosopher(@who, left, right, @meals) = {
     for (@l <- left & @r <- right) {
       left!(l) | right!(r) |
-      if (meals % ${Math.max(1, Math.floor(size / 8))} == 0) { stdout!([who, "has eaten", meals]) } |
+      if (meals % ${Math.max(1, Math.floor(size / 25))} == 0) { stdout!([who, "has eaten", meals]) } |
       if (meals < ${size}) { philosopher!(who, *left, *right, meals + 1) }
     }
   } |
@@ -95,7 +95,7 @@ export const store: Subject = {
         cell!(m.set("k" ++ "\${n}" %% {"n": n}, [n, n * n])) |
         @["entry", n]!(n, { @"later"!(n) }) |
         for (@{go} <- @["wake", n]) { go } |
-        if (n % ${Math.max(1, Math.floor(size / 20))} == 0) { stdout!(["filled", n]) } |
+        if (n % ${Math.max(1, Math.floor(size / 150))} == 0) { stdout!(["filled", n]) } |
         fill!(n + 1)
       }
     }
