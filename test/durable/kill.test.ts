@@ -17,7 +17,7 @@ const SIZES: readonly (readonly [Subject, number, string, number])[] = [
   [bank, 5_000, 'process', 20],
   [pingPong, 120_000, 'process', 20],
   [philosophers, 4_000, 'power', 20],
-  [store, 1_200, 'process', 20],
+  [store, 700, 'process', 20],
   [printer, 6_000, 'process', 20],
 ]
 
