@@ -155,11 +155,14 @@ function spanOf(shard: Shard, k: Machine): { start: number; end: number } {
 
 /** Every waiting receive and select, unreachable ones and synchronous sends awaiting a reply included; not native ones. */
 export function blockedMachines(shard: Shard): Blocked[] {
-  return waitingMachines(shard).map(k => {
-    const channels = channelsOf(k)
-    const { start, end } = spanOf(shard, k)
-    return { persistent: k.site.persistent, start, end, channels, ...why(shard, k, channels) }
-  })
+  return waitingMachines(shard).map(k => blockedMachine(shard, k))
+}
+
+/** One machine that waits. */
+export function blockedMachine(shard: Shard, k: Machine): Blocked {
+  const channels = channelsOf(k)
+  const { start, end } = spanOf(shard, k)
+  return { persistent: k.site.persistent, start, end, channels, ...why(shard, k, channels) }
 }
 
 function whyMessage(shard: Shard, chan: Chan, d: Datum): Why {
