@@ -406,7 +406,10 @@ export const SUITE: readonly Entry[] = [
     answer: print(s => 40 * (n(s) * 19.5 + (n(s) * (n(s) + 1)) / 2)),
     comms: s => 160 * n(s) + 254,
   }),
-  one('philosophers', 'savina', 'dining philosophers with a waiter', 'meal', [100, 10_000, 3], { units: s => 20 * n(s), answer: () => ['0'] }),
+  one('philosophers', 'savina', 'dining philosophers with a waiter', 'meal', [100, 10_000, 3], {
+    units: s => 20 * n(s),
+    answer: () => ['0'],
+  }),
   one('barber', 'savina', 'sleeping barber', 'haircut', [50, 5000, 12], { answer: () => ['"closed"'] }),
   one('smokers', 'savina', 'cigarette smokers', 'round', [10, 1000, 3], {
     answer: print(s => n(s)),
