@@ -375,7 +375,7 @@ export class TermWriter extends ByteWriter {
     }
   }
 
-  private name(n: Unforgeable): void {
+  protected name(n: Unforgeable): void {
     if (this.book.isOwn(n)) {
       this.u8(V.Name)
       this.count(n.counter)
@@ -625,7 +625,7 @@ export class TermReader extends ByteReader {
     }
   }
 
-  private name(kind: number): Unforgeable {
+  protected name(kind: number): Unforgeable {
     switch (kind) {
       case V.Name:
         return this.book.name(this.count())

@@ -16,6 +16,7 @@ import {
   Tuple,
   Unforgeable,
 } from '../normal/term.ts'
+import { type Elsewhere, PROXY_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
@@ -53,6 +54,8 @@ export interface ShardOptions {
   readonly limits: Limits
   readonly unknownOp: 'block' | 'fail'
   readonly key: Uint8Array
+  /** Which of several shards of one space this is. */
+  readonly index?: number
   /** Told what is stored and removed, if this space is kept somewhere. */
   readonly observer?: KernelObserver<Cont>
   /** Resolves a URI that was linked; undefined: not available here. */
@@ -89,6 +92,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Faults of receive guards, the latest per waiting continuation; for the rest report. */
   readonly guardFaults = new Map<Cont, MachineFault>()
   tracer: Tracer | null = null
+  /** The other shards of the space; null: there are none. */
+  elsewhere: Elsewhere | null = null
 
   private nextName = 1
   private nextPriv = 1
@@ -125,8 +130,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       observer: this.observer(options),
       trackDirty: options.observer !== undefined,
     })
-    this.names = new NameTable(owner => this.kernel.chan(owner))
-    this.origin = new ShardNames(options.key, 0)
+    this.names = new NameTable(owner => (this.elsewhere === null ? this.kernel.chan(owner) : this.elsewhere.chan(owner)))
+    this.origin = new ShardNames(options.key, options.index ?? 0)
     this.primitives = new Primitives(this)
     this.linker = new Linker(this)
     this.eager = options.policy === 'depth' && options.shuffle === undefined
@@ -233,7 +238,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   private newChan(name: Unforgeable): Chan {
-    const c = this.kernel.chan(name)
+    const c = this.elsewhere === null ? this.kernel.chan(name) : this.elsewhere.chan(name)
     name.chan = c
     return c
   }
@@ -630,7 +635,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Where the running machine is. */
   spanNow(m: Machine): { start: number; end: number } {
-    return m.linked.spanAt(this.pcNow)
+    // One that is over stands for a machine of another shard; it knows which of its sends it was.
+    return m.status === State.Done ? (m.origin?.span ?? NO_PLACE) : m.linked.spanAt(this.pcNow)
   }
 
   /** Take a machine out of the world. True if it was alive. */
@@ -752,8 +758,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         t = (t as Bundle).body
       }
       this.produced++
-      const k = this.kernel.produce(this.chanOf(t), values, false, null)
+      const to = this.chanOf(t)
+      if (to.kHead !== null && to.kHead.site === PROXY_SITE) {
+        ;(this.elsewhere as Elsewhere).send(to, values, false, null, null, account)
+        continue
+      }
+      const k = this.kernel.produce(to, values, false, null)
       if (k !== null) this.wakeUp(this.fired(k, null))
+      else this.elsewhere?.stored(to)
     }
     this.delivering = null
     this.deferred.length = 0
@@ -968,6 +980,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private receive(m: Machine, site: RecvSite): boolean {
     const kernel = this.kernel
     m.site = site
+    if (this.elsewhere !== null && this.elsewhere.leaves(m)) return false
     if (this.tracer !== null) this.tracer.consume(m)
     this.gas += site.gas(m.regs)
     if (!kernel.consume(m)) {
@@ -1021,9 +1034,40 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
     if (chan.nD >= this.queueMax && this.overQueue(m, chan, site)) return null
     if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
-    const k = this.kernel.produce(chan, args, site.persistent, site)
+    const head = chan.kHead
     this.produced++
-    return k === null ? null : this.fired(k, m)
+    if (head !== null && head.site === PROXY_SITE) {
+      ;(this.elsewhere as Elsewhere).send(chan, args, site.persistent, site, m, m.account)
+      return null
+    }
+    const k = this.kernel.produce(chan, args, site.persistent, site)
+    if (k !== null) return this.fired(k, m)
+    if (this.elsewhere !== null && head !== null) this.elsewhere.stored(chan)
+    return null
+  }
+
+  /** A machine that came from another shard to wait here, or whose channels have come: it goes on with its receive. */
+  arrived(m: Machine): void {
+    this.gas = 0
+    m.status = State.Running
+    if (this.receive(m, m.site as RecvSite)) this.enqueue(m)
+    m.gas += this.gas
+    m.account.gas += this.gas
+  }
+
+  /** A message from another shard. `sender` stands for the machine that sent it. */
+  accept(chan: Chan, args: Term[], persistent: boolean, origin: SendSite | null, sender: Machine): void {
+    const { account } = sender
+    if (origin !== null && chan.nD >= this.queueMax && this.overQueue(sender, chan, origin)) return
+    const k = this.kernel.produce(chan, args, persistent, origin)
+    if (k === null) {
+      if (chan.kHead !== null) this.elsewhere?.stored(chan)
+      return
+    }
+    this.gas = 0
+    this.wakeUp(this.fired(k, sender))
+    account.gas += this.gas
+    if (account.gas > account.gasLimit) this.overGas(account, null, origin)
   }
 
   /** Whether the machine that `m` woke may run at once in its place. */
