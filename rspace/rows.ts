@@ -16,6 +16,7 @@ export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, O: 0x4f, S: 0x
 
 const F_PERSISTENT = 1
 const F_LEASE = 2
+const F_STRAY = 2
 const F_WHERE = 4
 
 const copy = (w: Writer): Uint8Array => w.view().slice()
@@ -148,6 +149,8 @@ export interface OutboxRow {
   readonly ref: number
   readonly cont: number
   readonly persistent: boolean
+  /** Nobody in particular gets it: the next pump hands it over. */
+  readonly stray: boolean
   readonly branch: number
   readonly body: Uint8Array
   readonly matches: readonly {
@@ -161,7 +164,7 @@ export interface OutboxRow {
 export function outboxValue(o: OutboxRow): Uint8Array {
   const w = new Writer(256)
     .varint(o.cont)
-    .u8(o.persistent ? 1 : 0)
+    .u8((o.persistent ? F_PERSISTENT : 0) | (o.stray ? F_STRAY : 0))
     .varint(o.branch)
     .blob(o.body)
     .varint(o.matches.length)
@@ -271,13 +274,17 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
       case TAG.O: {
         const ref = k.count()
         const cont = r.varint()
-        const persistent = r.u8() === 1
+        const flags = r.u8()
         const branch = r.varint()
         const body = r.blob()
         const matches: OutboxRow['matches'][number][] = []
         for (let n = r.varint(); n > 0; n--)
           matches.push({ channel: r.blob(), pattern: r.blob(), value: r.blob(), ref: r.varint(), flags: r.u8() })
-        into.outbox.push({ ref, cont, persistent, branch, body, matches })
+        into.outbox.push({
+          ...{ ref, cont, branch, body, matches },
+          persistent: (flags & F_PERSISTENT) !== 0,
+          stray: (flags & F_STRAY) !== 0,
+        })
         break
       }
       case TAG.X: {

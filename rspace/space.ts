@@ -91,7 +91,8 @@ interface Watcher<T extends Types> {
   end(error?: unknown): void
 }
 interface OutboxEntry<T extends Types> {
-  readonly handler: string
+  /** `null`: the next pump hands it over. */
+  readonly handler: string | null
   readonly comm: CommEvent<T>
   saved: boolean
   readonly row: () => Uint8Array
@@ -598,19 +599,24 @@ export class Space<T extends Types> {
     const name = (this.settings.handlerOf ?? defaultHandler)(k.body)
     const handler = name === undefined ? undefined : this.handlers.get(name)
     if (handler !== undefined && name !== undefined) {
-      if (handler.ack) this.keepInOutbox(name, comm, k, branchNumber)
+      if (handler.ack) this.keepInOutbox(name, comm)
       this.queue.push({ comm, to: handler.fn })
     } else if (this.settings.run !== undefined) this.queue.push({ comm, to: c => this.settings.run?.(c) })
     else comms.push(comm)
   }
   private waiterComm: CommEvent<T> | null = null
-  /** COMMs of a tick or nack, which have no outcome to travel in; the next `pump` hands them over. */
+  /** COMMs of a tick or nack, which have no outcome to travel in; the next `pump` hands them over. Until then they are rows. */
   private stray: CommEvent<T>[] = []
 
   private keepStray(comms: readonly CommEvent<T>[]): void {
     if (comms.length === 0) return
+    this.setStray([...this.stray, ...comms])
+    for (const comm of comms) this.keepInOutbox(null, comm)
+  }
+
+  private setStray(list: CommEvent<T>[]): void {
     const before = this.stray
-    this.stray = [...before, ...comms]
+    this.stray = list
     this.undoable(() => {
       this.stray = before
     })
@@ -795,11 +801,9 @@ export class Space<T extends Types> {
     const comms: CommEvent<T>[] = this.stray.slice(0, max)
     if (this.replay !== null) return comms
     if (comms.length > 0) {
-      const before = this.stray
-      this.stray = before.slice(max)
-      this.undoable(() => {
-        this.stray = before
-      })
+      this.op++
+      this.setStray(this.stray.slice(max))
+      for (const comm of comms) this.leaveOutbox(comm)
     }
     for (let n = comms.length; n < max && this.kernel.pumpPending; n++) {
       const k = this.inside(() => this.kernel.pump())
@@ -956,13 +960,18 @@ export class Space<T extends Types> {
             if (timer !== undefined) clearTimeout(timer)
             this.waits.delete(k)
             this.served.delete(k)
+            this.givenUp.delete(k)
           }
-          const giveUp = (error: RhizomeError): void => {
-            // If the COMM came first there is nothing to withdraw, and the value is on its way.
-            if (!k.waiting) return
-            this.op++
-            this.kernel.withdraw(k)
-            this.emit('cancel', { ref: k.ref })
+          const giveUp = (error: RhizomeError, takenBack = false): void => {
+            if (k.waiting) {
+              this.op++
+              this.kernel.withdraw(k)
+              this.emit('cancel', { ref: k.ref })
+            } else if (!takenBack) {
+              // The COMM came first: there is nothing to withdraw, and the value is on its way – unless a mark takes the COMM back.
+              if (this.served.has(k)) this.givenUp.set(k, error)
+              return
+            }
             finish()
             reject(error)
             if (this.closing === null && this.failed === undefined) this.leave()
@@ -1007,7 +1016,9 @@ export class Space<T extends Types> {
   }
   /** Waits whose COMM has fired inside a mark: settled when it is released. */
   private readonly served = new Set<Waiting<T>>()
-  private readonly waits = new Map<Waiting<T>, (error: RhizomeError) => void>()
+  /** Of those, the ones that nobody wants any more should they have to wait again. */
+  private readonly givenUp = new Map<Waiting<T>, RhizomeError>()
+  private readonly waits = new Map<Waiting<T>, (error: RhizomeError, takenBack?: boolean) => void>()
 
   private hold(ref: Ref, ticks: number): void {
     const d = this.records.get(ref)
@@ -1116,18 +1127,20 @@ export class Space<T extends Types> {
     }
   }
 
-  private keepInOutbox(handler: string, comm: CommEvent<T>, k: Waiting<T>, branch: number): void {
+  /** @param handler who gets it; `null`: the next pump */
+  private keepInOutbox(handler: string | null, comm: CommEvent<T>): void {
     const id = this.nextRef()
     const { codec } = this.settings
     const row = (): Uint8Array =>
       rows.outboxValue({
         ref: id,
-        cont: k.ref,
-        persistent: k.persistent,
-        branch,
-        body: encode(codec.body, k.body),
-        matches: comm.matches.map((m, i) => ({
-          channel: k.branches[branch].handles[i].identity(),
+        cont: comm.ref,
+        persistent: comm.persistent,
+        stray: handler === null,
+        branch: comm.branch,
+        body: encode(codec.body, comm.body),
+        matches: comm.matches.map(m => ({
+          channel: this.intern(m.channel).identity(),
           pattern: encode(codec.pattern, m.pattern),
           value: encode(codec.datum, m.value),
           ref: m.ref,
@@ -1139,25 +1152,30 @@ export class Space<T extends Types> {
     this.dirtyOutbox.add(id)
     this.undoable(() => {
       this.outbox.delete(id)
-      this.dirtyOutbox.delete(id)
+      this.dirtyOutbox.add(id)
     })
   }
   private readonly outboxIds = new WeakMap<CommEvent<T>, Ref>()
 
   private acknowledge(comm: CommEvent<T>): void {
     this.enter()
+    if (this.stray.includes(comm) || !this.leaveOutbox(comm)) return
+    this.op++
+    this.emit('ack', { ref: comm.ref })
+    this.leave()
+  }
+
+  private leaveOutbox(comm: CommEvent<T>): boolean {
     const id = this.outboxIds.get(comm)
     const entry = id === undefined ? undefined : this.outbox.get(id)
-    if (id === undefined || entry === undefined) return
-    this.op++
+    if (id === undefined || entry === undefined) return false
     this.outbox.delete(id)
     this.dirtyOutbox.add(id)
     this.undoable(() => {
       this.outbox.set(id, entry)
       this.dirtyOutbox.add(id)
     })
-    this.emit('ack', { ref: comm.ref })
-    this.leave()
+    return true
   }
 
   // ------------------------------------------------------------------------------------------------ marks and transactions
@@ -1193,7 +1211,12 @@ export class Space<T extends Types> {
     for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     for (const k of [...this.installed]) if (this.installs.get(k.install as string) !== k) this.kernel.withdraw(k)
     // A wait that began inside the mark begins again outside; one that was served inside it waits again already.
-    for (const k of [...this.waits.keys()]) if (!k.waiting && !this.served.has(k)) this.park(k, [])
+    for (const [k, giveUp] of [...this.waits]) {
+      if (this.served.has(k)) continue
+      const error = this.givenUp.get(k)
+      if (error !== undefined) giveUp(error, true)
+      else if (!k.waiting) this.park(k, [])
+    }
     this.op = Math.max(m.op, this.op)
     this.emit('rollback', {})
     this.leave()
@@ -1578,8 +1601,9 @@ export class Space<T extends Types> {
   }
 
   private stateRow(): Uint8Array {
-    const pumped: Ref[] = []
-    for (const r of this.kernel.pumped()) if (durable(r)) pumped.push(r.ref)
+    const pumped = this.toTry()
+      .filter(r => durable(r))
+      .map(r => r.ref)
     return rows.stateValue({
       op: this.op,
       kernelOp: this.kernel.op,
@@ -1592,6 +1616,11 @@ export class Space<T extends Types> {
       order: orderText(this.settings.order),
       pumped,
     })
+  }
+
+  /** What a copy of this state has to try: the pump, and the data that are claimed here and will be there for everybody in the copy. */
+  private toTry(): (Datum | Waiting<T>)[] {
+    return [...this.kernel.pumped(), ...this.kernel.hidden()]
   }
 
   /** The last state row that was handed to the store; undefined: unknown. */
@@ -1817,8 +1846,9 @@ export class Space<T extends Types> {
       matches,
       ack: () => this.acknowledge(comm),
     }
-    const handler = (this.settings.handlerOf ?? defaultHandler)(body)
+    const handler = row.stray ? null : (this.settings.handlerOf ?? defaultHandler)(body)
     if (handler === undefined) return
+    if (handler === null) this.stray.push(comm)
     this.outbox.set(row.ref, { handler, comm, saved: true, row: () => rows.outboxValue(row) })
     this.outboxIds.set(comm, row.ref)
   }
@@ -1843,8 +1873,6 @@ export class Space<T extends Types> {
       twin.held ||= h.held
       return twin
     }
-    const pumped = new Set<Ref>()
-    for (const r of this.kernel.pumped()) pumped.add(r.ref)
     for (const r of list) {
       if (r instanceof Datum) {
         const item = itemOf(r)
@@ -1856,7 +1884,7 @@ export class Space<T extends Types> {
         other.lease(r.lease, r.ref)
       }
     }
-    for (const ref of pumped) {
+    for (const { ref } of this.toTry()) {
       const r = other.records.get(ref)
       if (r !== undefined) other.kernel.enter(r)
     }

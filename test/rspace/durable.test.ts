@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { _, importInto, type JsonTypes, memory, open, type Page, type Space, type SpaceEvent, v } from '../../rspace/index.ts'
 import { type Engine, MemoryEngine } from '../../rspace/store/index.ts'
-import { randomPrograms, replays } from '../torture/space/programs.ts'
 
 const code = (c: string): unknown => expect.objectContaining({ code: c })
 let root: string
@@ -182,6 +181,35 @@ describe('a space on disk', () => {
     const again = await open(dir)
     expect(again.readMany('jobs', _).map(g => g.value)).toEqual([1])
     await again.close()
+  })
+  it('lets what was claimed find its partner in the pump after a restart', async () => {
+    const engine = new MemoryEngine()
+    const first = await open(engine, { create: true })
+    first.produce('c', 1)
+    await first.claim('c', _, { ticks: 5 })
+    first.consume([{ channel: 'c', pattern: v.x }], 'k')
+    await first.close()
+    const again = await open(engine)
+    expect((await again.verify({ deep: true })).problems).toEqual([])
+    expect(again.pump().map(c => c.body)).toEqual(['k'])
+    await again.close()
+  })
+  it('keeps a COMM that a nack has fired until the next pump, also through a restart', async () => {
+    const engine = new MemoryEngine()
+    let space = await open(engine, { create: true })
+    space.produce('c', 1)
+    const job = await space.claim('c', _, { ticks: 5 })
+    space.consume([{ channel: 'c', pattern: v.x }], 'k')
+    await job.nack()
+    expect(space.count('c')).toBe(0)
+    await space.close()
+    space = await open(engine)
+    expect(space.produce('other', 0).pending).toBe(true)
+    expect(space.pump(5).map(c => [c.body, c.matches[0].result])).toEqual([['k', { x: 1 }]])
+    await space.close()
+    space = await open(engine)
+    expect(space.pump(5)).toEqual([])
+    await space.close()
   })
   it('takes claims, acknowledgements and stalls back with a mark, and writes the true state', async () => {
     const engine = new MemoryEngine()
@@ -389,21 +417,5 @@ describe('export and import', () => {
       await expect(importInto(dir, list)).rejects.toThrow(code('IMPORT_INVALID'))
       await expect(open(dir)).rejects.toThrow(code('NO_SUCH_SPACE'))
     }
-  })
-})
-
-describe('random programs (family 9)', () => {
-  it('do the same in memory, on a store, and on a store that is reopened again and again, in every order of choice', async () => {
-    const { cases, failures } = await randomPrograms({ cases: 100, seed: 9 })
-    expect(failures).toEqual([])
-    expect(cases).toBe(100)
-  })
-})
-
-describe('replay (family 11)', () => {
-  it('of a log over two runs, in any order of operations, ends in the same state; an altered log is noticed', async () => {
-    const { cases, failures } = await replays({ cases: 300, seed: 11 })
-    expect(failures).toEqual([])
-    expect(cases).toBe(300)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { forgedNames, fuzz, scale, smallWorlds, soak } from '../torture/space/worlds.ts'
+import { forgedNames, fuzz, scale, smallWorlds } from '../torture/space/worlds.ts'
 import { readPage, readReports, withSums } from '../torture/sum.ts'
 
 /** Quick forms; `npm run test:torture` runs the same cases for hours. */
@@ -9,27 +9,22 @@ describe('all small worlds (family 10)', () => {
     const { cases, failures } = await smallWorlds({ cases: Number.POSITIVE_INFINITY, seed: 10 })
     expect(failures).toEqual([])
     expect(cases).toBeGreaterThan(100_000)
-  })
+  }, 240_000)
 })
 describe('bytes and patterns from nowhere (family 12)', () => {
   it('give typed errors only, and what is accepted is canonical', async () => {
-    const { cases, failures, notes } = await fuzz({ cases: 8000, seed: 12 })
+    const { cases, failures, notes } = await fuzz({ cases: 120_000, seed: 12 })
     expect(failures).toEqual([])
-    expect(cases).toBe(8000)
-    expect(notes.accepted).toBeGreaterThan(500)
-    expect(notes.refused).toBeGreaterThan(2000)
-  })
-})
-describe('a queue that never rests (family 14)', () => {
-  it('keeps its order, and as many rows as data', async () => {
-    const { cases, failures } = await soak({ cases: 100_000, seed: 14 })
-    expect(failures).toEqual([])
-    expect(cases).toBe(100_000)
-  })
+    expect(cases).toBe(120_000)
+    expect(notes.accepted).toBeGreaterThan(20_000)
+    expect(notes.refused).toBeGreaterThan(50_000)
+  }, 240_000)
 })
 describe('names made to be confused (family 15)', () => {
   it('are never taken for each other', async () => {
-    expect((await forgedNames({ cases: 10_000, seed: 15 })).failures).toEqual([])
+    const { failures, notes } = await forgedNames({ cases: 20_000, seed: 15 })
+    expect(failures).toEqual([])
+    expect(notes.colliding).toBe(10_000)
   })
 })
 describe('many of everything (family 16)', () => {

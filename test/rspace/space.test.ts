@@ -557,6 +557,22 @@ describe('atomic', () => {
 })
 
 describe('waits and marks', () => {
+  it('that are given up while a mark holds their value end with the mark: with the value, or for good if it is taken back', async () => {
+    for (const keep of [true, false]) {
+      const space = memory()
+      space.produce('c', 1)
+      const stop = new AbortController()
+      const mark = space.mark()
+      const waiting = space.take('c', _, { signal: stop.signal })
+      stop.abort()
+      if (keep) space.release(mark)
+      else space.rollback(mark)
+      if (keep) expect((await waiting).value).toBe(1)
+      else await expect(waiting).rejects.toThrow(code('ABORTED'))
+      expect(space.count('c')).toBe(keep ? 0 : 1)
+      expect([...space.inspect.all()].filter(i => i.kind === 'continuation')).toEqual([])
+    }
+  })
   it('a take that began and was served inside a mark that is rolled back waits again', async () => {
     const space = memory()
     space.produce('c', 1)

@@ -29,13 +29,13 @@ interface Family {
 
 const FAMILIES: readonly Family[] = [
   { id: 1, name: 'kill -9 at random moments', weight: 4, cases: 200, run: killAtRandom },
-  { id: 2, name: 'kill during recovery, repair, backup', weight: 2, cases: 100, run: killDuringRecovery },
+  { id: 2, name: 'kill during recovery, repair, copies, checkpoints', weight: 2, cases: 96, run: killDuringRecovery },
   { id: 3, name: 'log cut at every byte', weight: 2, cases: 65_536, run: cutEverywhere },
   { id: 4, name: 'lost unsynced writes', weight: 1, cases: 2000, run: loseUnsynced },
   { id: 5, name: 'damage in every file', weight: 4, cases: 2000, run: damageFiles },
   { id: 6, name: 'failing engine calls', weight: 1, cases: 1024, run: failEveryCall },
   { id: 6, name: 'full disk', weight: 1, cases: 50, run: fullDisk },
-  { id: 7, name: 'wrong directories', weight: 1, cases: 52, run: wrongDirectories },
+  { id: 7, name: 'wrong directories', weight: 1, cases: 60, run: wrongDirectories },
   { id: 1, name: 'kill -9 of durable programs', weight: 4, cases: 60, run: killPrograms },
   { id: 8, name: 'locks', weight: 2, cases: 60, run: locks },
   { id: 9, name: 'random programs', weight: 3, cases: 50, run: randomPrograms },
@@ -43,7 +43,7 @@ const FAMILIES: readonly Family[] = [
   { id: 11, name: 'replay', weight: 1, cases: 200, run: replays },
   { id: 12, name: 'bytes and patterns from nowhere', weight: 1, cases: 4000, run: fuzz },
   { id: 13, name: 'schedules', weight: 1, cases: 500, run: schedules },
-  { id: 14, name: 'soak', weight: 1, cases: 200_000, run: soak },
+  { id: 14, name: 'soak', weight: 1, cases: 2_000_000, run: soak },
   { id: 15, name: 'confusable names', weight: 1, cases: 10_000, run: forgedNames },
   { id: 16, name: 'scale', weight: 1, cases: 50_000, run: scale },
 ]

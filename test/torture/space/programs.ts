@@ -1,8 +1,13 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import fc from 'fast-check'
-import { _, type JsonTypes, memory, open, type Space, type StoredSpace, v } from '../../../rspace/index.ts'
+import { _, type JsonTypes, memory, open, type Space, v } from '../../../rspace/index.ts'
 import type { JsonValue } from '../../../rspace/json.ts'
 import { MemoryEngine } from '../../../rspace/store/index.ts'
+import { buildPrograms } from '../store/children.ts'
 import type { Budget, Outcome } from '../store/world.ts'
+import { play, type Step } from './steps.ts'
 
 /** Families 9, 10, 11: random and exhaustive programs, compared over back ends, restarts and replays. */
 
@@ -27,17 +32,34 @@ export const arbOps: fc.Arbitrary<Op[]> = fc.array(
       'rollback',
       'release',
       'atomic',
+      'claim',
+      'ack',
+      'nack',
       'reopen',
     ),
     c: fc.integer({ min: 0, max: 2 }),
     x: fc.integer({ min: 0, max: 3 }),
     flag: fc.boolean(),
   }),
-  { minLength: 1, maxLength: 40 },
+  { minLength: 1, maxLength: 40, size: 'max' },
 )
 type Any = Space<JsonTypes>
 
-export function step(space: Any, o: Op, marks: ReturnType<Any['mark']>[], refs: number[]): unknown {
+type Claimed = Awaited<ReturnType<Any['claim']>>
+
+/** One side of the comparison: a space and what the program holds of it. */
+class Player {
+  space: Any
+  readonly marks: ReturnType<Any['mark']>[] = []
+  readonly refs: number[] = []
+  claims: Claimed[] = []
+  constructor(space: Any) {
+    this.space = space
+  }
+}
+
+/** Claims resolve one turn later; a program waits for them, so that all sides are at the same point. */
+async function step({ space, marks, refs, claims }: Player, o: Op): Promise<unknown> {
   const bind = (channel: number, pattern: JsonValue, peek = false) => ({ channel: `c${channel}`, pattern, peek })
   const note = (x: { ref?: number; comms: readonly unknown[]; pending: boolean }): unknown => {
     if (x.ref !== undefined) refs.push(x.ref)
@@ -84,12 +106,37 @@ export function step(space: Any, o: Op, marks: ReturnType<Any['mark']>[], refs: 
           return tx.tryTake(`c${o.x % 3}`, _)?.value ?? null
         }).value,
       )
+    case 'claim': {
+      // A claim that has to wait is given up at once: the program goes on alone.
+      const stop = new AbortController()
+      const claim = space.claim(`c${o.c}`, o.x === 0 ? _ : o.x, { ticks: o.x + 1, signal: stop.signal })
+      stop.abort()
+      const settled = claim.then(
+        got => {
+          claims.push(got)
+          return [got.ref, got.value]
+        },
+        (e: { code?: string }) => e.code,
+      )
+      // Inside a mark it settles with the end of the mark.
+      return marks.length > 0 ? 'later' : settled
+    }
+    case 'ack':
+    case 'nack': {
+      const claim = claims.shift()
+      if (claim === undefined) return null
+      const settled = (o.op === 'ack' ? claim.ack() : claim.nack()).then(
+        () => o.op,
+        (e: { code?: string }) => e.code,
+      )
+      return marks.length > 0 ? 'later' : settled
+    }
     default:
       return null
   }
 }
 
-const dump = (space: Any): unknown => [...space.inspect.all()].map(i => ({ ...i, volatile: false }))
+const dump = (space: Any): unknown => [...space.inspect.all()].map(({ leaseTick, ...i }) => ({ ...i, volatile: false, leaseTick }))
 
 const same = (a: unknown, b: unknown, what: string): void => {
   const [x, y] = [JSON.stringify(a), JSON.stringify(b)]
@@ -100,32 +147,38 @@ const same = (a: unknown, b: unknown, what: string): void => {
 export async function agree(ops: readonly Op[], order: 'fifo' | 'lifo' | { seed: bigint }): Promise<void> {
   const options = { order }
   const engines = [new MemoryEngine(), new MemoryEngine()]
-  const mem = memory(options)
-  const disk = await open(engines[0], { ...options, create: true })
-  let again: StoredSpace<JsonTypes> = await open(engines[1], { ...options, create: true })
-  const marks: ReturnType<Any['mark']>[][] = [[], [], []]
-  const refs: number[][] = [[], [], []]
+  const mem = new Player(memory(options))
+  const disk = new Player(await open(engines[0], { ...options, create: true }))
+  const again = new Player(await open(engines[1], { ...options, create: true }))
   for (const o of ops) {
     if (o.op === 'reopen') {
-      if (marks[0].length > 0) continue
-      await again.close()
-      again = await open(engines[1], options)
+      // Claims are not kept: with one open, a reopened space would rightly be another.
+      if (mem.marks.length > 0 || mem.space.stats().claimed > 0) continue
+      await again.space.close()
+      again.space = await open(engines[1], options)
+      again.claims = []
+      disk.claims = []
+      mem.claims = []
       continue
     }
-    const a = step(mem, o, marks[0], refs[0])
-    same(step(disk, o, marks[1], refs[1]), a, `${o.op} on a store`)
-    same(step(again, o, marks[2], refs[2]), a, `${o.op} on a store that was reopened`)
-    if (o.flag && marks[0].length === 0) await again.flush()
+    const a = await step(mem, o)
+    same(await step(disk, o), a, `${o.op} on a store`)
+    same(await step(again, o), a, `${o.op} on a store that was reopened`)
+    if (o.flag && mem.marks.length === 0) await again.space.flush()
   }
-  while (marks[0].length > 0) for (const [i, s] of [mem, disk, again].entries()) s.release(marks[i].pop()!)
-  const expected = dump(mem)
-  same(dump(disk), expected, 'state on a store')
-  await disk.close()
-  await again.close()
+  for (const p of [mem, disk, again]) while (p.marks.length > 0) p.space.release(p.marks.pop() as ReturnType<Any['mark']>)
+  const expected = dump(mem.space)
+  same(dump(disk.space), expected, 'state on a store')
+  // What is claimed is there again after reopening, and may find a partner.
+  const kept = (expected as { claimed?: boolean; leaseTick?: number }[]).map(({ claimed, leaseTick, ...rest }) =>
+    claimed ? { ...rest, pumped: true, leaseTick } : { ...rest, leaseTick },
+  )
+  await disk.space.close()
+  await again.space.close()
   for (const engine of engines) {
     const found = await open(engine, options)
-    same(dump(found), expected, 'state after reopening')
-    same(found.digest(), mem.digest(), 'digest after reopening')
+    same(dump(found), kept, 'state after reopening')
+    same(found.digest(), mem.space.digest(), 'digest after reopening')
     same((await found.verify({ deep: true })).problems, [], 'deep verification')
     await found.close()
   }
@@ -141,16 +194,43 @@ export async function checked<Ts extends [unknown, ...unknown[]]>(budget: Budget
 }
 
 /** Family 9: cases are programs of up to 40 operations, with every order of choice. */
-export function randomPrograms(budget: Budget): Promise<Outcome> {
+export async function randomPrograms(budget: Budget): Promise<Outcome> {
   const arbOrder = fc.oneof(fc.constantFrom('fifo' as const, 'lifo' as const), fc.record({ seed: fc.bigInt({ min: 0n, max: 1n << 40n }) }))
-  return checked(
+  let operations = 0
+  const outcome = await checked(
     budget,
-    fc.asyncProperty(arbOps, arbOrder, (ops, order) => agree(ops, order)),
+    fc.asyncProperty(arbOps, arbOrder, async (ops, order) => {
+      operations += ops.length
+      await agree(ops, order)
+    }),
   )
+  return { ...outcome, notes: { operations } }
 }
 
-/** Family 11: a program's own log, read after reopening, makes another space go the same way; an altered log is noticed. */
-export function replays(budget: Budget): Promise<Outcome> {
+/** A process that replays what it is sent. */
+class Replayer {
+  private readonly child: ChildProcess
+  private readonly waiting: { resolve(answer: string): void; reject(e: Error): void }[] = []
+  constructor(file: string) {
+    this.child = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] })
+    createInterface({ input: this.child.stdout as Readable }).on('line', line => this.waiting.shift()?.resolve(line))
+    this.child.on('exit', () => {
+      for (const w of this.waiting) w.reject(new Error('the replaying process ended'))
+    })
+  }
+  ask(log: readonly unknown[], steps: readonly Step[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      this.child.stdin?.write(`${JSON.stringify({ log, steps })}\n`)
+    })
+  }
+  close(): void {
+    this.child.kill()
+  }
+}
+
+/** Family 11: a program's own log, read after reopening, makes a space in another process go the same way; an altered log is noticed. */
+export async function replays(budget: Budget): Promise<Outcome> {
   const arbStep = fc.record({
     produce: fc.boolean(),
     c: fc.nat({ max: 2 }),
@@ -158,58 +238,38 @@ export function replays(budget: Budget): Promise<Outcome> {
     persist: fc.boolean(),
     kind: fc.nat({ max: 3 }),
   })
-  return checked(
-    budget,
-    fc.asyncProperty(fc.array(arbStep, { minLength: 1, maxLength: 25 }), fc.nat(), fc.nat(), async (steps, shuffle, cut) => {
-      type Step = (typeof steps)[number]
-      const play = (space: Any, s: Step): void => {
-        if (s.produce) {
-          space.produce(`c${s.c}`, s.x, { persist: s.persist && s.x === 0 })
-          return
+  const programs = await buildPrograms()
+  const other = new Replayer(programs.replayer)
+  try {
+    return await checked(
+      budget,
+      fc.asyncProperty(fc.array(arbStep, { minLength: 1, maxLength: 25 }), fc.nat(), fc.nat(), async (steps, shuffle, cut) => {
+        const engine = new MemoryEngine()
+        let space = await open(engine, { create: true, journal: 'events', burst: 1 })
+        for (const [i, s] of steps.entries()) {
+          play(space, s)
+          if (i === cut % steps.length) {
+            await space.close()
+            space = await open(engine, { journal: 'events', burst: 1 })
+          }
         }
-        const bind = (c: number, pattern: JsonValue, peek = false) => ({ channel: `c${c % 3}`, pattern, peek })
-        const kinds = [
-          () => space.consume([bind(s.c, s.x)], 'k'),
-          () => space.consume([bind(s.c, _), bind(s.c + 1, s.x, s.persist)], 'j'),
-          () => space.consume([bind(s.c, v.x), bind(s.c, v.y)], 'g', { where: { $lt: [v.x, v.y] } }),
-          () => space.consume({ any: [[bind(s.c, s.x)], [bind(s.c + 1, _)]] }, 's'),
-        ]
-        kinds[s.kind]()
-      }
-      const engine = new MemoryEngine()
-      let space = await open(engine, { create: true, journal: 'events', burst: 1 })
-      for (const [i, s] of steps.entries()) {
-        play(space, s)
-        if (i === cut % steps.length) {
-          await space.close()
-          space = await open(engine, { journal: 'events', burst: 1 })
-        }
-      }
-      const digest = space.digest()
-      const log = []
-      for await (const e of space.log()) log.push(e)
-      await space.close()
-      const copy = memory({ journal: 'events', burst: 1 })
-      await copy.rig(log)
-      const mixed = steps.map((s, i) => ({ s, at: (i * 7919 + shuffle) % 31 })).sort((a, b) => a.at - b.at)
-      for (const { s } of mixed) play(copy, s)
-      copy.checkReplay()
-      same(copy.digest(), digest, 'digest after replay')
-      const comm = log.findIndex(e => e.kind === 'comm')
-      if (comm < 0) return
-      // Another continuation than the recorded one, or none of that name: the replay must not end quietly.
-      const altered = log.map((e, i) => (i === comm ? { ...e, data: [...(e.data ?? []), -1] } : e))
-      const wrong = memory({ journal: 'events', burst: 1 })
-      try {
-        await wrong.rig(altered)
-        for (const { s } of mixed) play(wrong, s)
-        wrong.checkReplay()
-      } catch (e) {
-        const { code } = e as { code?: string }
-        if (code === 'REPLAY_DIVERGED' || code === 'REPLAY_LEFTOVER') return
-        throw e
-      }
-      throw new Error('an altered log went unnoticed')
-    }),
-  )
+        const digest = space.digest()
+        const log = []
+        for await (const e of space.log()) log.push(e)
+        await space.close()
+        const mixed = steps.map((s, i) => ({ s, at: (i * 7919 + shuffle) % 31 })).sort((a, b) => a.at - b.at)
+        const inOrder = mixed.map(m => m.s)
+        same(await other.ask(log, inOrder), digest, 'digest after replay')
+        const comm = log.findIndex(e => e.kind === 'comm')
+        if (comm < 0) return
+        // A datum that nobody made: the replay must not end quietly.
+        const altered = log.map((e, i) => (i === comm ? { ...e, data: [...(e.data ?? []), -1] } : e))
+        const answer = await other.ask(altered, inOrder)
+        if (!/^REPLAY_(DIVERGED|LEFTOVER)$/.test(answer)) throw new Error(`an altered log was answered with ${answer}`)
+      }),
+    )
+  } finally {
+    other.close()
+    programs.remove()
+  }
 }

@@ -1,6 +1,11 @@
-import { _, importInto, memory, open, type Page, v } from '../../../rspace/index.ts'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { _, importInto, memory, open, type Page, type Types, v } from '../../../rspace/index.ts'
 import { type JsonValue, jsonCodec } from '../../../rspace/json.ts'
-import { importDir, MemoryEngine } from '../../../rspace/store/index.ts'
+import { hashesReady, xxh64 } from '../../../rspace/store/hash.ts'
+import { importDir, LevelEngine, MemoryEngine } from '../../../rspace/store/index.ts'
 import { Model, World } from '../../rspace/kernel-model.ts'
 import { type Budget, type Outcome, Random, remove, temporary } from '../store/world.ts'
 
@@ -201,48 +206,150 @@ async function* oneOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
 }
 
-/** Family 14: a queue that is filled and drained for ever on a store. A case is an operation; memory and rows follow what is alive. */
+/** Heap in use after a full collection. */
+function settledHeap(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  for (let i = 0; i < 3; i++) collect()
+  return process.memoryUsage().heapUsed
+}
+const WRITE_BUFFER = 1 << 20
+const PAYLOAD = 'x'.repeat(100)
+
+/**
+ * Family 14: a queue that is filled and drained for ever on disk; a case is an operation. Rows and memory follow what is alive. The engine
+ * may use three times what is alive, kept commit records included, and twice its write buffer.
+ */
 export async function soak(budget: Budget): Promise<Outcome> {
   const failures: string[] = []
-  const engine = new MemoryEngine()
-  const space = await open(engine, { create: true, group: { opsMax: 500 } })
+  const base = temporary('soak')
+  const dir = join(base, 'rows')
+  mkdirSync(dir)
+  const engine = () => new LevelEngine(dir, { writeBufferBytes: WRITE_BUFFER })
+  const space = await open(engine(), { create: true, group: { opsMax: 500 } })
   const r = new Random(budget.seed)
+  const where = `seed ${budget.seed}`
   let next = 0
   let oldest = 0
   let cases = 0
-  for (; cases < budget.cases && !(cases % 8192 === 8191 && budget.isOver?.()); cases++) {
-    const depth = next - oldest
-    if (depth === 0 || (depth < 2000 && r.oneIn(2))) space.produce('queue', next++)
-    else {
-      const got = space.tryTake('queue', _)?.value
-      if (got !== oldest++) failures.push(`seed ${budget.seed}: took ${got} in place of ${oldest - 1}`)
-    }
-    if (cases % 997 === 0) await null
-    if (cases % 9973 === 0) await space.flush()
+  let early = 0
+  // Of fixed size, so that measuring does not look like a leak.
+  const slow = new Float64Array(Math.min(1 << 18, Math.ceil(budget.cases / 8)))
+  // Not while the host still warms up.
+  const earlyAt = Math.max(500_000, Math.floor(budget.cases / 2))
+  const take = (): void => {
+    const got = (space.tryTake('queue', _)?.value as { n: number } | undefined)?.n
+    if (got !== oldest++) failures.push(`${where}: took ${got} in place of ${oldest - 1}`)
   }
-  await space.flush()
-  const rows = (await space.verify()).rows
-  if ((rows.D ?? 0) !== next - oldest) failures.push(`${rows.D} data rows for ${next - oldest} data`)
-  if ((rows.C ?? 0) > 1 || (rows.T ?? 0) > 0) failures.push(`rows are left over: ${JSON.stringify(rows)}`)
-  await space.close()
-  const again = await open(engine)
-  if (again.count('queue') !== next - oldest) failures.push('the queue changed its length')
-  if (next > oldest && again.tryTake('queue', _)?.value !== oldest) failures.push('the queue lost its head')
-  await again.close()
-  return { cases, failures, notes: { slowestRows: rows.D ?? 0 } }
+  /** Heap without what waits in the queue. */
+  const emptyHeap = async (): Promise<number> => {
+    while (oldest < next) take()
+    await space.flush()
+    return settledHeap()
+  }
+  try {
+    for (; cases < budget.cases && !(cases % 8192 === 8191 && budget.isOver?.()); cases++) {
+      const depth = next - oldest
+      const began = cases % 8 === 0 ? performance.now() : 0
+      if (depth === 0 || (depth < 2000 && r.oneIn(2))) space.produce('queue', { n: next++, PAYLOAD })
+      else take()
+      if (began > 0) slow[(cases / 8) % slow.length] = performance.now() - began
+      if (cases % 499 === 0) await null
+      if (cases % 9973 === 0) await space.flush()
+      if (cases === earlyAt) early = await emptyHeap()
+    }
+    const grown = early === 0 ? 0 : (await emptyHeap()) / early - 1
+    if (grown > 0.05) failures.push(`${where}: memory has grown by ${(100 * grown).toFixed(1)} %`)
+    while (next - oldest < 1000) space.produce('queue', { n: next++, PAYLOAD })
+    const { rows } = await space.verify()
+    if ((rows.D ?? 0) !== next - oldest) failures.push(`${where}: ${rows.D} data rows for ${next - oldest} data`)
+    if ((rows.C ?? 0) > 1 || (rows.T ?? 0) > 0) failures.push(`${where}: rows are left over: ${JSON.stringify(rows)}`)
+    let alive = 0
+    const reading = engine()
+    await space.close()
+    const disk = readdirSync(dir).reduce((n, name) => n + statSync(join(dir, name)).size, 0)
+    await reading.open()
+    for await (const page of reading.iterate(new Uint8Array(0), new Uint8Array(64).fill(255)))
+      for (const [k, x] of page) alive += k.length + x.length
+    await reading.close()
+    if (disk > 3 * alive + 2 * WRITE_BUFFER) failures.push(`${where}: ${disk} bytes on disk for ${alive} that are alive`)
+    const again = await open(engine())
+    if (again.count('queue') !== next - oldest) failures.push(`${where}: the queue changed its length`)
+    if (next > oldest && (again.tryTake('queue', _)?.value as { n: number } | undefined)?.n !== oldest)
+      failures.push(`${where}: the queue lost its head`)
+    await again.close()
+    slow.sort()
+    const p999 = Math.round(1000 * (slow[Math.floor(slow.length * 0.999)] ?? 0))
+    return {
+      cases,
+      failures,
+      notes: {
+        slowestP999Us: p999,
+        slowestUs: Math.round(1000 * (slow.at(-1) ?? 0)),
+        slowestDiskKiB: disk >> 10,
+        slowestAliveKiB: alive >> 10,
+        slowestGrowthPerMille: Math.round(1000 * grown),
+      },
+    }
+  } finally {
+    remove(base)
+  }
 }
 
-/** Family 15: names that hosts and hashes treat specially are never taken for each other. A case is a name. */
+/** Lanes and finish of XXH64, as far as a forger needs them. */
+const M64 = (1n << 64n) - 1n
+const P1 = 0x9e3779b185ebca87n
+const P2 = 0xc2b2ae3d27d4eb4fn
+const P4 = 0x85ebca77c2b2ae63n
+const P5 = 0x27d4eb2f165667c5n
+const rol = (x: bigint, n: bigint): bigint => ((x << n) | (x >> (64n - n))) & M64
+const inverse = (a: bigint): bigint => {
+  let x = a
+  for (let i = 0; i < 6; i++) x = (x * (2n - a * x)) & M64
+  return x
+}
+const [P1_BACK, P2_BACK] = [inverse(P1), inverse(P2)]
+
+/** Sixteen bytes beginning with `head` whose XXH64 is the same for every head: the second lane undoes what the first one did. */
+export function forged(head: bigint): Uint8Array {
+  const round = (lane: bigint): bigint => (rol((lane * P2) & M64, 31n) * P1) & M64
+  const mixed = (rol(((P5 + 16n) & M64) ^ round(head), 27n) * P1 + P4) & M64
+  const wanted = 0x0123456789abcdefn
+  const second = (rol(((mixed ^ wanted) * P1_BACK) & M64, 33n) * P2_BACK) & M64
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  view.setBigUint64(0, head, true)
+  view.setBigUint64(8, second, true)
+  return bytes
+}
+
+interface ByteTypes extends Types {
+  C: Uint8Array
+  P: null
+  A: Uint8Array
+  K: string
+  R: Uint8Array
+  G: never
+}
+const byteCodec = { id: 'bytes', encode: (b: Uint8Array) => b, decode: (b: Uint8Array) => b.slice() }
+const textCodec = { id: 'text', encode: (t: string) => new TextEncoder().encode(t), decode: (b: Uint8Array) => new TextDecoder().decode(b) }
+const nullCodec = { id: 'any', encode: () => new Uint8Array(0), decode: () => null }
+
+/**
+ * Family 15: names that hosts and hashes treat specially are never taken for each other, in memory and on disk. A case is a name; half of
+ * them are numbers and property names, half are bytes that were forged to have one and the same XXH64.
+ */
 export async function forgedNames(budget: Budget): Promise<Outcome> {
   const failures: string[] = []
   const space = memory()
   const r = new Random(budget.seed)
+  const half = Math.ceil(budget.cases / 2)
   const nameAt = (i: number): JsonValue => {
     const kinds: JsonValue[] = [i, `${i}`, -i - 1, [i], { [`${i}`]: 0 }, `__proto__${i}`, `n${'x'.repeat(40)}${i}`, 2n ** 70n + BigInt(i)]
     return kinds[i % kinds.length]
   }
   const special: JsonValue[] = ['__proto__', 'constructor', 'toString', '', '0', 0, [], {}, null, true, false, 'null', '[]', '{}']
-  const names = [...special, ...Array.from({ length: budget.cases }, (_x, i) => nameAt(i + r.below(2) * 8))]
+  const names = [...special, ...Array.from({ length: half }, (_x, i) => nameAt(i + r.below(2) * 8))]
   const counts = new Map<string, number>()
   for (const name of names) {
     const key = Buffer.from(jsonCodec.encode(name)).toString('hex')
@@ -254,32 +361,74 @@ export async function forgedNames(budget: Budget): Promise<Outcome> {
     const found = space.readMany(name, _)
     if (found.length !== counts.get(key) || found.some(g => g.value !== key)) failures.push(`name ${key} holds ${found.length} data`)
   }
-  return { cases: budget.cases, failures, notes: {} }
+
+  const engine = new MemoryEngine()
+  const options = {
+    codec: { channel: byteCodec, pattern: nullCodec, datum: byteCodec, body: textCodec },
+    matcher: { match: (_p: null, a: Uint8Array) => a },
+  }
+  let bytes = await open<ByteTypes>(engine, { ...options, create: true })
+  await hashesReady()
+  const sum = xxh64(forged(0n))
+  const colliding = Array.from({ length: half }, (_x, i) => forged(BigInt(r.next()) * 65_536n + BigInt(i)))
+  for (const name of colliding) {
+    if (xxh64(name) !== sum) failures.push('a forged name does not collide')
+    bytes.produce(name, name)
+  }
+  await bytes.close()
+  bytes = await open<ByteTypes>(engine, options)
+  for (const name of colliding) {
+    const found = bytes.readMany(name, null)
+    if (found.length !== 1 || Buffer.compare(found[0].value, name) !== 0)
+      failures.push(`forged name ${Buffer.from(name).toString('hex')} holds ${found.length}`)
+  }
+  await bytes.close()
+  return { cases: budget.cases, failures, notes: { colliding: colliding.length } }
 }
 
-/** Family 16: many of everything; a case is a record. */
+/** Family 16: many of everything; a case is a datum. The notes state the times. */
 export async function scale(budget: Budget): Promise<Outcome> {
   const failures: string[] = []
-  const n = budget.cases
   const expect = (ok: boolean, what: string): void => {
     if (!ok) failures.push(`seed ${budget.seed}: ${what}`)
   }
-  const dir = new MemoryEngine()
-  const space = await open(dir, { create: true, group: { opsMax: 20_000 } })
-  for (let i = 0; i < n; i++) space.produce(`channel ${i % Math.ceil(n / 10)}`, { i })
-  for (let i = 0; i < n / 10; i++) space.produce('one', { i, open: true })
-  expect(space.tryTake('one', { i: Math.floor(n / 20) })?.value !== undefined, 'a datum among many was not found by its key')
-  const width = 200
-  const binds = Array.from({ length: width }, (_x, i) => ({ channel: `join ${i}`, pattern: v[`x${i}`] }))
-  space.consume(binds, 'wide')
-  for (let i = 0; i < width - 1; i++) expect(space.produce(`join ${i}`, i).comms.length === 0, 'a wide join fired too early')
-  expect(space.produce(`join ${width - 1}`, 0).comms[0]?.matches.length === width, 'a wide join did not fire')
+  const notes: Record<string, number> = {}
+  const timed = async (name: string, work: () => Promise<void> | void): Promise<void> => {
+    const began = performance.now()
+    await work()
+    notes[`slowest ${name} ms`] = Math.round(performance.now() - began)
+  }
+  const n = budget.cases
+  const engine = new MemoryEngine()
+  const space = await open(engine, { create: true, group: { opsMax: 20_000 } })
+  await timed(`${n} data`, () => {
+    for (let i = 0; i < n; i++) space.produce(`channel ${i % Math.ceil(n / 10)}`, { i })
+  })
+  await timed(`${n / 10} on one channel`, () => {
+    for (let i = 0; i < n / 10; i++) space.produce('one', { i, open: true })
+    expect(space.tryTake('one', { i: Math.floor(n / 20) })?.value !== undefined, 'a datum among many was not found by its key')
+  })
+  await timed('join of 200', () => {
+    const width = 200
+    space.consume(
+      Array.from({ length: width }, (_x, i) => ({ channel: `join ${i}`, pattern: v[`x${i}`] })),
+      'wide',
+    )
+    for (let i = 0; i < width - 1; i++) expect(space.produce(`join ${i}`, i).comms.length === 0, 'a wide join fired too early')
+    expect(space.produce(`join ${width - 1}`, 0).comms[0]?.matches.length === width, 'a wide join did not fire')
+  })
   const large = 'x'.repeat(1 << 20)
-  space.produce('large', large)
-  await space.close()
-  const again = await open(dir)
-  expect(again.stats().data === n + Math.ceil(n / 10), `${again.stats().data} data after reopening`)
-  expect(again.tryRead('large', _)?.value === large, 'a large datum changed')
-  await again.close()
-  return { cases: n, failures, notes: {} }
+  await timed('1 MiB', () => {
+    space.produce('large', large)
+  })
+  await timed('commit', async () => {
+    await space.close()
+  })
+  await timed('open', async () => {
+    const again = await open(engine)
+    expect(again.stats().data === n + Math.ceil(n / 10), `${again.stats().data} data after reopening`)
+    expect(again.tryRead('large', _)?.value === large, 'a large datum changed')
+    await again.close()
+  })
+  return { cases: n, failures, notes }
 }

@@ -1,10 +1,9 @@
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { createReadStream, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { openStore, verifyDir } from '../../../rspace/store/index.ts'
+import { open } from '../../../rspace/index.ts'
+import { importDir, openStore, repair, verifyDir } from '../../../rspace/store/index.ts'
+import { buildPrograms, highest, pause, start, watch } from './children.ts'
 import {
   type Budget,
   codeOf,
@@ -12,7 +11,6 @@ import {
   difference,
   Model,
   type Outcome,
-  place,
   Random,
   remove,
   rowsOfStore,
@@ -23,90 +21,12 @@ import {
 
 /** Families 1 and 2: processes killed with signal 9, the parent being the oracle. */
 
-/** Bundles the writer into one file, so that a child starts in tens of milliseconds. Lies in node_modules to find the engine. */
-export async function buildWriter(): Promise<{ file: string; remove: () => void }> {
-  const root = fileURLToPath(new URL('../../../', import.meta.url))
-  const dir = join(root, 'node_modules', '.cache', `rhizome-torture-${process.pid}`)
-  mkdirSync(dir, { recursive: true })
-  const entry = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-  await build({
-    entryPoints: { writer: entry('./writer.ts'), child: entry('../../../rspace/store/child.ts') },
-    outdir: dir,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    outExtension: { '.js': '.mjs' },
-    logLevel: 'silent',
-  })
-  // The reader's program is looked for as a .js file beside the bundle.
-  await build({
-    entryPoints: [entry('../../../rspace/store/child.ts')],
-    outfile: join(dir, 'child.js'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'silent',
-  })
-  return { file: join(dir, 'writer.mjs'), remove: () => rmSync(dir, { recursive: true, force: true }) }
-}
-
-interface Run {
-  readonly child: ChildProcess
-  readonly lines: string[]
-  /** Resolves at a line that begins with `start`, or when the child has ended. */
-  until(start: string): Promise<void>
-  readonly ended: Promise<void>
-}
-
-/** @param temporaries where the child makes its private copies; a killed one leaves them */
-function start(file: string, args: readonly string[], temporaries = place.dir): Run {
-  return watch(
-    spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: temporaries } }),
-  )
-}
-
-function watch(child: ChildProcessByStdio<null, Readable, Readable>): Run {
-  const lines: string[] = []
-  let rest = ''
-  let wake: (() => void) | undefined
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const parts = (rest + text).split('\n')
-    rest = parts.pop()!
-    lines.push(...parts)
-    wake?.()
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => lines.push(`! ${text.trim().split('\n').slice(0, 40).join(' | ')}`))
-  const ended = new Promise<void>(resolve => child.on('close', () => resolve(wake?.())))
-  return {
-    child,
-    lines,
-    ended,
-    async until(start: string) {
-      for (;;) {
-        if (lines.some(l => l.startsWith(start)) || child.exitCode !== null || child.signalCode !== null) return
-        await new Promise<void>(resolve => {
-          wake = resolve
-        })
-      }
-    },
-  }
-}
-
-const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
-
-/** Numbers from lines like `a 17`: the highest, or `none`. */
-function highest(lines: readonly string[], kind: string, none: number): number {
-  return lines.reduce((m, l) => (l.startsWith(kind + ' ') ? Math.max(m, Number(l.slice(2))) : m), none)
-}
-
 /** Family 1: kill at random moments; acknowledged ⊆ recovered ⊆ submitted, recovered is a prefix, reopening takes less than a second. */
 export async function killAtRandom(budget: Budget): Promise<Outcome> {
-  const writer = await buildWriter()
+  const programs = await buildPrograms()
   const failures: string[] = []
   const notes = { deltas: 0, slowestOpenMs: 0 }
-  const lanes = [0, 1].map(lane => ({
+  const lanes = [0, 1, 2, 3].map(lane => ({
     dir: join(temporary('kill'), 'space'),
     lane,
     models: new Map<string, Model>(),
@@ -115,13 +35,13 @@ export async function killAtRandom(budget: Budget): Promise<Outcome> {
   try {
     const cases = await runCases(budget, 1, async i => {
       const lane = lanes[i % lanes.length]!
-      // Two directories, each continued over all its kills: `process` and `power`.
+      // Four directories, each continued over all its kills: two `process`, two `power`.
       const before = lane.busy
       lane.busy = (async () => {
         await before
         const seed = budget.seed + lane.lane
         const random = new Random(budget.seed * 7919 + i)
-        const run = start(writer.file, ['write', lane.dir, '-', String(seed), lane.lane === 0 ? 'process' : 'power'])
+        const run = start(programs.writer, ['write', lane.dir, '-', String(seed), lane.lane % 2 === 0 ? 'process' : 'power'])
         await run.until('o ')
         await pause(random.below(60))
         run.child.kill('SIGKILL')
@@ -159,14 +79,14 @@ export async function killAtRandom(budget: Budget): Promise<Outcome> {
     await Promise.all(lanes.map(l => l.busy))
     return { cases, failures, notes }
   } finally {
-    writer.remove()
+    programs.remove()
     for (const lane of lanes) remove(join(lane.dir, '..'))
   }
 }
 
 /** Family 6, for real: the system refuses to let a file grow. The failure has a type, and what was acknowledged before is there. */
 export async function fullDisk(budget: Budget): Promise<Outcome> {
-  const writer = await buildWriter()
+  const programs = await buildPrograms()
   const failures: string[] = []
   const notes = { refused: 0 }
   const base = temporary('full')
@@ -178,7 +98,7 @@ export async function fullDisk(budget: Budget): Promise<Outcome> {
       // A limit on the size of files, with its signal ignored, fails writes just as a full disk does, without privileges.
       const script = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@"`
       const run = watch(
-        spawn('bash', ['-c', script, process.execPath, writer.file, 'write', dir, '-', String(seed), 'process'], {
+        spawn('bash', ['-c', script, process.execPath, programs.writer, 'write', dir, '-', String(seed), 'process'], {
           stdio: ['ignore', 'pipe', 'pipe'],
         }),
       )
@@ -203,57 +123,83 @@ export async function fullDisk(budget: Budget): Promise<Outcome> {
     })
     return { cases, failures, notes }
   } finally {
-    writer.remove()
+    programs.remove()
     remove(base)
   }
 }
 
-/** Family 2: kill while a store is being recovered, repaired or copied; afterwards the source is what it was, and the target is whole or no space. */
+export const RECOVERIES = ['open', 'repair', 'backup', 'checkpoint', 'export', 'import'] as const
+
+/**
+ * Family 2: kill while a store is being recovered, repaired, copied, exported, imported, or makes checkpoints. Afterwards the source is
+ * what it was, a target is whole or no space, and what was said to be kept is kept.
+ */
 export async function killDuringRecovery(budget: Budget): Promise<Outcome> {
-  const writer = await buildWriter()
+  const programs = await buildPrograms()
   const failures: string[] = []
-  const notes = { finishedFirst: 0 }
+  const notes = { finishedFirst: 0, checkpoints: 0 }
   const base = temporary('recovery')
   try {
     const seed = budget.seed
     const template = join(base, 'template')
-    const maker = start(writer.file, ['write', join(base, 'made'), '-', String(seed), 'process'])
+    const maker = start(programs.writer, ['write', join(base, 'made'), '-', String(seed), 'process'])
     await maker.until('a 150')
     maker.child.kill('SIGKILL')
     await maker.ended
     copyFiles(join(base, 'made'), template)
+    const exported = join(base, 'exported')
+    await start(programs.writer, ['export', join(base, 'made'), exported, String(seed), 'process']).ended
     const reference = await openStore(join(base, 'made'))
     const should = await rowsOfStore(reference)
     await reference.close()
+
+    /** A target that a killed process has left: whole, or nothing that is in the way. */
+    const checkTarget = async (where: string, to: string, again: () => Promise<unknown>): Promise<void> => {
+      if (!existsSync(join(to, 'RHZ.FORMAT'))) await again()
+      const report = await verifyDir(to)
+      if (!report.ok) failures.push(`${where}: target: ${JSON.stringify(report.problems)}`)
+      const copy = await openStore(to)
+      const differs = difference(await rowsOfStore(copy), should)
+      if (differs !== undefined) failures.push(`${where}: target: ${differs}`)
+      await copy.close()
+    }
+    const checkRoots = async (where: string, dir: string, lines: readonly string[]): Promise<void> => {
+      const roots = lines.filter(l => l.startsWith('r ')).map(l => l.slice(2))
+      const space = await open(dir, { history: 'merkle' })
+      // The last ten are kept, and one more may have been made than was told.
+      for (const root of roots.slice(-9)) {
+        notes.checkpoints++
+        const then = await space.forkAt(root)
+        if (then.digest() !== root) failures.push(`${where}: checkpoint ${root.slice(0, 8)} has another content`)
+      }
+      const report = await space.verify({ deep: true })
+      if (!report.ok) failures.push(`${where}: ${JSON.stringify(report.problems)}`)
+      await space.close()
+    }
+
     const cases = await runCases(budget, 2, async i => {
       const random = new Random(seed * 104_729 + i)
-      const task = (['open', 'repair', 'backup', 'open'] as const)[i % 4]!
+      const task = RECOVERIES[i % RECOVERIES.length]!
       const dir = join(base, `case-${i}`)
       const to = join(base, `to-${i}`)
-      copyFiles(template, dir)
-      const run = start(writer.file, [task, dir, to, String(seed), 'process'], base)
+      if (task !== 'import' && task !== 'checkpoint') copyFiles(template, dir)
+      const run = start(programs.writer, [task, task === 'import' ? exported : dir, to, String(seed), 'process'], base)
       await run.until('go')
-      await pause(random.below(task === 'repair' ? 250 : 50))
+      await pause(random.below(task === 'repair' ? 250 : task === 'import' ? 30 : 50))
       run.child.kill('SIGKILL')
       await run.ended
       if (run.lines.includes('end')) notes.finishedFirst++
       const where = `seed ${seed} case ${i} (${task})`
       try {
-        const store = await openStore(dir)
-        const wrong = difference(await rowsOfStore(store), should)
-        if (wrong !== undefined) failures.push(`${where}: ${wrong}`)
-        await store.close()
-        if (existsSync(join(to, 'RHZ.FORMAT'))) {
-          const copy = await openStore(to)
-          const differs = difference(await rowsOfStore(copy), should)
-          if (differs !== undefined) failures.push(`${where}: target: ${differs}`)
-          await copy.close()
-        } else if (task !== 'open') {
-          const again = await openStore(dir, { readOnly: true })
-          await again.backup(to) // what was left must not be in the way
-          await again.close()
-          const report = await verifyDir(to)
-          if (!report.ok) failures.push(`${where}: target after a second try: ${JSON.stringify(report.problems)}`)
+        if (task === 'checkpoint') await checkRoots(where, dir, run.lines)
+        else if (task === 'import') await checkTarget(where, to, () => importDir(createReadStream(exported), to))
+        else {
+          if (task === 'repair') await checkTarget(where, to, () => repair(dir, to))
+          const store = await openStore(dir)
+          const wrong = difference(await rowsOfStore(store), should)
+          if (wrong !== undefined) failures.push(`${where}: ${wrong}`)
+          if (task === 'backup') await checkTarget(where, to, () => store.backup(to))
+          await store.close()
         }
       } catch (e) {
         failures.push(`${where}: ${codeOf(e)} ${e instanceof Error ? e.message : ''}`)
@@ -263,7 +209,7 @@ export async function killDuringRecovery(budget: Budget): Promise<Outcome> {
     })
     return { cases, failures, notes }
   } finally {
-    writer.remove()
+    programs.remove()
     remove(base)
   }
 }

@@ -1,10 +1,11 @@
 import { fork, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { openStore } from '../../../rspace/store/index.ts'
-import { buildWriter } from './kill.ts'
+import { xxh64 } from '../../../rspace/store/hash.ts'
+import { compactDir, openStore, repair, verifyDir } from '../../../rspace/store/index.ts'
+import { buildPrograms } from './children.ts'
 import { type Budget, codeOf, copyFiles, deltaAt, type Outcome, Random, remove, rowsOfStore, runCases, temporary } from './world.ts'
 
 /** Families 7 and 8: directories that are not what they seem, and doors that are locked. */
@@ -100,6 +101,26 @@ const WRONGS: readonly Wrong[] = [
     make: (d, t) => inOrder(copyFiles(t.other, d), copyFiles(t.clean, d), copyFiles2(t.other, d, /^(CURRENT|MANIFEST)/)),
   },
   {
+    name: 'RHZ.FORMAT of a newer version',
+    codes: ['VERSION'],
+    make: (d, t) => inOrder(copyFiles(t.clean, d), newerFormat(join(d, 'RHZ.FORMAT'))),
+  },
+  {
+    name: 'RHZ.FORMAT empty',
+    codes: ['CORRUPT'],
+    make: (d, t) => inOrder(copyFiles(t.clean, d), writeFileSync(join(d, 'RHZ.FORMAT'), '')),
+  },
+  {
+    name: 'a table of another store',
+    codes: ANY,
+    make: (d, t) => inOrder(copyFiles(t.clean, d), writeFileSync(first(d, /ldb$/), readFileSync(first(t.other, /ldb$/)))),
+  },
+  {
+    name: 'the MANIFEST of another store',
+    codes: ANY,
+    make: (d, t) => inOrder(copyFiles(t.clean, d), writeFileSync(first(d, /^MANIFEST/), readFileSync(first(t.other, /^MANIFEST/)))),
+  },
+  {
     name: 'a leftover, create not given',
     codes: ['NO_SUCH_SPACE'],
     make: (d, t) => inOrder(copyFiles(t.clean, d), renameSync(join(d, 'RHZ.FORMAT'), join(d, 'RHZ.CREATING'))),
@@ -108,6 +129,14 @@ const WRONGS: readonly Wrong[] = [
 
 /** The effects are those of the arguments, from left to right. */
 function inOrder(..._effects: unknown[]): void {}
+
+/** As a later version would write it, with a good checksum. */
+function newerFormat(file: string): void {
+  const format = readFileSync(file)
+  format.writeUInt16BE(99, 8)
+  format.writeBigUInt64BE(xxh64(format.subarray(0, -8)), format.length - 8)
+  writeFileSync(file, format)
+}
 
 function copyFiles2(from: string, to: string, pattern: RegExp): void {
   for (const name of readdirSync(from)) if (pattern.test(name)) writeFileSync(join(to, name), readFileSync(join(from, name)))
@@ -170,21 +199,25 @@ export async function wrongDirectories(budget: Budget): Promise<Outcome> {
   }
 }
 
+/** The lock of an earlier process that had the same number. */
+const outOfDate = (text: string): string => text.replace(/"started":"\d+"/, '"started":"1"')
+
 /** Family 8: never two writers. */
 export async function locks(budget: Budget): Promise<Outcome> {
-  const writer = await buildWriter()
+  const programs = await buildPrograms()
   const failures: string[] = []
   const notes = { races: 0 }
   const base = temporary('locks')
-  const refused = async (what: string, dir: string, expected = 'LOCKED') => {
+  const isLocked = async (what: string, attempt: () => Promise<unknown>) => {
     try {
-      const store = await openStore(dir)
-      await store.close()
-      failures.push(`${what}: opened`)
+      await attempt()
+      failures.push(`${what}: let in`)
     } catch (e) {
-      if (codeOf(e) !== expected) failures.push(`${what}: ${codeOf(e)} ${e instanceof Error ? e.message : ''}`)
+      if (codeOf(e) !== 'LOCKED') failures.push(`${what}: ${codeOf(e)} ${e instanceof Error ? e.message : ''}`)
     }
   }
+  const refused = (what: string, dir: string, o: Parameters<typeof openStore>[1] = {}) =>
+    isLocked(what, async () => (await openStore(dir, o)).close())
   const opens = async (what: string, dir: string) => {
     try {
       const store = await openStore(dir)
@@ -196,9 +229,9 @@ export async function locks(budget: Budget): Promise<Outcome> {
   }
   const outcomes = (run: (dir: string, n: number) => Promise<string>, dir: string, n: number) =>
     Promise.all(Array.from({ length: n }, (_, i) => run(dir, i)))
-  const inProcess = (dir: string) =>
+  const inProcess = (dir: string, task = 'open') =>
     new Promise<string>(resolve => {
-      const child = fork(writer.file, ['open', dir, '-', '1', 'process'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] })
+      const child = fork(programs.writer, [task, dir, '-', '1', 'process'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] })
       let text = ''
       child.stdout!.on('data', d => (text += d))
       child.stderr!.on('data', d => (text += d))
@@ -206,7 +239,7 @@ export async function locks(budget: Budget): Promise<Outcome> {
     })
   const inThread = (dir: string) =>
     new Promise<string>(resolve => {
-      const thread = new Worker(writer.file, { argv: ['open', dir, '-', '1', 'process'], stdout: true, stderr: true })
+      const thread = new Worker(programs.writer, { argv: ['open', dir, '-', '1', 'process'], stdout: true, stderr: true })
       let text = ''
       thread.on('error', e => (text += codeOf(e)))
       thread.on('exit', code => resolve(text + (code === 0 ? ' end' : '')))
@@ -238,7 +271,7 @@ export async function locks(budget: Budget): Promise<Outcome> {
     [
       'a killed holder',
       async (dir, random) => {
-        const child = spawn(process.execPath, [writer.file, 'write', dir, '-', '1', 'process'], { stdio: ['ignore', 'pipe', 'ignore'] })
+        const child = spawn(process.execPath, [programs.writer, 'write', dir, '-', '1', 'process'], { stdio: ['ignore', 'pipe', 'ignore'] })
         await new Promise(resolve => child.stdout.once('data', resolve))
         await refused('a living holder', dir)
         await new Promise(resolve => setTimeout(resolve, random.below(20)))
@@ -259,11 +292,7 @@ export async function locks(budget: Budget): Promise<Outcome> {
     [
       'a reused pid',
       async dir => {
-        await held(dir, async () => {
-          const text = readFileSync(join(dir, 'RHZ.LOCK'), 'utf8')
-          writeFileSync(`${dir}.kept`, text.replace(/"started":"\d+"/, '"started":"1"'))
-        })
-        writeFileSync(join(dir, 'RHZ.LOCK'), readFileSync(`${dir}.kept`))
+        await leftLock(dir, outOfDate)
         await opens('reused pid', dir)
       },
     ],
@@ -279,36 +308,109 @@ export async function locks(budget: Budget): Promise<Outcome> {
     [
       'a race for a stale lock',
       async dir => {
-        await held(dir, async () =>
-          writeFileSync(`${dir}.kept`, readFileSync(join(dir, 'RHZ.LOCK'), 'utf8').replace(/"started":"\d+"/, '"started":"1"')),
-        )
-        writeFileSync(join(dir, 'RHZ.LOCK'), readFileSync(`${dir}.kept`))
+        await leftLock(dir, outOfDate)
         const said = await outcomes((d, n) => (n % 2 === 0 ? inProcess(d) : inThread(d)), dir, 8)
         notes.races++
-        const won = said.filter(s => s.includes('end')).length
-        const lost = said.filter(s => s.includes('LOCKED')).length
-        if (won < 1 || won + lost !== said.length) failures.push(`race: ${won} won, ${lost} lost: ${said.join(' / ').slice(0, 600)}`)
-        const left = readdirSync(dir).filter(n => n.startsWith('RHZ.LOCK'))
-        if (left.length > 0) failures.push(`race: left ${left}`)
+        raced('race', dir, said)
         await opens('after the race', dir)
       },
     ],
     [
       'a taker that died',
       async dir => {
-        await held(dir, async () =>
-          writeFileSync(`${dir}.kept`, readFileSync(join(dir, 'RHZ.LOCK'), 'utf8').replace(/"started":"\d+"/, '"started":"1"')),
-        )
-        const text = readFileSync(`${dir}.kept`, 'utf8')
+        const text = await leftLock(dir, outOfDate)
         const token = /"token":"([0-9a-f]+)"/.exec(text)![1]!
-        writeFileSync(join(dir, 'RHZ.LOCK'), text)
         writeFileSync(join(dir, `RHZ.LOCK.take-${token}`), text.replace(token, 'deadbeef'))
         await opens('a taker that died', dir)
         const left = readdirSync(dir).filter(n => n.startsWith('RHZ.LOCK'))
         if (left.length > 0) failures.push(`a taker that died: left ${left}`)
       },
     ],
+    ['a reader while one writes', async dir => held(dir, () => refused('reader', dir, { readOnly: true }))],
+    [
+      'a writer while one reads',
+      async dir => {
+        const reader = await openStore(dir, { readOnly: true })
+        await refused('writer beside a reader', dir)
+        await reader.close()
+      },
+    ],
+    ['create on a space that is held', async dir => held(dir, () => refused('create', dir, { create: true }))],
+    ['a relative path', async dir => held(dir, () => refused('relative path', relative(process.cwd(), dir)))],
+    [
+      'tools while one writes',
+      async dir =>
+        held(dir, async () => {
+          await isLocked('verify', () => verifyDir(dir))
+          await isLocked('repair', () => repair(dir, `${dir}-repaired`))
+          await isLocked('compact', () => compactDir(dir))
+        }),
+    ],
+    [
+      'a lock file that somebody removed',
+      async dir =>
+        held(dir, async () => {
+          rmSync(join(dir, 'RHZ.LOCK'))
+          await refused('removed lock', dir)
+          const said = await inProcess(dir)
+          if (said.includes('end')) failures.push(`removed lock: another process was let in: ${said}`)
+        }),
+    ],
+    [
+      'a holder on another machine',
+      async dir => {
+        await leftLock(dir, text => text.replace(/"host":"[^"]*"/, '"host":"elsewhere"'))
+        await refused('another machine', dir)
+      },
+    ],
+    [
+      'a holder from before the machine started',
+      async dir => {
+        await leftLock(dir, text => text.replace(/"boot":"[^"]*"/, '"boot":"earlier"'))
+        await opens('earlier boot', dir)
+      },
+    ],
+    [
+      'a holder that was stopped',
+      async dir => {
+        const child = spawn(process.execPath, [programs.writer, 'write', dir, '-', '1', 'process'], { stdio: ['ignore', 'pipe', 'ignore'] })
+        const gone = new Promise(resolve => child.once('exit', resolve))
+        await new Promise(resolve => child.stdout.once('data', resolve))
+        child.kill('SIGSTOP')
+        await refused('a stopped holder', dir)
+        child.kill('SIGKILL')
+        await gone
+        await opens('a stopped holder that was killed', dir)
+      },
+    ],
+    [
+      'a race to make a space',
+      async dir => {
+        const made = `${dir}-new`
+        const said = await outcomes(d => inProcess(d, 'create'), made, 8)
+        notes.races++
+        raced('race to make', made, said)
+        await opens('after the race to make', made)
+        remove(made)
+      },
+    ],
   ]
+  function raced(what: string, dir: string, said: readonly string[]): void {
+    const won = said.filter(text => text.includes('end')).length
+    const lost = said.filter(text => text.includes('LOCKED')).length
+    if (won < 1 || won + lost !== said.length) failures.push(`${what}: ${won} won, ${lost} lost: ${said.join(' / ').slice(0, 600)}`)
+    const left = readdirSync(dir).filter(n => n.startsWith('RHZ.LOCK'))
+    if (left.length > 0) failures.push(`${what}: left ${left}`)
+  }
+  /** A lock that looks like one of this process, changed. */
+  async function leftLock(dir: string, change: (text: string) => string): Promise<string> {
+    let text = ''
+    await held(dir, async () => {
+      text = change(readFileSync(join(dir, 'RHZ.LOCK'), 'utf8'))
+    })
+    writeFileSync(join(dir, 'RHZ.LOCK'), text)
+    return text
+  }
   async function held(dir: string, during: () => Promise<void>): Promise<void> {
     const store = await openStore(dir)
     try {
@@ -330,10 +432,10 @@ export async function locks(budget: Budget): Promise<Outcome> {
     })
     return { cases, failures, notes }
   } finally {
-    writer.remove()
+    programs.remove()
     remove(base)
   }
 }
 
-export const LOCK_CASES = 10
-export const WRONG_CASES = WRONGS.length * 2
+export const LOCK_KINDS = 20
+export const WRONG_KINDS = WRONGS.length

@@ -1,12 +1,15 @@
-import { writeSync } from 'node:fs'
+import { createReadStream, createWriteStream, writeSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { isMainThread } from 'node:worker_threads'
-import { openStore, repair } from '../../../rspace/store/index.ts'
+import { open } from '../../../rspace/index.ts'
+import { exportDir, importDir, openStore, repair } from '../../../rspace/store/index.ts'
 import { deltaAt, rowsOfStore, stepOf } from './world.ts'
 
 /**
  * A process that is meant to be killed. `write`: continues the world in a directory for ever, and says on standard output what it
  * hands in (`s n`) and what has been acknowledged (`a n`); what the parent has read is what counts.
- * `open`, `repair`, `backup`: says `go`, does it once, says `end`.
+ * `open`, `create`, `repair`, `backup`, `export`, `import`: says `go`, does it once, says `end`. `checkpoint`: for ever, says each root (`r ROOT`).
  */
 const [task, dir, to, seedText, durability] = process.argv.slice(2) as [string, string, string, string, 'process' | 'power']
 const seed = Number(seedText)
@@ -29,9 +32,9 @@ if (task === 'write') {
     await Promise.all(wave)
   }
 }
-if (task === 'open') {
+if (task === 'open' || task === 'create') {
   say('go')
-  const store = await openStore(dir, options)
+  const store = await openStore(dir, { ...options, create: task === 'create' })
   await rowsOfStore(store)
   await store.close()
   say('end')
@@ -46,4 +49,24 @@ if (task === 'repair') {
   say('go')
   await repair(dir, to)
   say('end')
+}
+if (task === 'export') {
+  say('go')
+  await pipeline(Readable.from(exportDir(dir)), createWriteStream(to))
+  say('end')
+}
+if (task === 'import') {
+  say('go')
+  await importDir(createReadStream(dir), to)
+  say('end')
+}
+if (task === 'checkpoint') {
+  const space = await open(dir, { history: 'merkle', create: true })
+  say('go')
+  for (let i = space.count('log'); ; i++) {
+    space.produce('log', { i, text: 'x'.repeat(i % 300) })
+    space.consume([{ channel: `waits ${i % 50}`, pattern: i }], 'k')
+    const { root } = await space.checkpoint()
+    say(`r ${root}`)
+  }
 }
