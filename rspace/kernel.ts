@@ -112,6 +112,10 @@ export class Cont {
   get pumped(): boolean {
     return (this.state & PUMPED) !== 0
   }
+  /** Whether several of its binds are on one channel. */
+  get shares(): boolean {
+    return (this.state & SHARED) !== 0
+  }
 }
 
 /** A stored datum. */
@@ -656,6 +660,40 @@ export class Kernel<V, R, K extends Cont> {
       if (k !== UNDECIDED) return k
     }
     return this.produceSlow(chan, value, persistent, origin)
+  }
+
+  // For embedders that look at the fields of a channel themselves and know what `produce` and `consume` would find: the same changes without the search.
+
+  /** `produce` of a message that is not persistent to a channel where nothing waits that could take it. */
+  put(chan: Chan, value: V, origin: unknown): void {
+    this.op++
+    this.store(chan, value, false, origin)
+  }
+
+  /** `produce` of a message that the linear continuation `k`, which waits on this channel alone, takes. */
+  wake(k: K, chan: Chan): void {
+    this.op++
+    this.lastDatum = null
+    this.lastDatumRef = ++this.counter
+    this.unparkSingle(k, chan)
+  }
+
+  /** `produce` of a message that completes the join `k`: it takes the oldest datum of each of its other channels; bind `own` takes the message. No peek. */
+  complete(k: K, own: number): void {
+    this.op++
+    this.lastDatum = null
+    this.lastDatumRef = ++this.counter
+    const chans = k.chans as readonly Chan[]
+    for (let i = 0; i < chans.length; i++) if (i !== own) this.useDatum(chans[i].dHead as Datum, LINEAR)
+    if (!k.site.persistent) this.unpark(k)
+    else if (this.hasNeighbours(k)) this.renewCont(k)
+  }
+
+  /** `consume` of a linear continuation that takes the oldest datum of the channel. */
+  takeOldest(chan: Chan): void {
+    this.op++
+    this.counter++
+    this.useDatum(chan.dHead as Datum, LINEAR)
   }
 
   /** Only joins wait on the channel, and it has no index. UNDECIDED: a case for the careful path; nothing has changed. */

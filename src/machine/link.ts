@@ -125,16 +125,8 @@ export class Template implements TermTemplate {
   readonly at: number
   /** The one sequence that it is, instead of a whole image. */
   readonly only: Member | null
-  private lastMember = -2
-  /** Index of the last member that does something; −1 if none does. */
-  get last(): number {
-    if (this.lastMember === -2) {
-      let i = this.members.length - 1
-      while (i >= 0 && this.members[i].linked.inert) i--
-      this.lastMember = i
-    }
-    return this.lastMember
-  }
+  /** How many of its children are carried out in the code of their parent; −1 if its SPAWN was not unrolled. */
+  inline = -1
   private closer: ((captures: readonly Term[]) => Term) | null = null
   constructor(linker: Linker, program: Program, at: number, only: Member | null = null) {
     this.program = program
@@ -173,6 +165,45 @@ function membersOf(linker: Linker, program: Program, at: number): Member[] {
   return found
 }
 
+/** Whether a member only computes with Ints, compares, and sends at most once on every way through it, in few words. */
+function isInline(words: Uint32Array, member: Member): boolean {
+  const { at, len, program } = member
+  if (len > INLINE_WORDS || member.kind !== Kind.PROC) return false
+  const seq = readSequence(words, at, len)
+  if (seq.locals > 0) return false
+  let sent = false
+  let compared = false
+  for (let pc = seq.codeStart; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
+    const op = words[pc] & 0xff
+    if (compared !== (op === Op.JFALSE)) return false
+    if (sent !== (op === Op.HALT) && op !== Op.HALT) return false
+    compared = false
+    switch (op) {
+      case Op.LOADC:
+      case Op.REDUCE:
+      case Op.INT:
+      case Op.BOOL:
+      case Op.NIL:
+      case Op.CONST:
+      case Op.TUPLE:
+      case Op.LIST:
+      case Op.JFALSE:
+        break
+      case Op.HALT:
+        sent = false
+        break
+      case Op.SEND:
+        if (((words[pc] >>> 8) & PERSISTENT) !== 0) return false
+        sent = true
+        break
+      default:
+        if (INLINE_BRANCH.has(op)) compared = true
+        else if (!INLINE_ARITHMETIC.has(op)) return false
+    }
+  }
+  return program.words === words
+}
+
 function closeOver(term: Term): (captures: readonly Term[]) => Term {
   return captures => close(term, captures)
 }
@@ -195,6 +226,8 @@ export class Linked {
   readonly map: readonly number[]
   /** Stretches of code that come from a copy of a member which was written elsewhere. */
   private readonly elsewhere: readonly Elsewhere[]
+  /** What the unrolled SPAWNs of this code start, in order. */
+  readonly parts: readonly Part[]
   constructor(
     program: Program,
     at: number,
@@ -216,6 +249,7 @@ export class Linked {
     this.inert = inert
     this.map = out.map
     this.elsewhere = out.elsewhere
+    this.parts = out.parts
     this.leaf = !inert && !out.branching
   }
   /** Offset in the image of the instruction that the register instruction at `pc` was made from. */
@@ -239,6 +273,19 @@ export class Linked {
   spanOf(at: number): { start: number; end: number } {
     return spanNear(this.program.words, this.program.spans, at, this.at)
   }
+}
+
+/** One child in an unrolled SPAWN: its code stands in that of its parent from `from` on, or an instruction there starts it. */
+export interface Part {
+  readonly member: Member
+  /** Registers of the parent that it captures. */
+  readonly slots: readonly number[]
+  readonly from: number
+  /** Where its parent goes on. */
+  to: number
+  /** It is carried out without a machine of its own. */
+  readonly inline: boolean
+  readonly last: boolean
 }
 
 /** Register code from `from` up to `to`, with the places that hold there. */
@@ -275,6 +322,7 @@ class Emitter {
   /** An instruction was emitted after which other code of the program may run in this machine or its children. */
   branching = false
   readonly elsewhere: Elsewhere[] = []
+  readonly parts: Part[] = []
   private readonly known = new Map<unknown, number>()
   /** Index of a constant; equal primitives share one. */
   constant(value: unknown): number {
@@ -313,6 +361,26 @@ const MNEMONIC_BINARY = new Map<number, number>([
   [Op.AND, 46],
   [Op.OR, 47],
 ])
+/** Arithmetic of a part without a machine: on two Ints, or the part gets a machine after all. Its price is known beforehand. */
+const INLINE_ARITHMETIC = new Map<number, readonly [number, number]>([
+  [Op.ADD, [62, 3]],
+  [Op.SUB, [63, 3]],
+  [Op.MUL, [64, 9]],
+  [Op.DIV, [65, 9]],
+  [Op.MOD, [66, 9]],
+])
+/** A comparison and the JFALSE after it. */
+const INLINE_BRANCH = new Map<number, readonly [number, number]>([
+  [Op.LT, [71, 15]],
+  [Op.LE, [72, 15]],
+  [Op.GT, [73, 15]],
+  [Op.GE, [74, 15]],
+  [Op.EQ, [75, 20]],
+  [Op.NE, [76, 20]],
+])
+/** A SPAWN of more children than this is not unrolled, and no child of more words is carried out in the code of its parent. */
+const UNROLL_MAX = 64
+const INLINE_WORDS = 128
 const COLLECT = new Map<number, number>([
   [Op.LIST, 7],
   [Op.TUPLE, 8],
@@ -514,7 +582,8 @@ class Translation {
     const next = pc + length
     switch (op) {
       case Op.HALT:
-        if (this.seq.kind === Kind.PROC) this.emit(0)
+        if (this.inlining) this.endPath()
+        else if (this.seq.kind === Kind.PROC) this.emit(0)
         else this.emit(56, this.stack.pop() as number)
         break
       case Op.JUMP:
@@ -656,6 +725,7 @@ class Translation {
         // CLOSE and HALT are part of it
         let end = next
         if ((words[end] & 0xff) === Op.CLOSE) end += instructionLength(words, end)
+        this.unroll(t, slots)
         this.pc = end + 1
         return
       }
@@ -690,6 +760,7 @@ class Translation {
         break
       }
       default: {
+        if (this.inlining && this.inlineBinary(op)) return
         const binary = MNEMONIC_BINARY.get(op)
         if (binary === undefined) throw new Error(`no register form for ${OP_INFO[op]?.name ?? op}`)
         const b = this.stack.pop() as number
@@ -700,6 +771,148 @@ class Translation {
       }
     }
     this.pc = next
+  }
+
+  // ── unrolled SPAWNs ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A part is being carried out in the code of its parent: nothing in it may fail or wait, and only its one send changes anything. */
+  private inlining = false
+  /** Price and number of operations on the way to where the part is now; they are charged with its send. */
+  private ops = 0
+  private readonly ways = new Map<number, { gas: number; ops: number }>()
+  /** Where ends of the part have to jump to its end. */
+  private ends: number[] = []
+
+  /**
+   * After SPAWN, for where nobody watches: one step per child. Short parts that only compute and send get no machine at all; the last child goes on in place
+   * of its parent.
+   */
+  private unroll(t: Template, slots: readonly number[]): void {
+    const { out, words, linker } = this
+    if (!linker.shard.unrolls || t.total > UNROLL_MAX) return
+    const children: { member: Member; slots: number[] }[] = []
+    let at = 0
+    for (const member of t.members)
+      for (let copy = 0; copy < member.copies; copy++) {
+        if (member.kind !== Kind.EXPR) children.push({ member, slots: slots.slice(at, at + member.captures) })
+        at += member.captures
+      }
+    if (children.length === 0) return
+    t.inline = 0
+    children.forEach(({ member, slots: own }, i) => {
+      const last = i === children.length - 1
+      const inline = isInline(words, member)
+      if (inline) t.inline++
+      const part: Part = { member, slots: own, from: out.code.length, to: 0, inline, last }
+      out.parts.push(part)
+      if (!inline) {
+        this.emit(last ? 61 : 60, out.constant(member), own.length)
+        this.append(own)
+      } else if (last) this.last(member, own)
+      else this.inlined(member, own)
+      part.to = out.code.length
+      // A last part that needed a machine of its own comes back here.
+      if (last && inline) this.emit(0)
+    })
+  }
+
+  /** The last child takes the place of its parent: ordinary code. */
+  private last(member: Member, slots: readonly number[]): void {
+    this.emit(77)
+    this.within(member, slots, () => {
+      for (const end = this.seq.codeEnd; this.pc < end; ) {
+        this.arrive(this.pc)
+        this.step()
+      }
+    })
+  }
+
+  private inlined(member: Member, slots: readonly number[]): void {
+    this.inlining = true
+    this.ops = 0
+    this.within(member, slots, () => {
+      for (const end = this.seq.codeEnd; this.pc < end; ) {
+        const way = this.ways.get(this.pc)
+        this.arrive(this.pc)
+        if (way !== undefined) {
+          this.gas = way.gas
+          this.ops = way.ops
+        }
+        this.step()
+      }
+    })
+    this.inlining = false
+    const { code } = this.out
+    for (const patch of this.ends) code[patch] = code.length
+    this.ends = []
+  }
+
+  /** Translate the code of a child here, its captures bound to registers of this sequence. */
+  private within(member: Member, slots: readonly number[], translate: () => void): void {
+    const { seq, captures, pc, program, stack, gas } = this
+    const { code, elsewhere } = this.out
+    const from = code.length
+    const fixed = this.fixups.length
+    this.program = member.program
+    this.seq = readSequence(this.words, member.at, member.len)
+    this.captures = slots
+    this.pc = this.seq.codeStart
+    this.stack = []
+    this.gas = 0
+    this.lastAt = -1
+    translate()
+    // Another copy of the same code has labels of its own.
+    for (const f of this.fixups.splice(fixed)) code[f.patch] = this.labels.get(f.target) as number
+    this.seq = seq
+    this.captures = captures
+    this.pc = pc
+    this.program = program
+    this.stack = stack
+    this.gas = gas
+    const spans = member.program.spans
+    if (program !== member.program && spans !== null) elsewhere.push({ from, to: code.length, spans })
+  }
+
+  /** HALT of a part without a machine. A way without a send says so here. */
+  private endPath(): void {
+    const { out, seq } = this
+    const sent = this.lastAt >= 0 && (out.code[this.lastAt] === 69 || out.code[this.lastAt] === 70)
+    if (!sent) {
+      const gas = this.gas
+      this.gas = 0
+      this.emit(57, this.ops)
+      out.code[this.lastAt + 1] = gas
+    }
+    if (this.pc + 1 < seq.codeEnd) this.ends.push(this.emit(1, 0))
+    this.gas = 0
+  }
+
+  /** True if it was an operation of a part without a machine, and `pc` is behind it. */
+  private inlineBinary(op: number): boolean {
+    const { words } = this
+    const arithmetic = INLINE_ARITHMETIC.get(op)
+    const [number, price] = arithmetic ?? (INLINE_BRANCH.get(op) as readonly [number, number])
+    const b = this.stack.pop() as number
+    const a = this.stack.pop() as number
+    const gas = this.gas + price
+    this.gas = 0
+    this.ops++
+    const behind = this.pc + instructionLength(words, this.pc)
+    if (arithmetic !== undefined) {
+      const d = this.temp()
+      this.emit(number, d, a, b)
+      this.stack.push(d)
+      this.pc = behind
+    } else {
+      const next = behind + instructionLength(words, behind)
+      const target = next + (words[behind] >>> 8)
+      const first = this.emit(number, a, b, 0)
+      this.jump(first + 2, target)
+      this.ways.set(target, { gas, ops: this.ops })
+      this.pc = next
+    }
+    this.gas = gas
+    return true
   }
 
   /** The price of `n` of the names of one `new`, which may take several instructions. */
@@ -717,9 +930,24 @@ class Translation {
       return
     }
     const d = this.temp()
-    this.emit(COLLECT.get(op) as number, d, n)
+    const gas = this.gas
+    if (this.inlining) this.gas = 0
+    this.made.set(d, this.out.code.length)
+    this.emit(this.inlining ? (op === Op.LIST ? 68 : 67) : (COLLECT.get(op) as number), d, n)
+    if (this.inlining) this.gas = gas
     this.append(items)
     this.stack.push(d)
+  }
+  /** Where the value of a register was made, if it may be a collection. */
+  private readonly made = new Map<number, number>()
+
+  /** A tuple that is only used as a name is looked up instead of being made. */
+  private naming(d: number): void {
+    const { code } = this.out
+    const at = d >= 0 ? this.made.get(d) : undefined
+    if (at === undefined || !this.linker.shard.options.optimise || code[at + 2] !== d) return
+    if (code[at] === 8) code[at] = 59
+    else if (code[at] === 67) code[at] = 78
   }
 
   /** A JFALSE right after a comparison of Ints: a fast form in front that skips both when the operation is fused. */
@@ -897,7 +1125,11 @@ class Translation {
     const at = this.pc
     const site = new SendSite(persistent, argc, this.program, at)
     const known = this.plainConstant(c) ? this.nameConstant(c) : null
-    if (known !== null) this.emit(20, out.constant(known), out.constant(site), argc)
+    if (known === null) this.naming(c)
+    if (this.inlining) {
+      if (known !== null) this.emit(70, out.constant(known), out.constant(site), this.ops, argc)
+      else this.emit(69, c, out.constant(site), this.ops, argc)
+    } else if (known !== null) this.emit(20, out.constant(known), out.constant(site), argc)
     else this.emit(19, c, out.constant(site), argc)
     this.append(args)
   }
@@ -958,9 +1190,11 @@ class Translation {
     const sources = this.take(n)
     if (n === 1) {
       const known = this.plainConstant(sources[0]) ? this.nameConstant(sources[0]) : null
+      if (known === null) this.naming(sources[0])
       if (known !== null) this.emit(22, out.constant(site), out.constant(known))
       else this.emit(21, out.constant(site), sources[0])
     } else {
+      for (const source of sources) this.naming(source)
       this.emit(23, out.constant(site), n)
       this.append(sources)
     }

@@ -5,7 +5,7 @@ import { TAG_OF_OP } from '../compile/blob.ts'
 import { valueOfConstant } from '../compile/decode.ts'
 import { show, showName } from '../normal/print.ts'
 import { Closure, Flag, flagsOf, Tag, type Term, Uri } from '../normal/term.ts'
-import { ChanConst, type Linked, type Linker, MethodSite, type Program, Template } from './link.ts'
+import { ChanConst, type Linked, type Linker, Member, MethodSite, type Program, Template } from './link.ts'
 import { Guard, type Primitives } from './primitives.ts'
 import { CasePattern, RecvSite, SendSite } from './site.ts'
 
@@ -71,9 +71,22 @@ export const REGISTER_OPS: readonly RegisterOp[] = [
   op('NOTE'),
   op('FAIL'),
   op('RET', 'a'),
-  // In no linked sequence: what a machine that starts the parts of a par, and a processor that has its turn, go through.
-  op('NEXT'),
+  op('LEND', 'n'),
+  // In no linked sequence: what a processor that has its turn goes through.
   op('PROCESS'),
+  op('TNAME', 'd', 'n', '*'),
+  // After a SPAWN that was unrolled: one child after the other, the last in place of its parent.
+  op('START', 'k', 'n', '*'),
+  op('LAST', 'k', 'n', '*'),
+  // A child without a machine: arithmetic and comparisons of Ints, one send on every way.
+  ...['LADD', 'LSUB', 'LMUL', 'LDIV', 'LMOD'].map(name => op(name, 'd', 'a', 'a')),
+  op('LTUPLE', 'd', 'n', '*'),
+  op('LLIST', 'd', 'n', '*'),
+  op('LSEND', 'a', 'k', 'n', 'n', '*'),
+  op('LSENDK', 'k', 'k', 'n', 'n', '*'),
+  ...['LJLT', 'LJLE', 'LJGT', 'LJGE', 'LJEQ', 'LJNE'].map(name => op(name, 'a', 'a', 't')),
+  op('BECOME'),
+  op('LNAME', 'd', 'n', '*'),
 ]
 const FIRST_BRANCH = REGISTER_OPS.findIndex(o => o.name === 'JLT')
 const LAST_BRANCH = FIRST_BRANCH + 5
@@ -191,6 +204,7 @@ function constantText(value: unknown, from: number): string {
   }
   if (value instanceof CasePattern) return 'pattern'
   if (value instanceof MethodSite) return `.${value.name}`
+  if (value instanceof Member) return `{+${value.at - from}}`
   if (value instanceof Template) return codeAt(value, from)
   if (value instanceof Closure) return codeAt(value.template as Template, from)
   const t = value as Term

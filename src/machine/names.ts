@@ -1,7 +1,7 @@
 import { blake2b } from '@noble/hashes/blake2.js'
 import type { Chan } from '../../rspace/kernel.ts'
-import { equal, hashOf } from '../normal/order.ts'
-import { forced, type NameOrigin, Tag, type Term } from '../normal/term.ts'
+import { equal, hashOf, hashOfTuple } from '../normal/order.ts'
+import { forced, type NameOrigin, Tag, type Term, Tuple } from '../normal/term.ts'
 
 /** Names of one shard in one run: identifier = BLAKE2b-256(key ‖ shard ‖ counter), computed only when a name leaves the process. */
 export class ShardNames implements NameOrigin {
@@ -116,6 +116,27 @@ export class NameTable {
     return this.add(hash, t)
   }
 
+  /** The name that `tuple` found last, and its channel. */
+  lastName: Tuple | null = null
+  lastChan: Chan | null = null
+
+  /** The tuple of the first `n` items, numbers, texts and unforgeable names, if it is the name of a channel: looked up without being made. */
+  tuple(items: readonly Term[], n: number): Tuple | null {
+    const hash = hashOfTuple(items, n)
+    for (let e = this.buckets[hash & (this.buckets.length - 1)]; e !== null; e = e.next) {
+      if (e.hash !== hash || !(e.name instanceof Tuple)) continue
+      const own = e.name.items
+      if (own.length !== n) continue
+      let i = 0
+      while (i < n && same(own[i], items[i])) i++
+      if (i < n) continue
+      this.lastName = e.name
+      this.lastChan = e.chan
+      return e.name
+    }
+    return null
+  }
+
   /** The channel of a name if there is one. */
   find(name: Term): Chan | undefined {
     if (typeof name === 'number') return this.ints.get(name)
@@ -156,6 +177,7 @@ export class NameTable {
 
   /** Forget empty channels that nobody holds. Only between slices and while no mark is open: nobody may have a channel in hand. */
   sweep(): void {
+    this.lastName = null
     for (const [k, c] of this.ints) if (unused(c)) this.ints.delete(k)
     for (const [k, c] of this.strings) if (unused(c)) this.strings.delete(k)
     for (let i = 0; i < this.buckets.length; i++) {
@@ -174,6 +196,13 @@ export class NameTable {
     this.full = false
     this.sweepAt = Math.max(SWEEP_FIRST, 2 * Math.max(this.count, this.ints.size, this.strings.size))
   }
+}
+
+/** Identity, with the comparison that the kind of value makes fast. */
+function same(a: Term, b: Term): boolean {
+  if (typeof a === 'number') return typeof b === 'number' && a === b
+  if (typeof a === 'string') return typeof b === 'string' && a === b
+  return a === b
 }
 
 function unused(c: Chan): boolean {

@@ -17,7 +17,7 @@ import {
   Unforgeable,
 } from '../normal/term.ts'
 import { type Elsewhere, PROXY_SITE } from './elsewhere.ts'
-import { type Linked, Linker, type Member, type MethodSite, type Program, Template } from './link.ts'
+import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
@@ -64,12 +64,10 @@ export interface ShardOptions {
 }
 
 const SAFE = Number.MAX_SAFE_INTEGER
+// answers of `joinReady`
+const UNCLEAR = -1
+const NOT_READY = -2
 const EXPOSED = Flag.Exposed
-const UNFORGEABLE = Tag.Unforgeable
-/** Register code that only says: on to the next child (see instruction 57). */
-const NEXT_MEMBER = Int32Array.of(57, 0)
-/** So many slices may follow one another by direct hand-over; then the queue has its turn (vm.md 5.2: one turn in 256 is the oldest's). */
-const STREAK_MAX = 200
 /** Notes about matches that fitted nothing: the first so many are kept. */
 const NOTES_MAX = 20
 
@@ -143,6 +141,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       !options.literal &&
       options.limits.machineGas === Number.POSITIVE_INFINITY &&
       options.limits.machines === Number.POSITIVE_INFINITY
+    this.unrolls = this.quick
+    this.fifo = options.order === 'fifo'
     this.queue =
       options.shuffle !== undefined
         ? new ShuffleQueue(options.shuffle)
@@ -417,14 +417,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         const linked = member.linked
         if (!linked.inert) {
           const m = this.member(member, captures, at, account, origin, level)
-          if (eager && linked.leaf) {
-            const saved = this.gas
-            const streak = this.streak
-            this.streak = 0
+          if (eager && linked.leaf && !account.stopped) {
+            const { gas, streak, budget } = this
+            this.streak = this.budget = 0
             if (this.tracer !== null) this.tracer.runnable(m)
             this.slice(m)
             this.streak = streak
-            this.gas = saved
+            this.budget = budget
+            this.gas = gas
           } else this.enqueue(m)
           if (list !== undefined) list.push(m)
         }
@@ -460,12 +460,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (pooling) child.home = member
           }
           for (let j = 0; j < captures; j++) regs[j] = R[C[at + j]]
-          if (eager && linked.leaf) {
-            const { gas, streak } = this
-            this.streak = 0
+          if (eager && linked.leaf && !account.stopped) {
+            const { gas, streak, budget } = this
+            this.streak = this.budget = 0
             if (this.tracer !== null) this.tracer.runnable(child)
             this.slice(child)
             this.streak = streak
+            this.budget = budget
             this.gas = gas
           } else this.enqueue(child)
         }
@@ -497,6 +498,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return this.tracer === null && this.quick && !this.kernel.marked
   }
   private readonly quick: boolean
+  /** Where nobody watches, the children of a SPAWN are started by code that follows it. */
+  readonly unrolls: boolean
+  private readonly fifo: boolean
+  /** Items of a name that is looked up. */
+  private readonly scratch: Term[] = []
   private readonly queueMax: number
   /** There is a limit of messages and receives per channel. */
   private readonly limited: boolean
@@ -802,10 +808,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         this.end(m, State.Killed)
         continue
       }
-      const streak = Math.min(STREAK_MAX, until - this.slices - 1, queue.newestTurns)
-      this.streak = streak
+      this.budget = until - this.slices - idle - 1
+      this.streak = Math.min(this.budget, queue.newestTurns)
       this.slice(m)
-      queue.passed(streak - this.streak)
+      queue.passed(this.passes)
+      this.passes = 0
     }
     return queue.length > 0 || this.deferred.length > 0 || this.kernel.pumpPending
   }
@@ -822,47 +829,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (this.tracer !== null) this.tracer.running(first)
     const outer = this.current
     this.current = first
-    this.gas = 0
-    const streak = this.streak
+    this.gas = this.chain = 0
     this.exec(first)
-    // A leaf failed or waits: on with its siblings.
-    while (this.spawner !== null) {
-      const parent: Machine = this.spawner
-      if (parent.account.stopped || (parent.account.limited && this.spent(parent.account, 0))) this.finishSpawn()
-      else this.exec(parent)
-    }
     const m = this.current
     this.current = outer
-    const gas = this.gas
     const account = m.account
-    const turns = streak - this.streak
-    if (turns > 0) {
-      const hops = turns - this.starts
-      this.starts = 0
-      this.slices += turns
-      this.comms += hops
-      this.produced += hops
-      this.machinesMade += hops
-      this.kernel.op += hops
-      this.kernel.counter += hops
-      account.steps += turns
-      account.comms += hops
-      account.machines += hops
-    }
-    m.gas += gas
-    account.gas += gas
-    const bytes = this.bytes
-    if (bytes > 0) {
-      this.bytes = 0
-      m.bytes += bytes
-      account.bytes += bytes
-    }
-    const ops = this.ops
-    if (ops > 0) {
-      this.ops = 0
-      this.primitiveComms += 2 * ops
-      account.primitiveComms += 2 * ops
-    }
+    this.settle(m)
     if (account.gas > account.gasLimit) this.outOfGas(m)
     else if (m.gas > this.limits.machineGas && m.status < State.Done) {
       if (m.status === State.Blocked) this.kernel.withdraw(m)
@@ -870,6 +842,62 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.fail(m, m.pc, 'RHO601', `the machine used more than ${this.limits.machineGas} gas`, 'raise --machine-gas')
     }
     if (this.names.full && outer === null && !this.kernel.marked) this.names.sweep()
+  }
+
+  /** Charge to the machine that ran and its account what was counted beside them since the last time. */
+  private settle(m: Machine): void {
+    const { account } = m
+    const { gas, hops, bytes, ops } = this
+    m.gas += gas
+    account.gas += gas
+    if (hops > 0) {
+      this.hops = 0
+      this.slices += hops
+      this.comms += hops
+      this.produced += hops
+      this.machinesMade += hops
+      this.kernel.op += hops
+      this.kernel.counter += hops
+      account.steps += hops
+      account.comms += hops
+      account.machines += hops
+    }
+    if (bytes > 0) {
+      this.bytes = 0
+      m.bytes += bytes
+      account.bytes += bytes
+    }
+    if (ops > 0) {
+      this.ops = 0
+      this.primitiveComms += 2 * ops
+      account.primitiveComms += 2 * ops
+    }
+  }
+
+  /**
+   * The machine that ran has ended or waits, and all it changed is written down: the next one of the queue may go on in the same loop.
+   * @returns null if the scheduler has to look first
+   */
+  private follow(m: Machine): Machine | null {
+    const { queue } = this
+    if (this.budget <= 0 || queue.length === 0 || !this.mayGoOn(m, 0) || this.over !== null || this.names.full) return null
+    this.settle(m)
+    this.gas = this.chain = 0
+    queue.passed(this.passes)
+    this.passes = 0
+    const next = queue.next() as Machine
+    if (next.account.stopped) {
+      this.end(next, State.Killed)
+      return null
+    }
+    this.budget--
+    this.streak = Math.min(this.budget, queue.newestTurns)
+    this.slices++
+    next.steps++
+    next.account.steps++
+    next.status = State.Running
+    this.current = next
+    return next
   }
 
   private outOfGas(m: Machine): void {
@@ -1030,6 +1058,121 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return woken
   }
 
+  /**
+   * A message of one or two values. What mostly waits – one contract, one receive or one join of plain variables, or nothing – is served here, straight into
+   * registers; everything else by the kernel. The machine that it woke, not yet in the queue.
+   */
+  private post(m: Machine, chan: Chan, n: number, v: Term, w: Term, site: SendSite): Machine | null {
+    const head = chan.kHead
+    const join = chan.jHead
+    if (head === null) {
+      if (join === null) {
+        this.produced++
+        this.kernel.put(chan, n === 1 ? [v] : [v, w], site)
+        return null
+      }
+      if (join.next === join && this.fifo && chan.index === null) {
+        const k = join.cont as Machine
+        if ((k.site as RecvSite).plainJoin && !k.shares) {
+          const own = this.joinReady(k, chan)
+          if (own === NOT_READY) {
+            this.produced++
+            this.kernel.put(chan, n === 1 ? [v] : [v, w], site)
+            return null
+          }
+          if (own >= 0 && (k.site as RecvSite).patterns[own].arity === n) return this.completed(m, k, own, n, v, w, site)
+        }
+      }
+    } else if (join === null && head.next === head && chan.index === null) {
+      const k = head as Machine
+      const target = k.site as RecvSite
+      if (target.direct === n) {
+        const woken = this.call(k, target, m, site)
+        const { regs } = woken
+        regs[target.soleBase] = v
+        if (n === 2) regs[target.soleBase + 1] = w
+        return woken
+      }
+      if (target.linear === n) {
+        this.kernel.wake(k, chan)
+        this.produced++
+        this.comms++
+        m.comms++
+        k.account = m.account
+        k.account.comms++
+        this.gas += target.commGas
+        const { regs } = k
+        regs[target.soleBase] = v
+        if (n === 2) regs[target.soleBase + 1] = w
+        k.pc = target.next
+        return k
+      }
+    }
+    return this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
+  }
+
+  /** The bind of the join `k` that a message on `chan` would be for, if all others have data that fit; otherwise why not. */
+  private joinReady(k: Machine, chan: Chan): number {
+    const chans = k.chans as readonly Chan[]
+    const { patterns } = k.site as RecvSite
+    let own = UNCLEAR
+    let clear = true
+    for (let i = 0; i < chans.length; i++) {
+      const c = chans[i]
+      if (c === chan) {
+        own = i
+        continue
+      }
+      const d = c.dHead
+      if (d === null) return NOT_READY
+      if (c.index !== null || (d.value as Term[]).length !== patterns[i].arity) clear = false
+      else this.joined[i] = d
+    }
+    return clear ? own : UNCLEAR
+  }
+  private readonly joined: (Datum | null)[] = []
+
+  private completed(m: Machine, k: Machine, own: number, n: number, v: Term, w: Term, site: SendSite): Machine {
+    const { joined } = this
+    const target = k.site as RecvSite
+    const { patterns } = target
+    this.kernel.complete(k, own)
+    this.produced++
+    this.comms++
+    m.comms++
+    const { account } = m
+    account.comms++
+    this.gas += target.commGas
+    let woken = k
+    if (target.persistent) woken = this.child(k, target, account, own === 0 ? site : ((joined[0] as Datum).origin as Place | null))
+    else k.account = account
+    const { regs } = woken
+    for (let i = 0; i < patterns.length; i++) {
+      const { base } = patterns[i]
+      if (i === own) {
+        regs[base] = v
+        if (n === 2) regs[base + 1] = w
+        continue
+      }
+      const values = (joined[i] as Datum).value as Term[]
+      joined[i] = null
+      for (let j = 0; j < values.length; j++) regs[base + j] = values[j]
+    }
+    woken.pc = target.next
+    return woken
+  }
+
+  /** As `post`, for none or many values. */
+  private postMany(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
+    const head = chan.kHead
+    if (head === null || head.next !== head || chan.jHead !== null || (head.site as RecvSite).direct !== args.length)
+      return this.deliver(m, chan, args, site)
+    const target = head.site as RecvSite
+    const woken = this.call(head as Machine, target, m, site)
+    for (let i = 0; i < args.length; i++) woken.regs[target.soleBase + i] = args[i]
+    return woken
+  }
+
   /** A message to any channel. The machine that it woke, not yet in the queue. */
   private deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
     if (chan.nD >= this.queueMax && this.overQueue(m, chan, site)) return null
@@ -1070,11 +1213,36 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (account.gas > account.gasLimit) this.overGas(account, null, origin)
   }
 
+  /** `m` has ended and what comes next goes on in its place: a turn of the queue all the same. */
+  private handOver(m: Machine, gas: number): void {
+    this.chain = this.gas + gas
+    this.streak--
+    this.budget--
+    this.passes++
+    this.slices++
+    m.account.steps++
+    this.end(m, State.Done)
+  }
+
+  /** MUL, DIV, MOD of a part without a machine; NaN where the whole operation has to decide. */
+  private inlineArithmetic(op: number, x: number, y: number): number {
+    const { guards } = this.primitives
+    if (op === 64) {
+      const z = x * y
+      return guards[Tag.Mul] !== 0 && z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0)) ? z : Number.NaN
+    }
+    if (x < 0 || y <= 0) return Number.NaN
+    if (op === 66) return guards[Tag.Mod] !== 0 ? x % y : Number.NaN
+    return guards[Tag.Div] !== 0 && x <= 0x7fffffff ? Math.floor(x / y) : Number.NaN
+  }
+
   /** Whether the machine that `m` woke may run at once in its place. */
   private mayGoOn(m: Machine, gas: number): boolean {
-    return (
-      !this.kernel.pumpPending && this.deferred.length === 0 && !this.primitives.used && (!m.account.limited || !this.spent(m.account, gas))
-    )
+    if (this.kernel.pumpPending || this.deferred.length > 0 || this.primitives.used || (m.account.limited && this.spent(m.account, gas)))
+      return false
+    // As after any slice that the queue has given.
+    this.pumpTurn = true
+    return true
   }
 
   /** Whether the account is over its limit with what the running slice has used. */
@@ -1082,36 +1250,74 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return account.gas + this.gas + gas > account.gasLimit
   }
 
-  /** Slices that may still follow one another without a look at the queue: bounds both fairness and the quantum. 0 inside an eager leaf. */
+  /** Slices that may still follow one another by direct hand-over, until it is the turn of the oldest or the quantum is over. 0 inside an eager leaf. */
   private streak = 0
-  /** How many of them were children that went on in place of their parents, not messages handed over. */
-  private starts = 0
+  /** Slices that are left of the quantum. 0 inside an eager leaf. */
+  private budget = 0
+  /** Turns of the queue that were used up by handing over, not yet told to it. */
+  private passes = 0
+  /** Messages handed over to a contract whose counting is still to be made up for in `settle`. */
+  private hops = 0
 
-  // The machine that spawns while one of its leaves runs, and how far it has come; null otherwise.
-  private spawner: Machine | null = null
-  private spawnTemplate: Template | null = null
-  private spawnCode: Int32Array = NEXT_MEMBER
-  private spawnSlot = 0
-  private spawnMember = 0
-  private spawnCopy = 0
+  /**
+   * A part of an unrolled SPAWN that was to be carried out without a machine needs one after all: it has done nothing yet.
+   * @returns where its parent goes on
+   */
+  private partAlone(m: Machine, linked: Linked, pc: number, gas: number): number {
+    const part = partAt(linked.parts, pc)
+    this.machinesMade--
+    m.account.machines--
+    this.slices--
+    m.account.steps--
+    const child = this.partMachine(m, part)
+    const { streak, budget } = this
+    const saved = this.gas + gas
+    this.streak = this.budget = 0
+    this.slice(child)
+    this.streak = streak
+    this.budget = budget
+    this.gas = saved
+    return part.last ? part.to : this.partDone(m, linked, part, 0)
+  }
 
-  /** The program is over its limit in the middle of a spawn: what was still to start goes to the queue, where it is dropped. */
-  private finishSpawn(): void {
-    const parent = this.spawner as Machine
-    this.spawner = null
-    const members = (this.spawnTemplate as Template).members
-    for (let i = this.spawnMember; i < members.length; i++) {
-      const member = members[i]
-      for (let copy = i === this.spawnMember ? this.spawnCopy : 0; copy < member.copies; copy++) {
-        if (!member.linked.inert) {
-          const regs = new Array<Term>(member.linked.registers)
-          for (let j = 0; j < member.captures; j++) regs[j] = parent.regs[this.spawnCode[this.spawnSlot + j]]
-          this.enqueue(this.machine(member.linked, regs, parent.account, parent.origin, parent.level))
-        }
-        this.spawnSlot += member.captures
+  /** Whether the account is over its limit with what the parts have used so far; what their parent used is charged when it ends. */
+  private partOver(account: Account, gas: number): boolean {
+    return account.limited && (account.stopped || account.gas + this.gas + gas - this.parentGas > account.gasLimit)
+  }
+  /** Of `gas`, and what `exec` has not yet added to it, the part of machines that have handed over. */
+  private chain = 0
+  /** Gas of the machine that carries out an unrolled SPAWN, up to there. */
+  private parentGas = 0
+
+  private partMachine(m: Machine, part: Part): Machine {
+    const { member, slots } = part
+    const regs = new Array<Term>(member.linked.registers)
+    for (let j = 0; j < slots.length; j++) regs[j] = m.regs[slots[j]]
+    return this.machine(member.linked, regs, m.account, m.origin, m.level)
+  }
+
+  /**
+   * After a part of an unrolled SPAWN: its parent goes on, unless the program is over its limit. Then what was still to start goes to the queue, where it is
+   * dropped, and the parent has ended.
+   * @returns where the parent goes on; −1 if it has ended
+   */
+  private partDone(m: Machine, linked: Linked, part: Part, gas: number): number {
+    const { account } = m
+    if (!this.partOver(account, gas)) return part.to
+    const { parts } = linked
+    let i = parts.indexOf(part)
+    do {
+      i++
+      if (parts[i].inline) {
+        this.machinesMade--
+        account.machines--
+        this.slices--
+        account.steps--
       }
-    }
-    this.end(parent, State.Done)
+      this.enqueue(this.partMachine(m, parts[i]))
+    } while (!parts[i].last)
+    this.end(m, State.Done)
+    return -1
   }
 
   private overQueue(m: Machine, chan: Chan, site: SendSite): boolean {
@@ -1143,34 +1349,25 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let gas = 0
     const G = this.primitives.guards
     const quick = this.pooling
-    if (machine === this.spawner) {
-      C = NEXT_MEMBER
-      pc = 0
-    }
     for (;;) {
       gas += C[pc + 1]
       switch (C[pc]) {
         case 0: // HALT
-          if (this.spawner !== null) {
-            // A leaf is done: on with its siblings.
-            this.alive--
-            m.status = State.Done
-            const home = m.home
-            if (home !== null && home.spares < SPARES_MAX) {
-              home.spares++
-              m.next = home.spare
-              home.spare = m
-            }
-            if (m.account.limited && this.spent(m.account, gas)) {
-              this.gas += gas
-              return
-            }
-            C = NEXT_MEMBER
-            pc = 0
-            break
-          }
           this.gas += gas
           this.end(m, State.Done)
+          if (quick && this.budget > 0) {
+            const next = this.follow(m)
+            if (next !== null) {
+              gas = 0
+              m = next
+              linked = m.linked
+              C = linked.code
+              K = linked.consts
+              R = m.regs
+              pc = m.pc
+              break
+            }
+          }
           return
         case 1: // JUMP
           pc = C[pc + 2]
@@ -1363,10 +1560,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 2]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (typeof c === 'object' && c.tag === UNFORGEABLE) {
-              chan = (c as Unforgeable).chan as Chan | null
-              if (chan === null) chan = this.newChan(c as Unforgeable)
+            if (typeof c === 'object' && c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
               size = 36
+            } else if (c === this.names.lastName) {
+              chan = this.names.lastChan as Chan
+              size = sizeOfValue(c as Tuple)
             } else {
               this.pcNow = pc
               chan = this.channelFor(m, pc, c, 2)
@@ -1425,12 +1625,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               const k = head as Machine
               const target = k.site as RecvSite
               woken = target.spare
-              hop =
-                woken !== null &&
-                this.streak > 0 &&
-                this.spawner === null &&
-                C[pc + 5 + n] === 0 &&
-                this.mayGoOn(m, gas + size + 11 + target.commGas)
+              hop = woken !== null && this.streak > 0 && C[pc + 5 + n] === 0 && this.mayGoOn(m, gas + size + 11 + target.commGas)
               if (hop) {
                 const c = woken as Machine
                 target.spare = c.next as Machine | null
@@ -1457,7 +1652,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 regs[base] = v
                 if (n === 2) regs[base + 1] = w
               }
-            } else woken = this.deliver(m, chan, n === 1 ? [v] : n === 2 ? [v, w] : [], site)
+            } else if (quick && n !== 0 && !site.persistent && chan.nD < this.queueMax) woken = this.post(m, chan, n, v, w, site)
+            else woken = this.deliver(m, chan, n === 1 ? [v] : n === 2 ? [v, w] : [], site)
           } else {
             const args = this.operands(m, pc, C, K, R, pc + 5, n)
             if (args === null) {
@@ -1479,6 +1675,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             // The sender ends here and what it woke is the newest: it runs next, without a way through the queue. What it changes in the counters is made up
             // for in `slice`.
             this.streak--
+            this.budget--
+            this.passes++
+            this.hops++
+            this.chain = this.gas + gas
             m.status = State.Done
             const home = m.home
             if (home !== null && home.spares < SPARES_MAX) {
@@ -1504,19 +1704,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             return
           }
           if (woken !== null) {
-            if (
-              quick &&
-              this.streak > 0 &&
-              this.spawner === null &&
-              C[pc] === 0 &&
-              woken.account === m.account &&
-              woken.paused === 0 &&
-              this.mayGoOn(m, gas)
-            ) {
+            if (quick && this.streak > 0 && C[pc] === 0 && woken.account === m.account && woken.paused === 0 && this.mayGoOn(m, gas)) {
               // The same for what a join or a waiting receive woke: it is the newest in any case.
-              this.streak--
-              this.starts++
-              this.end(m, State.Done)
+              this.handOver(m, gas)
               m = woken
               this.current = m
               m.status = State.Running
@@ -1548,10 +1738,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 3]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (typeof c === 'object' && c.tag === UNFORGEABLE) {
-              chan = (c as Unforgeable).chan as Chan | null
-              if (chan === null) chan = this.newChan(c as Unforgeable)
+            if (typeof c === 'object' && c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
               size = 36
+            } else if (c === this.names.lastName) {
+              chan = this.names.lastChan as Chan
+              size = sizeOfValue(c as Tuple)
             } else {
               chan = this.channelFor(m, pc, c, 1)
               if (chan === null) {
@@ -1561,12 +1754,46 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               size = sizeOfValue(c)
             }
           }
+          gas += size
+          const datum = chan.dHead
+          if (
+            quick &&
+            site.linear >= 0 &&
+            datum !== null &&
+            this.fifo &&
+            chan.index === null &&
+            (datum.value as Term[]).length === site.linear
+          ) {
+            // The oldest message fits: the machine goes on at once.
+            const values = datum.value as Term[]
+            gas += site.gas(R) + site.commGas
+            this.kernel.takeOldest(chan)
+            this.comms++
+            m.comms++
+            m.account.comms++
+            const base = site.soleBase
+            for (let j = 0; j < values.length; j++) R[base + j] = values[j]
+            pc = site.next
+            break
+          }
           m.chan = chan
           m.chans = null
           m.pc = pc
-          gas += size
           if (!this.receive(m, site)) {
             this.gas += gas
+            if (quick && this.budget > 0 && m.status === State.Blocked) {
+              const next = this.follow(m)
+              if (next !== null) {
+                gas = 0
+                m = next
+                linked = m.linked
+                C = linked.code
+                K = linked.consts
+                R = m.regs
+                pc = m.pc
+                break
+              }
+            }
             return
           }
           pc = m.pc
@@ -1583,9 +1810,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const i = C[pc + 4 + j]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
             let chan: Chan | null
-            if (typeof c === 'object' && c.tag === UNFORGEABLE) {
-              chan = (c as Unforgeable).chan as Chan | null
-              if (chan === null) chan = this.newChan(c as Unforgeable)
+            if (typeof c === 'object' && c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
               gas += 36
             } else {
               chan = this.channelFor(m, pc, c, 1)
@@ -1606,6 +1833,19 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           m.pc = pc
           if (!this.receive(m, site)) {
             this.gas += gas
+            if (quick && this.budget > 0 && m.status === State.Blocked) {
+              const next = this.follow(m)
+              if (next !== null) {
+                gas = 0
+                m = next
+                linked = m.linked
+                C = linked.code
+                K = linked.consts
+                R = m.regs
+                pc = m.pc
+                break
+              }
+            }
             return
           }
           pc = m.pc
@@ -1652,93 +1892,316 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.overMachines(m, pc, t.total)
             return
           }
-          if (!quick || !this.eager || this.primitives.used || t.last < 0) {
+          if (!quick || t.inline < 0 || this.primitives.used) {
             this.spawnHere(t, m, C, pc + 4)
             this.end(m, State.Done)
             return
           }
-          this.spawner = m
-          this.spawnTemplate = t
-          this.spawnCode = C
-          this.spawnSlot = pc + 4
-          this.spawnMember = 0
-          this.spawnCopy = 0
+          // The code that follows starts the children one by one.
           gas = 0
-          C = NEXT_MEMBER
-          pc = 0
+          if (m.account.limited) {
+            // What the machines before it in the same loop used counts now, its own when it ends.
+            m.account.gas += this.chain
+            this.gas -= this.chain
+            this.chain = 0
+            this.parentGas = this.gas
+          }
+          this.machinesMade += t.inline
+          this.slices += t.inline
+          m.account.machines += t.inline
+          m.account.steps += t.inline
+          pc += 4 + C[pc + 3]
           break
         }
-        case 57: {
-          // NEXT: the next child of the machine that spawns. Leaves run here and come back; the last child goes on in place of its parent.
-          const t = this.spawnTemplate as Template
-          const parent = this.spawner as Machine
-          const from = parent.regs
-          const slots = this.spawnCode
-          const members = t.members
-          let child: Machine
-          let last: boolean
-          for (;;) {
-            const member = members[this.spawnMember]
-            linked = member.linked
-            const captures = member.captures
-            if (linked.inert) {
-              this.spawnSlot += captures * member.copies
-              this.spawnMember++
-              continue
-            }
-            let regs: Term[]
-            const spare = member.spare
-            if (spare !== null) {
-              child = spare
-              member.spare = child.next as Machine | null
-              member.spares--
-              this.revive(child, parent.account, parent.origin, parent.level)
-              child.pc = 0
-              regs = child.regs
-            } else {
-              regs = new Array<Term>(linked.registers)
-              child = this.machine(linked, regs, parent.account, parent.origin, parent.level)
-              child.home = member
-            }
-            const at = this.spawnSlot
-            for (let j = 0; j < captures; j++) regs[j] = from[slots[at + j]]
-            this.spawnSlot = at + captures
-            last = this.spawnMember === t.last && this.spawnCopy === member.copies - 1
-            if (++this.spawnCopy === member.copies) {
-              this.spawnCopy = 0
-              this.spawnMember++
-            }
-            if (last || linked.leaf) break
-            this.enqueue(child)
+        case 59: {
+          // TNAME d n …: a tuple that is only used as a name
+          const n = C[pc + 3]
+          const { scratch } = this
+          let plain = true
+          for (let j = 0; j < n; j++) {
+            const i = C[pc + 4 + j]
+            const v = i >= 0 ? R[i] : (K[~i] as Term)
+            scratch[j] = v
+            if (typeof v === 'object' && !(v instanceof Unforgeable)) plain = false
           }
-          if (last) {
-            this.spawner = null
-            this.gas += gas
-            gas = 0
-            this.end(parent, State.Done)
-            if (!linked.leaf) {
-              if (this.streak <= 0 || !this.mayGoOn(parent, 0)) {
-                this.enqueue(child)
+          let name: Term | null = plain ? this.names.tuple(scratch, n) : null
+          if (name === null) {
+            const items = this.operands(m, pc, C, K, R, pc + 4, n)
+            if (items === null) {
+              this.gas += gas
+              return
+            }
+            name = new Tuple(items)
+          }
+          R[C[pc + 2]] = name
+          pc += 4 + n
+          break
+        }
+        case 60: // START member n slots
+        case 61: {
+          // LAST member n slots: the last child goes on in place of its parent
+          const member = K[C[pc + 2]] as Member
+          const n = C[pc + 3]
+          const own = member.linked
+          let child = member.spare
+          let regs: Term[]
+          if (child !== null) {
+            member.spare = child.next as Machine | null
+            member.spares--
+            this.revive(child, m.account, m.origin, m.level)
+            child.pc = 0
+            regs = child.regs
+          } else {
+            regs = new Array<Term>(own.registers)
+            child = this.machine(own, regs, m.account, m.origin, m.level)
+            child.home = member
+          }
+          for (let j = 0; j < n; j++) regs[j] = R[C[pc + 4 + j]]
+          if (C[pc] === 60) {
+            pc += 4 + n
+            if (!own.leaf) this.enqueue(child)
+            else {
+              const { streak, budget } = this
+              const saved = this.gas
+              this.streak = this.budget = 0
+              this.slice(child)
+              this.streak = streak
+              this.budget = budget
+              this.gas = saved
+              if (this.partOver(m.account, gas)) {
+                this.gas += gas
+                const { parts } = linked
+                this.partDone(m, linked, parts.find(p => p.to === pc) as Part, 0)
                 return
               }
-              this.streak--
-              this.starts++
             }
-            this.current = child
+            break
           }
-          if (linked.leaf) {
+          if (!own.leaf && (this.streak <= 0 || !this.mayGoOn(m, gas))) {
+            this.gas += gas
+            this.end(m, State.Done)
+            this.enqueue(child)
+            return
+          }
+          if (own.leaf) {
+            this.end(m, State.Done)
             this.slices++
-            child.account.steps++
-          }
+            m.account.steps++
+          } else this.handOver(m, gas)
           m = child
+          this.current = m
           m.status = State.Running
           m.steps++
+          linked = own
           C = linked.code
           K = linked.consts
           R = m.regs
           pc = 0
           break
         }
+        case 62: {
+          // LADD d a b
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Add] !== 0) {
+            const z = x + y
+            if (z <= SAFE && z >= -SAFE) {
+              R[C[pc + 2]] = z
+              pc += 5
+              break
+            }
+          }
+          pc = this.partAlone(m, linked, pc, gas)
+          gas = 0
+          if (pc < 0) return
+          break
+        }
+        case 63: {
+          // LSUB d a b
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Sub] !== 0) {
+            const z = x - y
+            if (z <= SAFE && z >= -SAFE) {
+              R[C[pc + 2]] = z
+              pc += 5
+              break
+            }
+          }
+          pc = this.partAlone(m, linked, pc, gas)
+          gas = 0
+          if (pc < 0) return
+          break
+        }
+        case 64: // LMUL d a b
+        case 65: // LDIV
+        case 66: {
+          // LMOD
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          const z = typeof x === 'number' && typeof y === 'number' ? this.inlineArithmetic(C[pc], x, y) : Number.NaN
+          // Not a number: a case for the whole operation
+          if (z === z) {
+            R[C[pc + 2]] = z
+            pc += 5
+            break
+          }
+          pc = this.partAlone(m, linked, pc, gas)
+          gas = 0
+          if (pc < 0) return
+          break
+        }
+        case 67: // LTUPLE d n …
+        case 68: // LLIST
+        case 78: {
+          // LNAME
+          const op = C[pc]
+          const n = C[pc + 3]
+          const items = op === 78 ? this.scratch : new Array<Term>(n)
+          let plain = true
+          for (let j = 0; j < n; j++) {
+            const i = C[pc + 4 + j]
+            const v = i >= 0 ? R[i] : (K[~i] as Term)
+            items[j] = v
+            if (typeof v === 'object' && (op === 78 ? !(v instanceof Unforgeable) : (v.flags & EXPOSED) !== 0)) plain = false
+          }
+          if (plain) {
+            R[C[pc + 2]] =
+              op === 67 ? new Tuple(items) : op === 68 ? new List(items) : (this.names.tuple(items, n) ?? new Tuple(items.slice(0, n)))
+            pc += 4 + n
+            break
+          }
+          pc = this.partAlone(m, linked, pc, gas)
+          gas = 0
+          if (pc < 0) return
+          break
+        }
+        case 69: // LSEND chan site ops argc …
+        case 70: {
+          // LSENDK chanConst site ops argc …
+          let chan: Chan | null = null
+          let size = 0
+          if (C[pc] === 70) {
+            const c = K[C[pc + 2]] as { chan: Chan; size: number }
+            chan = c.chan
+            size = c.size
+          } else {
+            const i = C[pc + 2]
+            const c = i >= 0 ? R[i] : (K[~i] as Term)
+            if (typeof c === 'object') {
+              if (c instanceof Unforgeable) {
+                chan = c.chan as Chan | null
+                if (chan === null) chan = this.newChan(c)
+                size = 36
+              } else if (c === this.names.lastName) {
+                chan = this.names.lastChan
+                size = sizeOfValue(c)
+              }
+            }
+          }
+          const n = C[pc + 5]
+          const site = K[C[pc + 3]] as SendSite
+          let v: Term = 0
+          let w: Term = 0
+          let args: Term[] | null = null
+          let plain = chan !== null && chan.nD < this.queueMax && (chan.kHead === null || (chan.kHead.site as RecvSite).of === 0)
+          if (plain) {
+            if (n === 1 || n === 2) {
+              const i = C[pc + 6]
+              v = i >= 0 ? R[i] : (K[~i] as Term)
+              if (typeof v === 'number') size += 8
+              else if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) plain = false
+              else size += sizeOfValue(v)
+              if (n === 2) {
+                const j = C[pc + 7]
+                w = j >= 0 ? R[j] : (K[~j] as Term)
+                if (typeof w === 'number') size += 8
+                else if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) plain = false
+                else size += sizeOfValue(w)
+              }
+            } else {
+              args = new Array<Term>(n)
+              for (let j = 0; j < n; j++) {
+                const i = C[pc + 6 + j]
+                const x = i >= 0 ? R[i] : (K[~i] as Term)
+                args[j] = x
+                if (typeof x === 'object' && (x.flags & EXPOSED) !== 0) plain = false
+                else size += sizeOfValue(x)
+              }
+            }
+          }
+          if (!plain) {
+            pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
+            gas = 0
+            if (pc < 0) return
+            break
+          }
+          const priv = this.nextPriv++
+          this.pcNow = pc
+          const woken = args === null ? this.post(m, chan as Chan, n, v, w, site) : this.postMany(m, chan as Chan, args, site)
+          this.ops += C[pc + 4]
+          gas += 11 + size
+          this.bytes += size
+          pc += 6 + n
+          if (woken !== null) this.enqueue(woken)
+          if (this.partOver(m.account, gas)) {
+            this.gas += gas
+            m.priv = priv
+            this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
+            return
+          }
+          break
+        }
+        case 71: // LJLT a b target if false
+        case 72: // LJLE
+        case 73: // LJGT
+        case 74: // LJGE
+        case 75: // LJEQ
+        case 76: {
+          // LJNE
+          const i = C[pc + 2]
+          const j = C[pc + 3]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          const op = C[pc]
+          if (typeof x === 'number' && typeof y === 'number' && G[op - 71 + Tag.Lt] === 1) {
+            const yes = op === 71 ? x < y : op === 72 ? x <= y : op === 73 ? x > y : op === 74 ? x >= y : op === 75 ? x === y : x !== y
+            pc = yes ? pc + 5 : C[pc + 4]
+            break
+          }
+          pc = this.partAlone(m, linked, pc, gas)
+          gas = 0
+          if (pc < 0) return
+          break
+        }
+        case 77: {
+          // BECOME: the last child takes the place of its parent, machine and all
+          if (this.primitives.used) {
+            pc = this.partAlone(m, linked, pc, gas)
+            gas = 0
+            break
+          }
+          m.priv = this.nextPriv++
+          pc += 2
+          break
+        }
+        case 57: // LEND ops: a part without a machine ends without a send
+          this.ops += C[pc + 2]
+          this.nextPriv++
+          pc += 3
+          if (this.partOver(m.account, gas)) {
+            this.gas += gas
+            m.priv = this.nextPriv - 1
+            this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
+            return
+          }
+          break
         case 27: {
           // EVAL a: run a process value
           const i = C[pc + 2]
@@ -1883,7 +2346,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const y = j >= 0 ? R[j] : (K[~j] as Term)
           if (typeof x === 'number' && typeof y === 'number' && G[Tag.Mul] !== 0) {
             const z = x * y
-            if (z <= SAFE && z >= -SAFE && z !== 0) {
+            if (z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0))) {
               R[C[pc + 2]] = z
               this.ops++
               gas += 9
@@ -2208,6 +2671,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** The running machine, if it has to end with its send, and how. */
   doomed: Machine | null = null
   private doom: number = State.Faulted
+}
+
+/** The part whose code the instruction at `pc` belongs to. */
+function partAt(parts: readonly Part[], pc: number): Part {
+  let i = 0
+  while (parts[i].to <= pc && (!parts[i].last || parts[i].to < pc)) i++
+  return parts[i]
 }
 
 /** Estimated bytes of what a record holds. */

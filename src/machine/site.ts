@@ -192,6 +192,10 @@ export class RecvSite implements Site, Pool {
   readonly soleBase: number
   /** `soleArity` if it also stays after a match and its values go side by side: a plain contract. −1 otherwise. */
   readonly direct: number
+  /** The same for one bind that takes its datum and goes. */
+  readonly linear: number
+  /** Several binds, none a peek, of which only the numbers of values matter; their values go side by side. */
+  readonly plainJoin: boolean
   /** Price of a COMM here, guard aside. */
   readonly commGas: number
   /** Register pc of the body. */
@@ -213,6 +217,14 @@ export class RecvSite implements Site, Pool {
     this.soleBase = sole === null || !sole.contiguous || sole.arity === 0 ? -1 : sole.base
     this.arrows = arrows
     this.direct = of === Of.Machine && arrows[0] === 1 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
+    this.linear = of === Of.Machine && arrows[0] === 0 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
+    this.plainJoin =
+      of === Of.Machine &&
+      patterns.length > 1 &&
+      guard === null &&
+      branches === null &&
+      !arrows.includes(2) &&
+      patterns.every(p => p.simple && p.contiguous)
     this.persistent = arrows.includes(1)
     this.guarded = guard !== null || branches?.some(b => b.guarded) === true
     this.branches = branches ?? undefined

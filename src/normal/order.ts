@@ -739,6 +739,18 @@ export function hashOf(t: Term): number {
   return h !== 0 ? h : hashDeep(c)
 }
 
+/** The hash of a tuple of the first `n` items, which are numbers, strings, booleans or unforgeable names. */
+export function hashOfTuple(items: readonly Term[], n: number): number {
+  let h = mix(Tag.Tuple, n)
+  for (let i = 0; i < n; i++) {
+    const p = items[i]
+    if (typeof p === 'number' && p === (p | 0)) h = mix(h, hashSmall(p))
+    else if (typeof p === 'string') h = mix(h, hashText(p))
+    else h = mix(h, typeof p === 'object' ? hashLeaf(p) : hashPrimitive(p))
+  }
+  return finish(h)
+}
+
 /** Tuples are what most computed names quote; their items are mostly primitives. */
 function hashTuple(t: Tuple): number {
   const { items } = t
