@@ -16,6 +16,6 @@ function row(m: Machine, status: string): string[] {
     `m:${m.priv}`,
     m.paused > 0 ? 'paused' : status,
     place,
-    `${headline(sources, start, end)}   steps ${m.steps}, gas ${m.gas}, comms ${m.comms}`,
+    `${headline(sources, start, end)}   steps ${m.steps}, gas ${m.gas}`,
   ]
 }

@@ -733,8 +733,6 @@ export class Durable implements Keeper, CodeBook {
     w.count(m.paused)
     w.count(m.gas)
     w.count(m.steps)
-    w.count(m.comms)
-    w.count(m.bytes)
     this.origin(w, m.origin)
     w.count(m.dest + 1)
     const n = liveRegisters(m)
@@ -934,8 +932,6 @@ export class Durable implements Keeper, CodeBook {
     const paused = r.count()
     const gas = r.count()
     const steps = r.count()
-    const comms = r.count()
-    const bytes = r.count()
     const origin: Place | null = this.readOrigin(r)
     const dest = r.count() - 1
     const regs = new Array<Term>(linked.registers)
@@ -949,8 +945,6 @@ export class Durable implements Keeper, CodeBook {
     m.paused = paused
     m.gas = gas
     m.steps = steps
-    m.comms = comms
-    m.bytes = bytes
     m.dest = dest
     return m
   }

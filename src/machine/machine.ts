@@ -55,8 +55,8 @@ export class Machine extends Cont {
   paused: number
   gas: number
   steps: number
-  comms: number
-  bytes: number
+  /** COMMs and bytes, where somebody watches or limits single machines; null elsewhere: counting them for every machine costs as much as a COMM. */
+  meters: Meters | null
   /** Scheduling level, 0 highest, inherited by children (policy `priority`). */
   level: number
   /** The send or receive that started it; null for a program's own machines. */
@@ -76,13 +76,18 @@ export class Machine extends Cont {
     this.paused = 0
     this.gas = 0
     this.steps = 0
-    this.comms = 0
-    this.bytes = 0
+    this.meters = null
     this.level = level
     this.origin = origin
     this.dest = -1
     this.home = null
   }
+}
+
+/** What a machine has done beside its gas and steps. */
+export class Meters {
+  comms = 0
+  bytes = 0
 }
 
 /** Ended machines kept for the next of their kind, linked by `next`: saves allocation, and the registers are still in the cache. */

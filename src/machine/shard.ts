@@ -18,7 +18,7 @@ import {
 } from '../normal/term.ts'
 import { type Elsewhere, PROXY_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
-import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
+import { Account, Machine, MachineFault, Meters, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
@@ -322,6 +322,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (++this.alive > this.limits.machines) this.tooMany(account)
     account.machines++
     const m = new Machine(linked, regs, this.nextPriv++, account, NO_SITE, origin, level)
+    if (!this.pooling) m.meters = new Meters()
     if (this.tracer !== null) this.tracer.created(m)
     return m
   }
@@ -384,8 +385,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.status = State.Runnable
     m.gas = 0
     m.steps = 0
-    m.comms = 0
-    m.bytes = 0
     m.origin = origin
     m.level = level
   }
@@ -707,11 +706,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       if (payer !== null) {
         this.gas += gas
-        payer.comms++
+        if (payer.meters !== null) payer.meters.comms++
       } else {
         account.gas += gas
         k.gas += gas
-        k.comms++
+        if (k.meters !== null) k.meters.comms++
       }
       let woken = k
       if (site.persistent) {
@@ -726,7 +725,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.comms++
     if (payer !== null) {
       this.gas += COMM_BASE + COMM_BIND
-      payer.comms++
+      if (payer.meters !== null) payer.meters.comms++
       payer.account.comms++
     } else {
       const account = this.payerOf(kernel.origins[0])
@@ -847,8 +846,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Charge to the machine that ran and its account what was counted beside them since the last time. */
   private settle(m: Machine): void {
     const { account } = m
-    const { gas, hops, bytes, ops } = this
-    m.gas += gas
+    const { gas, hops, calls, bytes, ops } = this
+    m.gas += gas - this.chain
     account.gas += gas
     if (hops > 0) {
       this.hops = 0
@@ -862,9 +861,17 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       account.comms += hops
       account.machines += hops
     }
+    if (calls > 0) {
+      this.calls = 0
+      this.comms += calls
+      this.produced += calls
+      this.kernel.op += calls
+      this.kernel.counter += calls
+      account.comms += calls
+    }
     if (bytes > 0) {
       this.bytes = 0
-      m.bytes += bytes
+      if (m.meters !== null) m.meters.bytes += bytes
       account.bytes += bytes
     }
     if (ops > 0) {
@@ -880,15 +887,22 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
    */
   private follow(m: Machine): Machine | null {
     const { queue } = this
-    if (this.budget <= 0 || queue.length === 0 || !this.mayGoOn(m, 0) || this.over !== null || this.names.full) return null
-    this.settle(m)
-    this.gas = this.chain = 0
+    if (this.budget <= 0 || queue.length === 0 || !this.mayGoOn(m, 0) || this.over !== null || this.names.full || m.account.stopped)
+      return null
     queue.passed(this.passes)
     this.passes = 0
     const next = queue.next() as Machine
-    if (next.account.stopped) {
-      this.end(next, State.Killed)
-      return null
+    if (next.account === m.account) {
+      // One account: what it used is added up at the end.
+      if (m.status === State.Blocked) m.gas += this.gas - this.chain
+      this.chain = this.gas
+    } else {
+      this.settle(m)
+      this.gas = this.chain = 0
+      if (next.account.stopped) {
+        this.end(next, State.Killed)
+        return null
+      }
     }
     this.budget--
     this.streak = Math.min(this.budget, queue.newestTurns)
@@ -1021,7 +1035,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let branch = site
     if (site.branches !== undefined) branch = site.branches[kernel.firedBranch]
     this.comms++
-    m.comms++
+    if (m.meters !== null) m.meters.comms++
     m.account.comms++
     this.gas += branch.commGas
     if (branch.guarded) {
@@ -1046,12 +1060,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** A message to a lone contract of plain variables; the caller fills in the values. */
   private call(k: Machine, target: RecvSite, m: Machine, origin: SendSite): Machine {
-    this.kernel.op++
-    this.kernel.counter++
-    this.produced++
-    this.comms++
-    m.comms++
-    m.account.comms++
+    this.calls++
     this.gas += target.commGas
     const woken = this.child(k, target, m.account, origin)
     woken.pc = target.next
@@ -1094,21 +1103,43 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         return woken
       }
       if (target.linear === n) {
-        this.kernel.wake(k, chan)
-        this.produced++
-        this.comms++
-        m.comms++
-        k.account = m.account
-        k.account.comms++
-        this.gas += target.commGas
+        this.woken(m, k, target, chan)
         const { regs } = k
         regs[target.soleBase] = v
         if (n === 2) regs[target.soleBase + 1] = w
-        k.pc = target.next
+        return k
+      }
+      if (target.quick) {
+        const pattern = target.patterns[0]
+        const args = n === 1 ? [v] : [v, w]
+        const found = pattern.quickMatch(args, k.regs)
+        if (found === undefined) {
+          this.produced++
+          this.kernel.put(chan, args, site)
+          return null
+        }
+        if (target.persistent) {
+          const child = this.call(k, target, m, site)
+          pattern.fill(child.regs, found)
+          return child
+        }
+        this.woken(m, k, target, chan)
+        pattern.fill(k.regs, found)
         return k
       }
     }
     return this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
+  }
+
+  /** A linear receive of the machine `k` has got its message from `m`. */
+  private woken(m: Machine, k: Machine, target: RecvSite, chan: Chan): void {
+    this.kernel.wake(k, chan)
+    this.produced++
+    this.comms++
+    k.account = m.account
+    k.account.comms++
+    this.gas += target.commGas
+    k.pc = target.next
   }
 
   /** The bind of the join `k` that a message on `chan` would be for, if all others have data that fit; otherwise why not. */
@@ -1139,7 +1170,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.kernel.complete(k, own)
     this.produced++
     this.comms++
-    m.comms++
     const { account } = m
     account.comms++
     this.gas += target.commGas
@@ -1162,15 +1192,35 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return woken
   }
 
-  /** As `post`, for none or many values. */
-  private postMany(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
+  /** As `post`, for none or many values, which are the operands from word `at` on. */
+  private postMany(
+    m: Machine,
+    chan: Chan,
+    n: number,
+    C: Int32Array,
+    at: number,
+    R: Term[],
+    K: readonly unknown[],
+    site: SendSite,
+  ): Machine | null {
     const head = chan.kHead
-    if (head === null || head.next !== head || chan.jHead !== null || (head.site as RecvSite).direct !== args.length)
-      return this.deliver(m, chan, args, site)
-    const target = head.site as RecvSite
-    const woken = this.call(head as Machine, target, m, site)
-    for (let i = 0; i < args.length; i++) woken.regs[target.soleBase + i] = args[i]
-    return woken
+    if (head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === n) {
+      const target = head.site as RecvSite
+      const woken = this.call(head as Machine, target, m, site)
+      const { regs } = woken
+      const base = target.soleBase
+      for (let j = 0; j < n; j++) {
+        const i = C[at + j]
+        regs[base + j] = i >= 0 ? R[i] : (K[~i] as Term)
+      }
+      return woken
+    }
+    const args = new Array<Term>(n)
+    for (let j = 0; j < n; j++) {
+      const i = C[at + j]
+      args[j] = i >= 0 ? R[i] : (K[~i] as Term)
+    }
+    return this.deliver(m, chan, args, site)
   }
 
   /** A message to any channel. The machine that it woke, not yet in the queue. */
@@ -1258,6 +1308,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private passes = 0
   /** Messages handed over to a contract whose counting is still to be made up for in `settle`. */
   private hops = 0
+  /** Messages that started a child of a contract, likewise. */
+  private calls = 0
 
   /**
    * A part of an unrolled SPAWN that was to be carried out without a machine needs one after all: it has done nothing yet.
@@ -1639,8 +1691,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 c.status = State.Running
                 c.gas = 0
                 c.steps = 1
-                c.comms = 0
-                c.bytes = 0
                 c.origin = site
                 c.level = k.level
                 c.pc = target.next
@@ -1769,12 +1819,31 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             gas += site.gas(R) + site.commGas
             this.kernel.takeOldest(chan)
             this.comms++
-            m.comms++
             m.account.comms++
             const base = site.soleBase
             for (let j = 0; j < values.length; j++) R[base + j] = values[j]
             pc = site.next
             break
+          }
+          if (
+            quick &&
+            site.quick &&
+            datum !== null &&
+            datum.next === datum &&
+            !site.persistent &&
+            chan.index === null &&
+            !datum.persistent
+          ) {
+            const found = site.patterns[0].quickMatch(datum.value as Term[], R)
+            if (found !== undefined) {
+              gas += site.gas(R) + site.commGas
+              this.kernel.takeOldest(chan)
+              this.comms++
+              m.account.comms++
+              site.patterns[0].fill(R, found)
+              pc = site.next
+              break
+            }
           }
           m.chan = chan
           m.chans = null
@@ -2109,7 +2178,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const site = K[C[pc + 3]] as SendSite
           let v: Term = 0
           let w: Term = 0
-          let args: Term[] | null = null
           let plain = chan !== null && chan.nD < this.queueMax && (chan.kHead === null || (chan.kHead.site as RecvSite).of === 0)
           if (plain) {
             if (n === 1 || n === 2) {
@@ -2125,16 +2193,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 else if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) plain = false
                 else size += sizeOfValue(w)
               }
-            } else {
-              args = new Array<Term>(n)
+            } else
               for (let j = 0; j < n; j++) {
                 const i = C[pc + 6 + j]
                 const x = i >= 0 ? R[i] : (K[~i] as Term)
-                args[j] = x
-                if (typeof x === 'object' && (x.flags & EXPOSED) !== 0) plain = false
+                if (typeof x === 'number') size += 8
+                else if (typeof x === 'object' && (x.flags & EXPOSED) !== 0) plain = false
                 else size += sizeOfValue(x)
               }
-            }
           }
           if (!plain) {
             pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
@@ -2144,7 +2210,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           }
           const priv = this.nextPriv++
           this.pcNow = pc
-          const woken = args === null ? this.post(m, chan as Chan, n, v, w, site) : this.postMany(m, chan as Chan, args, site)
+          const woken =
+            n === 1 || n === 2 ? this.post(m, chan as Chan, n, v, w, site) : this.postMany(m, chan as Chan, n, C, pc + 6, R, K, site)
           this.ops += C[pc + 4]
           gas += 11 + size
           this.bytes += size

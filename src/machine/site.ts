@@ -49,6 +49,9 @@ export class MessagePattern {
   private readonly slots: readonly number[]
   private readonly compiled: readonly CompiledPattern[]
   private readonly keySlot: number
+  /** Matching takes a bounded number of steps. */
+  readonly searchless: boolean
+  private readonly found: Term[]
   constructor(patterns: readonly Term[], rest: Free | Wildcard | null, count: number, slots: readonly number[], base: number) {
     this.patterns = patterns
     this.rest = rest
@@ -62,6 +65,8 @@ export class MessagePattern {
       : Array.from({ length: count }, (_, i) => base + i)
     this.contiguous = this.registers.every((r, i) => r === base + i)
     this.compiled = this.simple ? [] : patterns.map(p => compilePattern(p, count))
+    this.searchless = this.compiled.every(c => c.kind !== 'general')
+    this.found = new Array<Term>(count).fill(0)
     const first = patterns[0]
     this.key = patterns.length > 0 && isKey(first) ? first : undefined
     this.keySlot = patterns.length > 0 && tagOf(first) === Tag.Ref ? slots[(first as Ref).index] : -1
@@ -100,6 +105,16 @@ export class MessagePattern {
     const rest = this.rest
     if (rest !== null && rest.tag === Tag.Free) out[(rest as Free).index] = new List(values.slice(n))
     return out
+  }
+
+  /** As `match` without the search, for patterns that need none; the answer holds until the next call. */
+  quickMatch(values: readonly Term[], regs: readonly Term[]): Term[] | undefined {
+    if (!this.fits(values.length)) return undefined
+    const { compiled, found, slots, arity, rest } = this
+    const refs = slots.length === 0 ? undefined : refsOf(slots, regs)
+    for (let i = 0; i < arity; i++) if (!tryMatch(compiled[i], values[i], found, 0, refs)) return undefined
+    if (rest !== null && rest.tag === Tag.Free) found[(rest as Free).index] = new List(values.slice(arity))
+    return found
   }
 
   *matchAll(values: Term[], regs: readonly Term[], shard: Shard): Generator<Term[]> {
@@ -194,6 +209,8 @@ export class RecvSite implements Site, Pool {
   readonly direct: number
   /** The same for one bind that takes its datum and goes. */
   readonly linear: number
+  /** One bind, no peek, whose pattern needs no search, and which is not plain. */
+  readonly quick: boolean
   /** Several binds, none a peek, of which only the numbers of values matter; their values go side by side. */
   readonly plainJoin: boolean
   /** Price of a COMM here, guard aside. */
@@ -218,6 +235,14 @@ export class RecvSite implements Site, Pool {
     this.arrows = arrows
     this.direct = of === Of.Machine && arrows[0] === 1 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
     this.linear = of === Of.Machine && arrows[0] === 0 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
+    this.quick =
+      of === Of.Machine &&
+      patterns.length === 1 &&
+      guard === null &&
+      branches === null &&
+      arrows[0] !== 2 &&
+      !patterns[0].simple &&
+      patterns[0].searchless
     this.plainJoin =
       of === Of.Machine &&
       patterns.length > 1 &&

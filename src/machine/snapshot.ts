@@ -46,7 +46,7 @@ export interface MachineRow {
   readonly paused: number
   readonly level: number
   readonly account: number
-  readonly meters: { readonly gas: number; readonly steps: number; readonly comms: number; readonly bytes: number }
+  readonly meters: { readonly gas: number; readonly steps: number }
   /** Number of the program, word offset and length of the sequence. */
   readonly code: readonly [program: number, at: number, len: number]
   readonly origin: PlaceRow
@@ -253,7 +253,7 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
     paused: m.paused,
     level: m.level,
     account: m.account.id,
-    meters: { gas: m.gas, steps: m.steps, comms: m.comms, bytes: m.bytes },
+    meters: { gas: m.gas, steps: m.steps },
     code: [w.numberOf(linked.program), linked.at, linked.len],
     origin: w.place(m.origin),
     ...(m.waiting ? { age: [m.ref, m.turn] as const } : {}),

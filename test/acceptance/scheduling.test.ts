@@ -70,8 +70,8 @@ describe('T32 meters of machines add up', () => {
     const add = (m: Machine): void => {
       sum.gas += m.gas
       sum.steps += m.steps
-      sum.comms += m.comms
-      sum.bytes += m.bytes
+      sum.comms += m.meters?.comms ?? 0
+      sum.bytes += m.meters?.bytes ?? 0
     }
     const met = new Set<Machine>()
     const r = load(text, { ...options, trace: () => {} })
