@@ -16,5 +16,7 @@ export const MORE: Readonly<Record<Exclude<CommandName, 'run' | 'deploy'>, (flag
   repl: replCommand,
   trace: traceCommand,
   explain: explainCommand,
+  ps: async flags => (await import('./operators.ts')).psCommand(flags),
+  inspect: async flags => (await import('./operators.ts')).inspectCommand(flags),
   space: async flags => (await import('./space.ts')).spaceCommand(flags),
 }

@@ -7,6 +7,7 @@ import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import { NotASnapshot } from '../machine/snapshot.ts'
 import type { Term } from '../normal/term.ts'
+import type { Attended } from './attended.ts'
 import type { Ending, Input } from './engine.ts'
 import { drive, hasErrors, readInput, readInputs, reasonOf, sessionOptions } from './engine.ts'
 import { NOWHERE, ProcessHost } from './host.ts'
@@ -41,11 +42,13 @@ export async function runCommand(flags: Flags): Promise<number> {
   }
 }
 
-/** `rho deploy`: a run that never makes a space. */
+/** `rho deploy`: a run that never makes a space, or one in the process that holds it. */
 export async function deployCommand(flags: Flags): Promise<number> {
+  if (flags.has('control')) return (await import('./operators.ts')).deployTo(flags)
   for (const name of ['create', 'resume', 'durability'] as const)
     if (flags.has(name)) throw new UsageError(`--${name} belongs to \`rho run\``)
-  if (!flags.has('space')) throw new UsageError('`rho deploy` needs --space DIR', 'to run a program in memory: `rho run`')
+  if (!flags.has('space'))
+    throw new UsageError('`rho deploy` needs --space DIR or --control SOCKET', 'to run a program in memory: `rho run`')
   return runCommand(flags)
 }
 
@@ -91,14 +94,17 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
   const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
+  let attended: Attended | undefined
   try {
-    const done = await runIn(session, stored, flags, inputs)
+    if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored)
+    const done = await runIn(session, stored, flags, inputs, attended)
     return { session, stored, ...done }
   } catch (e) {
     await stored?.close().catch(() => undefined) // what went wrong first is what is told
     throw e
   } finally {
     trace?.()
+    await attended?.close()
   }
 }
 
@@ -118,6 +124,7 @@ async function runIn(
   stored: Durable | undefined,
   flags: Flags,
   inputs: readonly Input[],
+  attended: Attended | undefined,
 ): Promise<Pick<Finished, 'diagnostics' | 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
@@ -127,6 +134,7 @@ async function runIn(
   const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
     signal = name
     session.stop()
+    void attended?.close()
   }
   const listen = () => {
     process.once('SIGINT', () => onSignal('SIGINT'))
@@ -138,13 +146,14 @@ async function runIn(
     return true
   }
   const limit = stopPoint(flags)
-  if (stored !== undefined) {
-    listen()
-    await stored.flush() // the programs are in before anything of them happens
-  }
-  const ending = await (limit === undefined
-    ? drive(session, { stopped, onLong: stored === undefined ? listen : undefined })
-    : stopAt(session, limit))
+  if (stored !== undefined || attended !== undefined) listen()
+  await stored?.flush() // the programs are in before anything of them happens
+  const run = (): Promise<Ending> =>
+    limit === undefined
+      ? drive(session, { stopped, onLong: stored === undefined && attended === undefined ? listen : undefined })
+      : stopAt(session, limit)
+  let ending = await run()
+  while ((ending === 'rest' || ending === 'limit') && (await attended?.more()) === true) ending = await run()
   await stored?.flush()
   return { diagnostics, ending, signal }
 }

@@ -346,7 +346,9 @@ export class Durable implements Keeper, CodeBook {
       this.taken.length = this.attempting.taken
     }
     this.attempting = null
+    for (const resolve of this.afterAttempt.splice(0)) resolve()
   }
+  private readonly afterAttempt: (() => void)[] = []
 
   async boundary(status: Status): Promise<void> {
     if (this.failure !== null) throw this.failure
@@ -375,6 +377,12 @@ export class Durable implements Keeper, CodeBook {
       if (this.failure !== null) throw this.failure
       if (this.attempting !== null || !this.begin(false)) return
     }
+  }
+
+  /** As `flush`, but what waits for the end of an attempt is safe too. @throws RhizomeError of the store */
+  async safe(): Promise<void> {
+    while (this.attempting !== null) await new Promise<void>(resolve => this.afterAttempt.push(resolve))
+    await this.flush()
   }
 
   /** Save everything, also that failures have been reported if they have, and let go of the rows. */

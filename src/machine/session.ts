@@ -16,6 +16,7 @@ import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
 import type { FileRoot } from './files.ts'
 import { freezeSent } from './freeze.ts'
+import { findGarbage, type Garbage } from './garbage.ts'
 import type { Host } from './host.ts'
 import type { Keeper, OpenRequest } from './keeper.ts'
 import { Program } from './link.ts'
@@ -25,6 +26,7 @@ import { Native } from './native.ts'
 import type { Blocked, Failure, RestReport, Stats, Status } from './outcome.ts'
 import { Fault } from './primitives/index.ts'
 import type { Primitives } from './primitives.ts'
+import { collectNames } from './reach.ts'
 import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
@@ -353,22 +355,29 @@ export class Session {
     return this.deploy({ image, program: new Program(image, null, name), bytes: 4 * image.length })
   }
 
-  /** Start a program's machines. The number names its account. With `onError: 'rollback'` it waits for those before it. */
-  deploy(p: Pick<Compiled, 'image' | 'program' | 'bytes'>): number {
+  /** Start a program's machines. The number names its account. An atomic one (default: `onError` is `rollback`) waits until everything is at rest, and runs alone. */
+  deploy(p: Pick<Compiled, 'image' | 'program' | 'bytes'>, atomic = this.options.onError === 'rollback'): number {
     const id = this.accounts.length + 1
     const account = new Account(id, 'p:' + id, id, this.options.gas ?? Number.POSITIVE_INFINITY)
     this.accounts.push(account)
     account.gas += p.bytes
-    if (this.options.onError === 'rollback') {
+    if (atomic) {
       p.program.account ??= account
       this.waiting.push(p.program)
       this.waitingAccounts.push(account)
       return id
     }
-    this.shard.start(p.program, account)
+    this.whenFree(() => this.shard.start(p.program, account))
     return id
   }
   private readonly waitingAccounts: Account[] = []
+
+  /** Do something to the space on behalf of the host: at once, or, while a program runs that may be undone, when that has ended. */
+  whenFree(action: () => void): void {
+    if (this.mark === null) action()
+    else this.held.push(action)
+  }
+  private held: (() => void)[] = []
 
   /** With rollback: begin the next waiting program, or finish the one that came to rest. True if something was begun. */
   private nextAtomic(): boolean {
@@ -380,6 +389,12 @@ export class Session {
         this.shard.kernel.rollback(mark)
       } else this.shard.kernel.release(mark)
       this.keeper?.attemptEnded(account.failed > 0)
+      if (this.held.length > 0) {
+        const { held } = this
+        this.held = []
+        for (const action of held) action()
+        return true
+      }
     }
     const p = this.waiting.shift()
     const account = this.waitingAccounts.shift()
@@ -426,6 +441,15 @@ export class Session {
       this.waiting.push(w.program)
       this.waitingAccounts.push(w.account)
     }
+  }
+
+  /** Whether programs have nothing left to do as far as one can tell now: nothing can run, and no answer from outside that they asked for is to come. */
+  restsFor(accounts: readonly Account[]): boolean {
+    const { shard } = this
+    if (accounts.every(a => a.stopped)) return true
+    if (this.mark !== null || this.waitingAccounts.some(a => accounts.includes(a))) return false
+    for (const r of this.asked) if (accounts.includes(r.account)) return false
+    return shard.queue.length === 0 && !shard.kernel.pumpPending && shard.inbox.length === 0
   }
 
   private get atomicPending(): boolean {
@@ -628,6 +652,34 @@ export class Session {
     })
     this.logicalTime = s.counters.logicalTime
     for (const r of asked) this.askAgain(r)
+  }
+
+  /**
+   * Waiting machines and messages that nobody can reach any more. Between two calls of `run` or `settle`.
+   * @param held names, or values with names in them, that the host still holds
+   */
+  garbage(held: Iterable<Term> = []): Garbage {
+    const { shard, control } = this
+    // What an attempt does may be undone: nobody knows yet what is left over.
+    if (this.mark !== null) return { machines: [], data: [] }
+    const terms: Term[] = [...held, ...this.values.values()]
+    for (const r of this.asked) terms.push(...r.args)
+    for (const i of shard.inbox) terms.push(i.chan, ...i.values)
+    for (const [, server] of shard.primitives.served()) terms.push(server)
+    const speaking: { name: Unforgeable; machines: Machine[] }[] = control
+      .facets()
+      .map(f => ({ name: f.name, machines: f.machine === undefined ? control.members(f.account as Account) : [f.machine] }))
+    for (const [machine, watchers] of control.watched())
+      for (const ret of watchers) for (const name of collectNames(ret)) speaking.push({ name, machines: [machine] })
+    return findGarbage(shard, { terms, control: speaking })
+  }
+
+  /** Remove what `garbage` finds, and say what it was. */
+  collect(held: Iterable<Term> = []): Garbage {
+    const found = this.garbage(held)
+    for (const m of found.machines) this.shard.kill(m)
+    for (const d of found.data) this.shard.kernel.take(d)
+    return found
   }
 
   /** Runnable and waiting machines: labels, status, position. */
