@@ -1216,7 +1216,7 @@ export class Durable implements Keeper, CodeBook {
  * A position in register code in terms of the image: the instruction, the how-manieth piece of register code made from it, and how far into that. The last
  * two are 0 but for machines that wait in the midst of an expression.
  */
-function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond: number } {
+export function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond: number } {
   const { map } = linked
   if (map.length === 0) return { at: linked.at, nth: 0, beyond: pc }
   let low = 0
@@ -1232,7 +1232,7 @@ function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond:
   return { at, nth, beyond: pc - map[2 * low] }
 }
 
-function pcOf(linked: Linked, at: number, nth: number): number {
+export function pcOf(linked: Linked, at: number, nth: number): number {
   const { map } = linked
   if (map.length === 0) return 0
   let left = nth
@@ -1241,7 +1241,7 @@ function pcOf(linked: Linked, at: number, nth: number): number {
 }
 
 /** The receive that a machine at `pc` waits in. */
-function siteAt(linked: Linked, pc: number): RecvSite {
+export function siteAt(linked: Linked, pc: number): RecvSite {
   const op = linked.code[pc]
   if (op < 21 || op > 24) throw new Garbled('a machine waits where there is no receive')
   return linked.consts[linked.code[pc + 2]] as RecvSite

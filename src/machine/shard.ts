@@ -16,7 +16,7 @@ import {
   Tuple,
   Unforgeable,
 } from '../normal/term.ts'
-import { type Elsewhere, PROXY_SITE } from './elsewhere.ts'
+import { type Elsewhere, FORWARD_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
@@ -759,7 +759,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       this.produced++
       const to = this.chanOf(t)
-      if (to.kHead !== null && to.kHead.site === PROXY_SITE) {
+      if (to.kHead !== null && to.kHead.site === FORWARD_SITE) {
         ;(this.elsewhere as Elsewhere).send(to, values, false, null, null, account)
         continue
       }
@@ -1036,7 +1036,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
     const head = chan.kHead
     this.produced++
-    if (head !== null && head.site === PROXY_SITE) {
+    if (head !== null && head.site === FORWARD_SITE) {
       ;(this.elsewhere as Elsewhere).send(chan, args, site.persistent, site, m, m.account)
       return null
     }
