@@ -39,4 +39,8 @@ export interface Elsewhere {
   leaves(m: Machine): boolean
   /** A message was stored on a channel that had receives. */
   stored(chan: Chan): void
+  /** An account was stopped here. */
+  stopped(account: Account): void
+  /** A program gave an operation another meaning here; undefined: its own again. */
+  operation(op: string, meaning: Term | undefined): void
 }

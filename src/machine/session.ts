@@ -88,6 +88,14 @@ export interface ImageNeed extends UriProblem {
   readonly uri?: string
 }
 
+/** Whoever runs a session together with other shards (see `src/pool`). */
+export interface Team {
+  /** See `Session.settle`. At rest everything is back in the shard of the session. */
+  settle(o: { stepsMax?: number }): Promise<Status>
+  /** Something came from outside, or the session is to stop. */
+  wake(): void
+}
+
 /** Slices between two looks at what came from outside. */
 const QUANTUM = 20_000
 
@@ -104,6 +112,9 @@ export class Session {
   private mark: { failures: number; account: Account; mark: ReturnType<Shard['kernel']['mark']> } | null = null
   private logicalTime = 0
   private stopping = false
+  get stopped(): boolean {
+    return this.stopping
+  }
   private awake: (() => void) | null = null
   private tracer: TraceWriter | null = null
   private readonly keeper: Keeper | null
@@ -171,7 +182,7 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri)
+    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team === null ? undefined : this.derivedName(uri))
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
     if (own !== undefined) {
       this.values.set(uri, own)
@@ -187,6 +198,28 @@ export class Session {
     this.values.set(uri, value)
     return value
   }
+
+  /** The same in every shard. */
+  private derivedName(uri: string): Unforgeable {
+    const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    this.systemNames.set(uri, name)
+    return name
+  }
+
+  /** The name of a system channel. */
+  systemName(uri: string): Unforgeable {
+    this.listenAgain(uri)
+    const value = this.values.get(uri)
+    return value instanceof Bundle && value.body instanceof Unforgeable ? value.body : (this.systemNames.get(uri) ?? this.derivedName(uri))
+  }
+
+  /** Values of URIs so far. */
+  get uriValues(): ReadonlyMap<string, Term> {
+    return this.values
+  }
+
+  /** Set before the first program: the session is one of several shards. */
+  team: Team | null = null
 
   private serve(entry: SystemChannel, args: readonly Term[], sender: Machine | null, account: Account): Fault | undefined {
     const asks = entry.uri === 'rho:io:stdin' || entry.uri === 'rho:time:after'
@@ -489,6 +522,7 @@ export class Session {
 
   /** Run until nothing is left to do, waiting for timers and input; at most `stepsMax` slices, then `budget`. */
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
+    if (this.team !== null) return this.team.settle(o)
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
       const before = this.shard.slices
@@ -515,6 +549,7 @@ export class Session {
   private signalled = false
 
   private wakeUp(): void {
+    this.team?.wake()
     if (this.awake !== null) this.awake()
     else this.signalled = true
   }

@@ -566,6 +566,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return out
   }
 
+  /** All runnable machines, oldest first, which leave this shard. */
+  takeRunnable(): Machine[] {
+    const all = this.runnable()
+    while (this.queue.next() !== undefined);
+    this.pausedMachines.clear()
+    return all
+  }
+
   /** Deliver what the host and native receives have sent, so that no message is under way. */
   settleMessages(): void {
     if (this.deferred.length > 0) this.flushDeferred()
@@ -659,10 +667,16 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** End all machines of an account with one failure. The rest of them is dropped when its turn comes; waiting ones are withdrawn now. */
   stopAccount(account: Account, failure: Failure): void {
     if (account.stopped) return
-    account.stopped = true
     account.failed++
     this.failures.push(failure)
     this.onFailure?.(failure)
+    this.dropAccount(account)
+    this.elsewhere?.stopped(account)
+  }
+
+  /** Without a failure: an account that stopped elsewhere. */
+  dropAccount(account: Account): void {
+    account.stopped = true
     for (const k of this.machines()) if (k.account === account && k.waiting) this.kill(k)
     // Persistent messages to native receives would go on for ever.
     for (const r of this.kernel.pumped()) if (r instanceof Datum && this.payerOf(r.origin) === account) this.kernel.rest(r)
