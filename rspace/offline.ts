@@ -1,7 +1,7 @@
 /** What can be done to a space that nobody has open, whatever its codecs: values stay bytes, nothing matches. */
 import type { Checkpoint, Codec, Commit, Root, Types } from './api.ts'
 import { RhizomeError } from './errors.ts'
-import { latin1, toHex } from './hash.ts'
+import { latin1 } from './hash.ts'
 import { openStored, type StoredSpace } from './open.ts'
 import { kindOfByte } from './records.ts'
 import { type Loaded, nothingLoaded, readRow } from './rows.ts'
@@ -225,9 +225,8 @@ export async function forkDir(from: string, to: string, root?: Root): Promise<Re
   if (root === undefined) return importDir(exportDir(from), to)
   const source = await openForReading(from, {})
   try {
-    const loaded = await load(source)
-    const saved = loaded.roots.find(([r]) => toHex(r) === root)?.[1]
-    if (saved === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept', { details: { root } })
+    const space = await openStored(source, { ...SETTINGS, history: 'merkle' }, true, true)
+    const saved = await space.rowsAt(root)
     const { durability, codecs } = source.format
     const target = await openStore(to, { create: true, createWithFirstCommit: true, durability, codecs })
     try {
@@ -240,12 +239,6 @@ export async function forkDir(from: string, to: string, root?: Root): Promise<Re
   } finally {
     await source.close()
   }
-}
-
-async function load(store: Store): Promise<Loaded> {
-  const loaded = nothingLoaded()
-  for await (const page of store.rows()) for (const [key, value] of page) readRow(loaded, key, value)
-  return loaded
 }
 
 async function opened<X>(dir: string, use: (space: StoredSpace<Bytes>) => Promise<X>): Promise<X> {
