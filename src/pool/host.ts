@@ -1,7 +1,7 @@
-import { Bundle, Unforgeable } from '../normal/term.ts'
 import { ShardNames } from '../machine/names.ts'
 import type { Session } from '../machine/session.ts'
 import type { ShardOptions } from '../machine/shard.ts'
+import { Bundle, Unforgeable } from '../normal/term.ts'
 import type { TurnReport } from './member.ts'
 
 /** What a shard of its own is made with: all of the options that can be sent. */

@@ -152,3 +152,9 @@ export class RingReader extends Side {
     }
   }
 }
+
+/** Whether a ring holds records that were not read, seen from neither end. */
+export function ringPending(memory: SharedArrayBuffer): boolean {
+  const head = new Int32Array(memory, 0, HEAD_WORDS)
+  return Atomics.load(head, WRITTEN) !== Atomics.load(head, READ)
+}

@@ -1,8 +1,8 @@
 import type { Status } from '../../src/machine/outcome.ts'
 import { Random } from '../../src/machine/queue.ts'
 import type { Session, Team } from '../../src/machine/session.ts'
-import { Board, connect, makeWires, Member, type TurnReport } from '../../src/pool/member.ts'
 import { mergeReport, plainOptions, systemsOf } from '../../src/pool/host.ts'
+import { Board, connect, Member, makeWires, type TurnReport } from '../../src/pool/member.ts'
 
 export interface World {
   readonly shards: number
@@ -30,7 +30,11 @@ export class Simulation implements Team {
     const wires = makeWires(o.shards, o.ringBytes ?? 4096)
     const board = new Board(wires)
     const base = o.base ?? 'hash'
-    const own = new Member(session.shard, connect(session.shard, wires, base, uri => session.systemName(uri)), board)
+    const own = new Member(
+      session.shard,
+      connect(session.shard, wires, base, uri => session.systemName(uri)),
+      board,
+    )
     this.members = [own]
     for (let index = 1; index < o.shards; index++)
       this.members.push(Member.make({ index, wires, base, options: plainOptions(session.shard.options), systems: systemsOf(session) }))
@@ -81,10 +85,11 @@ export class Simulation implements Team {
     for (const m of members.slice(1)) {
       m.mesh.giveAll(0)
     }
-    do for (const m of members) {
-      m.mesh.drain()
-      m.mesh.flush()
-    }
+    do
+      for (const m of members) {
+        m.mesh.drain()
+        m.mesh.flush()
+      }
     while (members.some(m => m.mesh.spilled > 0 || m.mesh.incoming))
     for (const m of members.slice(1)) {
       const report: TurnReport = m.report(false, 0)
