@@ -43,8 +43,21 @@ export async function bundle(outdir) {
     legalComments: 'none',
     banner: { js: '(function(require, module, RHO_URL){' },
     footer: { js: '})' },
-    external: ['classic-level', 'level', 'hash-wasm'],
+    external: ['classic-level', 'level', 'hash-wasm', 'piscina'],
     define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL' },
+    logLevel: 'warning',
+  })
+  // A shard on a worker. Loaded with `require`.
+  await build({
+    entryPoints: [join(root, 'src/pool/worker.ts')],
+    outfile: join(outdir, 'worker.cjs'),
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
     logLevel: 'warning',
   })
   // The process that reads damaged stores, so that it is the one that dies of them.

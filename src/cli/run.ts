@@ -7,6 +7,7 @@ import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import { NotASnapshot } from '../machine/snapshot.ts'
 import type { Term } from '../normal/term.ts'
+import type { Pool } from '../pool/pool.ts'
 import type { Attended } from './attended.ts'
 import type { Ending, Input } from './engine.ts'
 import { drive, hasErrors, readInput, readInputs, reasonOf, sessionOptions } from './engine.ts'
@@ -21,6 +22,7 @@ import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
 import { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
 import { seedRange, UsageError } from './usage.ts'
+import { workerLost, workersFor, workersOf } from './workers.ts'
 
 /** `rho run`. */
 export async function runCommand(flags: Flags): Promise<number> {
@@ -37,6 +39,10 @@ export async function runCommand(flags: Flags): Promise<number> {
   try {
     return await (json ? runJson(flags, inputs) : runText(flags, inputs))
   } catch (e) {
+    if ((e as { code?: unknown }).code === 'WORKER_LOST') {
+      workerLost((e as Error).message, json)
+      return EXIT.fault
+    }
     if (!(e instanceof RhizomeError)) throw e
     return storageFailed(e, json)
   }
@@ -90,12 +96,15 @@ interface Finished {
 /** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
 async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
-  const options = await sessionOptions(flags, host)
+  workersOf(flags) // a contradiction is wrong use: say so before anything is opened
+  const options = await sessionOptions(flags, host, undefined, true)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
   const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
   let attended: Attended | undefined
+  let pool: Pool | undefined
   try {
+    pool = await workersFor(flags, session)
     if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored)
     const done = await runIn(session, stored, flags, inputs, attended)
     return { session, stored, ...done }
@@ -105,6 +114,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   } finally {
     trace?.()
     await attended?.close()
+    await pool?.close()
   }
 }
 

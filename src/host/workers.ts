@@ -13,6 +13,11 @@ export function workerProgram(): { readonly filename: string; readonly execArgv:
   return { filename, execArgv: filename.endsWith('.ts') ? ['--import', createRequire(import.meta.url).resolve('tsx')] : [] }
 }
 
+/** The pool; loaded when workers are wanted. Required, not imported: the bundled command runs where there is no dynamic import. */
+export function poolLibrary(): typeof import('piscina') {
+  return createRequire(import.meta.url)('piscina')
+}
+
 /** Cores that this process may use. */
 export function cores(): number {
   return availableParallelism()

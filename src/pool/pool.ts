@@ -1,5 +1,5 @@
 import type { Piscina } from 'piscina'
-import { cores, workerProgram } from '../host/workers.ts'
+import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
@@ -50,6 +50,8 @@ export class Pool implements Team {
   private signalled = false
   private starting: Promise<void> | null = null
   private threads: number[] = []
+  /** What each worker has done so far. */
+  readonly tally: { slices: number; crossings: number; busyMs: number; turns: number }[] = []
   /** Milliseconds that starting the workers took. */
   startMs = 0
 
@@ -80,7 +82,7 @@ export class Pool implements Team {
     this.board = new Board(wires)
     const mesh = connect(session.shard, wires, base, uri => session.systemName(uri))
     this.own = new Member(session.shard, mesh, this.board)
-    const { Piscina } = await import('piscina')
+    const { Piscina } = poolLibrary()
     const { filename, execArgv } = workerProgram()
     this.piscina = new Piscina({
       filename,
@@ -119,8 +121,8 @@ export class Pool implements Team {
     this.startMs = performance.now() - begin
   }
 
-  private async call(shard: number, task: WorkerTask): Promise<TurnReport> {
-    const { Piscina } = await import('piscina')
+  private call(shard: number, task: WorkerTask): Promise<TurnReport> {
+    const { Piscina } = poolLibrary()
     return (this.piscina as Piscina).run({ ...task, [Piscina.queueOptionsSymbol]: { shard } }) as Promise<TurnReport>
   }
 
@@ -133,7 +135,7 @@ export class Pool implements Team {
         this.busy[shard] = false
         this.inFlight--
         this.last[shard] = report
-        mergeReport(this.session, report)
+        this.count(report)
         this.wake()
       },
       e => {
@@ -143,6 +145,15 @@ export class Pool implements Team {
         this.wake()
       },
     )
+  }
+
+  private count(r: TurnReport): void {
+    mergeReport(this.session, r)
+    const t = (this.tally[r.index] ??= { slices: 0, crossings: 0, busyMs: 0, turns: 0 })
+    t.slices += r.slices
+    t.crossings += r.crossings
+    t.busyMs += r.busyMs
+    t.turns++
   }
 
   private hasMail(shard: number): boolean {
@@ -270,6 +281,7 @@ export class Pool implements Team {
 
   /** Ends the workers. What they hold is gone. */
   async close(): Promise<void> {
+    if (process.env.RHO_DEBUG === 'workers') console.error(this.startMs, JSON.stringify(this.tally))
     await this.piscina?.destroy()
     this.piscina = null
   }
