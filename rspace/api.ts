@@ -58,6 +58,8 @@ export interface Limits {
   readonly bindsMax?: number
   readonly matchStepsMax?: number
   readonly matchStepsPerContinuationMax?: number
+  /** Events that a space in memory keeps with journal `events`: the newest 250,000. A store keeps those of its commit records. */
+  readonly journalEventsMax?: number
 }
 export interface OpenOptions<T extends Types> {
   readonly codec: { channel: Codec<T['C']>; pattern: Codec<T['P']>; datum: Codec<T['A']>; body: Codec<T['K']>; guard?: Codec<T['G']> }

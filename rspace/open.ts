@@ -4,6 +4,7 @@ import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
 import { History, Proofs, pageChain } from './history.ts'
 import { json } from './json.ts'
+import { netChanges } from './net.ts'
 import { nothingLoaded, type Row, readRow, TAG } from './rows.ts'
 import { orderOf, type Settings, Space } from './space.ts'
 import { compareBytes } from './store/bytes.ts'
@@ -109,11 +110,27 @@ export async function openStored<T extends Types>(
   await space.loadHistory(present)
   space.startAt(store.committed)
   space.readOnly = readOnly
-  if (settings.journal === 'events')
-    space.history = async function* (from) {
-      for await (const record of store.log())
-        if (record.number > from) for (const e of record.events) yield* space.decodeEvents(e, record.number)
+  space.history = async function* (from) {
+    if (settings.journal === 'events') {
+      // A reset begins a new log.
+      let first = from === undefined ? undefined : from + 1
+      if (from === undefined)
+        for await (const { number, events } of store.log()) if (events.some(e => Buffer.from(e).includes('"kind":"reset"'))) first = number
+      for await (const { number, events } of store.log(first)) {
+        const list = events.flatMap(e => space.decodeEvents(e, number))
+        yield* from === undefined
+          ? list.slice(
+              Math.max(
+                0,
+                list.findLastIndex(e => e.kind === 'reset'),
+              ),
+            )
+          : list
+      }
+      return
     }
+    for await (const c of netChanges(store, from ?? store.stats.oldestCommit - 1)) yield space.decodeNet(c)
+  }
   return space
 }
 

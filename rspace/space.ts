@@ -37,6 +37,7 @@ import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
 import { type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
+import type { NetChange } from './net.ts'
 import { type BranchRecord, Handle, handleOf, Item, itemOf, kindOfByte, Waiting } from './records.ts'
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
@@ -57,6 +58,8 @@ const MAX = Number.POSITIVE_INFINITY
 /** Groups handed to the store at a time: one is written while the next is encoded. */
 const FLIGHTS_MAX = 2
 const NO_BOUNDS = {}
+/** Events that a space in memory keeps with journal `events`. */
+const JOURNAL_EVENTS_MAX = 250_000
 /** Changed records for which a group does not wait until the one before has arrived. */
 const OPS_AHEAD = 1000
 
@@ -179,6 +182,8 @@ export class Space<T extends Types> {
   private readonly keepsEvents: boolean
   private groupEvents: SpaceEvent<T>[] = []
   private journal: SpaceEvent<T>[] = []
+  /** The first commit whose events the journal has. */
+  private journalStart = 0
   private readonly occurrences = new Map<string, number>()
   private lattice: Lattice | null = null
   private unhashed = new Map<Ref, { record: Datum | Waiting<T>; added: boolean }>()
@@ -1437,7 +1442,7 @@ export class Space<T extends Types> {
     this.committedOp = op
     if (this.store !== null) this.past?.landed()
     const numbered = events.map(e => ({ ...e, commit: commit.number }))
-    if (this.keepsEvents) this.journal.push(...numbered)
+    if (this.history === null) this.keepInJournal(numbered, commit.number)
     for (const e of numbered) for (const w of this.watchers) this.show(w, e)
     const waits = this.durableWaits
     this.durableWaits = []
@@ -1446,6 +1451,22 @@ export class Space<T extends Types> {
       else this.durableWaits.push(w)
     }
     this.scheduleCommit()
+  }
+
+  /** A space without a store keeps events itself, up to a limit. */
+  private keepInJournal(events: readonly SpaceEvent<T>[], commit: number): void {
+    if (!this.keepsEvents) {
+      this.journalStart = commit + 1
+      return
+    }
+    for (const e of events) this.journal.push(e)
+    const max = this.settings.limits?.journalEventsMax ?? JOURNAL_EVENTS_MAX
+    if (this.journal.length <= max * 1.25) return
+    // Whole commits go, and many at a time, so that it costs little per event.
+    let drop = this.journal.length - max
+    while (drop < this.journal.length && this.journal[drop].commit === this.journal[drop - 1].commit) drop++
+    this.journalStart = (this.journal[drop - 1]?.commit ?? commit) + 1
+    this.journal.splice(0, drop)
   }
 
   private fail(error: unknown): void {
@@ -2098,6 +2119,7 @@ export class Space<T extends Types> {
     this.op = Math.max(this.op, this.dirtyOp) + 1
     this.groupEvents = []
     this.journal = []
+    this.journalStart = this.last.number + 1
     this.emit('reset', {})
     this.leave()
     await this.flush()
@@ -2217,18 +2239,39 @@ export class Space<T extends Types> {
   }
   /** Every operation that would change something throws READ_ONLY. */
   readOnly = false
-  /** Where the journal of earlier runs comes from. */
-  history: ((from: number) => AsyncIterable<SpaceEvent<T>>) | null = null
+  /** A net change of a commit as an event. */
+  decodeNet({ kind, ref, channel, value, persistent, commit }: NetChange): SpaceEvent<T> {
+    return {
+      ...{ kind, ref, persistent, commit, op: this.op, channel: this.internIdentity(channel).show },
+      ...(value === undefined ? {} : { value: this.settings.codec.datum.decode(value) }),
+    }
+  }
+  /** The events of commits after number `from` that the store has kept: all of them with journal `events`, else the net changes. */
+  history: ((from: number | undefined) => AsyncIterable<SpaceEvent<T>>) | null = null
 
-  /** Recorded events from a commit on (journal `events`). @throws RhizomeError UNKNOWN_COMMIT */
+  /**
+   * Recorded events after a commit, or all that are kept (journal `events`). A space in memory keeps the last `limits.journalEventsMax`.
+   * @throws RhizomeError UNKNOWN_COMMIT (details.oldest: the first commit that is kept)
+   */
   async *log(o: { from?: Commit } = {}): AsyncIterable<SpaceEvent<T>> {
     if (!this.keepsEvents)
-      throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept; open with journal `events`', { details: { oldest: this.last.number } })
+      throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept', {
+        details: { oldest: this.last.number },
+        hint: 'Open with journal `events`; `watch` also tells net changes.',
+      })
     await this.flush()
-    const from = o.from?.number ?? -1
-    const first = this.journal[0]?.commit ?? this.last.number + 1
-    if (this.history !== null) for await (const e of this.history(from)) if (e.commit > from && e.commit < first) yield e
-    for (const e of [...this.journal]) if (e.commit > from) yield e
+    yield* this.since(o.from?.number)
+  }
+
+  /** What is kept of the commits after number `from`. */
+  private async *since(from: number | undefined): AsyncIterable<SpaceEvent<T>> {
+    if (this.history !== null) {
+      yield* this.history(from)
+      return
+    }
+    if (from !== undefined && from + 1 < this.journalStart)
+      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${from + 1} is not kept any more`, { details: { oldest: this.journalStart } })
+    for (const e of [...this.journal]) if (e.commit > (from ?? -1)) yield e
   }
 
   private show(w: Watcher<T>, e: SpaceEvent<T>): void {
@@ -2264,9 +2307,7 @@ export class Space<T extends Types> {
     async function* events(): AsyncGenerator<SpaceEvent<T>> {
       try {
         if (o.from !== undefined && o.from.number < start) {
-          if (!space.keepsEvents)
-            throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept; open with journal `events`', { details: { oldest: start } })
-          for await (const e of space.log({ from: o.from })) {
+          for await (const e of space.since(o.from.number)) {
             if (e.commit > start) break
             const one: SpaceEvent<T>[] = []
             space.show({ ...watcher, push: x => one.push(x) }, e)
