@@ -173,6 +173,8 @@ async function act(
 
 /** How often it is looked whether a program that an operator deployed has come to rest. */
 const LOOK_MS = 5
+/** Beside others that run on, one that was found quiet so often in a row is at rest. */
+const QUIET_LOOKS = 10
 
 /** Programs from an operator: checked, made safe, run with everything else; the answer comes when they are at rest. */
 async function deploy(session: Session, durable: Durable | undefined, request: Message, answer: Answer): Promise<number> {
@@ -188,7 +190,12 @@ async function deploy(session: Session, durable: Durable | undefined, request: M
   const accounts = session.kept.accounts.filter(a => ids.includes(a.id))
   await durable?.safe()
   session.shard.wake?.()
-  while (!session.restsFor(accounts)) await new Promise<void>(resolve => setTimeout(resolve, LOOK_MS))
+  for (let quiet = 0; quiet < QUIET_LOOKS; ) {
+    const state = session.stateOf(accounts)
+    if (state === 'rest') break
+    quiet = state === 'quiet' ? quiet + 1 : 0
+    await new Promise<void>(resolve => setTimeout(resolve, LOOK_MS))
+  }
   await durable?.safe()
   const failures = inOrder(failuresOf(session.failures.slice(before), compiled, accounts))
   for (const f of failures) answer({ kind: 'failure', ...failureRecord(sources, f) })

@@ -150,7 +150,7 @@ class Table {
     const line = (cells: readonly string[]): void => {
       const [label, status, account, gas, memory, age, shard, where, waits] = cells
       stdout.write(
-        `${label.padEnd(8)} ${status.padEnd(9)} ${account.padEnd(7)} ${gas.padStart(10)} ${memory.padStart(10)} ${age.padStart(9)} ${shard.padStart(5)}  ${where.padEnd(24)}  ${waits}`.trimEnd() +
+        `${label.padEnd(8)} ${status.padEnd(15)} ${account.padEnd(7)} ${gas.padStart(10)} ${memory.padStart(10)} ${age.padStart(9)} ${shard.padStart(5)}  ${where.padEnd(24)}  ${waits}`.trimEnd() +
           '\n',
       )
     }

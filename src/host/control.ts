@@ -23,6 +23,7 @@ export class ControlError extends Error {
 
 /** A line longer than this is no request. */
 const LINE_MAX = 64 << 20
+const PATH_MAX = 107
 
 export class ControlServer {
   private readonly server: Server
@@ -38,6 +39,9 @@ export class ControlServer {
    * @throws ControlError
    */
   static async open(path: string, serve: Serve): Promise<ControlServer> {
+    // The host would cut a longer path off.
+    if (Buffer.byteLength(path) > PATH_MAX)
+      throw new ControlError(`cannot listen on \`${path}\`: the path of a socket has at most ${PATH_MAX} bytes`)
     const server = createServer()
     const control = new ControlServer(server)
     server.on('connection', socket => control.accept(socket, serve))

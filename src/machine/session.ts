@@ -476,13 +476,18 @@ export class Session {
     }
   }
 
-  /** Whether programs have nothing left to do as far as one can tell now: nothing can run, and no answer from outside that they asked for is to come. */
-  restsFor(accounts: readonly Account[]): boolean {
+  /**
+   * Whether programs have anything left to do, as far as one can tell now. `rest`: nothing can run, and no answer from outside that they asked for is to come.
+   * `quiet`: none of their machines can run, but others' may still send them something.
+   */
+  stateOf(accounts: readonly Account[]): 'busy' | 'quiet' | 'rest' {
     const { shard } = this
-    if (accounts.every(a => a.stopped)) return true
-    if (this.mark !== null || this.waitingAccounts.some(a => accounts.includes(a))) return false
-    for (const r of this.asked) if (accounts.includes(r.account)) return false
-    return shard.queue.length === 0 && !shard.kernel.pumpPending && shard.inbox.length === 0
+    if (accounts.every(a => a.stopped)) return 'rest'
+    if (this.mark !== null || this.held.length > 0 || this.waitingAccounts.some(a => accounts.includes(a))) return 'busy'
+    for (const r of this.asked) if (accounts.includes(r.account)) return 'busy'
+    if (shard.inbox.length > 0) return 'busy'
+    if (shard.queue.length === 0 && !shard.kernel.pumpPending) return 'rest'
+    return shard.runnable().some(m => accounts.includes(m.account)) ? 'busy' : 'quiet'
   }
 
   private get atomicPending(): boolean {
