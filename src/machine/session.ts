@@ -14,7 +14,7 @@ import { decodeSource } from '../syntax/decode.ts'
 import { parse } from '../syntax/parser.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
-import type { FileRoot } from './files.ts'
+import { FileRefusal, type FileRoot } from './files.ts'
 import { freezeSent } from './freeze.ts'
 import { findGarbage, type Garbage } from './garbage.ts'
 import type { Host } from './host.ts'
@@ -90,6 +90,10 @@ export interface ImageNeed extends UriProblem {
 
 /** Whoever runs a session together with other shards (see `src/pool`). */
 export interface Team {
+  /** The other shards are there; until then the session runs by itself. */
+  readonly active: boolean
+  /** A quantum of the session by itself is over: is it time for others? */
+  look(slices: number): void
   /** See `Session.settle`. At rest everything is back in the shard of the session. */
   settle(o: { stepsMax?: number }): Promise<Status>
   /** Something came from outside, or the session is to stop. */
@@ -182,7 +186,8 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team === null ? undefined : this.derivedName(uri))
+    const name =
+      this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team?.active === true ? this.derivedName(uri) : undefined)
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
     if (own !== undefined) {
       this.values.set(uri, own)
@@ -253,10 +258,11 @@ export class Session {
 
   /** Listen on a system channel whose name is in the space, if this run grants it. */
   listenAgain(uri: string): void {
-    if (!this.values.has(uri)) this.bindUri(uri)
+    if (uri.startsWith(FILE_BELOW)) this.listenBelow(uri)
+    else if (!this.values.has(uri)) this.bindUri(uri)
   }
 
-  private systemHost(sender: Machine | null, account: Account): SystemHost {
+  private systemHost(sender: Machine | null, account: Account, steps: Steps = []): SystemHost {
     const { host } = this.options
     return {
       out: (stream, text, raw) => (this.keeper ?? host).out(stream, text, raw),
@@ -283,7 +289,7 @@ export class Session {
       },
       logical: () => ++this.logicalTime,
       files: () => this.root(),
-      fileChannel: root => this.fileChannel(root),
+      fileChannel: (root, step) => this.fileBelow(root, [...steps, step]),
     }
   }
 
@@ -295,12 +301,38 @@ export class Session {
     return this.files
   }
 
-  private fileChannel(root: FileRoot): Term {
-    return this.listen('rho:io:file', 3, (args, sender, origin) => {
-      const account = sender?.account ?? this.accounts[0]
-      const fault = fileRequest(root, args, this.systemHost(sender, account), (chan, values) => this.shard.send(chan, [...values], account))
-      if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
-    })
+  /** A capability for a directory below: its name says how it came about, so that it speaks for the same directory after a restart. */
+  private fileBelow(root: FileRoot, steps: Steps): Term {
+    const uri = FILE_BELOW + JSON.stringify([this.shard.fresh().counter, ...steps])
+    const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    if (this.keeper === null) this.systemNames.set(uri, name)
+    return this.serveFiles(root, steps, this.keeper?.systemName(uri) ?? name)
+  }
+
+  private serveFiles(root: FileRoot, steps: Steps, name: Unforgeable): Term {
+    return this.listen(
+      'rho:io:file',
+      3,
+      (args, sender, origin) => {
+        const account = sender?.account ?? this.accounts[0]
+        const host = this.systemHost(sender, account, steps)
+        const fault = fileRequest(root, args, host, (chan, values) => this.shard.send(chan, [...values], account))
+        if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
+      },
+      name,
+    )
+  }
+
+  /** A capability from before a restart. If the directory is not granted or not there any more nobody listens: what is sent waits. */
+  private listenBelow(uri: string): void {
+    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri)
+    const steps = stepsOf(uri)
+    let root = this.root()
+    for (const [path, rights] of steps ?? []) {
+      const below = root?.restrict(path, rights === 'rw' ? 'rw' : 'r')
+      root = below instanceof FileRefusal ? undefined : below
+    }
+    if (name !== undefined && steps !== undefined && root !== undefined) this.serveFiles(root, steps, name)
   }
 
   private abort(sender: Machine | null, account: Account, reason: Term): void {
@@ -527,12 +559,13 @@ export class Session {
 
   /** Run until nothing is left to do, waiting for timers and input; at most `stepsMax` slices, then `budget`. */
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
-    if (this.team !== null) return this.team.settle(o)
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
+      if (this.team?.active === true) return this.team.settle({ stepsMax: left })
       const before = this.shard.slices
       const status = this.run(Math.min(left, this.keeper === null ? QUANTUM : this.keeper.quantum))
       left -= Math.max(1, this.shard.slices - before)
+      this.team?.look(this.shard.slices - before)
       if (this.keeper !== null) await this.keeper.boundary(status)
       if (status === 'rest' || status === 'limit' || status === 'fault') return status
       if (this.stopping) return 'idle'
@@ -734,6 +767,21 @@ export class Session {
       }
     }
     return out.sort((a, b) => a.machine.priv - b.machine.priv)
+  }
+}
+
+/** How a directory was come by: restricted to a path, with rights, again and again. */
+type Steps = readonly (readonly [path: string, rights: string])[]
+
+/** Begins the URIs that stand for restricted file capabilities; no program can ask for one. A number of its own and the steps follow. */
+const FILE_BELOW = 'rho:io:file '
+
+function stepsOf(uri: string): Steps | undefined {
+  try {
+    const [, ...steps] = JSON.parse(uri.slice(FILE_BELOW.length)) as [number, ...Steps]
+    return steps.every(s => typeof s[0] === 'string' && typeof s[1] === 'string') ? steps : undefined
+  } catch {
+    return undefined // stored by nobody
   }
 }
 
