@@ -165,7 +165,7 @@ export class Workshop {
     const version = (file: string): string => JSON.parse(readFileSync(file, 'utf8')).version
     return {
       rhizome: version(join(root, 'package.json')),
-      commit: firstLine('git', ['-C', root, 'rev-parse', '--short', 'HEAD']),
+      commit: firstLine('git', ['-C', root, 'rev-parse', '--short', 'HEAD']) ?? 'unknown',
       node: process.version,
       v8: process.versions.v8,
       acorn: isBuilt ? 'as built' : version(join(root, 'node_modules', 'acorn', 'package.json')),

@@ -120,7 +120,7 @@ const spawning: Job = {
   unit: 'process',
   source: n => `new stdout(\`rho:io:stdout\`), loop in {
   contract loop(@n) = {
-    if (n == 0) { stdout!(${n}) }
+    if (n <= 0) { stdout!(${n}) }
     else {
       loop!(n - 10) |
       ${TRIVIAL.join(' |\n      ')}

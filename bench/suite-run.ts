@@ -280,6 +280,14 @@ export function programTable(results: readonly ProgramResult[]): string {
   return [line(header), `|${widths.map(w => '-'.repeat(w + 2)).join('|')}|`, ...lines.map(line), '', ...notes].join('\n').trimEnd()
 }
 
+/** Programs of a few milliseconds say more about the host's timers than about a way to run them. */
+const LONG_ENOUGH_MS = 5
+
+function isLong(r: ProgramResult): boolean {
+  const entry = SUITE.find(e => e.id === r.id)
+  return entry !== undefined && ((r.nsPerUnit?.median ?? 0) * entry.units(entry.quick)) / 1e6 >= LONG_ENOUGH_MS
+}
+
 /** The targets of vm.md 7.3 that the programs themselves show: costs in COMMs of plain JavaScript, the literal way, the recorder. */
 export function targetRows(results: readonly ProgramResult[]): Row[] {
   const rows: Row[] = []
@@ -297,7 +305,7 @@ export function targetRows(results: readonly ProgramResult[]): Row[] {
     }
   }
   const worst = (way: Way, title: string, most: number): void => {
-    const list = results.filter(r => r.ways[way] !== undefined && r.ways[way] !== null)
+    const list = results.filter(r => r.ways[way] !== undefined && r.ways[way] !== null && isLong(r))
     if (list.length === 0) return
     const top = list.reduce((a, b) => ((b.ways[way]?.median ?? 0) > (a.ways[way]?.median ?? 0) ? b : a))
     const about = { id: way, title: `${title}, the worst of ${list.length} programs: ${top.id}`, unit: '×' }
