@@ -69,6 +69,11 @@ export class Board {
     const r = (Atomics as unknown as AsyncWaits).waitAsync(this.words, this.shards * STRIDE + BELL, seen, ms)
     return r.async ? (r.value as Promise<unknown>) : null
   }
+  /** Whether no other shard is in the midst of a turn with something to do. */
+  nobodyBut(shard: number): boolean {
+    for (let i = 0; i < this.shards; i++) if (i !== shard && this.doing(i) === Doing.Running) return false
+    return true
+  }
   bell(shard: number): number {
     return Atomics.load(this.words, shard * STRIDE + BELL)
   }
@@ -117,6 +122,8 @@ export interface TurnOrder {
   readonly sleepMs: number
   /** Hand everything to this shard. */
   readonly giveAll?: number
+  /** Keep nothing: what comes goes on to this shard. */
+  readonly redirect?: number
   /** Only take in what has come. */
   readonly drainOnly?: boolean
   /** Whether it may ask others for work. */
@@ -150,8 +157,10 @@ export interface TurnReport {
   readonly busyMs: number
 }
 
-/** Slices between two looks at what has come. */
-const CHUNK = 1000
+/** Slices between two looks at what has come: as many as take about `CHUNK_MS`. */
+const CHUNK_MIN = 16
+const CHUNK_MAX = 4000
+const CHUNK_MS = 0.7
 /** More records than this waiting for room in a ring, and nothing runs until there is some. */
 const SPILL_MAX = 4096
 /** At most so many machines are given away at once. */
@@ -169,6 +178,7 @@ export class Member {
   private asked = -1
   private patience = 1
   private idleTurns = 0
+  private chunk = 256
 
   constructor(shard: Shard, mesh: Mesh, board: Board) {
     this.shard = shard
@@ -251,6 +261,27 @@ export class Member {
     return m.pc > 0 && code[m.pc] >= 21 && code[m.pc] <= 24
   }
 
+  /** Steps for about `ms` milliseconds, or until nothing is left to do. True if there was something to do. */
+  work(ms: number): boolean {
+    const until = performance.now() + ms
+    let any = false
+    for (let last = performance.now(); last < until; ) {
+      if (!this.step(this.chunk)) break
+      any = true
+      last = this.adapt(last)
+    }
+    if (this.shard.queue.length > 0) this.got()
+    return any
+  }
+
+  /** The next chunk should take as long as it is meant to; the last one began at `last`. */
+  private adapt(last: number): number {
+    const now = performance.now()
+    if (now - last > 2 * CHUNK_MS) this.chunk = Math.max(CHUNK_MIN, this.chunk >> 1)
+    else if (now - last < CHUNK_MS / 2) this.chunk = Math.min(CHUNK_MAX, this.chunk << 1)
+    return now
+  }
+
   /** One turn. */
   turn(o: TurnOrder): TurnReport {
     const { mesh, shard, board, index } = this
@@ -258,18 +289,21 @@ export class Member {
     const until = begin + o.ms
     let slept = 0
     board.setDoing(index, Doing.Running)
+    mesh.redirect = o.redirect ?? null
     if (o.giveAll !== undefined) {
       mesh.drain(Number.POSITIVE_INFINITY)
       mesh.giveAll(o.giveAll)
     }
+    let last = begin
     for (;;) {
       const seen = board.bell(index)
       let active: boolean
       if (o.drainOnly === true || o.giveAll !== undefined) {
         active = mesh.drain() || mesh.spilled > 0
         this.publish(mesh.flush())
-      } else active = this.step(CHUNK)
-      const now = performance.now()
+      } else active = this.step(this.chunk)
+      const now = active ? this.adapt(last) : performance.now()
+      last = now
       if (now >= until) break
       if (o.gas !== undefined && this.overGas(o.gas)) break
       if (active) {
@@ -277,12 +311,13 @@ export class Member {
         continue
       }
       if (mesh.incoming) continue
-      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0) break
+      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0 || (slept > 0 && board.nobodyBut(index))) break
       if (o.mayAsk) this.askForWork()
       board.setDoing(index, Doing.Waiting)
       if (!mesh.incoming) board.wait(index, seen, Math.min(1, o.sleepMs))
       board.setDoing(index, Doing.Running)
-      slept += performance.now() - now
+      last = performance.now()
+      slept += last - now
     }
     if (this.asked >= 0) this.gaveUp()
     board.setDoing(index, Doing.Nothing)
@@ -297,7 +332,7 @@ export class Member {
   }
 
   /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
-  private askForWork(): void {
+  askForWork(): void {
     if (this.asked >= 0 || ++this.idleTurns < this.patience) return
     this.idleTurns = 0
     let best = -1

@@ -1,5 +1,6 @@
 import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
 import { type Elsewhere, FORWARD_SITE, Forward } from '../machine/elsewhere.ts'
+import { ChanConst } from '../machine/link.ts'
 import { Account, Machine, MachineFault, State } from '../machine/machine.ts'
 import { keep, ShardNames, SystemName } from '../machine/names.ts'
 import { Native } from '../machine/native.ts'
@@ -496,6 +497,7 @@ export class Mesh implements Elsewhere {
     const priv = r.count()
     const args = r.values()
     this.crossings++
+    this.passOn(chan)
     const head = chan.kHead
     if (head !== null && head.site === FORWARD_SITE) {
       this.sendTo(head as Forward, chan, args, persistent, origin, priv, account)
@@ -522,6 +524,20 @@ export class Mesh implements Elsewhere {
     this.copy(chan, peer)
   }
 
+  /** Let `peer` serve the contracts that a machine knows of. */
+  private copyCalled(m: Machine, peer: number): void {
+    const known: Chan[] = []
+    const look = (v: Term | undefined): void => {
+      if (v instanceof Unforgeable && v.chan !== null && (v.chan as Chan).kHead !== null) known.push(v.chan as Chan)
+    }
+    for (const v of m.regs) look(v)
+    for (const c of m.linked.consts) if (c instanceof ChanConst && c.chan.kHead !== null) known.push(c.chan)
+    for (let chan = known.pop(); chan !== undefined; chan = known.pop()) {
+      const k = this.copy(chan, peer)
+      if (k !== null) for (const v of k.regs) look(v)
+    }
+  }
+
   /** Who sent something to this shard that belongs elsewhere is told so. */
   private teach(peer: number, chan: Chan, f: Forward): void {
     if (f.home === peer) return
@@ -546,6 +562,7 @@ export class Mesh implements Elsewhere {
     m.chans = n === 0 ? null : chans
     this.shard.alive++
     this.crossings++
+    for (const c of chans) this.passOn(c)
     if (n === 0) {
       const f = this.forwardOf(chans[0])
       if (f !== null) this.teach(from, chans[0], f)
@@ -673,8 +690,18 @@ export class Mesh implements Elsewhere {
     }
   }
 
-  /** Hand over one runnable machine, which is not in the queue any more. */
+  /** Where everything goes that is sent here from now on; null: it stays. Only ever a lower shard: see `place`. */
+  redirect: number | null = null
+
+  /** If this shard keeps nothing, the channel goes on to the one that does. */
+  private passOn(chan: Chan): void {
+    const { redirect } = this
+    if (redirect !== null && this.forwardOf(chan) === null) this.giveClass(chan, redirect)
+  }
+
+  /** Hand over one runnable machine, which is not in the queue any more, with the contracts that it is about to call. */
   giveMachine(m: Machine, to: number): void {
+    this.copyCalled(m, to)
     const w = this.begin(to, Kind.Run)
     w.machine(m)
     this.left(m)
@@ -714,20 +741,21 @@ export class Mesh implements Elsewhere {
 
   /**
    * Let `peer` serve the contract on `chan` as well, if it is alone there and nothing but the number of values matters: then nobody can tell which of the two
-   * took a message.
+   * took a message. The contract, if a copy was sent.
    */
-  copy(chan: Chan, peer: number): void {
+  private copy(chan: Chan, peer: number): Machine | null {
     const m = chan.kHead as Machine | null
-    if (m === null || m.site === FORWARD_SITE || m.priv === 0) return
-    if (m.next !== m || chan.jHead !== null || chan.nD > 0 || !(m instanceof Machine) || m.paused > 0) return
-    if (!plain(m.site as RecvSite)) return
+    if (m === null || m.site === FORWARD_SITE || m.priv === 0) return null
+    if (m.next !== m || chan.jHead !== null || chan.nD > 0 || !(m instanceof Machine) || m.paused > 0) return null
+    if (!plain(m.site as RecvSite)) return null
     const known = this.copied.get(chan) ?? 0
-    if ((known & (1 << peer)) !== 0) return
+    if ((known & (1 << peer)) !== 0) return null
     this.copied.set(chan, known | (1 << peer))
     const w = this.begin(peer, Kind.Copy)
     w.value(chan.owner as Term)
     w.machine(m)
     this.post(peer)
+    return m
   }
 
   private onCopy(r: WireReader): void {

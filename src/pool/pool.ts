@@ -3,7 +3,7 @@ import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
-import { Board, connect, Member, makeWires, type TurnOrder, type TurnReport, type Wires } from './member.ts'
+import { Board, connect, Doing, Member, makeWires, type TurnOrder, type TurnReport, type Wires } from './member.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
@@ -28,15 +28,33 @@ const TURN_MS = 10
 const SLEEP_MS = 5
 /** After so many milliseconds `settle` comes back for a look at signals. */
 const LOOK_MS = 50
-/** Slices of shard 0 between two looks at the others. */
-const CHUNK = 2000
 /** A worker that has not answered its first call after this time does not come. */
 const START_MS = 20_000
 
-/** A session on several shards: shard 0 in the calling thread, which has all system channels, and one shard for each worker of a pool. */
+/** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
+const ALONE_MS = 150
+const ALONE_LOOKS = 5
+const ALONE_QUEUE = 2
+
+/** What one crossing costs both sides together, in milliseconds, about. */
+const CROSSING_MS = 0.003
+/** A larger part of the time than this spent on crossings, and one shard would do better. */
+const CROSSING_SHARE = 0.4
+/** So many crossings have to be seen before that is said. */
+const CROSSINGS_MIN = 2000
+/** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
+const TOGETHER_MS = 100
+const TOGETHER_MAX_MS = 5000
+
+/**
+ * A session on several shards: shard 0 in the calling thread, which has all system channels, and one shard for each worker of a pool. With a number of
+ * workers, shard 0 does nothing but serve system channels; with `auto` it works with the others.
+ */
 export class Pool implements Team {
   private readonly session: Session
   private readonly workers: number
+  private readonly auto: boolean
+  /** The lowest shard that programs run in: where they begin and are brought back to. */
   private readonly base: number
   private wires: Wires | null = null
   private board!: Board
@@ -50,21 +68,51 @@ export class Pool implements Team {
   private signalled = false
   private starting: Promise<void> | null = null
   private threads: number[] = []
+  active: boolean
+  private aloneMs = 0
+  private aloneSince = performance.now()
+  private crowdedLooks = 0
+  /** Counted since the last look at whether several shards are worth while. */
+  private crossings = 0
+  private busyMs = 0
+  /** Until when everything stays in one shard, and how long the next time. */
+  private togetherUntil = 0
+  private togetherMs = TOGETHER_MS
   /** What each worker has done so far. */
   readonly tally: { slices: number; crossings: number; busyMs: number; turns: number }[] = []
   /** Milliseconds that starting the workers took. */
   startMs = 0
+  /** How often everything was brought back to one shard. */
+  broughtBack = 0
 
   constructor(session: Session, o: PoolOptions) {
     this.session = session
-    this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores()) : o.workers)
-    this.base = 1
+    this.auto = o.workers === 'auto'
+    this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
+    this.base = this.auto ? 0 : 1
+    this.active = !this.auto
     session.team = this
   }
 
   wake(): void {
     if (this.awake !== null) this.awake()
     else this.signalled = true
+  }
+
+  look(): void {
+    const now = performance.now()
+    this.aloneMs += now - this.aloneSince
+    this.aloneSince = now
+    if (this.starting !== null) return
+    this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
+    if (this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return
+    this.start().then(
+      () => {},
+      // Nothing has left this thread: it goes on alone.
+      () => {
+        this.active = false
+      },
+    )
   }
 
   /** Bring up the workers. `settle` does it when it is first called. */
@@ -80,8 +128,6 @@ export class Pool implements Team {
     const wires = makeWires(shards)
     this.wires = wires
     this.board = new Board(wires)
-    const mesh = connect(session.shard, wires, base, uri => session.systemName(uri))
-    this.own = new Member(session.shard, mesh, this.board)
     const { Piscina } = poolLibrary()
     const { filename, execArgv } = workerProgram()
     this.piscina = new Piscina({
@@ -96,7 +142,7 @@ export class Pool implements Team {
       resourceLimits: { maxYoungGenerationSizeMb: 192 },
       // One shard for each worker, for good: which one is a matter of the order in which they first come up.
       loadBalancer: (task, list) => {
-        const shard = (task as unknown as Record<symbol, { shard: number }>)[Piscina.queueOptionsSymbol].shard
+        const { shard } = (task as unknown as Record<symbol, { shard: number }>)[Piscina.queueOptionsSymbol]
         const known = this.threads[shard]
         if (known !== undefined) return list.find(w => w.id === known) ?? null
         const free = list.find(w => !this.threads.includes(w.id))
@@ -105,16 +151,28 @@ export class Pool implements Team {
         return free
       },
     })
-    const options = plainOptions(session.shard.options)
-    const systems = systemsOf(session)
-    const ready: Promise<TurnReport>[] = []
-    for (let index = 1; index < shards; index++) ready.push(this.call(index, { init: { index, wires, base, options, systems } }))
+    this.piscina.on('error', () => {}) // told by the turn that it ended
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new WorkerLost(0, 'the workers do not start')), START_MS)
     })
+    const all = <T>(task: (index: number) => T): T[] => Array.from({ length: workers }, (_, i) => task(i + 1))
     try {
-      for (const r of await Promise.race([Promise.all(ready), late])) this.last[r.index] = r
+      await Promise.race([Promise.all(all(index => this.call(index, {}))), late])
+      // From here on shard 0 has others: nothing runs in between.
+      const options = plainOptions(session.shard.options)
+      const systems = systemsOf(session)
+      this.own = new Member(
+        session.shard,
+        connect(session.shard, wires, base, uri => session.systemName(uri)),
+        this.board,
+      )
+      this.active = true
+      for (const r of await Promise.race([
+        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems } }))),
+        late,
+      ]))
+        this.last[r.index] = r
     } finally {
       clearTimeout(timer)
     }
@@ -135,6 +193,7 @@ export class Pool implements Team {
         this.busy[shard] = false
         this.inFlight--
         this.last[shard] = report
+        mergeReport(this.session, report)
         this.count(report)
         this.wake()
       },
@@ -147,13 +206,14 @@ export class Pool implements Team {
     )
   }
 
-  private count(r: TurnReport): void {
-    mergeReport(this.session, r)
+  private count(r: Pick<TurnReport, 'index' | 'slices' | 'crossings' | 'busyMs'>): void {
     const t = (this.tally[r.index] ??= { slices: 0, crossings: 0, busyMs: 0, turns: 0 })
     t.slices += r.slices
     t.crossings += r.crossings
     t.busyMs += r.busyMs
     t.turns++
+    this.crossings += r.crossings / 2
+    this.busyMs += r.busyMs
   }
 
   private hasMail(shard: number): boolean {
@@ -166,50 +226,107 @@ export class Pool implements Team {
   }
 
   /** Turns for all that have something to do, or could be given something. */
-  private dispatch(): void {
+  private dispatch(now: number): void {
+    const together = now < this.togetherUntil
     let most = 0
-    for (let i = 1; i <= this.workers; i++) most = Math.max(most, this.board.load(i))
+    for (let i = this.base; i <= this.workers; i++) most = Math.max(most, this.board.load(i))
     for (let i = 1; i <= this.workers; i++) {
       if (this.busy[i]) continue
-      if (this.last[i]?.more === true || this.hasMail(i) || most > 1) this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: true })
+      if (this.last[i]?.more !== true && !this.hasMail(i) && (together || most <= 1)) continue
+      const redirect = together && i > this.base ? this.base : undefined
+      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect })
     }
+  }
+
+  /** If most of the time goes into crossings, bring everything back into one shard for a while. */
+  private judge(now: number): void {
+    if (now < this.togetherUntil || this.crossings < CROSSINGS_MIN) return
+    const bad = this.crossings * CROSSING_MS > CROSSING_SHARE * this.busyMs
+    this.crossings = this.busyMs = 0
+    if (!bad) return
+    this.broughtBack++
+    this.togetherUntil = now + this.togetherMs
+    this.togetherMs = Math.min(TOGETHER_MAX_MS, 2 * this.togetherMs)
+    this.bringing = Array.from({ length: this.workers }, (_, i) => i + 1).filter(i => i !== this.base)
+  }
+  /** Shards that have still to be told to hand over everything. */
+  private bringing: number[] = []
+
+  private bring(): void {
+    if (this.bringing.length === 0) return
+    this.bringing = this.bringing.filter(i => {
+      if (this.busy[i]) return true
+      this.begin(i, { ms: TURN_MS, sleepMs: 0, mayAsk: false, giveAll: this.base, redirect: this.base })
+      return false
+    })
   }
 
   /** Whether nothing is under way anywhere. Only while no turn is running. */
   private get quiet(): boolean {
-    const { mesh, shard } = this.own
-    if (shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.spilled > 0 || mesh.incoming) return false
-    let sent = mesh.sent
-    let received = mesh.received
+    const { shard } = this.own
+    if (shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending) return false
     for (let i = 1; i <= this.workers; i++) {
       const r = this.last[i] as TurnReport
-      if (r.more || r.pending > 0 || r.spilled > 0 || this.hasMail(i)) return false
+      if (r.more || r.pending > 0) return false
+    }
+    return this.silent
+  }
+
+  /** Whether no record is under way. Only while no turn is running. */
+  private get silent(): boolean {
+    const { mesh } = this.own
+    let { sent, received } = mesh
+    for (let i = 1; i <= this.workers; i++) {
+      const r = this.last[i] as TurnReport
+      if (r.spilled > 0 || this.hasMail(i)) return false
       sent += r.sent
       received += r.received
     }
-    return sent === received
+    return sent === received && mesh.spilled === 0 && !mesh.incoming
   }
 
   /** What was started in the calling thread goes to the workers, program by program. */
   private handOut(): void {
     const { shard, mesh } = this.own
     if (shard.queue.length === 0) return
-    for (const m of shard.takeRunnable()) mesh.giveMachine(m, 1 + ((m.account.id - 1) % this.workers))
+    const spread = performance.now() < this.togetherUntil ? 1 : this.workers
+    for (const m of shard.takeRunnable()) mesh.giveMachine(m, 1 + ((m.account.id - 1) % spread))
   }
 
-  async settle(_o: { stepsMax?: number } = {}): Promise<Status> {
+  /** A turn of shard 0. True if there was something to do. */
+  private ownTurn(): boolean {
+    const { own, session } = this
+    if (!this.auto) {
+      this.handOut()
+      return own.step(2000)
+    }
+    const { shard, mesh } = own
+    const before = shard.slices
+    const { crossings } = mesh
+    const began = performance.now()
+    const active = own.work(TURN_MS)
+    this.count({ index: 0, slices: shard.slices - before, crossings: mesh.crossings - crossings, busyMs: performance.now() - began })
+    if (session.shard.queue.length === 0 && performance.now() >= this.togetherUntil) own.askForWork()
+    return active
+  }
+
+  async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     await this.start()
     const { session, own } = this
-    const until = performance.now() + LOOK_MS
+    const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
     for (;;) {
       if (this.lost !== null) throw this.lost
       if (session.stopped) return 'idle'
-      this.handOut()
       const seen = this.board.hostBell
-      const active = own.step(CHUNK)
-      this.dispatch()
-      if (this.inFlight === 0 && !active && this.quiet) {
-        const sent = own.mesh.sent
+      this.board.setDoing(0, Doing.Running)
+      const active = this.ownTurn()
+      this.board.setDoing(0, Doing.Nothing)
+      const now = performance.now()
+      this.judge(now)
+      this.bring()
+      this.dispatch(now)
+      if (this.inFlight === 0 && !active && this.bringing.length === 0 && this.quiet) {
+        const { sent } = own.mesh
         const status = session.run()
         own.step(0)
         if (own.mesh.sent !== sent || own.shard.queue.length > 0) continue
@@ -222,9 +339,9 @@ export class Pool implements Team {
         await this.collapse()
         return session.run()
       }
-      if (performance.now() >= until) return 'budget'
-      if (!active) await this.pause(seen, LOOK_MS)
-      else await new Promise<void>(resolve => setImmediate(resolve))
+      if (now >= until) return 'budget'
+      if (active) await new Promise<void>(resolve => setImmediate(resolve))
+      else await this.pause(seen, LOOK_MS)
     }
   }
 
@@ -248,7 +365,7 @@ export class Pool implements Team {
     this.awake = null
   }
 
-  /** Everything comes back to shard 0. Only while nothing is under way. */
+  /** Everything comes back to shard 0. Only while no turn is running. */
   async collapse(): Promise<void> {
     const { own } = this
     for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
@@ -257,7 +374,7 @@ export class Pool implements Team {
       own.mesh.flush()
       if (this.lost !== null) throw this.lost
       if (this.inFlight === 0) {
-        if (this.quietBut) break
+        if (this.silent) break
         for (let i = 1; i <= this.workers; i++)
           if (this.hasMail(i) || (this.last[i]?.spilled ?? 0) > 0) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, drainOnly: true })
       }
@@ -265,24 +382,11 @@ export class Pool implements Team {
     }
   }
 
-  /** Whether no record is under way. */
-  private get quietBut(): boolean {
-    const { mesh } = this.own
-    let sent = mesh.sent
-    let received = mesh.received
-    for (let i = 1; i <= this.workers; i++) {
-      const r = this.last[i] as TurnReport
-      if (r.spilled > 0 || this.hasMail(i)) return false
-      sent += r.sent
-      received += r.received
-    }
-    return sent === received && mesh.spilled === 0 && !mesh.incoming
-  }
-
   /** Ends the workers. What they hold is gone. */
   async close(): Promise<void> {
-    if (process.env.RHO_DEBUG === 'workers') console.error(this.startMs, JSON.stringify(this.tally))
-    await this.piscina?.destroy()
+    if (process.env.RHO_DEBUG === 'workers') console.error(this.startMs, this.broughtBack, JSON.stringify(this.tally))
+    const { piscina } = this
     this.piscina = null
+    await piscina?.destroy()
   }
 }

@@ -40,7 +40,9 @@ export class Simulation implements Team {
       this.members.push(Member.make({ index, wires, base, options: plainOptions(session.shard.options), systems: systemsOf(session) }))
   }
 
+  readonly active = true
   wake(): void {}
+  look(): void {}
 
   async settle(): Promise<Status> {
     const { members, random, o } = this
