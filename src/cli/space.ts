@@ -350,20 +350,33 @@ async function log({ args: [dir], json }: Job): Promise<number> {
 }
 
 async function fork({ args: [dir, to, root], json }: Job): Promise<number> {
+  if (root !== undefined && (await ofSession(dir))) return report(await (await checkpoints()).forkSession(dir, to, root), json)
   return report(await forkDir(dir, to, root), json)
 }
 
 async function reset({ args: [dir, root], json }: Job): Promise<number> {
+  if (await ofSession(dir)) {
+    answer({ ...(await (await checkpoints()).resetSession(dir, root)) }, json)
+    return EXIT.rest
+  }
   const { number } = await resetDir(dir, root)
   answer({ root, commit: number }, json)
   return EXIT.rest
 }
 
 async function checkpoint({ args: [dir], json }: Job): Promise<number> {
+  if (await ofSession(dir)) {
+    answer({ ...(await (await checkpoints()).checkpointSession(dir)) }, json)
+    return EXIT.rest
+  }
   const { root, commit } = await checkpointDir(dir)
   answer({ root, commit: commit.number }, json)
   return EXIT.rest
 }
+
+/** Spaces of programs keep their states in a form of their own. */
+const checkpoints = () => import('../host/checkpoints.ts')
+const ofSession = async (dir: string): Promise<boolean> => (await checkpoints()).isSession(dir)
 
 async function collect({ args: [dir], json, remove }: Job): Promise<number> {
   return (await import('./operators.ts')).collectIn(dir, remove, json)

@@ -654,29 +654,28 @@ export class Durable implements Keeper, CodeBook {
       this.promised = { names: given.names + AHEAD, privs: given.privs + AHEAD, hidden: given.hidden + AHEAD }
     const { kernel } = shard
     const { logicalTime, time } = this.session.kept
-    const w = new ByteWriter()
-    for (const n of [
-      this.promised.names,
-      this.promised.privs,
-      this.promised.hidden,
-      kernel.op,
-      kernel.counter,
-      shard.comms,
-      shard.primitiveComms,
-      shard.machinesMade,
-      shard.slices,
-      shard.namesMade,
-      shard.produced,
+    const { promised } = this
+    const counters = writeCounters({
+      names: promised.names,
+      privs: promised.privs,
+      hidden: promised.hidden,
+      op: kernel.op,
+      refs: kernel.counter,
+      comms: shard.comms,
+      primitiveComms: shard.primitiveComms,
+      machinesMade: shard.machinesMade,
+      slices: shard.slices,
+      namesMade: shard.namesMade,
+      produced: shard.produced,
       logicalTime,
-      this.nextOutput,
-      this.nextGroup,
-      this.nextRequest,
-      this.nextProgram,
-      this.nextSource,
-    ])
-      w.count(n)
-    w.f64(time)
-    this.saveSingle(Row.Counters, w.take())
+      nextOutput: this.nextOutput,
+      nextGroup: this.nextGroup,
+      nextRequest: this.nextRequest,
+      nextProgram: this.nextProgram,
+      nextSource: this.nextSource,
+      time,
+    })
+    this.saveSingle(Row.Counters, counters)
   }
 
   // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1297,6 +1296,60 @@ function readCounters(bytes: Uint8Array): Counters {
     nextSource: r.count(),
     time: r.f64(),
   }
+}
+
+function writeCounters(c: Counters): Uint8Array {
+  const w = new ByteWriter()
+  for (const n of [
+    c.names,
+    c.privs,
+    c.hidden,
+    c.op,
+    c.refs,
+    c.comms,
+    c.primitiveComms,
+    c.machinesMade,
+    c.slices,
+    c.namesMade,
+    c.produced,
+    c.logicalTime,
+    c.nextOutput,
+    c.nextGroup,
+    c.nextRequest,
+    c.nextProgram,
+    c.nextSource,
+  ])
+    w.count(n)
+  w.f64(c.time)
+  return w.take()
+}
+
+/** The row is an output that may not have left yet: it belongs to no state. */
+export function isPendingOutput(key: Uint8Array): boolean {
+  return key[0] === X && key[1] === Row.Outputs
+}
+export function isCounters(key: Uint8Array): boolean {
+  return key[0] === X && key[1] === Row.Counters
+}
+
+/** The counters with which an earlier state is gone back to: no number that was given out since is given out again. */
+export function afterReset(saved: Uint8Array, present: Uint8Array): Uint8Array {
+  const then = readCounters(saved)
+  const now = readCounters(present)
+  const later = (key: keyof Counters): number => Math.max(then[key], now[key])
+  return writeCounters({
+    ...then,
+    names: later('names'),
+    privs: later('privs'),
+    hidden: later('hidden'),
+    refs: later('refs'),
+    logicalTime: later('logicalTime'),
+    nextOutput: later('nextOutput'),
+    nextGroup: later('nextGroup'),
+    nextRequest: later('nextRequest'),
+    nextProgram: later('nextProgram'),
+    nextSource: later('nextSource'),
+  })
 }
 
 function readAccount(id: number, r: ByteReader): Account {
