@@ -7,7 +7,7 @@ import { UsageError } from './usage.ts'
 /** How many workers the flags ask for. @throws UsageError if that contradicts other flags */
 export function workersOf(flags: Flags): number | 'auto' {
   const text = flags.text('workers') ?? 'auto'
-  if (text === 'auto') return aloneBecause(flags) === undefined ? 'auto' : 0
+  if (text === 'auto') return aloneBecause(flags) === undefined && !repeatable(flags) ? 'auto' : 0
   if (!/^\d+$/.test(text)) throw new UsageError(`--workers takes auto or a number, found \`${text}\``)
   const n = Number(text)
   if (n > MOST) throw new UsageError(`--workers is at most ${MOST}`)
@@ -28,10 +28,15 @@ function aloneBecause(flags: Flags): string | undefined {
   return undefined
 }
 
+/** Whether the run is to be the same every time: that takes one shard. */
+function repeatable(flags: Flags): boolean {
+  return (['seed', 'order', 'shuffle', 'gas', 'virtual-time'] as const).some(name => flags.has(name))
+}
+
 /** The workers of a run; undefined: it stays on the calling thread. */
 export async function workersFor(flags: Flags, session: Session): Promise<Pool | undefined> {
   const workers = workersOf(flags)
-  if (workers === 0 || workers === 'auto') return undefined
+  if (workers === 0) return undefined
   const { Pool } = await import('../pool/pool.ts')
   return new Pool(session, { workers })
 }

@@ -92,8 +92,10 @@ export interface ImageNeed extends UriProblem {
 export interface Team {
   /** The other shards are there; until then the session runs by itself. */
   readonly active: boolean
-  /** A quantum of the session by itself is over: is it time for others? */
-  look(slices: number): void
+  /** Slices of the next quantum of the session by itself. */
+  readonly quantum: number
+  /** Such a quantum is over: is it time for others? True: let the event loop turn. */
+  look(): boolean
   /** See `Session.settle`. At rest everything is back in the shard of the session. */
   settle(o: { stepsMax?: number }): Promise<Status>
   /** Something came from outside, or the session is to stop. */
@@ -563,9 +565,9 @@ export class Session {
     for (;;) {
       if (this.team?.active === true) return this.team.settle({ stepsMax: left })
       const before = this.shard.slices
-      const status = this.run(Math.min(left, this.keeper === null ? QUANTUM : this.keeper.quantum))
+      const status = this.run(Math.min(left, this.keeper?.quantum ?? this.team?.quantum ?? QUANTUM))
       left -= Math.max(1, this.shard.slices - before)
-      this.team?.look(this.shard.slices - before)
+      if (this.team?.look() === true) await new Promise<void>(resolve => setImmediate(resolve))
       if (this.keeper !== null) await this.keeper.boundary(status)
       if (status === 'rest' || status === 'limit' || status === 'fault') return status
       if (this.stopping) return 'idle'

@@ -100,8 +100,9 @@ export class Board {
     const at = shard * STRIDE + ASKED
     return Atomics.load(this.words, at) === 0 ? 0 : Atomics.exchange(this.words, at, 0)
   }
-  withdraw(of: number, by: number): void {
-    Atomics.and(this.words, of * STRIDE + ASKED, ~(1 << by))
+  /** Whether the question was not heard yet. */
+  asks(of: number, by: number): boolean {
+    return (Atomics.load(this.words, of * STRIDE + ASKED) & (1 << by)) !== 0
   }
 }
 
@@ -158,7 +159,7 @@ export interface TurnReport {
 }
 
 /** Slices between two looks at what has come: as many as take about `CHUNK_MS`. */
-const CHUNK_MIN = 16
+const CHUNK_MIN = 2
 const CHUNK_MAX = 4000
 const CHUNK_MS = 0.7
 /** More records than this waiting for room in a ring, and nothing runs until there is some. */
@@ -319,7 +320,6 @@ export class Member {
       last = performance.now()
       slept += last - now
     }
-    if (this.asked >= 0) this.gaveUp()
     board.setDoing(index, Doing.Nothing)
     // What came while the turn ended would be seen by nobody.
     const more = shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.incoming || mesh.spilled > 0
@@ -333,7 +333,13 @@ export class Member {
 
   /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
   askForWork(): void {
-    if (this.asked >= 0 || ++this.idleTurns < this.patience) return
+    if (this.asked >= 0) {
+      if (this.board.asks(this.asked, this.index)) return
+      // It was heard, and nothing came of it.
+      this.asked = -1
+      this.patience = Math.min(64, this.patience * 2)
+    }
+    if (++this.idleTurns < this.patience) return
     this.idleTurns = 0
     let best = -1
     let load = 1
@@ -349,11 +355,6 @@ export class Member {
   private got(): void {
     this.asked = -1
     this.patience = 1
-  }
-  private gaveUp(): void {
-    this.board.withdraw(this.asked, this.index)
-    this.asked = -1
-    this.patience = Math.min(64, this.patience * 2)
   }
 
   /** What was counted since the last report; the counters start anew. */

@@ -33,18 +33,22 @@ const START_MS = 20_000
 
 /** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
 const ALONE_MS = 150
+/** How long a quantum should take then. */
+const QUANTUM_MS = 5
+const QUANTUM_MAX = 20_000
 const ALONE_LOOKS = 5
 const ALONE_QUEUE = 2
 
 /** What one crossing costs both sides together, in milliseconds, about. */
 const CROSSING_MS = 0.003
-/** A larger part of the time than this spent on crossings, and one shard would do better. */
-const CROSSING_SHARE = 0.4
-/** So many crossings have to be seen before that is said. */
-const CROSSINGS_MIN = 2000
+/** Shards that get done less than this many could without crossings had better be one. */
+const WORTH_WHILE = 0.95
+/** Over so many milliseconds that is looked at, if there were so many crossings. */
+const WINDOW_MS = 40
+const CROSSINGS_MIN = 100
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
-const TOGETHER_MS = 100
-const TOGETHER_MAX_MS = 5000
+const TOGETHER_MS = 400
+const TOGETHER_MAX_MS = 10_000
 
 /**
  * A session on several shards: shard 0 in the calling thread, which has all system channels, and one shard for each worker of a pool. With a number of
@@ -70,6 +74,7 @@ export class Pool implements Team {
   private threads: number[] = []
   active: boolean
   private aloneMs = 0
+  quantum = 500
   private aloneSince = performance.now()
   private crowdedLooks = 0
   /** Counted since the last look at whether several shards are worth while. */
@@ -99,13 +104,16 @@ export class Pool implements Team {
     else this.signalled = true
   }
 
-  look(): void {
+  look(): boolean {
     const now = performance.now()
-    this.aloneMs += now - this.aloneSince
+    const took = now - this.aloneSince
+    this.aloneMs += took
     this.aloneSince = now
-    if (this.starting !== null) return
+    if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
+    else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
+    if (this.starting !== null) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
-    if (this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return
+    if (this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
     this.start().then(
       () => {},
       // Nothing has left this thread: it goes on alone.
@@ -113,6 +121,7 @@ export class Pool implements Team {
         this.active = false
       },
     )
+    return true
   }
 
   /** Bring up the workers. `settle` does it when it is first called. */
@@ -238,17 +247,28 @@ export class Pool implements Team {
     }
   }
 
-  /** If most of the time goes into crossings, bring everything back into one shard for a while. */
+  /**
+   * If all shards together get less done than one would by itself, and it is the crossings that keep them from it, bring everything back into one for a while.
+   */
   private judge(now: number): void {
-    if (now < this.togetherUntil || this.crossings < CROSSINGS_MIN) return
-    const bad = this.crossings * CROSSING_MS > CROSSING_SHARE * this.busyMs
+    if (now < this.togetherUntil) {
+      this.windowFrom = now
+      this.crossings = this.busyMs = 0
+      return
+    }
+    const wall = now - this.windowFrom
+    if (wall < WINDOW_MS) return
+    const done = this.busyMs - this.crossings * CROSSING_MS
+    const bad = this.crossings > CROSSINGS_MIN && done < WORTH_WHILE * wall
     this.crossings = this.busyMs = 0
+    this.windowFrom = now
     if (!bad) return
     this.broughtBack++
     this.togetherUntil = now + this.togetherMs
     this.togetherMs = Math.min(TOGETHER_MAX_MS, 2 * this.togetherMs)
     this.bringing = Array.from({ length: this.workers }, (_, i) => i + 1).filter(i => i !== this.base)
   }
+  private windowFrom = performance.now()
   /** Shards that have still to be told to hand over everything. */
   private bringing: number[] = []
 

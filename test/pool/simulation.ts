@@ -42,7 +42,10 @@ export class Simulation implements Team {
 
   readonly active = true
   wake(): void {}
-  look(): void {}
+  readonly quantum = 1
+  look(): boolean {
+    return false
+  }
 
   async settle(): Promise<Status> {
     const { members, random, o } = this
