@@ -1,6 +1,6 @@
 // Builds the command (dist/cli.js, which starts dist/rho.cjs) and the library (dist/src, dist/rspace, dist/bytecode with type declarations).
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,8 +43,21 @@ export async function bundle(outdir) {
     legalComments: 'none',
     banner: { js: '(function(require, module, RHO_URL){' },
     footer: { js: '})' },
-    external: ['classic-level', 'level', 'hash-wasm'],
+    external: ['classic-level', 'level', 'hash-wasm', 'piscina'],
     define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL' },
+    logLevel: 'warning',
+  })
+  // A shard on a worker. Loaded with `require`.
+  await build({
+    entryPoints: [join(root, 'src/pool/worker.ts')],
+    outfile: join(outdir, 'worker.cjs'),
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
     logLevel: 'warning',
   })
   // The process that reads damaged stores, so that it is the one that dies of them.
@@ -63,6 +76,45 @@ export async function bundle(outdir) {
   })
   writeFileSync(join(outdir, 'cli.js'), `#!/usr/bin/env node\n${START}${RUN}`)
   chmodSync(join(outdir, 'cli.js'), 0o755)
+}
+
+/** The measurements of the benchmark that happen inside a process (bench/inside.ts). */
+export async function bundleInside(outfile) {
+  await build({
+    entryPoints: [join(root, 'bench/inside.ts')],
+    outfile,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    external: ['classic-level', 'level', 'hash-wasm'],
+    logLevel: 'error',
+  })
+}
+
+/** The benchmark, for `rho bench`: the runner, what it starts, the programs and what they are compared with. */
+export async function bundleBench(outdir) {
+  mkdirSync(outdir, { recursive: true })
+  writeFileSync(join(outdir, 'package.json'), '{"type":"module"}\n')
+  await build({
+    entryPoints: [join(root, 'bench/run.ts')],
+    outfile: join(outdir, 'run.js'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external: ['classic-level', 'level', 'hash-wasm', '*/build.mjs'],
+    logLevel: 'warning',
+  })
+  await bundleInside(join(outdir, 'inside.cjs'))
+  for (const folder of ['suite', 'baseline']) cpSync(join(root, 'bench', folder), join(outdir, folder), { recursive: true })
+  cpSync(join(root, 'bench/gate.json'), join(outdir, 'gate.json'))
+  cpSync(
+    createRequire(import.meta.url)
+      .resolve('acorn')
+      .replace(/\.js$/, '.mjs'),
+    join(outdir, 'acorn.mjs'),
+  )
 }
 
 /** Runs a small program once and keeps what the host compiled for it. */
@@ -92,6 +144,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = join(root, 'dist')
   rmSync(dist, { recursive: true, force: true })
   await bundle(dist)
+  await bundleBench(join(dist, 'bench'))
   warm(dist)
   linkCommand()
   library()

@@ -5,6 +5,7 @@ import { Session } from '../src/machine/session.ts'
 import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
 import { SPACE_COMMANDS } from './space-inside.ts'
 import { compileStages, now, type Stages } from './stages.ts'
+import { SUITE_COMMANDS } from './suite-inside.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from './texts.ts'
 
 /** Measurements that need the inside of a process: warm repetitions and the heap. Run as a child; prints one JSON object. */
@@ -119,15 +120,21 @@ function crowd(parked: number, hops: number): object {
   return { parked, nsEach: (median(runs) / hops) * 1e6 }
 }
 
-const COMMANDS: Readonly<Record<string, (args: string[]) => object>> = {
+type Command = (args: string[], input: () => string) => object | Promise<object>
+
+const COMMANDS: Readonly<Record<string, Command>> = {
   generated: ([bytes, ms]) => compiling(generatedProgram(Number(bytes)), Number(ms)),
   folder: ([folder, ms]) => compiling(folderProgram(folder), Number(ms)),
   nested: ([kind, depth, ms]) => compiling(NESTINGS[kind](Number(depth)), Number(ms)),
   javascript: ([library, bytes, ms]) => parsingJavaScript(javaScript(readFileSync(library, 'utf8'), Number(bytes)), Number(ms)),
   park: ([n, enough]) => park(Number(n), Number(enough)),
-  ...SPACE_COMMANDS,
   crowd: ([parked, hops]) => crowd(Number(parked), Number(hops)),
+  ...SPACE_COMMANDS,
+  ...SUITE_COMMANDS,
 }
 
 const [command, ...args] = process.argv.slice(2)
-if (command !== undefined && COMMANDS[command] !== undefined) console.log(JSON.stringify(COMMANDS[command](args)))
+if (command !== undefined && COMMANDS[command] !== undefined) {
+  // A bundle for older loaders: no top-level await.
+  void Promise.resolve(COMMANDS[command](args, () => readFileSync(0, 'utf8'))).then(result => console.log(JSON.stringify(result)))
+}

@@ -2,6 +2,7 @@ import { peakMegabytes, roundSize, steadyCost, timeAnswer } from './measure.ts'
 import type { Workshop } from './peers.ts'
 import { type Job, MULTISET_GOAL, type Peer, peerAnswer } from './programs.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
+import type { Way } from './suite-inside.ts'
 
 export interface Effort {
   readonly quick: boolean
@@ -10,6 +11,10 @@ export interface Effort {
   /** What the larger run of a scaled job should take at least. */
   readonly largeMs: number
   readonly say: (text: string) => void
+  /** Other ways to run the programs of the suite, each compared with the usual one (fused, not recorded, in memory). */
+  readonly ways: readonly Way[]
+  /** Numbers of workers to run the programs of the suite with, each compared with the first. */
+  readonly workers: readonly string[]
 }
 
 interface Participant {
@@ -20,9 +25,9 @@ interface Participant {
 }
 
 /** Sizes for one participant: the larger takes `largeMs` longer than starting up, or more; the smaller does a quarter of it. */
-function calibrate(job: Job, time: (n: number) => number, largeMs: number): readonly [number, number] {
+export function calibrate(job: Pick<Job, 'tiny'>, time: (n: number) => number, largeMs: number, first = 10_000): readonly [number, number] {
   const startUp = Math.min(time(job.tiny), time(job.tiny))
-  for (let n = 10_000; ; ) {
+  for (let n = first; ; ) {
     const ms = Math.max(1, time(n) - startUp)
     if (ms >= largeMs) return [n / 4, n]
     n = roundSize(n * Math.min(20, Math.max(2, (1.2 * largeMs) / ms)))

@@ -7,6 +7,8 @@ export interface Command {
   readonly file: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** What it reads from standard input. */
+  readonly input?: string
 }
 
 /** Median and extremes of some samples. */
@@ -81,7 +83,8 @@ export function runProcess(command: Command): { ms: number; output: string } {
   const done = spawnSync(command.file, command.args, {
     env: envOf(command),
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    input: command.input,
     maxBuffer: OUTPUT_MAX,
   })
   const ms = Number(process.hrtime.bigint() - start) / 1e6

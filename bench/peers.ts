@@ -1,16 +1,22 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { bundle } from '../build.mjs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Command } from './measure.ts'
 import type { Job, Peer } from './programs.ts'
 
+/**
+ * Where this file is: in `bench` of a clone, or in `dist/bench` of a built package, beside everything that it needs (`build.mjs` puts it there). A built package
+ * measures the command that it was built with.
+ */
 const here = dirname(fileURLToPath(import.meta.url))
-export const root = join(here, '..')
+export const isBuilt = basename(dirname(here)) === 'dist'
+export const root = isBuilt ? join(here, '..', '..') : join(here, '..')
 const baseline = join(here, 'baseline')
+export const suiteFolder = pathToFileURL(`${join(here, 'suite')}/`)
+/** A JavaScript file of a few hundred kilobytes: what C1 is compared with. */
+export const library = isBuilt ? join(here, 'acorn.mjs') : join(root, 'node_modules', 'acorn', 'dist', 'acorn.mjs')
 
 /** First line that a program prints, null if there is no such program. */
 function firstLine(file: string, args: readonly string[]): string | null {
@@ -33,6 +39,15 @@ function must(file: string, args: readonly string[], env: NodeJS.ProcessEnv = pr
   if (done.error !== undefined || done.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${done.error?.message ?? done.stderr}`)
 }
 
+/** The command (unless another one is measured) and the measurements inside a process, from the sources as they are. */
+async function buildSources(shop: Workshop, command: boolean): Promise<void> {
+  const { bundle, bundleInside } = await import('../build.mjs')
+  // What is not bundled is found where the sources find it.
+  if (existsSync(join(root, 'node_modules'))) symlinkSync(join(root, 'node_modules'), join(shop.folder, 'node_modules'))
+  if (command) await bundle(join(shop.folder, 'rho'))
+  await bundleInside(shop.inside)
+}
+
 /**
  * A folder of its own with the command and the baselines built into it. What is not installed has the version null.
  * Each peer gets one core: one scheduler in Erlang, GOMAXPROCS=1 in Go.
@@ -41,13 +56,13 @@ export class Workshop {
   readonly folder = mkdtempSync(join(tmpdir(), 'rho-bench-'))
   readonly erlang: string | null
   readonly go: string | null
-  readonly inside = join(this.folder, 'inside', 'inside.js')
-  private readonly cli: string
+  readonly inside = isBuilt ? join(here, 'inside.cjs') : join(this.folder, 'inside', 'inside.cjs')
+  readonly cli: string
   private readonly built = new Set<string>()
   private texts = 0
 
   private constructor(cli: string | null) {
-    this.cli = cli ?? join(this.folder, 'rho', 'cli.js')
+    this.cli = cli ?? (isBuilt ? join(here, '..', 'cli.js') : join(this.folder, 'rho', 'cli.js'))
     this.erlang = isInstalled('erlc') ? firstLine('erl', ['-noshell', '-eval', RELEASE]) : null
     this.go = firstLine('go', ['version'])
     writeFileSync(join(this.folder, 'package.json'), '{"type":"module"}')
@@ -57,17 +72,7 @@ export class Workshop {
   static async open(cli: string | null): Promise<Workshop> {
     const shop = new Workshop(cli)
     try {
-      if (cli === null) await bundle(join(shop.folder, 'rho'))
-      await build({
-        entryPoints: { inside: join(here, 'inside.ts') },
-        outdir: join(shop.folder, 'inside'),
-        bundle: true,
-        format: 'esm',
-        platform: 'node',
-        target: 'node20',
-        external: ['classic-level', 'level'],
-        logLevel: 'error',
-      })
+      if (!isBuilt) await buildSources(shop, cli === null)
     } catch (e) {
       shop.close()
       throw e
@@ -92,13 +97,28 @@ export class Workshop {
     return file
   }
 
-  rho(file: string, flags: readonly string[] = []): Command {
-    return { file: process.execPath, args: [this.cli, 'run', '--workers', '0', ...flags, file] }
+  rho(file: string, flags: readonly string[] = [], workers = '0'): Command {
+    return { file: process.execPath, args: [this.cli, 'run', '--workers', workers, ...flags, file] }
+  }
+
+  /** A Rholang text, run by a number of workers. */
+  rhoText(text: string, workers: string, flags: readonly string[] = []): Command {
+    return this.rho(this.text('rho', text), flags, workers)
   }
 
   /** A measurement inside a process of its own, see `inside.ts`. */
-  child(args: readonly (string | number)[], flags: readonly string[] = []): Command {
-    return { file: process.execPath, args: [...flags, this.inside, ...args.map(String)] }
+  child(args: readonly (string | number)[], flags: readonly string[] = [], input?: string): Command {
+    return { file: process.execPath, args: [...flags, this.inside, ...args.map(String)], input }
+  }
+
+  /** A job of the suite on channels in plain JavaScript. */
+  plain(id: string, sizes: object, ms: number): Command {
+    return { file: process.execPath, args: [join(baseline, 'js', 'suite.mjs'), id, JSON.stringify(sizes), String(ms)] }
+  }
+
+  /** The jobs that there are on channels in plain JavaScript. */
+  plainIds(): ReadonlySet<string> {
+    return new Set(JSON.parse(firstLine(process.execPath, [join(baseline, 'js', 'suite.mjs')]) ?? '[]') as string[])
   }
 
   ours(job: Job, n: number): Command {
@@ -145,10 +165,10 @@ export class Workshop {
     const version = (file: string): string => JSON.parse(readFileSync(file, 'utf8')).version
     return {
       rhizome: version(join(root, 'package.json')),
-      commit: firstLine('git', ['-C', root, 'rev-parse', '--short', 'HEAD']),
+      commit: firstLine('git', ['-C', root, 'rev-parse', '--short', 'HEAD']) ?? 'unknown',
       node: process.version,
       v8: process.versions.v8,
-      acorn: version(join(root, 'node_modules', 'acorn', 'package.json')),
+      acorn: isBuilt ? 'as built' : version(join(root, 'node_modules', 'acorn', 'package.json')),
       erlang: this.erlang,
       go: this.go,
     }

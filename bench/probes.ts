@@ -1,24 +1,28 @@
 import { join } from 'node:path'
 import type { Effort } from './jobs.ts'
-import { runProcess, timeAnswer } from './measure.ts'
-import { root, type Workshop } from './peers.ts'
+import { runProcess, summarise, timeAnswer } from './measure.ts'
+import { library, root, type Workshop } from './peers.ts'
+import { JOBS, type Job } from './programs.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
 import type { Stages } from './stages.ts'
+import { DEPLOYS, RAW_KINDS } from './suite.ts'
 import { NESTINGS } from './texts.ts'
 
 /** Measurements that are not jobs: compilers, memory, start-up. */
 
 export interface Probe {
   readonly ids: readonly string[]
-  readonly run: (shop: Workshop, effort: Effort) => Row[]
+  /** @param wants whether one of the ids was asked for: probes with dear parts leave out the others */
+  readonly run: (shop: Workshop, effort: Effort, wants: (id: string) => boolean) => Row[] | Promise<Row[]>
 }
 
 /** Heap for four million parked receives. */
 const ROOM = ['--max-old-space-size=8192']
 const WEIGH = ['--expose-gc', ...ROOM]
 
-export function ask<T>(shop: Workshop, args: readonly (string | number)[], flags: readonly string[] = []): T {
-  return JSON.parse(runProcess(shop.child(args, flags)).output) as T
+/** What a measurement inside a process of its own answers (`inside.ts`). @param input what it reads */
+export function ask<T>(shop: Workshop, args: readonly (string | number)[], flags: readonly string[] = [], input?: string): T {
+  return JSON.parse(runProcess(shop.child(args, flags, input)).output) as T
 }
 
 interface Parsed {
@@ -61,7 +65,6 @@ const compileSpeed: Probe = {
   run(shop, effort) {
     const bytes = effort.quick ? 200_000 : 1_000_000
     const ms = effort.quick ? 400 : 2000
-    const library = join(root, 'node_modules', 'acorn', 'dist', 'acorn.mjs')
     const bound = { kind: 'least', floor: 0.3, aim: 0.7 } as const
     const samples = { generated: [] as number[], acorn: [] as number[], folder: [] as number[], acornSmall: [] as number[] }
     const shares = { generated: '', folder: '' }
@@ -178,6 +181,93 @@ const parkedGrowth: Probe = {
   },
 }
 
+const FAR = 1e9
+
+const slices: Probe = {
+  ids: ['S4'],
+  run(shop, effort) {
+    const parked = effort.quick ? 100_000 : 1_000_000
+    const count = effort.quick ? 100 : 500
+    const ring = JOBS.find(j => j.id === 'ring') as Job
+    const tail: number[] = []
+    const worst: number[] = []
+    passes(effort, 'S4', () => {
+      const { ms } = ask<{ ms: number[] }>(shop, ['slices', parked, count], ROOM, ring.source(FAR))
+      const sorted = [...ms].sort((a, b) => a - b)
+      tail.push(sorted[Math.floor(count * 0.99)] / sorted[count >> 1])
+      worst.push(sorted[count - 1])
+    })
+    const title = `slices of 10,000 COMMs while ${parked.toLocaleString('en-US')} receives are parked`
+    return [
+      plainRow({ id: 'S4', title: `${title}: p99 ÷ p50`, unit: '×' }, tail, { kind: 'most', floor: 5, aim: 3 }),
+      plainRow({ id: 'S4', title: `${title}: the worst`, unit: 'ms' }, worst, { kind: 'most', floor: 30, aim: 10 }),
+    ]
+  },
+}
+
+const RAW_TITLES: Readonly<Record<string, string>> = {
+  pairs: '100 receives, then 100 data',
+  tasks: '200 tasks, ten data each on one channel',
+  persistent: 'one receive that stays',
+}
+
+/** R12. */
+const rawSpace: Probe = {
+  ids: ['r12'],
+  run(shop, effort) {
+    const found: Record<string, number[]> = Object.fromEntries(RAW_KINDS.map(kind => [kind, []]))
+    passes(effort, 'r12', () => {
+      for (const kind of RAW_KINDS) {
+        const { ns } = ask<{ ns: number[] }>(shop, ['raw', kind, effort.quick ? 100 : 500])
+        found[kind].push(summarise(ns)?.median ?? Number.NaN)
+      }
+    })
+    return RAW_KINDS.map(kind =>
+      plainRow({ id: 'r12', title: `the tuplespace alone: ${RAW_TITLES[kind]}`, unit: 'ns/COMM' }, found[kind], null),
+    )
+  },
+}
+
+/** R15. */
+const deployStream: Probe = {
+  ids: ['r15'],
+  run(shop, effort) {
+    const samples: number[] = []
+    passes(effort, 'r15', () => {
+      const { ns } = ask<{ ns: number[] }>(shop, ['deploys', effort.quick ? 300 : 60_000 / effort.passes])
+      samples.push((summarise(ns)?.median ?? Number.NaN) / 1000)
+    })
+    return [plainRow({ id: 'r15', title: `${DEPLOYS} small programs, each compiled, deployed and run`, unit: 'µs/program' }, samples, null)]
+  },
+}
+
+const states: Probe = {
+  ids: ['states'],
+  run(shop, effort) {
+    const machines = effort.quick ? 2000 : 50_000
+    const snapshot: number[] = []
+    const restore: number[] = []
+    let bytes = 0
+    passes(effort, 'states', () => {
+      const found = ask<{ snapshot: number[]; restore: number[]; bytesEach: number }>(
+        shop,
+        ['states', machines, effort.quick ? 200 : 1000],
+        ROOM,
+      )
+      snapshot.push(summarise(found.snapshot)?.median ?? Number.NaN)
+      restore.push(summarise(found.restore)?.median ?? Number.NaN)
+      bytes = found.bytesEach
+    })
+    const row = (what: string, samples: number[]) =>
+      plainRow({ id: 'states', title: `${what} a waiting machine (of ${machines.toLocaleString('en-US')})`, unit: 'ns' }, samples, null)
+    return [
+      row('snapshot of', snapshot),
+      row('restore of', restore),
+      plainRow({ id: 'states', title: 'a waiting machine in a snapshot', unit: 'bytes' }, [bytes], null),
+    ]
+  },
+}
+
 const startUp: Probe = {
   ids: ['U1'],
   run(shop, effort) {
@@ -185,6 +275,7 @@ const startUp: Probe = {
     const hello = shop.rho(join(root, 'examples', 'hello.rho'))
     const node = { file: process.execPath, args: ['-e', '0'] }
     const over: number[] = []
+    const overStored: number[] = []
     const ours: number[] = []
     const theirs: number[] = []
     effort.say('U1')
@@ -192,10 +283,19 @@ const startUp: Probe = {
       theirs.push(timeAnswer(node, ''))
       ours.push(timeAnswer(hello, '"Hello, world!"'))
       over.push(ours[i] - theirs[i])
+      const space = join(shop.folder, `hello-${i}`)
+      overStored.push(
+        timeAnswer(shop.rho(join(root, 'examples', 'hello.rho'), ['--space', space, '--create']), '"Hello, world!"') - theirs[i],
+      )
     }
     const gate = theirs.map(ms => 1.5 * ms + 100)
     return [
       plainRow({ id: 'U1', title: 'rho run examples/hello.rho, over bare Node', unit: 'ms' }, over, { kind: 'most', floor: 40, aim: 15 }),
+      plainRow({ id: 'U1', title: 'the same with a new space on disk, over bare Node', unit: 'ms' }, overStored, {
+        kind: 'most',
+        floor: 60,
+        aim: 30,
+      }),
       ratioRow({ id: 'U1', title: 'rho run examples/hello.rho', unit: 'ms' }, ours, '1.5 × node -e 0 + 100 ms', gate, {
         kind: 'most',
         floor: 1,
@@ -205,4 +305,15 @@ const startUp: Probe = {
   },
 }
 
-export const PROBES: readonly Probe[] = [compileSpeed, compileGrowth, parkedBytes, crowded, parkedGrowth, startUp]
+export const PROBES: readonly Probe[] = [
+  compileSpeed,
+  compileGrowth,
+  parkedBytes,
+  crowded,
+  parkedGrowth,
+  slices,
+  startUp,
+  rawSpace,
+  deployStream,
+  states,
+]

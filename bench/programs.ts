@@ -104,7 +104,41 @@ const pingPong: Job = {
   sizes: 'scaled',
   tiny: 501,
   peers: everywhere('pingpong'),
-  goals: [],
+  goals: [
+    { id: 'pingpong', peer: 'erlang', floor: 2.5, aim: 2.5 },
+    { id: 'pingpong', peer: 'go', floor: 1.11, aim: 1.11 },
+  ],
+  note: 'vm.md 7.3: at most 0.4 of Erlang, 0.9 of Go',
+}
+
+/** Ten components that only look whether they are needed. */
+const TRIVIAL = Array.from({ length: 10 }, (_, i) => `match n { 0 => { loop!(${i + 1}) } _ => { Nil } }`)
+
+const spawning: Job = {
+  id: 'spawn',
+  title: 'processes that end at once',
+  unit: 'process',
+  source: n => `new stdout(\`rho:io:stdout\`), loop in {
+  contract loop(@n) = {
+    if (n <= 0) { stdout!(${n}) }
+    else {
+      loop!(n - 10) |
+      ${TRIVIAL.join(' |\n      ')}
+    }
+  } |
+  loop!(${n})
+}
+`,
+  answer: n => String(n),
+  units: n => n,
+  sizes: 'scaled',
+  tiny: 400,
+  peers: everywhere('spawn'),
+  goals: [
+    { id: 'spawn', peer: 'erlang', floor: 1.82, aim: 1.82 },
+    { id: 'spawn', peer: 'go', floor: 1.82, aim: 1.82 },
+  ],
+  note: 'vm.md 7.3: at most 0.55 of a peer',
 }
 
 const realisticRing: Job = {
@@ -365,7 +399,20 @@ export function peerAnswer(job: Job, peer: Peer, n: number): string {
   return typeof program === 'object' && program.answer !== undefined ? program.answer(n) : job.answer(n)
 }
 
-export const JOBS: readonly Job[] = [ring, pingPong, realisticRing, counter, join, producers, skynet, fib, arithmetic, byLiteral, noMatch]
+export const JOBS: readonly Job[] = [
+  ring,
+  pingPong,
+  spawning,
+  realisticRing,
+  counter,
+  join,
+  producers,
+  skynet,
+  fib,
+  arithmetic,
+  byLiteral,
+  noMatch,
+]
 
 /** Floor and aim of S6, in nanoseconds: the one job whose goal is a time. */
 export const MULTISET_GOAL = { id: 'S6', floor: 1_000_000, aim: 50_000 } as const

@@ -1,40 +1,82 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg, platform, release, totalmem } from 'node:os'
+import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Effort, idsOf, measureJob } from './jobs.ts'
+import { writeResults } from './docs.ts'
+import { runGate } from './gate.ts'
+import type { Effort } from './jobs.ts'
 import { WrongAnswer } from './measure.ts'
-import { root, Workshop } from './peers.ts'
-import { PROBES as ENGINE } from './probes.ts'
-import { JOBS } from './programs.ts'
+import { isBuilt, root, Workshop } from './peers.ts'
+import { chartsOf, svg } from './plot.ts'
+import { IDS, programsOf, SECTIONS } from './registry.ts'
 import { type Row, table } from './row.ts'
-import { spaceProbe } from './space.ts'
-import { storeProbe } from './store.ts'
+import { SUITE } from './suite.ts'
+import type { Way } from './suite-inside.ts'
+import { failedProgram, measureProgram, type ProgramResult, programTable, targetRows } from './suite-run.ts'
 
-const PROBES = [...ENGINE, spaceProbe, storeProbe]
+/** `npm run bench`, `rho bench`: see README.md in this folder. */
 
-/** `npm run bench`: see README.md in this folder. */
+const USAGE = `rho bench [IDS] [flags]          (in a clone also: npm run bench -- [IDS] [flags])
 
-const USAGE = `npm run bench -- [IDS] [--quick | --full] [--runs N] [--format table|json] [--rho FILE] [--no-save]
+  IDS          what to measure; nothing: all. Goals and jobs:
+               ${wrap([...new Set(SECTIONS.flatMap(s => s.ids))])}
+               sets of programs: suite rholang savina game micro; or one of:
+               ${wrap(SUITE.map(e => e.id))}
+  --quick      small sizes, one pass: to see that everything works; the figures are rough
+  --full       sizes that take a second, five interleaved passes (the default)
+  --runs N     interleaved passes
+  --trick      fused | literal | both: compare programs with primitives as COMMs (default both)
+  --no-recorder    do not compare programs with a recorded run
+  --durability LIST    compare programs with stored runs: process, power, or both (default memory only)
+  --workers LIST   compare programs with numbers of workers: 0,1,2 … the first is what the others are compared with (default 0 only)
+  --format     table | json | svg
+  --docs FILE  write the tables into a document, between its marks
+  --gate       only compare with the stored ratios of the regression gate; exit 1 if a program got slower
+  --store      with --gate: store the ratios instead
+  --rho FILE   another built command (dist/cli.js) to measure
+  --no-save    do not write bench/results`
 
-  IDS       what to measure: ${[...new Set([...JOBS.flatMap(idsOf), ...PROBES.flatMap(p => p.ids)])].join(' ')}; nothing: all
-  --quick   small sizes, one pass: to see that everything works; the figures are rough
-  --full    sizes that take a second, five interleaved passes (the default)
-  --runs    interleaved passes
-  --rho     a built command (dist/cli.js) to measure instead of the sources as they are
-  --no-save do not write bench/results`
+function wrap(words: readonly string[]): string {
+  const lines: string[] = ['']
+  for (const word of words) {
+    if ((lines.at(-1) as string).length + word.length > 100) lines.push('')
+    lines[lines.length - 1] += `${word} `
+  }
+  return lines.map(l => l.trim()).join('\n               ')
+}
 
 class WrongUse extends Error {}
 
+type Format = 'table' | 'json' | 'svg'
+
 interface Options {
   readonly ids: readonly string[]
-  readonly json: boolean
+  readonly format: Format
   readonly save: boolean
+  readonly docs: string | null
+  readonly gate: 'compare' | 'store' | null
   readonly rho: string | null
   readonly effort: Effort
 }
 
-function readOptions(argv: readonly string[]): Options | null {
+function oneOf<T extends string>(flag: string, text: string, allowed: readonly T[]): T {
+  if (!(allowed as readonly string[]).includes(text)) throw new WrongUse(`--${flag} is ${allowed.join(', ')}; found ${text}`)
+  return text as T
+}
+
+/** Other ways to run the programs, as the flags ask for them. */
+function waysOf(trick: string, recorder: boolean, durability: string): Way[] {
+  const ways: Way[] = []
+  if (oneOf('trick', trick, ['fused', 'literal', 'both']) !== 'fused') ways.push('literal')
+  if (recorder) ways.push('recorder')
+  for (const kind of durability.split(',')) {
+    const found = oneOf('durability', kind, ['memory', 'process', 'power'])
+    if (found !== 'memory') ways.push(found)
+  }
+  return ways
+}
+
+export function readOptions(argv: readonly string[]): Options | null {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
@@ -42,7 +84,14 @@ function readOptions(argv: readonly string[]): Options | null {
       quick: { type: 'boolean' },
       full: { type: 'boolean' },
       runs: { type: 'string' },
-      format: { type: 'string' },
+      trick: { type: 'string', default: 'both' },
+      'no-recorder': { type: 'boolean' },
+      durability: { type: 'string', default: 'memory' },
+      workers: { type: 'string', default: '0' },
+      format: { type: 'string', default: 'table' },
+      docs: { type: 'string' },
+      gate: { type: 'boolean' },
+      store: { type: 'boolean' },
       rho: { type: 'string' },
       'no-save': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -50,23 +99,33 @@ function readOptions(argv: readonly string[]): Options | null {
   })
   if (values.help === true) return null
   if (values.quick === true && values.full === true) throw new WrongUse('--quick and --full contradict each other')
-  const format = values.format ?? 'table'
-  if (format !== 'table' && format !== 'json') throw new WrongUse(`--format is table or json; found ${format}`)
+  if (values.store === true && values.gate !== true) throw new WrongUse('--store belongs to --gate')
   const quick = values.quick === true
   const passes = Number(values.runs ?? (quick ? 1 : 5))
   if (!Number.isInteger(passes) || passes < 1) throw new WrongUse(`--runs takes a number of passes; found ${values.runs}`)
-  const known = new Set([...JOBS.flatMap(idsOf), ...PROBES.flatMap(p => p.ids)])
-  const unknown = positionals.find(id => !known.has(id))
+  const ids = positionals.flatMap(p => p.split(','))
+  const unknown = ids.find(id => !IDS.includes(id))
   if (unknown !== undefined) throw new WrongUse(`nothing is called ${unknown}`)
+  const workers = values.workers.split(',')
+  for (const w of workers) if (!/^(auto|\d+)$/.test(w)) throw new WrongUse(`--workers takes numbers of workers or auto; found ${w}`)
   const say = process.stderr.isTTY
     ? (text: string) => process.stderr.write(`\r\x1b[K${text}`)
     : (text: string) => process.stderr.write(`${text}\n`)
   return {
-    ids: positionals,
-    json: format === 'json',
+    ids,
+    format: oneOf('format', values.format, ['table', 'json', 'svg']),
     save: values['no-save'] !== true,
+    docs: values.docs ?? null,
+    gate: values.gate === true ? (values.store === true ? 'store' : 'compare') : null,
     rho: values.rho ?? null,
-    effort: { quick, passes, largeMs: quick ? 250 : 1000, say },
+    effort: {
+      quick,
+      passes,
+      largeMs: quick ? 250 : 1000,
+      say,
+      ways: waysOf(values.trick, values['no-recorder'] !== true, values.durability),
+      workers,
+    },
   }
 }
 
@@ -74,11 +133,16 @@ function machineFacts(): object {
   const all = cpus()
   return {
     cpu: all[0]?.model ?? 'unknown',
-    cores: all.length,
+    cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${platform()} ${release()}`,
     load: loadavg().map(n => Math.round(n * 100) / 100),
   }
+}
+
+const whyNot = (e: unknown): string => {
+  const why = e instanceof WrongAnswer || e instanceof SyntaxError ? e.message : String((e as Error).stack)
+  return why.replace(/\s+/g, ' ').slice(0, 500)
 }
 
 /** A measurement that cannot be taken is a row that says why; the others go on. */
@@ -86,34 +150,37 @@ async function guarded(id: string, rows: () => Promise<Row[]> | Row[]): Promise<
   try {
     return await rows()
   } catch (e) {
-    const why = e instanceof WrongAnswer || e instanceof SyntaxError ? e.message : String((e as Error).stack)
     const missing = { ours: null, peer: null, theirs: null, value: null, valueUnit: '', bound: null, aimReached: false }
-    return [
-      { ...missing, id, title: 'could not be measured', unit: '', verdict: 'no figure', note: why.replace(/\s+/g, ' ').slice(0, 500) },
-    ]
+    return [{ ...missing, id, title: 'could not be measured', unit: '', verdict: 'no figure', note: whyNot(e) }]
   }
 }
 
-async function measure(shop: Workshop, options: Options): Promise<Row[]> {
-  const wanted = (ids: readonly string[]): boolean => options.ids.length === 0 || ids.some(id => options.ids.includes(id))
+/** Everything that is asked for: rows of goals, and programs. */
+async function measure(shop: Workshop, { ids, effort }: Options): Promise<{ rows: Row[]; programs: ProgramResult[] }> {
+  const wants = (id: string): boolean => ids.length === 0 || ids.includes(id)
   const rows: Row[] = []
-  for (const job of JOBS) if (wanted(idsOf(job))) rows.push(...(await guarded(job.id, () => measureJob(job, shop, options.effort))))
-  for (const probe of PROBES) if (wanted(probe.ids)) rows.push(...(await guarded(probe.ids[0], () => probe.run(shop, options.effort))))
-  return rows
+  for (const section of SECTIONS)
+    if (section.ids.some(wants)) rows.push(...(await guarded(section.ids[0], () => section.run(shop, effort, wants))))
+  const plainIds = shop.plainIds()
+  const programs: ProgramResult[] = []
+  for (const entry of programsOf(ids)) {
+    try {
+      programs.push(measureProgram(entry, shop, effort, plainIds))
+    } catch (e) {
+      programs.push(failedProgram(entry, effort.quick ? entry.quick : entry.full, whyNot(e)))
+    }
+  }
+  return { rows: [...rows, ...targetRows(programs)], programs }
 }
 
-function save(result: object, date: Date): string {
-  const folder = join(root, 'bench', 'results')
+/** Results of a clone go to its bench/results, those of an installed package to the working folder's. */
+function save(result: object, picture: string, date: Date): string {
+  const folder = join(isBuilt ? process.cwd() : root, 'bench', 'results')
   mkdirSync(folder, { recursive: true })
-  const file = join(
-    folder,
-    `${date
-      .toISOString()
-      .replace(/[:.]\d+Z$/, '')
-      .replaceAll(':', '-')
-      .replace(/\..*/, '')}.json`,
-  )
+  const name = date.toISOString().slice(0, 19).replaceAll(':', '-')
+  const file = join(folder, `${name}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`)
+  writeFileSync(join(folder, `${name}.svg`), picture)
   return relative(process.cwd(), file)
 }
 
@@ -136,38 +203,50 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
+  const { effort } = options
   const shop = await Workshop.open(options.rho)
   try {
+    if (options.gate !== null) return runGate(shop, effort, options.gate === 'store', text => console.log(text))
     const date = new Date()
     const before = machineFacts()
-    const rows = await measure(shop, options)
-    options.effort.say('')
+    const { rows, programs } = await measure(shop, options)
+    effort.say('')
     const versions = shop.versions()
-    const { quick, passes, largeMs } = options.effort
+    const { quick, passes, largeMs, ways, workers } = effort
     const result = {
       v: 1,
       date: date.toISOString(),
-      flags: { quick, passes, largeMs, ids: options.ids },
+      flags: { quick, passes, largeMs, ways, workers, ids: options.ids },
       machine: before,
       loadAfter: loadavg(),
       versions,
       rows,
+      programs,
     }
-    const file = options.save ? save(result, date) : null
-    console.log(options.json ? JSON.stringify(result) : `${table(rows)}\n\n${heading(before, versions, rows)}`)
-    if (file !== null) options.effort.say(`every sample: ${file}\n`)
-    if (loadavg()[0] > cpus().length) options.effort.say('the machine is busy: these figures are worth little\n')
+    const picture = svg(chartsOf(rows, programs))
+    const file = options.save ? save(result, picture, date) : null
+    const tables = [rows.length > 0 ? table(rows) : '', programs.length > 0 ? programTable(programs) : ''].filter(t => t !== '')
+    const about = heading(before, versions, rows)
+    if (options.docs !== null)
+      writeResults(options.docs, [`Measured ${date.toISOString().slice(0, 10)}.`, ...about.trim().split('\n'), ...tables].join('\n\n'))
+    const shown = { json: () => JSON.stringify(result), svg: () => picture, table: () => [...tables, about].join('\n\n') }
+    console.log(shown[options.format]())
+    if (file !== null) effort.say(`every sample: ${file}\n`)
+    if (loadavg()[0] > availableParallelism()) effort.say('the machine is busy: these figures are worth little\n')
     return 0
   } finally {
     shop.close()
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (e) {
-  const wrongUse = e instanceof WrongUse || (e as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true
-  if (!wrongUse) throw e
-  console.error(`${(e as Error).message}\n\n${USAGE}`)
-  process.exitCode = 2
-}
+main().then(
+  code => {
+    process.exitCode = code
+  },
+  (e: Error & { code?: string }) => {
+    const wrongUse = e instanceof WrongUse || e.code?.startsWith('ERR_PARSE_ARGS') === true
+    if (!wrongUse) throw e
+    console.error(`${e.message}\n\n${USAGE}`)
+    process.exitCode = 2
+  },
+)

@@ -550,3 +550,8 @@ export function programText(entry: Entry, at: Sizes, folder: URL): string {
   }
   return text
 }
+
+/** Programs of a round of R15. */
+export const DEPLOYS = 1512
+/** The three parts of R12. */
+export const RAW_KINDS = ['pairs', 'tasks', 'persistent'] as const

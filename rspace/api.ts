@@ -58,6 +58,8 @@ export interface Limits {
   readonly bindsMax?: number
   readonly matchStepsMax?: number
   readonly matchStepsPerContinuationMax?: number
+  /** Events that a space in memory keeps with journal `events`: the newest 250,000. A store keeps those of its commit records. */
+  readonly journalEventsMax?: number
 }
 export interface OpenOptions<T extends Types> {
   readonly codec: { channel: Codec<T['C']>; pattern: Codec<T['P']>; datum: Codec<T['A']>; body: Codec<T['K']>; guard?: Codec<T['G']> }
@@ -71,8 +73,8 @@ export interface OpenOptions<T extends Types> {
   readonly burst?: number
   readonly journal?: 'undo' | 'events'
   readonly history?: 'none' | 'digest' | 'merkle'
-  /** Checkpoints that history `merkle` keeps: the last so many. Default 10. */
-  readonly keep?: { readonly last: number }
+  /** Checkpoints that history `merkle` keeps: the newest `last` (default 10), every `every`-th, and those that were pinned. */
+  readonly keep?: { readonly last?: number; readonly every?: number }
   /** Collect events for `report()`. */
   readonly report?: boolean
   readonly limits?: Limits
@@ -267,6 +269,9 @@ export interface Page {
   readonly done: boolean
   /** Over the page before and the rows of this one. */
   readonly chain: Uint8Array
+  /** Of a checkpoint: the name of its tree, and the inner nodes on the way to these rows that no page before has carried. */
+  readonly tree?: string
+  readonly proof?: readonly Uint8Array[]
 }
 /** Rows of the embedder that are committed together with the space. */
 export interface Side {

@@ -2,7 +2,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { blake3 } from '@noble/hashes/blake3.js'
 
 /** What is hashed, so that equal bytes of different kinds never meet. */
-export type Domain = 'chan' | 'group' | 'produce' | 'consume' | 'comm' | 'leaf' | 'node' | 'chain' | 'name' | 'page'
+export type Domain = 'chan' | 'group' | 'produce' | 'consume' | 'comm' | 'leaf' | 'node' | 'chain' | 'name' | 'page' | 'path'
 
 interface Hasher {
   init(): unknown

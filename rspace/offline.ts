@@ -1,7 +1,8 @@
 /** What can be done to a space that nobody has open, whatever its codecs: values stay bytes, nothing matches. */
 import type { Checkpoint, Codec, Commit, Root, Types } from './api.ts'
 import { RhizomeError } from './errors.ts'
-import { latin1, toHex } from './hash.ts'
+import { latin1 } from './hash.ts'
+import { Names } from './net.ts'
 import { openStored, type StoredSpace } from './open.ts'
 import { kindOfByte } from './records.ts'
 import { type Loaded, nothingLoaded, readRow } from './rows.ts'
@@ -127,28 +128,18 @@ function channelIn(identity: Uint8Array | undefined): StoredChannel {
 export async function* eventsOf(dir: string): AsyncGenerator<StoredEvent, void, undefined> {
   const store = await openForReading(dir, {})
   try {
-    const channels = new Map<number, Uint8Array>()
-    const groups = new Map<number, number[]>()
-    const learn = (key: Uint8Array, value: Uint8Array | undefined): void => {
-      if (value === undefined || (key[0] !== 0x43 && key[0] !== 0x47)) return
-      const one = nothingLoaded()
-      readRow(one, key, value)
-      for (const [cid, identity] of one.channels) channels.set(cid, identity)
-      for (const [gid, cids] of one.groups) groups.set(gid, cids)
-    }
-    for await (const page of store.rows()) for (const [key, value] of page) quietly(() => learn(key, value))
+    const names = new Names()
+    for await (const page of store.rows()) for (const [key, value] of page) quietly(() => names.learn(key, value))
     // Numbers of channels are never given out twice, so all names can be learnt first.
-    for await (const { changes } of store.log(undefined, { values: true }))
-      for (const c of changes)
-        quietly(() => {
-          learn(c.key, c.value)
-          learn(c.key, c.before)
-        })
+    for await (const { changes } of store.log(undefined, { values: true })) for (const c of changes) quietly(() => names.learnChange(c))
     for await (const { number, changes, events } of store.log(undefined, { values: true })) {
       if (events.length > 0) for (const bytes of events) yield* recorded(bytes, number)
       else
-        for (const c of changes)
-          yield* isSpace(store) ? (quietly(() => netEvent(c, number, channels, groups)) ?? []) : [rowEvent(c, number)]
+        for (const c of changes) {
+          const net = isSpace(store) ? quietly(() => names.net(c, number)) : undefined
+          if (net !== undefined) yield { ...net, channel: channelIn(net.channel) }
+          else if (!isSpace(store)) yield rowEvent(c, number)
+        }
     }
   } finally {
     await store.close()
@@ -181,23 +172,6 @@ function* recorded(bytes: Uint8Array, commit: number): Generator<StoredEvent> {
   }
 }
 
-function netEvent(c: RowChange, commit: number, channels: Map<number, Uint8Array>, groups: Map<number, number[]>): StoredEvent[] {
-  const [tag] = c.key
-  const isNew = c.hash !== undefined
-  const bytes = isNew ? c.value : c.before
-  if ((tag !== 0x44 && tag !== 0x4b) || bytes === undefined || (isNew && c.before !== undefined)) return []
-  const one = nothingLoaded()
-  readRow(one, c.key, bytes)
-  const [d] = one.data
-  if (d !== undefined) {
-    const channel = channelIn(channels.get(d.cid))
-    return [{ commit, kind: isNew ? 'produce' : 'remove', ref: d.ref, channel, value: d.value, persistent: d.persistent }]
-  }
-  const [k] = one.conts
-  const cid = groups.get(k.gid)?.[k.branches[0]?.places[0] ?? 0] ?? -1
-  return [{ commit, kind: isNew ? 'consume' : 'remove', ref: k.ref, channel: channelIn(channels.get(cid)), persistent: k.persistent }]
-}
-
 /** Rows of another layout than a space's are passed over. */
 function quietly<X>(fn: () => X): X | undefined {
   try {
@@ -225,9 +199,8 @@ export async function forkDir(from: string, to: string, root?: Root): Promise<Re
   if (root === undefined) return importDir(exportDir(from), to)
   const source = await openForReading(from, {})
   try {
-    const loaded = await load(source)
-    const saved = loaded.roots.find(([r]) => toHex(r) === root)?.[1]
-    if (saved === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept', { details: { root } })
+    const space = await openStored(source, { ...SETTINGS, history: 'merkle' }, true, true)
+    const saved = await space.rowsAt(root)
     const { durability, codecs } = source.format
     const target = await openStore(to, { create: true, createWithFirstCommit: true, durability, codecs })
     try {
@@ -240,12 +213,6 @@ export async function forkDir(from: string, to: string, root?: Root): Promise<Re
   } finally {
     await source.close()
   }
-}
-
-async function load(store: Store): Promise<Loaded> {
-  const loaded = nothingLoaded()
-  for await (const page of store.rows()) for (const [key, value] of page) readRow(loaded, key, value)
-  return loaded
 }
 
 async function opened<X>(dir: string, use: (space: StoredSpace<Bytes>) => Promise<X>): Promise<X> {

@@ -2,9 +2,12 @@
 import type { JsonTypes, OpenOptions, Page, Report, Root, Types } from './api.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
+import { History, Proofs, pageChain } from './history.ts'
 import { json } from './json.ts'
-import { nothingLoaded, type Row, readRow } from './rows.ts'
-import { compareBytes, orderOf, pageChain, type Settings, Space } from './space.ts'
+import { netChanges } from './net.ts'
+import { nothingLoaded, type Row, readRow, TAG } from './rows.ts'
+import { orderOf, type Settings, Space } from './space.ts'
+import { compareBytes } from './store/bytes.ts'
 import type { Engine } from './store/index.ts'
 
 /** The json preset where nothing else is given; a matcher of its own for each space. */
@@ -23,6 +26,7 @@ export class StoredSpace<T extends Types> extends Space<T> {
   constructor(settings: Settings<T>, store: import('./store/index.ts').Store) {
     super(settings, {
       commit: (delta, meta) => store.commit(delta, meta),
+      get: keys => store.get(keys),
       close: () => store.close(),
     })
     this.rowStore = store
@@ -35,8 +39,29 @@ export class StoredSpace<T extends Types> extends Space<T> {
   override async verify(o: { deep?: boolean } = {}): Promise<Report> {
     await this.flush()
     const report = await this.rowStore.verify()
-    const problems = o.deep === true ? this.checkInvariants() : []
+    const problems = o.deep === true ? [...this.checkInvariants(), ...(await this.checkHistory())] : []
     return { ...report, ok: report.ok && problems.length === 0, problems: [...report.problems, ...problems] }
+  }
+  /** The checkpoints that the store has, and `rows`, the present state. */
+  async loadHistory(present: Iterable<Row>): Promise<void> {
+    if (this.past === null) return
+    this.past.load(await this.all(TAG.N), await this.all(TAG.S))
+    this.plant(present)
+  }
+  private async all(tag: number): Promise<Row[]> {
+    const found: Row[] = []
+    for await (const page of this.rowStore.range(Uint8Array.of(tag), Uint8Array.of(tag + 1))) found.push(...page)
+    return found
+  }
+  /** Whether all checkpoints are whole. */
+  private async checkHistory(): Promise<{ code: 'CORRUPT'; where: string; count: number; message: string }[]> {
+    try {
+      new History().load(await this.all(TAG.N), await this.all(TAG.S))
+      return []
+    } catch (e) {
+      if (!(e instanceof RhizomeError) || e.code !== 'CORRUPT') throw e
+      return [{ code: 'CORRUPT', where: 'checkpoints', count: 1, message: e.message }]
+    }
   }
   /** The committed state with its kept commit records, in a new directory, while work goes on. */
   async backup(dir: string): Promise<Report> {
@@ -73,17 +98,39 @@ export async function openStored<T extends Types>(
   readOnly = false,
 ): Promise<StoredSpace<T>> {
   const loaded = nothingLoaded()
-  for await (const page of store.rows()) for (const [key, value] of page) readRow(loaded, key, value)
+  const present: Row[] = []
+  for await (const page of store.rows())
+    for (const row of page) {
+      readRow(loaded, row[0], row[1])
+      if (settings.history === 'merkle' && row[0][0] !== TAG.O) present.push(row)
+    }
   const order = anyOrder && loaded.state !== undefined ? orderOf(loaded.state.order) : settings.order
   const space = new StoredSpace<T>({ ...settings, order }, store)
   space.load(loaded)
+  await space.loadHistory(present)
   space.startAt(store.committed)
   space.readOnly = readOnly
-  if (settings.journal === 'events')
-    space.history = async function* (from) {
-      for await (const record of store.log())
-        if (record.number > from) for (const e of record.events) yield* space.decodeEvents(e, record.number)
+  space.history = async function* (from) {
+    if (settings.journal === 'events') {
+      // A reset begins a new log.
+      let first = from === undefined ? undefined : from + 1
+      if (from === undefined)
+        for await (const { number, events } of store.log()) if (events.some(e => Buffer.from(e).includes('"kind":"reset"'))) first = number
+      for await (const { number, events } of store.log(first)) {
+        const list = events.flatMap(e => space.decodeEvents(e, number))
+        yield* from === undefined
+          ? list.slice(
+              Math.max(
+                0,
+                list.findLastIndex(e => e.kind === 'reset'),
+              ),
+            )
+          : list
+      }
+      return
     }
+    for await (const c of netChanges(store, from ?? store.stats.oldestCommit - 1)) yield space.decodeNet(c)
+  }
   return space
 }
 
@@ -101,10 +148,23 @@ export async function importInto<T extends Types = JsonTypes>(
   let root: Root | undefined
   let chain: Uint8Array = new Uint8Array()
   let done = false
+  let tree: string | undefined
+  let proofs: Proofs | undefined
   for await (const page of pages as AsyncIterable<Page>) {
     if (done) throw invalid('there is a page after the last one')
-    if (root === undefined) chain = hash('page', new TextEncoder().encode(page.root))
+    if (root === undefined) {
+      chain = hash('page', new TextEncoder().encode(page.root))
+      tree = page.tree
+      if (tree !== undefined) proofs = new Proofs(Buffer.from(tree, 'hex'))
+    }
     root ??= page.root
+    if (page.tree !== tree) throw invalid('they belong to different trees')
+    try {
+      proofs?.learn(page.proof ?? [])
+    } catch {
+      throw invalid('a proof is malformed')
+    }
+    if (proofs !== undefined && !page.rows.every(row => proofs?.has(row))) throw invalid('a row is not part of the tree')
     if (page.root !== root) throw invalid('they belong to different states')
     chain = pageChain(chain, page.rows)
     if (compareBytes(chain, page.chain) !== 0) throw invalid('a page was altered, left out or moved')
@@ -116,10 +176,11 @@ export async function importInto<T extends Types = JsonTypes>(
     done = page.done
   }
   if (root === undefined || !done) throw invalid('the last page is missing')
+  if (proofs !== undefined && !proofs.isAll(rows)) throw invalid('rows of the tree are missing')
   const loaded = nothingLoaded()
   try {
     for (const [key, value] of rows) readRow(loaded, key, value)
-    const probe = new Space<T>(withPreset(o), null)
+    const probe = new Space<T>({ ...withPreset(o), history: 'none' }, null)
     probe.load(loaded)
     if (probe.digest() !== root) throw invalid('their content has another digest')
   } catch (e) {

@@ -12,7 +12,7 @@ export interface Delta {
   readonly del: Removal[]
 }
 
-export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const
+export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, N: 0x4e, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const
 
 const F_PERSISTENT = 1
 const F_LEASE = 2
@@ -172,16 +172,6 @@ export function outboxValue(o: OutboxRow): Uint8Array {
   return copy(w)
 }
 
-/** First byte of the space's own side rows that hold a checkpoint. */
-const ROOT = 0x72
-export const rootKey = (root: Uint8Array): Uint8Array => sideKey('', Uint8Array.of(ROOT, ...root))
-/** A checkpoint holds the rows of its state. */
-export function rootValue(list: readonly Row[]): Uint8Array {
-  const w = new Writer(1024).varint(list.length)
-  for (const [key, value] of list) w.blob(key).blob(value)
-  return copy(w)
-}
-
 /** All rows of a space, taken apart. */
 export interface Loaded {
   readonly channels: Map<number, Uint8Array>
@@ -192,7 +182,6 @@ export interface Loaded {
   readonly ids: IdRow[]
   readonly outbox: OutboxRow[]
   readonly side: { namespace: string; key: Uint8Array; value: Uint8Array }[]
-  readonly roots: [Uint8Array, Row[]][]
   state: State | undefined
 }
 export const nothingLoaded = (): Loaded => ({
@@ -204,7 +193,6 @@ export const nothingLoaded = (): Loaded => ({
   ids: [],
   outbox: [],
   side: [],
-  roots: [],
   state: undefined,
 })
 
@@ -291,11 +279,7 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
         const namespace = new TextDecoder().decode(k.blob())
         const own = k.raw(k.left)
         if (namespace !== '') into.side.push({ namespace, key: own.slice(), value: value.slice() })
-        else if (own[0] === ROOT) {
-          const saved: Row[] = []
-          for (let n = r.varint(); n > 0; n--) saved.push([r.blob().slice(), r.blob().slice()])
-          into.roots.push([own.slice(1), saved])
-        } else {
+        else {
           const [op, kernelOp, counter, tick, cids, gids, names] = [
             r.varint(),
             r.varint(),
@@ -324,6 +308,22 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
 
 export function turnValue(turn: number): Uint8Array {
   return copy(new Writer(8).count(turn))
+}
+
+/** Count, then each part with its length: two lists have equal bytes only if they are equal. */
+export function framed(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 4
+  for (const p of parts) length += 4 + p.length
+  const bytes = new Uint8Array(length)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, parts.length)
+  let at = 4
+  for (const p of parts) {
+    view.setUint32(at, p.length)
+    bytes.set(p, at + 4)
+    at += 4 + p.length
+  }
+  return bytes
 }
 
 /** Checks that are the same for every caller. */

@@ -35,9 +35,12 @@ import type {
 } from './api.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
+import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
 import { type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
+import type { NetChange } from './net.ts'
 import { type BranchRecord, Handle, handleOf, Item, itemOf, kindOfByte, Waiting } from './records.ts'
 import * as rows from './rows.ts'
+import { compareBytes } from './store/bytes.ts'
 
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
@@ -45,6 +48,8 @@ export interface Committer {
     delta: { put: readonly rows.Change[]; del: readonly rows.Removal[] },
     meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } },
   ): Promise<Commit>
+  /** Values of rows, for the nodes of earlier states. */
+  get?(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   close(): Promise<void>
 }
 
@@ -53,6 +58,8 @@ const MAX = Number.POSITIVE_INFINITY
 /** Groups handed to the store at a time: one is written while the next is encoded. */
 const FLIGHTS_MAX = 2
 const NO_BOUNDS = {}
+/** Events that a space in memory keeps with journal `events`. */
+const JOURNAL_EVENTS_MAX = 250_000
 /** Changed records for which a group does not wait until the one before has arrived. */
 const OPS_AHEAD = 1000
 
@@ -175,12 +182,20 @@ export class Space<T extends Types> {
   private readonly keepsEvents: boolean
   private groupEvents: SpaceEvent<T>[] = []
   private journal: SpaceEvent<T>[] = []
+  /** The first commit whose events the journal has. */
+  private journalStart = 0
   private readonly occurrences = new Map<string, number>()
   private lattice: Lattice | null = null
   private unhashed = new Map<Ref, { record: Datum | Waiting<T>; added: boolean }>()
-  private roots = new Map<Root, rows.Row[]>()
-  private newRoots = new Set<Root>()
-  private oldRoots = new Set<Root>()
+  /** With history `merkle`: the checkpoints, and what their states are made of. */
+  protected past: History | null = null
+  /** The rows as of the last checkpoint, and what commits have changed since (`null`: gone). */
+  private tree: NodeId | undefined
+  private sinceTree = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array | null; readonly isNew: boolean }>()
+  /** A checkpoint that the group being closed contains. */
+  private naming: { readonly root: Root; readonly pin: boolean } | null = null
+  /** Of a sibling: the space whose checkpoints it adds to. */
+  private elder: Space<T> | null = null
   private replay: Replay<T> | null = null
   private batches: SpaceEvent<T>[][] = [[]]
 
@@ -191,6 +206,7 @@ export class Space<T extends Types> {
     this.classic = settings.mode === 'classic'
     this.keepsEvents = settings.journal === 'events'
     this.key = settings.instanceKey ?? randomKey()
+    if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
     const limits = settings.limits ?? {}
     this.kernel = new Kernel(this.bridge(settings.matcher), {
       order: settings.order ?? 'fifo',
@@ -1313,7 +1329,7 @@ export class Space<T extends Types> {
 
   /** Identity of a produce: channel, value, persistence. */
   produceId(h: Handle<T>, value: T['A'], persistent: boolean): string {
-    return toHex(hash('produce', framed([h.identity(), encode(this.settings.codec.datum, value), Uint8Array.of(persistent ? 1 : 0)])))
+    return toHex(hash('produce', rows.framed([h.identity(), encode(this.settings.codec.datum, value), Uint8Array.of(persistent ? 1 : 0)])))
   }
   /** Identity of a consume: which pattern belongs to which channel and which binds peek, in any order of binds; guard, body, persistence. */
   consumeId(k: Waiting<T>): string {
@@ -1324,12 +1340,12 @@ export class Space<T extends Types> {
     const { codec } = this.settings
     const branches = k.branches.map(b => {
       const triples = b.handles.map((h, i) =>
-        framed([h.identity(), encode(codec.pattern, b.patterns[i]), Uint8Array.of(b.peeks[i] ? 1 : 0)]),
+        rows.framed([h.identity(), encode(codec.pattern, b.patterns[i]), Uint8Array.of(b.peeks[i] ? 1 : 0)]),
       )
       triples.sort(compareBytes)
-      return framed([...triples, ...(b.where === undefined ? [] : [Uint8Array.of(1), encode(codec.guard as Codec<T['G']>, b.where)])])
+      return rows.framed([...triples, ...(b.where === undefined ? [] : [Uint8Array.of(1), encode(codec.guard as Codec<T['G']>, b.where)])])
     })
-    return framed([...branches, encode(codec.body, k.body), Uint8Array.of(k.persistent ? 1 : 0)])
+    return rows.framed([...branches, encode(codec.body, k.body), Uint8Array.of(k.persistent ? 1 : 0)])
   }
 
   // ------------------------------------------------------------------------------------------------ commits
@@ -1424,8 +1440,9 @@ export class Space<T extends Types> {
   private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
     this.last = commit
     this.committedOp = op
+    if (this.store !== null) this.past?.landed()
     const numbered = events.map(e => ({ ...e, commit: commit.number }))
-    if (this.keepsEvents) this.journal.push(...numbered)
+    if (this.history === null) this.keepInJournal(numbered, commit.number)
     for (const e of numbered) for (const w of this.watchers) this.show(w, e)
     const waits = this.durableWaits
     this.durableWaits = []
@@ -1434,6 +1451,22 @@ export class Space<T extends Types> {
       else this.durableWaits.push(w)
     }
     this.scheduleCommit()
+  }
+
+  /** A space without a store keeps events itself, up to a limit. */
+  private keepInJournal(events: readonly SpaceEvent<T>[], commit: number): void {
+    if (!this.keepsEvents) {
+      this.journalStart = commit + 1
+      return
+    }
+    for (const e of events) this.journal.push(e)
+    const max = this.settings.limits?.journalEventsMax ?? JOURNAL_EVENTS_MAX
+    if (this.journal.length <= max * 1.25) return
+    // Whole commits go, and many at a time, so that it costs little per event.
+    let drop = this.journal.length - max
+    while (drop < this.journal.length && this.journal[drop].commit === this.journal[drop - 1].commit) drop++
+    this.journalStart = (this.journal[drop - 1]?.commit ?? commit) + 1
+    this.journal.splice(0, drop)
   }
 
   private fail(error: unknown): void {
@@ -1507,7 +1540,7 @@ export class Space<T extends Types> {
     this.added = new Map()
     this.removed = new Map()
     this.turned = new Set()
-    if (this.store === null) {
+    if (this.store === null && this.past === null) {
       this.dirtySide.clear()
       this.dirtyIds.clear()
       this.dirtyOutbox.clear()
@@ -1581,14 +1614,39 @@ export class Space<T extends Types> {
       else put.push([k, value])
     }
     this.dirtySide.clear()
-    for (const root of this.newRoots) put.push([rows.rootKey(fromHex(root)), rows.rootValue(this.roots.get(root) as rows.Row[])])
-    for (const root of this.oldRoots) del.push(rows.rootKey(fromHex(root)))
-    this.newRoots.clear()
-    this.oldRoots.clear()
     const state = this.stateRow()
     put.push([rows.STATE_KEY, state, this.stateBefore])
     this.stateBefore = state
+    if (this.past !== null) this.noteHistory(this.past, put, del)
     return { put, del }
+  }
+
+  /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
+  private noteHistory(past: History, put: rows.Change[], del: rows.Removal[]): void {
+    const since = this.sinceTree
+    for (const [key, value, before] of put) {
+      if (key[0] === rows.TAG.O) continue
+      const id = latin1(key)
+      since.set(id, { key, value, isNew: since.get(id)?.isNew ?? before === null })
+    }
+    for (const d of del) {
+      const key = d instanceof Uint8Array ? d : d[0]
+      if (key[0] === rows.TAG.O) continue
+      const id = latin1(key)
+      // What came and went between two checkpoints leaves nothing to remember.
+      if (since.get(id)?.isNew === true) since.delete(id)
+      else since.set(id, { key, value: null, isNew: false })
+    }
+    if (this.naming !== null) {
+      const tree = past.change(this.tree, since.values())
+      past.hold(tree)
+      past.drop(this.tree)
+      this.tree = tree
+      since.clear()
+      past.keepRoot(this.naming.root, tree, this.naming.pin)
+      this.naming = null
+    }
+    if (this.store !== null) past.drain(put, del)
   }
 
   private forgetIds(del: rows.Removal[]): void {
@@ -1803,7 +1861,6 @@ export class Space<T extends Types> {
         }
       }
       for (const row of loaded.outbox) this.loadOutbox(row)
-      for (const [root, saved] of loaded.roots) this.roots.set(toHex(root), saved)
       this.dirtyOp = this.op
       // A new space has its order and key to write, with its first commit or at its close.
       this.highestWritten = this.kernel.counter
@@ -1855,7 +1912,7 @@ export class Space<T extends Types> {
 
   /** All rows of the present state, in key order. */
   allRows(): rows.Row[] {
-    const copy = new Space<T>(this.settings, NOWHERE)
+    const copy = new Space<T>({ ...this.settings, history: 'none' }, NOWHERE)
     this.copyInto(copy, false)
     return copy
       .delta()
@@ -1934,8 +1991,8 @@ export class Space<T extends Types> {
   }
 
   private element(r: Datum | Waiting<T>): Uint8Array {
-    if (!(r instanceof Datum)) return framed([Uint8Array.of(1), this.contBytes(r)])
-    return framed([
+    if (!(r instanceof Datum)) return rows.framed([Uint8Array.of(1), this.contBytes(r)])
+    return rows.framed([
       Uint8Array.of(0),
       handleOf<T>(r.chan).identity(),
       encode(this.settings.codec.datum, r.value as T['A']),
@@ -1963,45 +2020,72 @@ export class Space<T extends Types> {
     return toHex(this.lattice.root())
   }
 
-  /** Flush, and name the present state by its digest. With history `merkle` the state can be returned to. */
-  checkpoint(): Promise<Checkpoint> {
+  /**
+   * Commit, and name the present state by its digest. With history `merkle` the state can be returned to; `pin` keeps it whatever the policy says.
+   * Costs what has changed since the last checkpoint.
+   */
+  checkpoint(o: { pin?: boolean } = {}): Promise<Checkpoint> {
     return promised(async () => {
-      this.enter()
+      this.begin()
       if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
       this.op++
       const root = this.digest()
       this.emit('checkpoint', {})
-      if (this.settings.history === 'merkle') this.keepRoot(root)
+      // The group closes now: the rows of exactly this state go with the name.
+      if (this.past !== null) this.naming = { root, pin: o.pin === true }
+      this.dirtyOp = this.op
+      const done = this.durable(this.op)
+      this.closeGroup()
       this.leave()
-      const commit = await this.flush()
+      const commit = await done
+      if (this.elder !== null) await this.elder.writeHistory()
       return { root, commit }
     })
   }
 
-  private keepRoot(root: Root): void {
-    this.roots.delete(root)
-    this.roots.set(root, this.allRows())
-    this.newRoots.add(root)
-    this.oldRoots.delete(root)
-    const max = this.settings.keep?.last ?? 10
-    for (const old of this.roots.keys()) {
-      if (this.roots.size <= max) break
-      this.roots.delete(old)
-      this.oldRoots.add(old)
-      this.newRoots.delete(old)
-    }
+  /** Let the keep policy decide about a pinned checkpoint again. @throws RhizomeError UNKNOWN_ROOT */
+  unpin(root: Root): Promise<Commit> {
+    return promised(() => {
+      this.begin()
+      if (this.past?.unpin(root) !== true) throw unknownRoot(root)
+      return this.writeHistory()
+    })
+  }
+
+  /** Kept checkpoints, oldest first. */
+  get checkpoints(): readonly Root[] {
+    return [...(this.past?.roots.keys() ?? [])]
+  }
+
+  private writeHistory(): Promise<Commit> {
+    this.begin()
+    this.op++
+    this.leave()
+    return this.flush()
+  }
+
+  private kept(root: Root): Kept {
+    const kept = this.past?.roots.get(root)
+    if (kept === undefined) throw unknownRoot(root)
+    return kept
+  }
+
+  /** The rows of a kept state. @throws RhizomeError UNKNOWN_ROOT, CORRUPT */
+  async rowsAt(root: Root): Promise<rows.Row[]> {
+    const { tree } = this.kept(root)
+    return (this.past as History).rowsOf(tree)
   }
 
   /** Back to the state of a checkpoint. @throws RhizomeError UNKNOWN_ROOT */
   reset(root: Root): Promise<void> {
     return promised(async () => {
-      this.enter()
-      const saved = this.roots.get(root)
-      if (saved === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept')
+      this.begin()
+      const saved = await this.rowsAt(root)
+      this.begin()
       const loaded = rows.nothingLoaded()
       for (const [k, value] of saved) rows.readRow(loaded, k, value)
       this.empty()
-      const source = new Space<T>(this.settings, NOWHERE)
+      const source = new Space<T>({ ...this.settings, history: 'none' }, NOWHERE)
       source.load(loaded)
       source.copyInto(this, false)
       await this.afterReset()
@@ -2035,6 +2119,7 @@ export class Space<T extends Types> {
     this.op = Math.max(this.op, this.dirtyOp) + 1
     this.groupEvents = []
     this.journal = []
+    this.journalStart = this.last.number + 1
     this.emit('reset', {})
     this.leave()
     await this.flush()
@@ -2042,27 +2127,37 @@ export class Space<T extends Types> {
 
   /** An independent space in memory with the state of a checkpoint. Rejects with UNKNOWN_ROOT. */
   forkAt(root: Root): Promise<Space<T>> {
-    return promised(async () => {
-      const saved = this.roots.get(root)
-      if (saved === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept')
-      const loaded = rows.nothingLoaded()
-      for (const [k, value] of saved) rows.readRow(loaded, k, value)
-      const copy = new Space<T>(this.settings, null)
-      copy.load(loaded)
-      this.installInto(copy)
-      return copy
-    })
+    return promised(() => this.copyAt(root))
+  }
+
+  private async copyAt(root: Root, past?: History): Promise<Space<T>> {
+    const saved = await this.rowsAt(root)
+    const loaded = rows.nothingLoaded()
+    for (const [k, value] of saved) rows.readRow(loaded, k, value)
+    const copy = new Space<T>(this.settings, null)
+    if (past !== undefined) copy.past = past
+    copy.load(loaded)
+    copy.plant(saved)
+    this.installInto(copy)
+    return copy
+  }
+
+  /** These rows are what is there. */
+  protected plant(saved: Iterable<rows.Row>): void {
+    this.tree = this.past?.plant(saved)
+    this.past?.hold(this.tree)
   }
 
   /** A sibling in memory that starts from the last checkpoint; its own checkpoints are kept with ours, our state does not move. */
   spawn(): Promise<Space<T>> {
     return promised(async () => {
-      const root = [...this.roots.keys()].at(-1)
-      if (root === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'there is no checkpoint to start from; history must be `merkle`')
-      const sibling = await this.forkAt(root)
-      sibling.roots = this.roots
-      sibling.newRoots = this.newRoots
-      sibling.oldRoots = this.oldRoots
+      const root = this.checkpoints.at(-1)
+      if (root === undefined)
+        throw new RhizomeError('UNKNOWN_ROOT', 'there is no checkpoint to start from', {
+          hint: 'Open with history `merkle`, and make one.',
+        })
+      const sibling = await this.copyAt(root, this.past as History)
+      sibling.elder = this.elder ?? this
       return sibling
     })
   }
@@ -2091,14 +2186,17 @@ export class Space<T extends Types> {
   }
 
   /**
-   * The state in pages of rows, chained by hash from the digest on; resumable by the last key.
+   * The state in pages of rows, chained by hash from the digest on; resumable by the last key. The pages of a checkpoint carry the inner nodes
+   * of its tree on the way to their rows: each page can be checked against the tree's name by itself.
    * @throws BadArgument for limit 0; RhizomeError UNKNOWN_ROOT
    */
   async *export(o: { root?: Root; after?: Uint8Array; limit: number }): AsyncIterable<Page> {
     rows.positive(o?.limit, 'limit')
-    const all = o.root === undefined ? this.allRows() : this.roots.get(o.root)
-    if (all === undefined) throw new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept')
     const root = o.root ?? this.digest()
+    const kept = o.root === undefined ? undefined : this.kept(o.root)
+    const all = kept === undefined ? this.allRows() : await this.rowsAt(kept.root)
+    const tree = kept === undefined ? undefined : treeHex(kept.tree)
+    const known = new Set<NodeId>()
     const { after } = o
     let chain = hash('page', new TextEncoder().encode(root))
     let page: rows.Row[] = []
@@ -2108,8 +2206,12 @@ export class Space<T extends Types> {
       if (!end && page.length < o.limit) continue
       chain = pageChain(chain, page)
       const last = page.at(-1)?.[0]
-      if (after === undefined || (last !== undefined && compareBytes(last, after) > 0) || end)
-        yield { root, rows: after === undefined ? page : page.filter(r => compareBytes(r[0], after) > 0), last, done: end, chain }
+      if (after === undefined || (last !== undefined && compareBytes(last, after) > 0) || end) {
+        const list = after === undefined ? page : page.filter(r => compareBytes(r[0], after) > 0)
+        const keys = list.map(r => r[0])
+        const proof = kept === undefined ? undefined : (this.past as History).proof(kept.tree, keys, known)
+        yield { root, rows: list, last, done: end, chain, ...(tree === undefined ? {} : { tree, proof }) }
+      }
       page = []
     }
   }
@@ -2137,18 +2239,39 @@ export class Space<T extends Types> {
   }
   /** Every operation that would change something throws READ_ONLY. */
   readOnly = false
-  /** Where the journal of earlier runs comes from. */
-  history: ((from: number) => AsyncIterable<SpaceEvent<T>>) | null = null
+  /** A net change of a commit as an event. */
+  decodeNet({ kind, ref, channel, value, persistent, commit }: NetChange): SpaceEvent<T> {
+    return {
+      ...{ kind, ref, persistent, commit, op: this.op, channel: this.internIdentity(channel).show },
+      ...(value === undefined ? {} : { value: this.settings.codec.datum.decode(value) }),
+    }
+  }
+  /** The events of commits after number `from` that the store has kept: all of them with journal `events`, else the net changes. */
+  history: ((from: number | undefined) => AsyncIterable<SpaceEvent<T>>) | null = null
 
-  /** Recorded events from a commit on (journal `events`). @throws RhizomeError UNKNOWN_COMMIT */
+  /**
+   * Recorded events after a commit, or all that are kept (journal `events`). A space in memory keeps the last `limits.journalEventsMax`.
+   * @throws RhizomeError UNKNOWN_COMMIT (details.oldest: the first commit that is kept)
+   */
   async *log(o: { from?: Commit } = {}): AsyncIterable<SpaceEvent<T>> {
     if (!this.keepsEvents)
-      throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept; open with journal `events`', { details: { oldest: this.last.number } })
+      throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept', {
+        details: { oldest: this.last.number },
+        hint: 'Open with journal `events`; `watch` also tells net changes.',
+      })
     await this.flush()
-    const from = o.from?.number ?? -1
-    const first = this.journal[0]?.commit ?? this.last.number + 1
-    if (this.history !== null) for await (const e of this.history(from)) if (e.commit > from && e.commit < first) yield e
-    for (const e of [...this.journal]) if (e.commit > from) yield e
+    yield* this.since(o.from?.number)
+  }
+
+  /** What is kept of the commits after number `from`. */
+  private async *since(from: number | undefined): AsyncIterable<SpaceEvent<T>> {
+    if (this.history !== null) {
+      yield* this.history(from)
+      return
+    }
+    if (from !== undefined && from + 1 < this.journalStart)
+      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${from + 1} is not kept any more`, { details: { oldest: this.journalStart } })
+    for (const e of [...this.journal]) if (e.commit > (from ?? -1)) yield e
   }
 
   private show(w: Watcher<T>, e: SpaceEvent<T>): void {
@@ -2184,9 +2307,7 @@ export class Space<T extends Types> {
     async function* events(): AsyncGenerator<SpaceEvent<T>> {
       try {
         if (o.from !== undefined && o.from.number < start) {
-          if (!space.keepsEvents)
-            throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept; open with journal `events`', { details: { oldest: start } })
-          for await (const e of space.log({ from: o.from })) {
+          for await (const e of space.since(o.from.number)) {
             if (e.commit > start) break
             const one: SpaceEvent<T>[] = []
             space.show({ ...watcher, push: x => one.push(x) }, e)
@@ -2452,6 +2573,9 @@ export class Space<T extends Types> {
   }
 }
 
+const unknownRoot = (root: Root): RhizomeError =>
+  new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept', { details: { root } })
+
 /** A committer for spaces that are only asked for their rows. */
 const NOWHERE: Committer = {
   commit: () => Promise.reject(new RhizomeError('READ_ONLY', 'this copy is not written')),
@@ -2649,32 +2773,6 @@ const keepsCopies = <T extends Types>({ pattern, body, guard }: Settings<T>['cod
   pattern.copy !== undefined && body.copy !== undefined && (guard === undefined || guard.copy !== undefined)
 export const orderOf = (text: string): Settings<Types>['order'] =>
   text.startsWith('seed ') ? { seed: BigInt(text.slice(5)) } : text === 'lifo' ? 'lifo' : 'fifo'
-
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const n = Math.min(a.length, b.length)
-  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] - b[i]
-  return a.length - b.length
-}
-
-/** Count, then each part with its length: two lists have equal bytes only if they are equal. */
-function framed(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 4
-  for (const p of parts) length += 4 + p.length
-  const bytes = new Uint8Array(length)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, parts.length)
-  let at = 4
-  for (const p of parts) {
-    view.setUint32(at, p.length)
-    bytes.set(p, at + 4)
-    at += 4 + p.length
-  }
-  return bytes
-}
-
-export function pageChain(before: Uint8Array, page: readonly rows.Row[]): Uint8Array {
-  return hash('page', before, framed(page.flat()))
-}
 
 function fromHex(s: string): Uint8Array {
   const bytes = new Uint8Array(s.length / 2)

@@ -10,9 +10,10 @@ import type { Outgoing } from './machine/keeper.ts'
 import type { Account } from './machine/machine.ts'
 import { Native } from './machine/native.ts'
 import type { Failure, Status } from './machine/outcome.ts'
+import { collectNames } from './machine/reach.ts'
 import { Session, type SessionOptions } from './machine/session.ts'
 import { nativeOnceSite } from './machine/site.ts'
-import type { Term } from './normal/term.ts'
+import type { Term, Unforgeable } from './normal/term.ts'
 import { fromJs, toJs, type Value } from './values.ts'
 
 export interface VmOptions extends Omit<SessionOptions, 'host' | 'keeper'> {
@@ -22,6 +23,8 @@ export interface VmOptions extends Omit<SessionOptions, 'host' | 'keeper'> {
   readonly durability?: StoredDurability
   /** Make the space if there is none. Default true. */
   readonly create?: boolean
+  /** Path of a Unix domain socket through which operators may look at the machines and steer them (`rho ps --control`, `rho deploy --control`). */
+  readonly control?: string
   /** The world outside; default: standard input and real time. What programs print comes as `output` events in any case. */
   readonly host?: Host
 }
@@ -53,7 +56,7 @@ export type Deployed =
  * @throws RhizomeError whatever speaks against opening the space
  */
 export async function openVm(options: VmOptions = {}): Promise<Vm> {
-  const { space, durability, create, host, ...rest } = options
+  const { space, durability, create, host, control, ...rest } = options
   const events = new EventEmitter<VmEvents>()
   let n = 0
   const outside = host ?? new ProcessHost({ out: () => {}, log: () => {} })
@@ -64,7 +67,7 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
     }
     const session = new Session({ ...rest, host: talking })
     session.shard.onFailure = failure => events.emit('failure', failure)
-    return new Vm(session, null, events)
+    return attended(new Vm(session, null, events), control)
   }
   const rows = await openSpace(space, { durability, create: create !== false })
   const tell = (o: Outgoing): void => {
@@ -90,9 +93,20 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
       early = null
       list.forEach(tell)
     })
-    return new Vm(durable.session, durable, events)
+    return await attended(new Vm(durable.session, durable, events), control)
   } catch (e) {
     await rows.close().catch(() => undefined) // what went wrong first is what is told
+    throw e
+  }
+}
+
+async function attended(vm: Vm, path: string | undefined): Promise<Vm> {
+  if (path === undefined) return vm
+  try {
+    await vm.letOperatorsIn(path)
+    return vm
+  } catch (e) {
+    await vm.close()
     throw e
   }
 }
@@ -108,6 +122,9 @@ function bound(h: Host): Host {
   }
 }
 
+/** Slices after which everybody else in the process has a turn. */
+const TURN = 50_000
+
 /** See `openVm`. */
 export class Vm {
   readonly session: Session
@@ -117,6 +134,11 @@ export class Vm {
   private again = false
   private closed: Promise<void> | null = null
   private failure: { readonly error: unknown } | null = null
+  private control: { close(): Promise<void> } | null = null
+  /** Names that were handed to the host; those that nothing holds any more fall out. */
+  private handed: WeakRef<Unforgeable>[] = []
+  private readonly known = new WeakSet<Unforgeable>()
+  private pruneAt = 1024
 
   constructor(session: Session, durable: Durable | null, events: EventEmitter<VmEvents>) {
     this.session = session
@@ -169,6 +191,58 @@ export class Vm {
     return status
   }
 
+  /**
+   * Look for machines and messages that no public name, no machine that can run and no name in the hands of the host can reach any more. Names that this process
+   * got from the space count as held for its life. Nothing is found while a program runs that may be undone.
+   * @param o.remove take them out of the space; resolves when that is safe
+   * @returns how many there are
+   */
+  collect(o: { readonly remove: true }): Promise<{ machines: number; messages: number }>
+  collect(o?: { readonly remove?: false }): { machines: number; messages: number }
+  collect(o: { readonly remove?: boolean } = {}): { machines: number; messages: number } | Promise<{ machines: number; messages: number }> {
+    this.check()
+    const held = this.held()
+    const { machines, data } = o.remove === true ? this.session.collect(held) : this.session.garbage(held)
+    const found = { machines: machines.length, messages: data.length }
+    return o.remove === true ? this.safe().then(() => found) : found
+  }
+
+  /** @internal What the host has of the space. */
+  held(): Unforgeable[] {
+    this.prune()
+    return this.handed.flatMap(r => r.deref() ?? [])
+  }
+
+  /** @internal Values go to the host. */
+  hand(values: readonly Term[]): unknown[] {
+    for (const v of values) {
+      if (typeof v !== 'object') continue
+      for (const name of collectNames(v)) {
+        if (this.known.has(name)) continue
+        this.known.add(name)
+        if (this.handed.push(new WeakRef(name)) >= this.pruneAt) this.prune()
+      }
+    }
+    return values.map(toJs)
+  }
+
+  private prune(): void {
+    this.handed = this.handed.filter(r => r.deref() !== undefined)
+    this.pruneAt = Math.max(1024, 2 * this.handed.length)
+  }
+
+  /** @internal See `VmOptions.control`. */
+  async letOperatorsIn(path: string): Promise<void> {
+    const { ControlServer } = await import('./host/control.ts')
+    const { operatorOf } = await import('./cli/operate.ts')
+    const serve = operatorOf(this.session, this.durable ?? undefined, () => this.held())
+    this.control = await ControlServer.open(path, (request, answer) => {
+      const answered = serve(request, answer)
+      this.kick()
+      return answered
+    })
+  }
+
   /** Stop after the running slice, save everything, let go of the space. Waiting receives of this process are given up. */
   close(): Promise<void> {
     this.closed ??= this.end()
@@ -202,7 +276,7 @@ export class Vm {
     // A handler may call from the midst of a slice; state is only saved between slices.
     await new Promise<void>(resolve => setImmediate(resolve))
     try {
-      await this.durable.flush()
+      await this.durable.safe()
     } catch (error) {
       this.fail(error)
       throw error
@@ -220,8 +294,8 @@ export class Vm {
       for (;;) {
         await new Promise<void>(resolve => setImmediate(resolve))
         this.again = false
-        const status = await this.session.settle()
-        if (this.again && this.closed === null && status !== 'limit' && status !== 'fault') continue
+        const status = await this.session.settle({ stepsMax: TURN })
+        if (status === 'budget' || (this.again && this.closed === null && status !== 'limit' && status !== 'fault')) continue
         if (status === 'rest') this.events.emit('rest')
         return status
       }
@@ -244,6 +318,7 @@ export class Vm {
     } catch {
       // Told by the `failed` event; the rows are still to be let go of.
     }
+    await this.control?.close()
     await this.durable?.close({ reported: true })
   }
 }
@@ -261,7 +336,8 @@ export class Channel {
   async produce(...values: Value[]): Promise<void> {
     const { vm } = this
     vm.check()
-    vm.session.shard.send(this.name, values.map(fromJs), vm.account)
+    const terms = values.map(fromJs)
+    vm.session.whenFree(() => vm.session.shard.send(this.name, terms, vm.account))
     vm.kick()
     await vm.safe()
   }
@@ -277,18 +353,24 @@ export class Channel {
       const { signal } = o
       signal?.throwIfAborted()
       const { kernel } = vm.session.shard
+      let given = false
       const onAbort = (): void => {
-        if (kernel.withdraw(native)) reject(signal?.reason)
+        if (kernel.withdraw(native) || !given) reject(signal?.reason)
+        given = true
       }
       const take = (args: readonly Term[]): void => {
         signal?.removeEventListener('abort', onAbort)
-        resolve(args.map(toJs))
+        resolve(vm.hand(args))
       }
       const arity = o.arity ?? 1
       const native = new Native('host', arity, vm.session.shard.chanOf(this.name), take)
       native.site = nativeOnceSite(arity)
       signal?.addEventListener('abort', onAbort, { once: true })
-      if (kernel.consume(native)) take(kernel.results[0])
+      vm.session.whenFree(() => {
+        if (given) return
+        given = true
+        if (kernel.consume(native)) take(kernel.results[0])
+      })
       vm.kick()
     })
   }
@@ -298,10 +380,14 @@ export class Channel {
     const { vm } = this
     vm.check()
     const { kernel } = vm.session.shard
-    const native = new Native('host', arity, vm.session.shard.chanOf(this.name), args => take(...args.map(toJs)))
-    if (kernel.consume(native)) native.run(kernel.results[0], null, null)
+    const native = new Native('host', arity, vm.session.shard.chanOf(this.name), args => take(...vm.hand(args)))
+    let ended = false
+    vm.session.whenFree(() => {
+      if (!ended && kernel.consume(native)) native.run(kernel.results[0], null, null)
+    })
     vm.kick()
     return () => {
+      ended = true
       kernel.withdraw(native)
     }
   }
@@ -312,7 +398,8 @@ export class Channel {
     vm.check()
     const reply = vm.session.shard.fresh()
     const answer = new Channel(vm, reply).consume()
-    vm.session.shard.send(this.name, [...values.map(fromJs), reply], vm.account)
+    const terms = [...values.map(fromJs), reply]
+    vm.session.whenFree(() => vm.session.shard.send(this.name, terms, vm.account))
     vm.kick()
     return (await answer)[0]
   }

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/compile': ['src/base', 'src/syntax', 'src/normal', 'bytecode'],
   'src/machine': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'bytecode', 'rspace'],
   'src/host': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'bytecode', 'rspace'],
-  'src/pool': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'bytecode', 'rspace'],
+  'src/pool': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'src/host', 'bytecode', 'rspace'],
   'src/cli': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'src/host', 'src/pool', 'bytecode', 'rspace'],
 }
 const ROOMS = Object.keys(MAY_IMPORT).sort((a, b) => b.length - a.length)

@@ -54,6 +54,19 @@ export class Sources {
     return file
   }
 
+  /** A text that is known elsewhere under these positions. Does nothing if it is known here. */
+  addAt(name: string, text: string, base: number): SourceFile {
+    const known = this.fileAt(base)
+    if (known !== undefined) return known
+    const file = { name, text, base }
+    const size = text.length + 1
+    let at = this.entries.length
+    while (at > 0 && this.entries[at - 1].base > base) at--
+    this.entries.splice(at, 0, { base, size, file })
+    this.next = Math.max(this.next, base + size)
+    return file
+  }
+
   /** From now on the file is known only as long as something else holds it, as code that was compiled from it does. */
   release(file: SourceFile): void {
     const at = this.indexOf(file.base)

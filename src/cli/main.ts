@@ -27,6 +27,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
     return EXIT.rest
   }
   const command = commandOf(word)
+  if (command === 'bench') return (await import('./bench.ts')).benchCommand(rest)
   const flags = parseFlags(command, rest)
   if (flags.has('help')) return help([command])
   if (command === 'run') return runCommand(flags)

@@ -7,8 +7,8 @@ import { testCommand } from './test.ts'
 import { traceCommand } from './trace.ts'
 import type { CommandName, Flags } from './usage.ts'
 
-/** Every command but `run`: loaded only when one of them is asked for, in one piece, because each further file costs every start a millisecond. */
-export const MORE: Readonly<Record<Exclude<CommandName, 'run' | 'deploy'>, (flags: Flags) => number | Promise<number>>> = {
+/** Every command but `run` and `bench`: loaded only when one of them is asked for, in one piece, because each further file costs every start a millisecond. */
+export const MORE: Readonly<Record<Exclude<CommandName, 'run' | 'deploy' | 'bench'>, (flags: Flags) => number | Promise<number>>> = {
   test: testCommand,
   check: checkCommand,
   disasm: disasmCommand,
@@ -16,5 +16,7 @@ export const MORE: Readonly<Record<Exclude<CommandName, 'run' | 'deploy'>, (flag
   repl: replCommand,
   trace: traceCommand,
   explain: explainCommand,
+  ps: async flags => (await import('./operators.ts')).psCommand(flags),
+  inspect: async flags => (await import('./operators.ts')).inspectCommand(flags),
   space: async flags => (await import('./space.ts')).spaceCommand(flags),
 }

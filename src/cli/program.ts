@@ -15,6 +15,8 @@ export interface ProgramOptions extends Omit<SessionOptions, 'host'> {
   readonly input?: readonly string[]
   /** Milliseconds after which a program that does not come to rest is given up (status `stopped`). */
   readonly timeoutMs?: number
+  /** Called with the session before anything is compiled into it. */
+  readonly prepare?: (session: Session) => void
 }
 
 /** Several sources are several programs that meet in one space. Time is virtual unless the options say otherwise. */
@@ -22,10 +24,11 @@ export async function runPrograms(
   inputs: readonly { name: string; text: string | Uint8Array }[],
   options: ProgramOptions = {},
 ): Promise<Outcome> {
-  const { observe, input, timeoutMs, ...rest } = options
+  const { observe, input, timeoutMs, prepare, ...rest } = options
   const host = new QuietHost(input)
   grantFiles(host, rest)
   const session = new Session({ virtualTime: true, ...rest, host })
+  prepare?.(session)
   const compiled = inputs.map(i => session.compile(i.name, i.text))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
   const common = { v: 1, kind: 'outcome', diagnostics: inOrder(diagnostics).map(d => diagnosticRecord(sources, d)) } as const

@@ -7,6 +7,8 @@ import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import { NotASnapshot } from '../machine/snapshot.ts'
 import type { Term } from '../normal/term.ts'
+import type { Pool } from '../pool/pool.ts'
+import type { Attended } from './attended.ts'
 import type { Ending, Input } from './engine.ts'
 import { drive, hasErrors, readInput, readInputs, reasonOf, sessionOptions } from './engine.ts'
 import { NOWHERE, ProcessHost } from './host.ts'
@@ -20,6 +22,7 @@ import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
 import { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
 import { seedRange, UsageError } from './usage.ts'
+import { workerLost, workersFor, workersOf } from './workers.ts'
 
 /** `rho run`. */
 export async function runCommand(flags: Flags): Promise<number> {
@@ -36,16 +39,22 @@ export async function runCommand(flags: Flags): Promise<number> {
   try {
     return await (json ? runJson(flags, inputs) : runText(flags, inputs))
   } catch (e) {
+    if ((e as { code?: unknown }).code === 'WORKER_LOST') {
+      workerLost((e as Error).message, json)
+      return EXIT.fault
+    }
     if (!(e instanceof RhizomeError)) throw e
     return storageFailed(e, json)
   }
 }
 
-/** `rho deploy`: a run that never makes a space. */
+/** `rho deploy`: a run that never makes a space, or one in the process that holds it. */
 export async function deployCommand(flags: Flags): Promise<number> {
+  if (flags.has('control')) return (await import('./operators.ts')).deployTo(flags)
   for (const name of ['create', 'resume', 'durability'] as const)
     if (flags.has(name)) throw new UsageError(`--${name} belongs to \`rho run\``)
-  if (!flags.has('space')) throw new UsageError('`rho deploy` needs --space DIR', 'to run a program in memory: `rho run`')
+  if (!flags.has('space'))
+    throw new UsageError('`rho deploy` needs --space DIR or --control SOCKET', 'to run a program in memory: `rho run`')
   return runCommand(flags)
 }
 
@@ -87,18 +96,25 @@ interface Finished {
 /** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
 async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
-  const options = await sessionOptions(flags, host)
+  workersOf(flags) // a contradiction is wrong use: say so before anything is opened
+  const options = await sessionOptions(flags, host, undefined, true)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
   const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
+  let attended: Attended | undefined
+  let pool: Pool | undefined
   try {
-    const done = await runIn(session, stored, flags, inputs)
+    pool = await workersFor(flags, session)
+    if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored)
+    const done = await runIn(session, stored, flags, inputs, attended)
     return { session, stored, ...done }
   } catch (e) {
     await stored?.close().catch(() => undefined) // what went wrong first is what is told
     throw e
   } finally {
     trace?.()
+    await attended?.close()
+    await pool?.close()
   }
 }
 
@@ -118,6 +134,7 @@ async function runIn(
   stored: Durable | undefined,
   flags: Flags,
   inputs: readonly Input[],
+  attended: Attended | undefined,
 ): Promise<Pick<Finished, 'diagnostics' | 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
@@ -127,6 +144,7 @@ async function runIn(
   const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
     signal = name
     session.stop()
+    void attended?.close()
   }
   const listen = () => {
     process.once('SIGINT', () => onSignal('SIGINT'))
@@ -138,13 +156,14 @@ async function runIn(
     return true
   }
   const limit = stopPoint(flags)
-  if (stored !== undefined) {
-    listen()
-    await stored.flush() // the programs are in before anything of them happens
-  }
-  const ending = await (limit === undefined
-    ? drive(session, { stopped, onLong: stored === undefined ? listen : undefined })
-    : stopAt(session, limit))
+  if (stored !== undefined || attended !== undefined) listen()
+  await stored?.flush() // the programs are in before anything of them happens
+  const run = (): Promise<Ending> =>
+    limit === undefined
+      ? drive(session, { stopped, onLong: stored === undefined && attended === undefined ? listen : undefined })
+      : stopAt(session, limit)
+  let ending = await run()
+  while ((ending === 'rest' || ending === 'limit') && (await attended?.more()) === true) ending = await run()
   await stored?.flush()
   return { diagnostics, ending, signal }
 }

@@ -26,6 +26,7 @@ interface Job {
   /** Arguments after the command's name. */
   readonly args: readonly string[]
   readonly json: boolean
+  readonly remove: boolean
   readonly progress: Progress
 }
 interface SpaceCommand {
@@ -54,6 +55,13 @@ export const SPACE_COMMANDS: Readonly<Record<string, SpaceCommand>> = {
   fork: { args: 'DIR TO [ROOT]', least: 2, most: 3, about: 'an independent copy, of now or of a checkpoint', run: fork },
   reset: { args: 'DIR ROOT', least: 2, most: 2, about: 'go back to a checkpoint', run: reset },
   checkpoint: { args: 'DIR', least: 1, most: 1, about: 'keep the present state under its root', run: checkpoint },
+  collect: {
+    args: 'DIR',
+    least: 1,
+    most: 1,
+    about: 'report machines and messages that nobody can reach; --remove: remove them',
+    run: collect,
+  },
 }
 
 export async function spaceCommand(flags: Flags): Promise<number> {
@@ -67,10 +75,11 @@ export async function spaceCommand(flags: Flags): Promise<number> {
   const command = SPACE_COMMANDS[word]
   if (args.length < command.least || args.length > command.most || args.includes(''))
     throw new UsageError(`\`rho space ${word}\` takes ${command.args}`)
+  if (flags.has('remove') && word !== 'collect') throw new UsageError('--remove belongs to `rho space collect`')
   const json = flags.text('format') === 'json'
   const progress = new Progress(word)
   try {
-    return await command.run({ args, json, progress })
+    return await command.run({ args, json, remove: flags.has('remove'), progress })
   } catch (e) {
     progress.end()
     if (e instanceof UsageError) throw e
@@ -341,17 +350,34 @@ async function log({ args: [dir], json }: Job): Promise<number> {
 }
 
 async function fork({ args: [dir, to, root], json }: Job): Promise<number> {
+  if (root !== undefined && (await ofSession(dir))) return report(await (await checkpoints()).forkSession(dir, to, root), json)
   return report(await forkDir(dir, to, root), json)
 }
 
 async function reset({ args: [dir, root], json }: Job): Promise<number> {
+  if (await ofSession(dir)) {
+    answer({ ...(await (await checkpoints()).resetSession(dir, root)) }, json)
+    return EXIT.rest
+  }
   const { number } = await resetDir(dir, root)
   answer({ root, commit: number }, json)
   return EXIT.rest
 }
 
 async function checkpoint({ args: [dir], json }: Job): Promise<number> {
+  if (await ofSession(dir)) {
+    answer({ ...(await (await checkpoints()).checkpointSession(dir)) }, json)
+    return EXIT.rest
+  }
   const { root, commit } = await checkpointDir(dir)
   answer({ root, commit: commit.number }, json)
   return EXIT.rest
+}
+
+/** Spaces of programs keep their states in a form of their own. */
+const checkpoints = () => import('../host/checkpoints.ts')
+const ofSession = async (dir: string): Promise<boolean> => (await checkpoints()).isSession(dir)
+
+async function collect({ args: [dir], json, remove }: Job): Promise<number> {
+  return (await import('./operators.ts')).collectIn(dir, remove, json)
 }

@@ -51,20 +51,33 @@ export const COMMANDS = {
     synopsis: 'rho trace [--expand] [--diff] FILE [FILE]',
     about: 'Show a trace that `rho run --trace FILE` wrote, or compare two.',
   },
+  ps: {
+    synopsis:
+      'rho ps --space DIR [LABEL…] | --control SOCKET [LABEL…]\n              | --control SOCKET pause|resume|kill LABEL… | --control SOCKET renice LEVEL LABEL…',
+    about: 'List the machines of a space at rest or of a running process, and steer them: m:12 is a machine, p:1 a whole program.',
+  },
+  inspect: {
+    synopsis: 'rho inspect --space DIR | --control SOCKET [--garbage | LABEL | NAME]',
+    about: 'Show what a space holds, what a machine has in hand, or what lies and waits on a name.',
+  },
+  bench: {
+    synopsis: 'rho bench [IDS] [flags]',
+    about: 'Measure this command against other ways to do the same jobs; `rho bench --help` lists jobs, programs and flags.',
+  },
   explain: {
     synopsis: 'rho explain [CODE…]',
     about: 'Print the page of an error code, with a program that causes it and one that mends it.',
   },
   space: {
     synopsis:
-      'rho space inspect DIR [CHANNEL] | stats DIR | verify DIR | repair FROM TO | export DIR [FILE]\n                 | import FILE DIR | compact DIR | log DIR | fork DIR TO [ROOT] | reset DIR ROOT | checkpoint DIR',
+      'rho space inspect DIR [CHANNEL] | stats DIR | verify DIR | repair FROM TO | export DIR [FILE]\n                 | import FILE DIR | compact DIR | log DIR | fork DIR TO [ROOT] | reset DIR ROOT | checkpoint DIR\n                 | collect DIR [--remove]',
     about: 'Look after a stored space that nobody has open.',
   },
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
 
 /** Named by the design, delivered by other parts of the project. */
-const LATER_COMMANDS: readonly string[] = ['ps', 'inspect', 'bench', 'top']
+const LATER_COMMANDS: readonly string[] = ['top']
 
 const ENGINE: readonly CommandName[] = ['run', 'test', 'repl']
 const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
@@ -75,7 +88,7 @@ export const FLAGS = {
   format: {
     kind: 'choice',
     choices: ['text', 'json', 'tap'],
-    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space'],
+    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect'],
     help: 'json: one object per line; tap: for `rho test` only',
   },
 
@@ -99,7 +112,19 @@ export const FLAGS = {
   snapshot: { kind: 'text', value: 'FILE', on: ['run'], help: 'write the state at the end; - is standard output' },
   restore: { kind: 'text', value: 'FILE', on: ['run'], help: 'go on from a state that --snapshot wrote, with further programs or none' },
 
-  space: { kind: 'text', value: 'DIR', on: ['run'], help: 'keep everything in this directory and go on with what it holds' },
+  space: {
+    kind: 'text',
+    value: 'DIR',
+    on: ['run', 'ps', 'inspect'],
+    help: 'keep everything in this directory and go on with what it holds; `ps`, `inspect`: look at it',
+  },
+  control: {
+    kind: 'text',
+    value: 'SOCKET',
+    on: ['run', 'ps', 'inspect'],
+    help: 'let operators in through this Unix domain socket; `deploy`, `ps`, `inspect`: ask the process there',
+  },
+  garbage: { kind: 'switch', on: ['inspect'], help: 'only what nobody can reach any more (`rho space collect --remove` removes it)' },
   create: { kind: 'switch', on: ['run'], help: 'make the space if there is none' },
   resume: { kind: 'switch', on: ['run'], help: 'add no program, only go on with the space' },
   durability: {
@@ -122,7 +147,7 @@ export const FLAGS = {
   },
   'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
   'no-opt': { kind: 'switch', on: [...ENGINE, 'disasm'], help: 'link without derived instructions' },
-  workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: '0 and auto: the calling thread' },
+  workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: 'shards on workers; 0 and auto: the calling thread' },
 
   gas: { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each program (1e6 is fine)' },
   'machine-gas': { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each machine' },
@@ -167,19 +192,21 @@ export const FLAGS = {
   history: { kind: 'text', value: 'FILE', on: ['repl'], help: 'where the lines you typed are kept (default ~/.rho_history)' },
 
   expand: { kind: 'switch', on: ['trace'], help: 'show primitives as the COMMs they stand for' },
+  remove: { kind: 'switch', on: ['space'], help: 'with `collect`: remove what is reported' },
+
   diff: { kind: 'switch', on: ['trace'], help: 'compare two traces; exit 1 if they differ' },
 
   help: {
     kind: 'switch',
     short: 'h',
-    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space'],
+    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect'],
     help: 'this text',
   },
 } as const satisfies Record<string, Flag>
 export type FlagName = keyof typeof FLAGS
 
-/** Flags of `run` that belong to parts which are not there yet: stored spaces, several shards, state files, chain context. */
-const LATER_FLAGS = /^(control|checkpoint-every|restore|block-.+|deploy-.+)$/
+/** Flags of `run` that belong to parts which are not there yet: several shards, chain context. */
+const LATER_FLAGS = /^(checkpoint-every|block-.+|deploy-.+)$/
 
 const table: Readonly<Record<string, Flag>> = FLAGS
 

@@ -248,7 +248,7 @@ export class ByteReader {
 }
 
 /** Kinds of stored values. In stored data: append, never renumber. */
-const V = {
+export const V = {
   Absent: 0,
   False: 1,
   True: 2,

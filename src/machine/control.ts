@@ -179,6 +179,11 @@ export class Control {
 
   private readonly watchers = new Map<Machine, Term[]>()
 
+  /** Machines whose end is to be told, with the names that it is told to. */
+  watched(): ReadonlyMap<Machine, readonly Term[]> {
+    return this.watchers
+  }
+
   /** Who watches a machine is told how it ended: (label, status). */
   private ended(m: Machine): void {
     const list = this.watchers.get(m)

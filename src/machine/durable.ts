@@ -346,7 +346,9 @@ export class Durable implements Keeper, CodeBook {
       this.taken.length = this.attempting.taken
     }
     this.attempting = null
+    for (const resolve of this.afterAttempt.splice(0)) resolve()
   }
+  private readonly afterAttempt: (() => void)[] = []
 
   async boundary(status: Status): Promise<void> {
     if (this.failure !== null) throw this.failure
@@ -375,6 +377,12 @@ export class Durable implements Keeper, CodeBook {
       if (this.failure !== null) throw this.failure
       if (this.attempting !== null || !this.begin(false)) return
     }
+  }
+
+  /** As `flush`, but what waits for the end of an attempt is safe too. @throws RhizomeError of the store */
+  async safe(): Promise<void> {
+    while (this.attempting !== null) await new Promise<void>(resolve => this.afterAttempt.push(resolve))
+    await this.flush()
   }
 
   /** Save everything, also that failures have been reported if they have, and let go of the rows. */
@@ -646,29 +654,28 @@ export class Durable implements Keeper, CodeBook {
       this.promised = { names: given.names + AHEAD, privs: given.privs + AHEAD, hidden: given.hidden + AHEAD }
     const { kernel } = shard
     const { logicalTime, time } = this.session.kept
-    const w = new ByteWriter()
-    for (const n of [
-      this.promised.names,
-      this.promised.privs,
-      this.promised.hidden,
-      kernel.op,
-      kernel.counter,
-      shard.comms,
-      shard.primitiveComms,
-      shard.machinesMade,
-      shard.slices,
-      shard.namesMade,
-      shard.produced,
+    const { promised } = this
+    const counters = writeCounters({
+      names: promised.names,
+      privs: promised.privs,
+      hidden: promised.hidden,
+      op: kernel.op,
+      refs: kernel.counter,
+      comms: shard.comms,
+      primitiveComms: shard.primitiveComms,
+      machinesMade: shard.machinesMade,
+      slices: shard.slices,
+      namesMade: shard.namesMade,
+      produced: shard.produced,
       logicalTime,
-      this.nextOutput,
-      this.nextGroup,
-      this.nextRequest,
-      this.nextProgram,
-      this.nextSource,
-    ])
-      w.count(n)
-    w.f64(time)
-    this.saveSingle(Row.Counters, w.take())
+      nextOutput: this.nextOutput,
+      nextGroup: this.nextGroup,
+      nextRequest: this.nextRequest,
+      nextProgram: this.nextProgram,
+      nextSource: this.nextSource,
+      time,
+    })
+    this.saveSingle(Row.Counters, counters)
   }
 
   // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1202,7 +1209,7 @@ export class Durable implements Keeper, CodeBook {
  * A position in register code in terms of the image: the instruction, the how-manieth piece of register code made from it, and how far into that. The last
  * two are 0 but for machines that wait in the midst of an expression.
  */
-function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond: number } {
+export function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond: number } {
   const { map } = linked
   if (map.length === 0) return { at: linked.at, nth: 0, beyond: pc }
   let low = 0
@@ -1218,7 +1225,7 @@ function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond:
   return { at, nth, beyond: pc - map[2 * low] }
 }
 
-function pcOf(linked: Linked, at: number, nth: number): number {
+export function pcOf(linked: Linked, at: number, nth: number): number {
   const { map } = linked
   if (map.length === 0) return 0
   let left = nth
@@ -1227,7 +1234,7 @@ function pcOf(linked: Linked, at: number, nth: number): number {
 }
 
 /** The receive that a machine at `pc` waits in. */
-function siteAt(linked: Linked, pc: number): RecvSite {
+export function siteAt(linked: Linked, pc: number): RecvSite {
   const op = linked.code[pc]
   if (op < 21 || op > 24) throw new Garbled('a machine waits where there is no receive')
   return linked.consts[linked.code[pc + 2]] as RecvSite
@@ -1283,6 +1290,60 @@ function readCounters(bytes: Uint8Array): Counters {
     nextSource: r.count(),
     time: r.f64(),
   }
+}
+
+function writeCounters(c: Counters): Uint8Array {
+  const w = new ByteWriter()
+  for (const n of [
+    c.names,
+    c.privs,
+    c.hidden,
+    c.op,
+    c.refs,
+    c.comms,
+    c.primitiveComms,
+    c.machinesMade,
+    c.slices,
+    c.namesMade,
+    c.produced,
+    c.logicalTime,
+    c.nextOutput,
+    c.nextGroup,
+    c.nextRequest,
+    c.nextProgram,
+    c.nextSource,
+  ])
+    w.count(n)
+  w.f64(c.time)
+  return w.take()
+}
+
+/** The row is an output that may not have left yet: it belongs to no state. */
+export function isPendingOutput(key: Uint8Array): boolean {
+  return key[0] === X && key[1] === Row.Outputs
+}
+export function isCounters(key: Uint8Array): boolean {
+  return key[0] === X && key[1] === Row.Counters
+}
+
+/** The counters with which an earlier state is gone back to: no number that was given out since is given out again. */
+export function afterReset(saved: Uint8Array, present: Uint8Array): Uint8Array {
+  const then = readCounters(saved)
+  const now = readCounters(present)
+  const later = (key: keyof Counters): number => Math.max(then[key], now[key])
+  return writeCounters({
+    ...then,
+    names: later('names'),
+    privs: later('privs'),
+    hidden: later('hidden'),
+    refs: later('refs'),
+    logicalTime: later('logicalTime'),
+    nextOutput: later('nextOutput'),
+    nextGroup: later('nextGroup'),
+    nextRequest: later('nextRequest'),
+    nextProgram: later('nextProgram'),
+    nextSource: later('nextSource'),
+  })
 }
 
 function readAccount(id: number, r: ByteReader): Account {

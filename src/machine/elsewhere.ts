@@ -5,22 +5,24 @@ import { Of, RecvSite, type SendSite } from './site.ts'
 
 /** What a shard knows of the other shards of its space (`src/pool`). A shard that is alone has none of this. */
 
-/** Where proxies wait. */
-export const PROXY_SITE = new RecvSite(new Uint8Array([1]), [], null, null, null, -1, null, Of.Native)
+/** Where forwards wait. */
+export const FORWARD_SITE = new RecvSite(new Uint8Array([1]), [], null, null, null, -1, null, Of.Native)
 
 /**
  * Stands at the head of a channel whose home is another shard and takes whatever is sent there. The kernel never meets it: messages are sent on before they
  * reach the kernel, and machines that want to wait there leave for the home.
  */
-export class Proxy extends Cont {
+export class Forward extends Cont {
   /** The shard where the channel is believed to be; whoever is wrong about it is at most as old as `epoch`. */
   home: number
   /** How often the channel had moved when it came there. */
   epoch: number
   /** Machines that wait for the channel to come here. */
   waiters: Machine[] | null = null
+  /** The channel has been asked for. */
+  asked = false
   constructor(home: number, epoch: number) {
-    super(PROXY_SITE)
+    super(FORWARD_SITE)
     this.home = home
     this.epoch = epoch
     this.next = this
@@ -31,10 +33,14 @@ export class Proxy extends Cont {
 export interface Elsewhere {
   /** A channel for a name that has none yet. */
   chan(owner: Term): Chan
-  /** A message for a channel at whose head a proxy stands. `sender` null: sent by the engine itself. */
+  /** A message for a channel at whose head a forward stands. `sender` null: sent by the engine itself. */
   send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): void
   /** Asked before `m` begins to wait: true if it cannot wait here and has been taken over. */
   leaves(m: Machine): boolean
   /** A message was stored on a channel that had receives. */
   stored(chan: Chan): void
+  /** An account was stopped here. */
+  stopped(account: Account): void
+  /** A program gave an operation another meaning here; undefined: its own again. */
+  operation(op: string, meaning: Term | undefined): void
 }

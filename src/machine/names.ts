@@ -6,7 +6,7 @@ import { forced, type NameOrigin, Tag, type Term, Tuple } from '../normal/term.t
 /** Names of one shard in one run: identifier = BLAKE2b-256(key ‖ shard ‖ counter), computed only when a name leaves the process. */
 export class ShardNames implements NameOrigin {
   private readonly key: Uint8Array
-  private readonly shard: number
+  readonly shard: number
   private readonly known = new Map<number, Uint8Array>()
   constructor(key: Uint8Array, shard: number) {
     this.key = key

@@ -126,6 +126,7 @@ export class Primitives {
     else if (typeof by === 'function') this.overrides.set(name, { handler: by, name: null })
     else this.overrides.set(name, { handler: null, name: by })
     this.refresh()
+    if (typeof by !== 'function') this.shard.elsewhere?.operation(name, by)
     this.shard.kernel.recheck(k => k.site.guarded)
     if (by !== undefined) for (const [m, w] of this.waiting) if (w.key === name && w.how === 'nobody') this.serveLate(m, w)
   }

@@ -90,6 +90,8 @@ export class Random {
 export interface RunQueue<T> {
   push(item: T): void
   next(): T | undefined
+  /** Takes the one that came first, for another queue. */
+  oldest(): T | undefined
   readonly length: number
   remove(item: T): boolean
   /** How many of the next turns take the newest item; 0 where that is not the rule. */
@@ -128,6 +130,9 @@ export class DepthQueue<T> implements RunQueue<T> {
     }
     return this.q.pop()
   }
+  oldest(): T | undefined {
+    return this.q.shift()
+  }
   remove(item: T): boolean {
     return this.q.remove(item)
   }
@@ -158,6 +163,9 @@ export class RoundRobin<T> implements RunQueue<T> {
     this.q.push(item)
   }
   next(): T | undefined {
+    return this.q.shift()
+  }
+  oldest(): T | undefined {
     return this.q.shift()
   }
   remove(item: T): boolean {
@@ -192,6 +200,9 @@ export class ShuffleQueue<T> implements RunQueue<T> {
   }
   next(): T | undefined {
     return this.q.length === 0 ? undefined : this.q.takeAt(this.random.below(this.q.length))
+  }
+  oldest(): T | undefined {
+    return this.q.shift()
   }
   remove(item: T): boolean {
     return this.q.remove(item)
@@ -260,6 +271,15 @@ export class PriorityQueue<T extends Leveled> implements RunQueue<T> {
       }
       this.left = WEIGHTS[this.level]
     }
+  }
+  oldest(): T | undefined {
+    for (let i = LEVELS - 1; i >= 0; i--) {
+      const w = this.levels[i].shift()
+      if (w === undefined) continue
+      this.length--
+      return w.item
+    }
+    return undefined
   }
   /** Whoever waited long enough at the head of a level moves to the tail of the level above; its own level is unchanged, so it starts there again next time. */
   private age(): void {

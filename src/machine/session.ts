@@ -14,8 +14,9 @@ import { decodeSource } from '../syntax/decode.ts'
 import { parse } from '../syntax/parser.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
-import type { FileRoot } from './files.ts'
+import { FileRefusal, type FileRoot } from './files.ts'
 import { freezeSent } from './freeze.ts'
+import { findGarbage, type Garbage } from './garbage.ts'
 import type { Host } from './host.ts'
 import type { Keeper, OpenRequest } from './keeper.ts'
 import { Program } from './link.ts'
@@ -25,6 +26,7 @@ import { Native } from './native.ts'
 import type { Blocked, Failure, RestReport, Stats, Status } from './outcome.ts'
 import { Fault } from './primitives/index.ts'
 import type { Primitives } from './primitives.ts'
+import { collectNames } from './reach.ts'
 import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
@@ -86,6 +88,20 @@ export interface ImageNeed extends UriProblem {
   readonly uri?: string
 }
 
+/** Whoever runs a session together with other shards (see `src/pool`). */
+export interface Team {
+  /** The other shards are there; until then the session runs by itself. */
+  readonly active: boolean
+  /** Slices of the next quantum of the session by itself. */
+  readonly quantum: number
+  /** Such a quantum is over: is it time for others? True: let the event loop turn. */
+  look(): boolean
+  /** See `Session.settle`. At rest everything is back in the shard of the session. */
+  settle(o: { stepsMax?: number }): Promise<Status>
+  /** Something came from outside, or the session is to stop. */
+  wake(): void
+}
+
 /** Slices between two looks at what came from outside. */
 const QUANTUM = 20_000
 
@@ -102,6 +118,9 @@ export class Session {
   private mark: { failures: number; account: Account; mark: ReturnType<Shard['kernel']['mark']> } | null = null
   private logicalTime = 0
   private stopping = false
+  get stopped(): boolean {
+    return this.stopping
+  }
   private awake: (() => void) | null = null
   private tracer: TraceWriter | null = null
   private readonly keeper: Keeper | null
@@ -169,7 +188,8 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri)
+    const name =
+      this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team?.active === true ? this.derivedName(uri) : undefined)
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
     if (own !== undefined) {
       this.values.set(uri, own)
@@ -185,6 +205,28 @@ export class Session {
     this.values.set(uri, value)
     return value
   }
+
+  /** The same in every shard. */
+  private derivedName(uri: string): Unforgeable {
+    const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    this.systemNames.set(uri, name)
+    return name
+  }
+
+  /** The name of a system channel. */
+  systemName(uri: string): Unforgeable {
+    this.listenAgain(uri)
+    const value = this.values.get(uri)
+    return value instanceof Bundle && value.body instanceof Unforgeable ? value.body : (this.systemNames.get(uri) ?? this.derivedName(uri))
+  }
+
+  /** Values of URIs so far. */
+  get uriValues(): ReadonlyMap<string, Term> {
+    return this.values
+  }
+
+  /** Set before the first program: the session is one of several shards. */
+  team: Team | null = null
 
   private serve(entry: SystemChannel, args: readonly Term[], sender: Machine | null, account: Account): Fault | undefined {
     const asks = entry.uri === 'rho:io:stdin' || entry.uri === 'rho:time:after'
@@ -218,10 +260,11 @@ export class Session {
 
   /** Listen on a system channel whose name is in the space, if this run grants it. */
   listenAgain(uri: string): void {
-    if (!this.values.has(uri)) this.bindUri(uri)
+    if (uri.startsWith(FILE_BELOW)) this.listenBelow(uri)
+    else if (!this.values.has(uri)) this.bindUri(uri)
   }
 
-  private systemHost(sender: Machine | null, account: Account): SystemHost {
+  private systemHost(sender: Machine | null, account: Account, steps: Steps = []): SystemHost {
     const { host } = this.options
     return {
       out: (stream, text, raw) => (this.keeper ?? host).out(stream, text, raw),
@@ -248,7 +291,7 @@ export class Session {
       },
       logical: () => ++this.logicalTime,
       files: () => this.root(),
-      fileChannel: root => this.fileChannel(root),
+      fileChannel: (root, step) => this.fileBelow(root, [...steps, step]),
     }
   }
 
@@ -260,12 +303,38 @@ export class Session {
     return this.files
   }
 
-  private fileChannel(root: FileRoot): Term {
-    return this.listen('rho:io:file', 3, (args, sender, origin) => {
-      const account = sender?.account ?? this.accounts[0]
-      const fault = fileRequest(root, args, this.systemHost(sender, account), (chan, values) => this.shard.send(chan, [...values], account))
-      if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
-    })
+  /** A capability for a directory below: its name says how it came about, so that it speaks for the same directory after a restart. */
+  private fileBelow(root: FileRoot, steps: Steps): Term {
+    const uri = FILE_BELOW + JSON.stringify([this.shard.fresh().counter, ...steps])
+    const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    if (this.keeper === null) this.systemNames.set(uri, name)
+    return this.serveFiles(root, steps, this.keeper?.systemName(uri) ?? name)
+  }
+
+  private serveFiles(root: FileRoot, steps: Steps, name: Unforgeable): Term {
+    return this.listen(
+      'rho:io:file',
+      3,
+      (args, sender, origin) => {
+        const account = sender?.account ?? this.accounts[0]
+        const host = this.systemHost(sender, account, steps)
+        const fault = fileRequest(root, args, host, (chan, values) => this.shard.send(chan, [...values], account))
+        if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
+      },
+      name,
+    )
+  }
+
+  /** A capability from before a restart. If the directory is not granted or not there any more nobody listens: what is sent waits. */
+  private listenBelow(uri: string): void {
+    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri)
+    const steps = stepsOf(uri)
+    let root = this.root()
+    for (const [path, rights] of steps ?? []) {
+      const below = root?.restrict(path, rights === 'rw' ? 'rw' : 'r')
+      root = below instanceof FileRefusal ? undefined : below
+    }
+    if (name !== undefined && steps !== undefined && root !== undefined) this.serveFiles(root, steps, name)
   }
 
   private abort(sender: Machine | null, account: Account, reason: Term): void {
@@ -353,22 +422,29 @@ export class Session {
     return this.deploy({ image, program: new Program(image, null, name), bytes: 4 * image.length })
   }
 
-  /** Start a program's machines. The number names its account. With `onError: 'rollback'` it waits for those before it. */
-  deploy(p: Pick<Compiled, 'image' | 'program' | 'bytes'>): number {
+  /** Start a program's machines. The number names its account. An atomic one (default: `onError` is `rollback`) waits until everything is at rest, and runs alone. */
+  deploy(p: Pick<Compiled, 'image' | 'program' | 'bytes'>, atomic = this.options.onError === 'rollback'): number {
     const id = this.accounts.length + 1
     const account = new Account(id, 'p:' + id, id, this.options.gas ?? Number.POSITIVE_INFINITY)
     this.accounts.push(account)
     account.gas += p.bytes
-    if (this.options.onError === 'rollback') {
+    if (atomic) {
       p.program.account ??= account
       this.waiting.push(p.program)
       this.waitingAccounts.push(account)
       return id
     }
-    this.shard.start(p.program, account)
+    this.whenFree(() => this.shard.start(p.program, account))
     return id
   }
   private readonly waitingAccounts: Account[] = []
+
+  /** Do something to the space on behalf of the host: at once, or, while a program runs that may be undone, when that has ended. */
+  whenFree(action: () => void): void {
+    if (this.mark === null) action()
+    else this.held.push(action)
+  }
+  private held: (() => void)[] = []
 
   /** With rollback: begin the next waiting program, or finish the one that came to rest. True if something was begun. */
   private nextAtomic(): boolean {
@@ -380,6 +456,12 @@ export class Session {
         this.shard.kernel.rollback(mark)
       } else this.shard.kernel.release(mark)
       this.keeper?.attemptEnded(account.failed > 0)
+      if (this.held.length > 0) {
+        const { held } = this
+        this.held = []
+        for (const action of held) action()
+        return true
+      }
     }
     const p = this.waiting.shift()
     const account = this.waitingAccounts.shift()
@@ -428,6 +510,20 @@ export class Session {
     }
   }
 
+  /**
+   * Whether programs have anything left to do, as far as one can tell now. `rest`: nothing can run, and no answer from outside that they asked for is to come.
+   * `quiet`: none of their machines can run, but others' may still send them something.
+   */
+  stateOf(accounts: readonly Account[]): 'busy' | 'quiet' | 'rest' {
+    const { shard } = this
+    if (accounts.every(a => a.stopped)) return 'rest'
+    if (this.mark !== null || this.held.length > 0 || this.waitingAccounts.some(a => accounts.includes(a))) return 'busy'
+    for (const r of this.asked) if (accounts.includes(r.account)) return 'busy'
+    if (shard.inbox.length > 0) return 'busy'
+    if (shard.queue.length === 0 && !shard.kernel.pumpPending) return 'rest'
+    return shard.runnable().some(m => accounts.includes(m.account)) ? 'busy' : 'quiet'
+  }
+
   private get atomicPending(): boolean {
     return this.waiting.length > 0 || this.mark !== null
   }
@@ -467,9 +563,11 @@ export class Session {
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
+      if (this.team?.active === true) return this.team.settle({ stepsMax: left })
       const before = this.shard.slices
-      const status = this.run(Math.min(left, this.keeper === null ? QUANTUM : this.keeper.quantum))
+      const status = this.run(Math.min(left, this.keeper?.quantum ?? this.team?.quantum ?? QUANTUM))
       left -= Math.max(1, this.shard.slices - before)
+      if (this.team?.look() === true) await new Promise<void>(resolve => setImmediate(resolve))
       if (this.keeper !== null) await this.keeper.boundary(status)
       if (status === 'rest' || status === 'limit' || status === 'fault') return status
       if (this.stopping) return 'idle'
@@ -491,6 +589,7 @@ export class Session {
   private signalled = false
 
   private wakeUp(): void {
+    this.team?.wake()
     if (this.awake !== null) this.awake()
     else this.signalled = true
   }
@@ -630,6 +729,34 @@ export class Session {
     for (const r of asked) this.askAgain(r)
   }
 
+  /**
+   * Waiting machines and messages that nobody can reach any more. Between two calls of `run` or `settle`.
+   * @param held names, or values with names in them, that the host still holds
+   */
+  garbage(held: Iterable<Term> = []): Garbage {
+    const { shard, control } = this
+    // What an attempt does may be undone: nobody knows yet what is left over.
+    if (this.mark !== null) return { machines: [], data: [] }
+    const terms: Term[] = [...held, ...this.values.values()]
+    for (const r of this.asked) terms.push(...r.args)
+    for (const i of shard.inbox) terms.push(i.chan, ...i.values)
+    for (const [, server] of shard.primitives.served()) terms.push(server)
+    const speaking: { name: Unforgeable; machines: Machine[] }[] = control
+      .facets()
+      .map(f => ({ name: f.name, machines: f.machine === undefined ? control.members(f.account as Account) : [f.machine] }))
+    for (const [machine, watchers] of control.watched())
+      for (const ret of watchers) for (const name of collectNames(ret)) speaking.push({ name, machines: [machine] })
+    return findGarbage(shard, { terms, control: speaking })
+  }
+
+  /** Remove what `garbage` finds, and say what it was. */
+  collect(held: Iterable<Term> = []): Garbage {
+    const found = this.garbage(held)
+    for (const m of found.machines) this.shard.kill(m)
+    for (const d of found.data) this.shard.kernel.take(d)
+    return found
+  }
+
   /** Runnable and waiting machines: labels, status, position. */
   machines(): { machine: Machine; waits: boolean }[] {
     const out = this.shard.queue.items().map(machine => ({ machine, waits: false }))
@@ -642,6 +769,21 @@ export class Session {
       }
     }
     return out.sort((a, b) => a.machine.priv - b.machine.priv)
+  }
+}
+
+/** How a directory was come by: restricted to a path, with rights, again and again. */
+type Steps = readonly (readonly [path: string, rights: string])[]
+
+/** Begins the URIs that stand for restricted file capabilities; no program can ask for one. A number of its own and the steps follow. */
+const FILE_BELOW = 'rho:io:file '
+
+function stepsOf(uri: string): Steps | undefined {
+  try {
+    const [, ...steps] = JSON.parse(uri.slice(FILE_BELOW.length)) as [number, ...Steps]
+    return steps.every(s => typeof s[0] === 'string' && typeof s[1] === 'string') ? steps : undefined
+  } catch {
+    return undefined // stored by nobody
   }
 }
 

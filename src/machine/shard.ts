@@ -16,7 +16,7 @@ import {
   Tuple,
   Unforgeable,
 } from '../normal/term.ts'
-import { type Elsewhere, PROXY_SITE } from './elsewhere.ts'
+import { type Elsewhere, FORWARD_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, Meters, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NameTable, ShardNames } from './names.ts'
@@ -571,6 +571,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return out
   }
 
+  /** All runnable machines, oldest first, which leave this shard. */
+  takeRunnable(): Machine[] {
+    const all = this.runnable()
+    while (this.queue.next() !== undefined);
+    this.pausedMachines.clear()
+    return all
+  }
+
   /** Deliver what the host and native receives have sent, so that no message is under way. */
   settleMessages(): void {
     if (this.deferred.length > 0) this.flushDeferred()
@@ -664,10 +672,16 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** End all machines of an account with one failure. The rest of them is dropped when its turn comes; waiting ones are withdrawn now. */
   stopAccount(account: Account, failure: Failure): void {
     if (account.stopped) return
-    account.stopped = true
     account.failed++
     this.failures.push(failure)
     this.onFailure?.(failure)
+    this.dropAccount(account)
+    this.elsewhere?.stopped(account)
+  }
+
+  /** Without a failure: an account that stopped elsewhere. */
+  dropAccount(account: Account): void {
+    account.stopped = true
     for (const k of this.machines()) if (k.account === account && k.waiting) this.kill(k)
     // Persistent messages to native receives would go on for ever.
     for (const r of this.kernel.pumped()) if (r instanceof Datum && this.payerOf(r.origin) === account) this.kernel.rest(r)
@@ -764,7 +778,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       this.produced++
       const to = this.chanOf(t)
-      if (to.kHead !== null && to.kHead.site === PROXY_SITE) {
+      if (to.kHead !== null && to.kHead.site === FORWARD_SITE) {
         ;(this.elsewhere as Elsewhere).send(to, values, false, null, null, account)
         continue
       }
@@ -1113,11 +1127,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         const pattern = target.patterns[0]
         const args = n === 1 ? [v] : [v, w]
         const found = pattern.quickMatch(args, k.regs)
-        if (found === undefined) {
-          this.produced++
-          this.kernel.put(chan, args, site)
-          return null
-        }
+        if (found === undefined) return this.deliver(m, chan, args, site)
         if (target.persistent) {
           const child = this.call(k, target, m, site)
           pattern.fill(child.regs, found)
@@ -1229,7 +1239,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
     const head = chan.kHead
     this.produced++
-    if (head !== null && head.site === PROXY_SITE) {
+    if (head !== null && head.site === FORWARD_SITE) {
       ;(this.elsewhere as Elsewhere).send(chan, args, site.persistent, site, m, m.account)
       return null
     }

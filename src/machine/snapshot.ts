@@ -9,7 +9,7 @@ import { List, type Term, Unforgeable } from '../normal/term.ts'
 import { type CodeBook, TermReader, TermWriter } from './codec.ts'
 import { STATES } from './control.ts'
 import { type Linked, Member, type Program, Template } from './link.ts'
-import { Account, Machine, State } from './machine.ts'
+import { Account, Machine, Meters, State } from './machine.ts'
 import { SystemName } from './names.ts'
 import type { Failure } from './outcome.ts'
 import { collectNames } from './reach.ts'
@@ -46,7 +46,7 @@ export interface MachineRow {
   readonly paused: number
   readonly level: number
   readonly account: number
-  readonly meters: { readonly gas: number; readonly steps: number }
+  readonly meters: { readonly gas: number; readonly steps: number; readonly comms: number; readonly bytes: number }
   /** Number of the program, word offset and length of the sequence. */
   readonly code: readonly [program: number, at: number, len: number]
   readonly origin: PlaceRow
@@ -253,7 +253,7 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
     paused: m.paused,
     level: m.level,
     account: m.account.id,
-    meters: { gas: m.gas, steps: m.steps },
+    meters: { gas: m.gas, steps: m.steps, comms: m.meters?.comms ?? 0, bytes: m.meters?.bytes ?? 0 },
     code: [w.numberOf(linked.program), linked.at, linked.len],
     origin: w.place(m.origin),
     ...(m.waiting ? { age: [m.ref, m.turn] as const } : {}),
@@ -540,7 +540,10 @@ export function restoreInto(shard: Shard, s: Snapshot, to: Resumed): void {
     )
     m.pc = pc
     m.paused = row.paused
-    Object.assign(m, row.meters)
+    m.gas = row.meters.gas
+    m.steps = row.meters.steps
+    if (row.meters.comms + row.meters.bytes > 0)
+      m.meters = Object.assign(new Meters(), { comms: row.meters.comms, bytes: row.meters.bytes })
     machines.set(row.priv, m)
     shard.alive++
     if (row.waits === null) continue

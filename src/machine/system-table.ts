@@ -22,8 +22,8 @@ export interface SystemHost {
   logical(): number
   /** What the run granted; undefined if nothing (the program was then refused before it started). */
   files(): FileRoot | undefined
-  /** A new system channel that serves `root` as `rho:io:file` does: a write-only bundle around a fresh name. */
-  fileChannel(root: FileRoot): Term
+  /** A new system channel that serves `root` as `rho:io:file` does: a write-only bundle around a new name. `step`: how `root` came about from the root that was asked. */
+  fileChannel(root: FileRoot, step: readonly [path: string, rights: string]): Term
 }
 
 /** Sends `values` on the name `channel`, as an ordinary send. */
@@ -141,7 +141,8 @@ export const FILE_OPERATIONS: Readonly<Record<string, FileOperation>> = {
   delete: { takes: 'path', run: (root, path) => nilOr(root.delete(path)) },
   restrict: {
     takes: '(path, "r" or "rw")',
-    run: (root, path, rights, host) => orRefusal(root.restrict(path, rights as 'r' | 'rw'), below => host.fileChannel(below)),
+    run: (root, path, rights, host) =>
+      orRefusal(root.restrict(path, rights as 'r' | 'rw'), below => host.fileChannel(below, [path, rights as string])),
   },
 }
 

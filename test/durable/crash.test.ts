@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { RhizomeError } from '../../rspace/errors.ts'
 import { QuietHost } from '../../src/cli/host.ts'
+import { MemoryRoot } from '../../src/host/files.ts'
 import { Session } from '../../src/machine/session.ts'
 import { SUBJECTS } from './programs.ts'
 import { Disk, resultOf, runThrough, start, texts } from './world.ts'
@@ -81,6 +82,55 @@ describe('a program that is cut off after any commit goes on as if nothing had h
 
   it('with the machines drawn by a seed', async () => {
     expect(await cutEverywhere(SUBJECTS[0].source(12), { seed: 5n, order: { seed: 5n } })).toBeGreaterThan(5)
+  })
+})
+
+describe('file capabilities', () => {
+  const source = `new file(\`rho:io:file\`), o(\`rho:io:stdout\`), a, b, r in {
+    file!("restrict", ("sub", "rw"), *a) |
+    for (@(true, sub) <- a) { @sub!("restrict", ("deep", "r"), *b) | for (@(true, deep) <- b) { @"caps"!(sub, deep) | o!("ready") } }
+  }`
+  const use = `new o(\`rho:io:stdout\`), r, s in { for (@sub, @deep <- @"caps") {
+    @sub!("readText", "f", *r) | for (@answer <- r) { @deep!("writeText", ("g", "x"), *s) | for (@refused <- s) { o!([answer, refused]) } }
+  } }`
+  const files = (): MemoryRoot => {
+    const root = new MemoryRoot({ writable: true })
+    root.makeDirectory('sub')
+    root.makeDirectory('sub/deep')
+    root.writeText('sub/f', 'kept')
+    return root
+  }
+
+  it('that were restricted speak for the same directories after a restart, with the same rights', async () => {
+    const options = { files: files(), allow: { write: '.' } }
+    const { disk } = await runThrough([source], options)
+    const { durable, left } = await start(new Disk(disk.now), [use], options)
+    await durable.session.settle()
+    await durable.flush()
+    expect(texts(left)).toEqual(['2 [(true, "kept"), (false, "writing is not granted")]'])
+  })
+
+  it('and in a session that was taken along as a snapshot', async () => {
+    const host = Object.assign(new QuietHost(), { openRoot: () => files() })
+    const session = new Session({ host, allow: { write: '.' } })
+    const deploy = (s: Session, text: string): void => {
+      const { program } = s.compile('f.rho', text)
+      if (program !== undefined) s.deploy(program)
+    }
+    deploy(session, source)
+    await session.settle()
+    const again = Session.restore(session.snapshot(), { host, allow: { write: '.' } })
+    deploy(again, use)
+    await again.settle()
+    expect(host.output.lines('stdout')).toEqual(['"ready"', '[(true, "kept"), (false, "writing is not granted")]'])
+  })
+
+  it('wait while the directory is not granted', async () => {
+    const { disk } = await runThrough([source], { files: files(), allow: { write: '.' } })
+    const without = await start(new Disk(disk.now), [use])
+    await without.durable.session.settle()
+    expect(without.durable.session.blocked().length).toBe(1)
+    await without.durable.close()
   })
 })
 

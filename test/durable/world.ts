@@ -1,5 +1,6 @@
 import { QuietHost } from '../../src/cli/host.ts'
 import { type Durable, openDurable } from '../../src/machine/durable.ts'
+import type { FileRoot } from '../../src/machine/files.ts'
 import type { Outgoing, Rows } from '../../src/machine/keeper.ts'
 import type { SessionOptions } from '../../src/machine/session.ts'
 
@@ -60,9 +61,10 @@ export interface World {
 export async function start(
   disk: Disk | Rows,
   programs: readonly string[] = [],
-  options: Partial<SessionOptions> & { groupSlices?: number; input?: readonly string[] } = {},
+  options: Partial<SessionOptions> & { groupSlices?: number; input?: readonly string[]; files?: FileRoot } = {},
 ): Promise<World> {
-  const { groupSlices, input, ...rest } = options
+  const { groupSlices, input, files, ...rest } = options
+  const host = Object.assign(new QuietHost(input), files === undefined ? {} : { openRoot: () => files })
   const left: Outgoing[] = []
   const outlet = {
     leave(o: Outgoing) {
@@ -70,7 +72,7 @@ export async function start(
     },
     flush: () => true,
   }
-  const durable = await openDurable({ virtualTime: true, ...rest, host: new QuietHost(input) }, disk instanceof Disk ? disk.rows() : disk, {
+  const durable = await openDurable({ virtualTime: true, ...rest, host }, disk instanceof Disk ? disk.rows() : disk, {
     outlet,
     now: () => 0,
     groupSlices,

@@ -358,6 +358,64 @@ describe('a space on disk', () => {
   })
 })
 
+describe('watching from a commit on', () => {
+  const seenFrom = async (space: Space<JsonTypes>, from: { number: number; chain: Uint8Array }, n: number): Promise<string[]> => {
+    const seen: string[] = []
+    for await (const e of space.watch({}, { from })) {
+      seen.push(`${e.commit - from.number} ${e.kind} ${JSON.stringify(e.channel)} ${JSON.stringify(e.value)}`)
+      if (seen.length === n) break
+    }
+    return seen
+  }
+  it('tells net changes of earlier commits, also after a restart, then live ones', async () => {
+    const engine = new MemoryEngine()
+    let space = await open(engine, { create: true })
+    const from = await space.put('c', 1)
+    space.produce('c', 2)
+    space.consume([{ channel: 'd', pattern: 7 }], 'k')
+    space.produce('e', 'comes and goes')
+    space.tryTake('e', _)
+    await space.flush()
+    space.tryTake('c', 1)
+    await space.flush()
+    const past = ['1 produce "c" 2', '1 consume "d" undefined', '2 remove "c" 1']
+    expect(await seenFrom(space, from, 3)).toEqual(past)
+    await space.close()
+    space = await open(engine)
+    const live = seenFrom(space, from, 4)
+    await space.put('f', 'now')
+    expect(await live).toEqual([...past, `${space.committed.number - from.number} produce "f" "now"`])
+    await space.close()
+  })
+  it('is refused when that commit is not kept any more, with the oldest that is', async () => {
+    const space = memory({ journal: 'events', limits: { journalEventsMax: 10 } })
+    const from = space.committed
+    for (let i = 0; i < 40; i++) {
+      space.produce('c', i)
+      await space.flush()
+    }
+    await expect(seenFrom(space, from, 1)).rejects.toMatchObject({ code: 'UNKNOWN_COMMIT', details: { oldest: expect.any(Number) } })
+    const kept = await collect(space.log())
+    expect(kept.length).toBeGreaterThanOrEqual(10)
+    expect(kept.length).toBeLessThanOrEqual(13)
+    expect(kept.at(-1)?.value).toBe(39)
+    const plain = memory()
+    plain.produce('c', 1)
+    await plain.flush()
+    await expect(seenFrom(plain, from, 1)).rejects.toMatchObject({ code: 'UNKNOWN_COMMIT' })
+  })
+  it('begins a new log with a reset', async () => {
+    const space = await open(new MemoryEngine(), { create: true, journal: 'events', history: 'merkle' })
+    space.produce('c', 1)
+    const { root } = await space.checkpoint()
+    space.produce('c', 2)
+    await space.reset(root)
+    space.produce('c', 3)
+    expect((await collect(space.log())).map(e => e.kind)).toEqual(['reset', 'produce'])
+    await space.close()
+  })
+})
+
 describe('a failing engine', () => {
   class Broken extends MemoryEngine {
     broken = false

@@ -5,18 +5,18 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parse } from 'acorn'
 import { describe, expect, it } from 'vitest'
-import { idsOf } from '../bench/jobs.ts'
-import { ratios, roundSize, steadyCost, summarise, verdictOf } from '../bench/measure.ts'
-import { growth, PROBES } from '../bench/probes.ts'
-import { JOBS, type Job, type Peer, parking, parkingAnswer, peerAnswer, WAKING } from '../bench/programs.ts'
-import { plainRow, ratioRow, short, table } from '../bench/row.ts'
-import { SPACE_COMMANDS } from '../bench/space-inside.ts'
-import { compileStages } from '../bench/stages.ts'
-import { folderProgram, generatedProgram, javaScript, NESTINGS } from '../bench/texts.ts'
-import { QuietHost } from '../src/cli/host.ts'
-import { Session } from '../src/machine/session.ts'
+import { ratios, roundSize, steadyCost, summarise, verdictOf } from '../../bench/measure.ts'
+import { growth } from '../../bench/probes.ts'
+import { JOBS, type Job, type Peer, parking, parkingAnswer, peerAnswer, WAKING } from '../../bench/programs.ts'
+import { SECTIONS } from '../../bench/registry.ts'
+import { plainRow, ratioRow, short, table } from '../../bench/row.ts'
+import { SPACE_COMMANDS } from '../../bench/space-inside.ts'
+import { compileStages } from '../../bench/stages.ts'
+import { folderProgram, generatedProgram, javaScript, NESTINGS } from '../../bench/texts.ts'
+import { QuietHost } from '../../src/cli/host.ts'
+import { Session } from '../../src/machine/session.ts'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 const run = promisify(execFile)
 
@@ -58,7 +58,7 @@ describe('a benchmark program', () => {
         (comms(j.source(1100)) - comms(j.source(100))) / 1000,
       ]),
     )
-    expect(perUnit).toEqual({ ring: 1, pingpong: 1, realistic: 2, counter: 3, join: 1, producers: 3, literals: 1, multiset: 1 })
+    expect(perUnit).toEqual({ ring: 1, pingpong: 1, realistic: 2, counter: 3, join: 1, producers: 3, literals: 1, multiset: 1, spawn: 0.1 })
   })
 })
 
@@ -192,10 +192,10 @@ describe('a verdict', () => {
     expect([0, 0.0123, 1.5, 12.34, 123.4, 12345].map(short)).toEqual(['0', '0.0123', '1.50', '12.3', '123', '12,345']))
 })
 
-describe('the goals of one shard in memory', () => {
+describe('the goals', () => {
   it('are all measured', () => {
-    const ids = new Set([...JOBS.flatMap(idsOf), ...PROBES.flatMap(p => p.ids)])
-    const wanted = 'M1 M2 M3 M4 M5 M6 M7 M8 M9 S1 S2 S3 S5 S6 C1 C2 U1'.split(' ')
+    const ids = new Set(SECTIONS.flatMap(s => s.ids))
+    const wanted = 'M1 M2 M3 M4 M5 M6 M7 M8 M9 S1 S2 S3 S4 S5 S6 C1 C2 U1 D1 D2 D3 D4 D5 D6 P1 P2 P3 P4'.split(' ')
     expect(wanted.filter(id => !ids.has(id))).toEqual([])
   })
 })

@@ -1,0 +1,39 @@
+import { ControlError, ControlServer } from '../host/control.ts'
+import type { Durable } from '../machine/durable.ts'
+import { Operator } from '../machine/operator.ts'
+import type { Session } from '../machine/session.ts'
+import { operatorOf } from './operate.ts'
+import { UsageError } from './usage.ts'
+
+/** A run that operators can look at and steer. It ends when it is at rest, nobody is connected, and no machine is paused that would run otherwise. */
+export class Attended {
+  private readonly server: ControlServer
+  private readonly operator: Operator
+  private constructor(server: ControlServer, operator: Operator) {
+    this.server = server
+    this.operator = operator
+  }
+
+  /** @throws UsageError if the socket cannot be made */
+  static async open(path: string, session: Session, stored: Durable | undefined): Promise<Attended> {
+    try {
+      return new Attended(await ControlServer.open(path, operatorOf(session, stored)), new Operator(session))
+    } catch (e) {
+      throw e instanceof ControlError ? new UsageError(e.message, e.hint) : e
+    }
+  }
+
+  /** At rest: false if the run is over, else true once an operator has done something. */
+  async more(): Promise<boolean> {
+    // An answer that has just been handed over is still to be read.
+    await new Promise<void>(resolve => setImmediate(resolve))
+    if (this.server.connections === 0 && !this.operator.holding) return false
+    await this.server.change()
+    return true
+  }
+
+  /** Ends `more` and the socket. */
+  close(): Promise<void> {
+    return this.server.close()
+  }
+}

@@ -1,0 +1,50 @@
+import type { Session } from '../machine/session.ts'
+import type { Pool } from '../pool/pool.ts'
+import { stderr, stdout } from './streams.ts'
+import type { Flags } from './usage.ts'
+import { UsageError } from './usage.ts'
+
+/** How many workers the flags ask for. @throws UsageError if that contradicts other flags */
+export function workersOf(flags: Flags): number | 'auto' {
+  const text = flags.text('workers') ?? 'auto'
+  if (text === 'auto') return aloneBecause(flags) === undefined && !repeatable(flags) ? 'auto' : 0
+  if (!/^\d+$/.test(text)) throw new UsageError(`--workers takes auto or a number, found \`${text}\``)
+  const n = Number(text)
+  if (n > MOST) throw new UsageError(`--workers is at most ${MOST}`)
+  const why = n === 0 ? undefined : aloneBecause(flags)
+  if (why !== undefined) throw new UsageError(`${why} needs the whole space in one shard`, 'write `--workers 0`')
+  return n
+}
+
+const MOST = 63
+
+/** The first flag that several shards do not know how to keep. */
+function aloneBecause(flags: Flags): string | undefined {
+  for (const name of ['space', 'control', 'trace', 'restore', 'stop-after', 'seeds', 'atomic'] as const)
+    if (flags.has(name)) return `--${name}`
+  if (flags.text('on-error') === 'rollback') return '--on-error rollback'
+  if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'
+  if (flags.all('allow').some(list => list.split(',').some(w => w.trim() === 'control'))) return '--allow control'
+  return undefined
+}
+
+/** Whether the run is to be the same every time: that takes one shard. */
+function repeatable(flags: Flags): boolean {
+  return (['seed', 'order', 'shuffle', 'gas', 'virtual-time'] as const).some(name => flags.has(name))
+}
+
+/** The workers of a run; undefined: it stays on the calling thread. */
+export async function workersFor(flags: Flags, session: Session): Promise<Pool | undefined> {
+  const workers = workersOf(flags)
+  if (workers === 0) return undefined
+  const { Pool } = await import('../pool/pool.ts')
+  return new Pool(session, { workers })
+}
+
+/** A worker was lost and nothing was kept to go on from. */
+export function workerLost(message: string, json: boolean): void {
+  const hint = 'a worker ends when the process runs out of memory; `--workers 0` runs without any'
+  if (json) stdout.write(`${JSON.stringify({ v: 1, kind: 'error', code: 'WORKER_LOST', message, hint, details: {} })}\n`)
+  stdout.flush()
+  stderr.write(`WORKER_LOST: ${message}\n`)
+}

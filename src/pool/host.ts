@@ -1,0 +1,50 @@
+import { ShardNames } from '../machine/names.ts'
+import type { Session } from '../machine/session.ts'
+import type { ShardOptions } from '../machine/shard.ts'
+import { Bundle, Unforgeable } from '../normal/term.ts'
+import type { TurnReport } from './member.ts'
+
+/** What a shard of its own is made with: all of the options that can be sent. */
+export function plainOptions(o: ShardOptions): Omit<ShardOptions, 'uri' | 'observer'> {
+  const { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise } = o
+  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise }
+}
+
+/** System channels that shard 0 has given names of its own. */
+export function systemsOf(session: Session): [string, number][] {
+  const found: [string, number][] = []
+  for (const [uri, value] of session.uriValues) {
+    if (!(value instanceof Bundle) || !(value.body instanceof Unforgeable)) continue
+    if (value.body.origin instanceof ShardNames) found.push([uri, value.body.counter])
+  }
+  return found
+}
+
+/** Count what happened in another shard as if it had happened here. */
+export function mergeReport(session: Session, r: TurnReport): void {
+  const { shard } = session
+  shard.comms += r.comms
+  shard.primitiveComms += r.primitiveComms
+  shard.machinesMade += r.machinesMade
+  shard.slices += r.slices
+  shard.namesMade += r.namesMade
+  shard.produced += r.produced
+  for (const d of r.accounts) {
+    const a = session.kept.accounts[d.id - 1]
+    a.gas += d.gas
+    a.comms += d.comms
+    a.primitiveComms += d.primitiveComms
+    a.steps += d.steps
+    a.machines += d.machines
+    a.bytes += d.bytes
+    a.failed += d.failed
+  }
+  for (const f of r.failures) {
+    // A limit of a program that several shards ran into at once is one failure.
+    if (f.limit && shard.failures.some(x => x.limit && x.code === f.code && x.message === f.message)) continue
+    shard.failures.push(f)
+    shard.onFailure?.(f)
+  }
+  shard.notes.push(...r.notes)
+  shard.notesMore += r.notesMore
+}

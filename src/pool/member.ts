@@ -1,0 +1,404 @@
+import type { Machine } from '../machine/machine.ts'
+import { SystemName } from '../machine/names.ts'
+import type { Failure, Note } from '../machine/outcome.ts'
+import { Shard, type ShardOptions } from '../machine/shard.ts'
+import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
+import { type AccountDelta, Mesh } from './mesh.ts'
+import { RingReader, RingWriter, ringMemory } from './ring.ts'
+
+/** Words of shared memory that each shard has, a cache line. */
+const STRIDE = 16
+/** Counts up when there is news for the shard. */
+const BELL = 0
+/** 0: no turn is running; 1: running; 2: waiting for the bell. */
+const DOING = 1
+/** Runnable machines. */
+const LOAD = 2
+/** Bits of shards that ask for work. */
+const ASKED = 3
+
+export const Doing = { Nothing: 0, Running: 1, Waiting: 2 } as const
+
+/** What the shards of one space share: a ring for each ordered pair, and a few words for each shard. */
+export interface Wires {
+  readonly shards: number
+  readonly words: SharedArrayBuffer
+  /** Ring from i to j at i · shards + j. */
+  readonly rings: readonly (SharedArrayBuffer | null)[]
+}
+
+export function makeWires(shards: number, ringBytes?: number): Wires {
+  const rings: (SharedArrayBuffer | null)[] = []
+  for (let i = 0; i < shards; i++) for (let j = 0; j < shards; j++) rings.push(i === j ? null : ringMemory(ringBytes))
+  // One place more than shards: whoever starts turns has a bell of its own.
+  return { shards, words: new SharedArrayBuffer(4 * STRIDE * (shards + 1)), rings }
+}
+
+/** The host has it, the library of types that this project uses does not. */
+interface AsyncWaits {
+  waitAsync(words: Int32Array, at: number, value: number, ms: number): { readonly async: boolean; readonly value: unknown }
+}
+
+/** The words that the shards share. */
+export class Board {
+  private readonly words: Int32Array
+  readonly shards: number
+  constructor(wires: Wires) {
+    this.words = new Int32Array(wires.words)
+    this.shards = wires.shards
+  }
+  /** News for `shard`; wakes it if it waits, and whoever starts turns if it has none. */
+  ring(shard: number): void {
+    const at = shard * STRIDE
+    Atomics.add(this.words, at + BELL, 1)
+    const doing = Atomics.load(this.words, at + DOING)
+    if (doing === Doing.Waiting) Atomics.notify(this.words, at + BELL)
+    else if (doing === Doing.Nothing) this.ringHost()
+  }
+  ringHost(): void {
+    const at = this.shards * STRIDE
+    Atomics.add(this.words, at + BELL, 1)
+    Atomics.notify(this.words, at + BELL)
+  }
+  /** Count of the bell of whoever starts turns. */
+  get hostBell(): number {
+    return Atomics.load(this.words, this.shards * STRIDE + BELL)
+  }
+  /** Resolves when the bell of whoever starts turns has rung since `seen`. */
+  waitHost(seen: number, ms: number): Promise<unknown> | null {
+    const r = (Atomics as unknown as AsyncWaits).waitAsync(this.words, this.shards * STRIDE + BELL, seen, ms)
+    return r.async ? (r.value as Promise<unknown>) : null
+  }
+  /** Whether no other shard is in the midst of a turn with something to do. */
+  nobodyBut(shard: number): boolean {
+    for (let i = 0; i < this.shards; i++) if (i !== shard && this.doing(i) === Doing.Running) return false
+    return true
+  }
+  bell(shard: number): number {
+    return Atomics.load(this.words, shard * STRIDE + BELL)
+  }
+  /** Sleeps until the bell rings, at most `ms`. */
+  wait(shard: number, seen: number, ms: number): void {
+    Atomics.wait(this.words, shard * STRIDE + BELL, seen, ms)
+  }
+  doing(shard: number): number {
+    return Atomics.load(this.words, shard * STRIDE + DOING)
+  }
+  setDoing(shard: number, what: number): void {
+    Atomics.store(this.words, shard * STRIDE + DOING, what)
+  }
+  load(shard: number): number {
+    return Atomics.load(this.words, shard * STRIDE + LOAD)
+  }
+  setLoad(shard: number, n: number): void {
+    Atomics.store(this.words, shard * STRIDE + LOAD, n)
+  }
+  ask(of: number, by: number): void {
+    Atomics.or(this.words, of * STRIDE + ASKED, 1 << by)
+  }
+  takeAsked(shard: number): number {
+    const at = shard * STRIDE + ASKED
+    return Atomics.load(this.words, at) === 0 ? 0 : Atomics.exchange(this.words, at, 0)
+  }
+  /** Whether the question was not heard yet. */
+  asks(of: number, by: number): boolean {
+    return (Atomics.load(this.words, of * STRIDE + ASKED) & (1 << by)) !== 0
+  }
+}
+
+/** What a new shard has to know. */
+export interface MemberInit {
+  readonly index: number
+  readonly wires: Wires
+  readonly base: number | 'hash'
+  readonly options: Omit<ShardOptions, 'uri' | 'observer'>
+  /** System channels that shard 0 has given names of its own: URI and number. */
+  readonly systems: readonly (readonly [uri: string, counter: number])[]
+}
+
+export interface TurnOrder {
+  /** Milliseconds. */
+  readonly ms: number
+  /** Milliseconds that the shard may sleep when it has nothing to do, before its turn ends. */
+  readonly sleepMs: number
+  /** Hand everything to this shard. */
+  readonly giveAll?: number
+  /** Keep nothing: what comes goes on to this shard. */
+  readonly redirect?: number
+  /** Only take in what has come. */
+  readonly drainOnly?: boolean
+  /** Whether it may ask others for work. */
+  readonly mayAsk: boolean
+  /** Gas that each limited account may use in this turn. */
+  readonly gas?: number
+}
+
+/** What a turn came to. Counts are those since the last turn, but for `sent`, `received`. */
+export interface TurnReport {
+  readonly index: number
+  /** Something is left to do at once. */
+  readonly more: boolean
+  readonly sent: number
+  readonly received: number
+  readonly spilled: number
+  readonly pending: number
+  readonly alive: number
+  readonly load: number
+  readonly comms: number
+  readonly primitiveComms: number
+  readonly machinesMade: number
+  readonly slices: number
+  readonly namesMade: number
+  readonly produced: number
+  readonly accounts: readonly AccountDelta[]
+  readonly failures: readonly Failure[]
+  readonly notes: readonly Note[]
+  readonly notesMore: number
+  readonly crossings: number
+  readonly busyMs: number
+}
+
+/** Slices between two looks at what has come: as many as take about `CHUNK_MS`. */
+const CHUNK_MIN = 2
+const CHUNK_MAX = 4000
+const CHUNK_MS = 0.7
+/** More records than this waiting for room in a ring, and nothing runs until there is some. */
+const SPILL_MAX = 4096
+/** At most so many machines are given away at once. */
+const GIVE_MAX = 127
+/** Machine and name numbers of shard n begin here, so that no two shards give the same. */
+const NUMBERS = 1e10
+
+/** One shard at work: it takes in, runs, sends out. */
+export class Member {
+  readonly shard: Shard
+  readonly mesh: Mesh
+  readonly index: number
+  private readonly board: Board
+  /** Bits of shards that asked and got nothing yet. */
+  private asked = -1
+  private patience = 1
+  private idleTurns = 0
+  private chunk = 256
+
+  constructor(shard: Shard, mesh: Mesh, board: Board) {
+    this.shard = shard
+    this.mesh = mesh
+    this.index = mesh.index
+    this.board = board
+  }
+
+  /** A shard of its own for a worker. */
+  static make(init: MemberInit): Member {
+    const { index, wires, options } = init
+    const { key } = options
+    const names = new Map<string, Unforgeable>()
+    let mesh: Mesh | null = null
+    const numbers = new Map(init.systems)
+    const systemName = (uri: string): Unforgeable => {
+      let n = names.get(uri)
+      if (n === undefined) {
+        const own = numbers.get(uri)
+        n = own === undefined ? new Unforgeable(new SystemName(key, uri), 0) : (mesh as Mesh).book.nameAt(0, own)
+        names.set(uri, n)
+      }
+      return n
+    }
+    const uri = (u: string): Term => new Bundle(2, systemName(u))
+    const shuffle = options.shuffle === undefined ? undefined : options.shuffle + BigInt(index)
+    const shard = new Shard({ ...options, index, shuffle, uri })
+    shard.skipTo({ names: 1, privs: index * NUMBERS })
+    mesh = connect(shard, wires, init.base, systemName)
+    return new Member(shard, mesh, new Board(wires))
+  }
+
+  /** Take in, run at most `slices`, send out. True if there was something to do. */
+  step(slices: number): boolean {
+    const { mesh, shard, board } = this
+    const came = mesh.drain()
+    const before = shard.slices
+    const more = mesh.spilled <= SPILL_MAX && shard.run(slices)
+    this.answer()
+    this.publish(mesh.flush())
+    board.setLoad(this.index, shard.queue.length)
+    return came || more || shard.slices !== before || mesh.spilled > 0 || mesh.incoming
+  }
+
+  private publish(news: number): void {
+    if (news === 0) return
+    for (let i = 0; i < this.board.shards; i++) if ((news & (1 << i)) !== 0) this.board.ring(i)
+  }
+
+  /** Give machines to those who asked. */
+  private answer(): void {
+    const asked = this.board.takeAsked(this.index)
+    if (asked === 0) return
+    for (let peer = 0; peer < this.board.shards; peer++) if ((asked & (1 << peer)) !== 0) this.giveSome(peer)
+  }
+
+  /** At most half of the queue, the oldest first: they have the most before them. */
+  giveSome(peer: number): number {
+    const { shard, mesh } = this
+    const { queue } = shard
+    const n = Math.min(queue.length >> 1, GIVE_MAX)
+    let given = 0
+    const kept: Machine[] = []
+    for (let i = 0; i < n; i++) {
+      const m = queue.oldest()
+      if (m === undefined) break
+      if (m.priv <= 0 || m.paused > 0 || this.returns(m)) kept.push(m)
+      else {
+        mesh.giveMachine(m, peer)
+        given++
+      }
+    }
+    for (const m of kept) queue.push(m)
+    return given
+  }
+
+  /** Whether the next thing a machine does is to wait on a channel that is here: it would come back. */
+  private returns(m: Machine): boolean {
+    const { code } = m.linked
+    return m.pc > 0 && code[m.pc] >= 21 && code[m.pc] <= 24
+  }
+
+  /** Steps for about `ms` milliseconds, or until nothing is left to do. True if there was something to do. */
+  work(ms: number): boolean {
+    const until = performance.now() + ms
+    let any = false
+    for (let last = performance.now(); last < until; ) {
+      if (!this.step(this.chunk)) break
+      any = true
+      last = this.adapt(last)
+    }
+    if (this.shard.queue.length > 0) this.got()
+    return any
+  }
+
+  /** The next chunk should take as long as it is meant to; the last one began at `last`. */
+  private adapt(last: number): number {
+    const now = performance.now()
+    if (now - last > 2 * CHUNK_MS) this.chunk = Math.max(CHUNK_MIN, this.chunk >> 1)
+    else if (now - last < CHUNK_MS / 2) this.chunk = Math.min(CHUNK_MAX, this.chunk << 1)
+    return now
+  }
+
+  /** One turn. */
+  turn(o: TurnOrder): TurnReport {
+    const { mesh, shard, board, index } = this
+    const begin = performance.now()
+    const until = begin + o.ms
+    let slept = 0
+    board.setDoing(index, Doing.Running)
+    mesh.redirect = o.redirect ?? null
+    if (o.giveAll !== undefined) {
+      mesh.drain(Number.POSITIVE_INFINITY)
+      mesh.giveAll(o.giveAll)
+    }
+    let last = begin
+    for (;;) {
+      const seen = board.bell(index)
+      let active: boolean
+      if (o.drainOnly === true || o.giveAll !== undefined) {
+        active = mesh.drain() || mesh.spilled > 0
+        this.publish(mesh.flush())
+      } else active = this.step(this.chunk)
+      const now = active ? this.adapt(last) : performance.now()
+      last = now
+      if (now >= until) break
+      if (o.gas !== undefined && this.overGas(o.gas)) break
+      if (active) {
+        if (shard.queue.length > 0) this.got()
+        continue
+      }
+      if (mesh.incoming) continue
+      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0 || (slept > 0 && board.nobodyBut(index))) break
+      if (o.mayAsk) this.askForWork()
+      board.setDoing(index, Doing.Waiting)
+      if (!mesh.incoming) board.wait(index, seen, Math.min(1, o.sleepMs))
+      board.setDoing(index, Doing.Running)
+      last = performance.now()
+      slept += last - now
+    }
+    board.setDoing(index, Doing.Nothing)
+    // What came while the turn ended would be seen by nobody.
+    const more = shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.incoming || mesh.spilled > 0
+    return this.report(more, performance.now() - begin - slept)
+  }
+
+  private overGas(gas: number): boolean {
+    for (const a of this.mesh.book.accounts.values()) if (a.gas > gas) return true
+    return false
+  }
+
+  /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
+  askForWork(): void {
+    if (this.asked >= 0) {
+      if (this.board.asks(this.asked, this.index)) return
+      // It was heard, and nothing came of it.
+      this.asked = -1
+      this.patience = Math.min(64, this.patience * 2)
+    }
+    if (++this.idleTurns < this.patience) return
+    this.idleTurns = 0
+    let best = -1
+    let load = 1
+    for (let i = 0; i < this.board.shards; i++) {
+      if (i === this.index || this.board.load(i) <= load) continue
+      load = this.board.load(i)
+      best = i
+    }
+    if (best < 0) return
+    this.asked = best
+    this.board.ask(best, this.index)
+  }
+  private got(): void {
+    this.asked = -1
+    this.patience = 1
+  }
+
+  /** What was counted since the last report; the counters start anew. */
+  report(more: boolean, busyMs: number): TurnReport {
+    const { shard, mesh } = this
+    const report: TurnReport = {
+      index: this.index,
+      more,
+      sent: mesh.sent,
+      received: mesh.received,
+      spilled: mesh.spilled,
+      pending: shard.pending,
+      alive: shard.alive,
+      load: shard.queue.length,
+      comms: shard.comms,
+      primitiveComms: shard.primitiveComms,
+      machinesMade: shard.machinesMade,
+      slices: shard.slices,
+      namesMade: shard.namesMade,
+      produced: shard.produced,
+      accounts: mesh.takeAccounts(),
+      failures: shard.failures.splice(0),
+      notes: shard.notes.splice(0),
+      notesMore: shard.notesMore,
+      crossings: mesh.crossings,
+      busyMs,
+    }
+    shard.comms = shard.primitiveComms = shard.machinesMade = shard.slices = shard.namesMade = shard.produced = shard.notesMore = 0
+    mesh.crossings = 0
+    return report
+  }
+}
+
+/** Tie a shard to the others. */
+export function connect(shard: Shard, wires: Wires, base: number | 'hash', systemName: (uri: string) => Unforgeable): Mesh {
+  const index = shard.origin.shard
+  const { shards, rings } = wires
+  const out: (RingWriter | null)[] = []
+  const into: (RingReader | null)[] = []
+  for (let i = 0; i < shards; i++) {
+    const to = rings[index * shards + i]
+    const from = rings[i * shards + index]
+    out.push(to === null ? null : new RingWriter(to))
+    into.push(from === null ? null : new RingReader(from))
+  }
+  return new Mesh({ shard, key: shard.options.key, base, out, in: into, systemName })
+}

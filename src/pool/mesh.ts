@@ -1,0 +1,834 @@
+import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
+import { type Elsewhere, FORWARD_SITE, Forward } from '../machine/elsewhere.ts'
+import { ChanConst } from '../machine/link.ts'
+import { Account, Machine, MachineFault, State } from '../machine/machine.ts'
+import { keep, ShardNames, SystemName } from '../machine/names.ts'
+import { Native } from '../machine/native.ts'
+import type { Shard } from '../machine/shard.ts'
+import { REPLY_SITE, type RecvSite, type SendSite } from '../machine/site.ts'
+import { hashOf } from '../normal/order.ts'
+import { type Term, Unforgeable } from '../normal/term.ts'
+import type { RingReader, RingWriter } from './ring.ts'
+import { Book, plain, WireReader, WireWriter } from './wire.ts'
+
+/** Kinds of records between shards. */
+const Kind = {
+  Program: 1,
+  Account: 2,
+  /** A message for a channel. */
+  Send: 3,
+  /** A machine that comes to wait. */
+  Arrive: 4,
+  /** A machine that comes to run. */
+  Run: 5,
+  /** Channels with everything on them. */
+  Move: 6,
+  /** A join needs this channel: hand it over. */
+  Fetch: 7,
+  /** Where a channel is. */
+  Learn: 8,
+  /** A plain contract, to be served here as well. */
+  Copy: 9,
+  /** The meaning of an operation. */
+  Operation: 10,
+  /** All machines of an account end. */
+  Stop: 11,
+} as const
+
+/** After so many messages from elsewhere a contract is copied to the peer that sent the last one. */
+const CALLS_BEFORE_COPY = 8
+
+/** Records to one peer: the ring, and what did not fit into it yet. */
+class Outlet {
+  readonly ring: RingWriter
+  private spill: Uint8Array[] = []
+  private at = 0
+  /** Records ever handed over. */
+  sent = 0
+  constructor(ring: RingWriter) {
+    this.ring = ring
+  }
+  put(record: Uint8Array): void {
+    this.sent++
+    if (this.at < this.spill.length || !this.ring.put(record)) this.spill.push(record)
+  }
+  /** Move on what waits. True if the peer has something new to see. */
+  flush(): boolean {
+    while (this.at < this.spill.length && this.ring.put(this.spill[this.at])) this.at++
+    if (this.at > 0 && this.at === this.spill.length) {
+      this.spill = []
+      this.at = 0
+    } else if (this.at > 1024) {
+      this.spill.splice(0, this.at)
+      this.at = 0
+    }
+    return this.ring.publish()
+  }
+  get spilled(): number {
+    return this.spill.length - this.at
+  }
+}
+
+/** What a program is told of its accounts: sums since the last time. */
+export interface AccountDelta {
+  readonly id: number
+  readonly gas: number
+  readonly comms: number
+  readonly primitiveComms: number
+  readonly steps: number
+  readonly machines: number
+  readonly bytes: number
+  readonly failed: number
+}
+
+export interface MeshOptions {
+  readonly shard: Shard
+  readonly key: Uint8Array
+  /** Where public names are that have not moved; `hash`: on the shard that their hash chooses. */
+  readonly base: number | 'hash'
+  /** To each shard, from each shard; null at the place of the shard itself. */
+  readonly out: readonly (RingWriter | null)[]
+  readonly in: readonly (RingReader | null)[]
+  readonly systemName: (uri: string) => Unforgeable
+}
+
+/**
+ * One shard's connection to the others of its space. Every channel has one home, where all its data and receives are and every COMM on it is decided; here it
+ * is either an ordinary channel or has a `Forward` at its head. Channels move when a join needs them together, machines move to where they have to wait. A
+ * move is known to those who ask: each shard that gave a channel away passes on what still comes, and tells the sender; epochs say who knows better.
+ *
+ * Called between slices, but for `send`, `leaves` and `chan`, which the running machine calls.
+ */
+export class Mesh implements Elsewhere {
+  readonly shard: Shard
+  readonly index: number
+  readonly book: Book
+  private readonly shards: number
+  private readonly base: number | 'hash'
+  private readonly outlets: (Outlet | null)[]
+  private readonly inlets: readonly (RingReader | null)[]
+  private readonly writer: WireWriter
+  private readonly reader: WireReader
+  /** For what a record needs to be told before; the first writer is in the midst of it. */
+  private readonly second: WireWriter
+  /** Records taken from all peers. */
+  received = 0
+  /** Machines that will leave, or look again whether they may wait here. */
+  private departing: Machine[] = []
+  /** Machines that wait for channels to come. */
+  private readonly held = new Set<Machine>()
+  /** Epochs of channels here that came from elsewhere. Keeps their names alive: whoever was their home once has to know where they went. */
+  private readonly epochs = new Map<Chan, number>()
+  private readonly moved = new Set<object>()
+  /** Copies of contracts, with the forward that they stand before. */
+  private readonly copies = new Map<Chan, Forward>()
+  /** Peers that have a copy of a contract of this shard, as bits. */
+  private readonly copied = new Map<Chan, number>()
+  /** Messages from peers for contracts here, since the last time that a copy was thought of. */
+  private readonly calls = new Map<Chan, number>()
+  private readonly envoy: Machine
+  /** Messages and machines that went to other shards and came from them since this was last set to 0. */
+  crossings = 0
+
+  constructor(o: MeshOptions) {
+    const { shard } = o
+    this.shard = shard
+    this.index = shard.origin.shard
+    this.base = o.base
+    this.shards = o.out.length
+    this.book = new Book(shard, o.key, o.systemName)
+    this.outlets = o.out.map(r => (r === null ? null : new Outlet(r)))
+    this.inlets = o.in
+    this.writer = new WireWriter(this.book)
+    this.second = new WireWriter(this.book)
+    this.reader = new WireReader(this.book)
+    this.envoy = new Machine(shard.linker.processor, [], 0, new Account(0, 'p:0', 0, Number.POSITIVE_INFINITY), REPLY_SITE, null, 0)
+    this.envoy.status = State.Done
+    shard.elsewhere = this
+  }
+
+  // ── where channels are ──────────────────────────────────────────────────────────────────────────────────────────
+
+  private homeOf(owner: Term): number {
+    if (owner instanceof Unforgeable) {
+      const { origin } = owner
+      if (origin instanceof ShardNames) return origin.shard
+      if (origin instanceof SystemName) return 0
+    }
+    const { base } = this
+    return base === 'hash' ? (hashOf(owner) >>> 0) % this.shards : base
+  }
+
+  chan(owner: Term): Chan {
+    const c = this.shard.kernel.chan(owner)
+    const home = this.homeOf(owner)
+    if (home !== this.index) c.kHead = new Forward(home, 0)
+    return c
+  }
+
+  /** The forward of a channel that is elsewhere; null: its home is here. */
+  private forwardOf(chan: Chan): Forward | null {
+    const head = chan.kHead
+    if (head === null) return null
+    if (head.site === FORWARD_SITE) return head as Forward
+    return (head as Machine).priv === 0 ? (this.copies.get(chan) ?? null) : null
+  }
+
+  /** From now on this channel is elsewhere. */
+  private gone(chan: Chan, home: number): number {
+    const epoch = (this.epochs.get(chan) ?? 0) + 1
+    this.epochs.delete(chan)
+    this.remember(chan)
+    chan.kHead = new Forward(home, epoch)
+    return epoch
+  }
+
+  /** From now on this channel is here. Those who waited for it look again. */
+  private come(chan: Chan, epoch: number): void {
+    const f = this.forwardOf(chan)
+    if (f !== null) {
+      this.dropCopy(chan)
+      chan.kHead = null
+      this.release(f)
+    }
+    this.epochs.set(chan, epoch)
+    this.remember(chan)
+  }
+
+  private remember(chan: Chan): void {
+    const owner = chan.owner as Term
+    if (owner instanceof Unforgeable) this.moved.add(owner)
+    else keep(chan)
+  }
+
+  private release(f: Forward): void {
+    f.asked = false
+    const { waiters } = f
+    if (waiters === null) return
+    f.waiters = null
+    for (const m of waiters) if (this.held.delete(m)) this.departing.push(m)
+  }
+
+  // ── what the running machine asks ───────────────────────────────────────────────────────────────────────────────
+
+  send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): void {
+    this.sendTo(this.forwardOf(chan) as Forward, chan, args, persistent, origin, sender === null ? 0 : sender.priv, account)
+  }
+
+  private sendTo(
+    f: Forward,
+    chan: Chan,
+    args: readonly Term[],
+    persistent: boolean,
+    origin: SendSite | null,
+    priv: number,
+    account: Account,
+  ): void {
+    const w = this.begin(f.home, Kind.Send)
+    w.value(chan.owner as Term)
+    w.u8(persistent ? 1 : 0)
+    w.origin(origin)
+    w.count(this.book.accountOf(account))
+    w.count(priv)
+    w.values(args)
+    this.crossings++
+    this.post(f.home)
+  }
+
+  leaves(m: Machine): boolean {
+    const c = m.chan
+    if (c !== null) {
+      if (c.kHead === null || this.forwardOf(c) === null) return false
+    } else {
+      const chans = m.chans as readonly Chan[]
+      let here = true
+      for (let i = 0; i < chans.length && here; i++) here = chans[i].kHead === null || this.forwardOf(chans[i]) === null
+      if (here) return false
+    }
+    m.status = State.Blocked
+    this.departing.push(m)
+    return true
+  }
+
+  /** A copy of a contract takes its number of values and nothing else: what it left goes to where the others are. */
+  stored(chan: Chan): void {
+    const f = this.copies.get(chan)
+    if (f === undefined) return
+    const { kernel } = this.shard
+    for (const d of [...kernel.data(chan)]) {
+      kernel.take(d)
+      const site = d.origin as SendSite | null
+      this.sendTo(f, chan, d.value as Term[], d.persistent, site, 0, site?.program.account ?? (this.shard.firstAccount as Account))
+    }
+  }
+
+  // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private begin(peer: number, kind: number): WireWriter {
+    this.book.to(peer)
+    this.writer.u8(kind)
+    return this.writer
+  }
+
+  /** The record is complete. What the peer has to know before goes first. */
+  private post(peer: number): void {
+    const outlet = this.outlets[peer] as Outlet
+    const record = this.writer.take()
+    const { news, newAccounts } = this.book
+    if (news.length > 0 || newAccounts.length > 0) this.tell(outlet)
+    outlet.put(record)
+  }
+
+  private tell(outlet: Outlet): void {
+    const { news, newAccounts } = this.book
+    const { second } = this
+    const programs: Uint8Array[] = []
+    // Writing a program may bring in others, which come first.
+    while (news.length > 0) {
+      const p = news.pop() as NonNullable<(typeof news)[0]>
+      second.u8(Kind.Program)
+      second.program(p)
+      programs.push(second.take())
+    }
+    for (const a of newAccounts) {
+      second.u8(Kind.Account)
+      second.count(a.id)
+      second.text(a.label)
+      second.count(a.program)
+      outlet.put(second.take())
+    }
+    newAccounts.length = 0
+    for (let i = programs.length - 1; i >= 0; i--) outlet.put(programs[i])
+  }
+
+  /** Let machines leave, and the peers see what was sent. @returns bits of the peers that have something new */
+  flush(): number {
+    while (this.departing.length > 0) this.depart()
+    let news = 0
+    for (let i = 0; i < this.outlets.length; i++) if (this.outlets[i]?.flush() === true) news |= 1 << i
+    return news
+  }
+
+  /** Records that have not found room in the rings. */
+  get spilled(): number {
+    let n = 0
+    for (const o of this.outlets) if (o !== null) n += o.spilled
+    return n
+  }
+  get sent(): number {
+    let n = 0
+    for (const o of this.outlets) if (o !== null) n += o.sent
+    return n
+  }
+  /** Whether peers have written something that was not read. */
+  get incoming(): boolean {
+    for (const i of this.inlets) if (i?.waiting === true) return true
+    return false
+  }
+  /** Machines that are neither in the queue nor in the space. */
+  get between(): number {
+    return this.held.size + this.departing.length
+  }
+
+  private depart(): void {
+    const list = this.departing
+    this.departing = []
+    for (const m of list) {
+      if (m.status !== State.Blocked || m.waiting) continue
+      if (m.account.stopped) this.left(m)
+      else this.place(m)
+    }
+  }
+
+  /** A join lives in the lowest shard that has one of its channels; the others come to it. As channels only ever sink for joins, this comes to an end. */
+  private place(m: Machine): void {
+    const c = m.chan
+    if (c !== null) {
+      const f = this.forwardOf(c)
+      if (f === null) this.shard.arrived(m)
+      else this.move(m, f.home)
+      return
+    }
+    const chans = m.chans as readonly Chan[]
+    let home = this.shards
+    let first: Forward | null = null
+    for (const chan of chans) {
+      const f = this.forwardOf(chan)
+      home = Math.min(home, f === null ? this.index : f.home)
+      if (f !== null) first ??= f
+    }
+    if (first === null) {
+      this.shard.arrived(m)
+      return
+    }
+    if (home < this.index) {
+      this.move(m, home)
+      return
+    }
+    for (const chan of chans) {
+      const f = this.forwardOf(chan)
+      if (f === null || f.asked) continue
+      f.asked = true
+      const w = this.begin(f.home, Kind.Fetch)
+      w.count(this.index)
+      w.value(chan.owner as Term)
+      this.post(f.home)
+    }
+    ;(first.waiters ??= []).push(m)
+    this.held.add(m)
+  }
+
+  private move(m: Machine, to: number): void {
+    const w = this.begin(to, Kind.Arrive)
+    if (m.chan !== null) {
+      w.count(0)
+      w.value(m.chan.owner as Term)
+    } else {
+      const chans = m.chans as readonly Chan[]
+      w.count(chans.length)
+      for (const c of chans) w.value(c.owner as Term)
+    }
+    w.machine(m)
+    w.request(m)
+    this.left(m)
+    this.crossings++
+    this.post(to)
+  }
+
+  /** It is not here any more. */
+  private left(m: Machine): void {
+    const { shard } = this
+    shard.alive--
+    m.status = State.Done
+    if (shard.primitives.used) shard.primitives.release(m)
+  }
+
+  // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Take in at most `max` records from each peer. True if there were any. */
+  drain(max = 1024): boolean {
+    let any = false
+    for (let i = 0; i < this.inlets.length; i++) {
+      const inlet = this.inlets[i]
+      if (inlet === null) continue
+      for (let n = 0; n < max; n++) {
+        const record = inlet.next()
+        if (record === null) break
+        any = true
+        this.received++
+        this.handle(i, record)
+      }
+    }
+    return any
+  }
+
+  private handle(from: number, record: Uint8Array): void {
+    const r = this.reader
+    r.reset(record)
+    const kind = r.u8()
+    switch (kind) {
+      case Kind.Send:
+        this.onSend(from, r)
+        return
+      case Kind.Arrive:
+        this.onArrive(from, r)
+        return
+      case Kind.Run: {
+        const m = r.machine()
+        this.shard.alive++
+        this.crossings++
+        this.shard.enqueue(m)
+        return
+      }
+      case Kind.Program:
+        r.program()
+        return
+      case Kind.Account: {
+        const id = r.count()
+        const label = r.text()
+        const program = r.count()
+        if (this.book.accounts.has(id)) return
+        const a = new Account(id, label, program, Number.POSITIVE_INFINITY)
+        this.book.accounts.set(id, a)
+        this.shard.firstAccount ??= a
+        return
+      }
+      case Kind.Move:
+        this.onMove(r)
+        return
+      case Kind.Fetch:
+        this.onFetch(r)
+        return
+      case Kind.Learn: {
+        const chan = this.shard.chanOf(r.term())
+        const home = r.count()
+        const epoch = r.count()
+        const f = this.forwardOf(chan)
+        if (f === null) return
+        if (epoch > f.epoch) {
+          f.epoch = epoch
+          f.home = home
+        }
+        this.release(f)
+        return
+      }
+      case Kind.Copy:
+        this.onCopy(r)
+        return
+      case Kind.Operation: {
+        const op = r.text()
+        this.shard.primitives.register(op, r.value())
+        return
+      }
+      case Kind.Stop:
+        this.stop(this.book.account(r.count()))
+        return
+      default:
+        throw new Error(`a record of unknown kind ${kind}`)
+    }
+  }
+
+  private onSend(from: number, r: WireReader): void {
+    const { shard, envoy } = this
+    const chan = shard.chanOf(r.term())
+    const persistent = r.u8() === 1
+    const origin = r.origin()
+    const account = this.book.account(r.count())
+    const priv = r.count()
+    const args = r.values()
+    this.crossings++
+    this.passOn(chan)
+    const head = chan.kHead
+    if (head !== null && head.site === FORWARD_SITE) {
+      this.sendTo(head as Forward, chan, args, persistent, origin, priv, account)
+      this.teach(from, chan, head as Forward)
+      return
+    }
+    if (account.stopped) return
+    envoy.priv = priv
+    envoy.account = account
+    envoy.origin = origin
+    if (head !== null && (head as Machine).site.persistent && head.next === head) this.offer(chan, from)
+    shard.accept(chan, args, persistent, origin, envoy)
+  }
+
+  /** A peer that calls a contract again and again had better serve it itself. */
+  private offer(chan: Chan, peer: number): void {
+    const calls = (this.calls.get(chan) ?? 0) + 1
+    if (calls < CALLS_BEFORE_COPY) {
+      if (this.calls.size > 1024) this.calls.clear()
+      this.calls.set(chan, calls)
+      return
+    }
+    this.calls.delete(chan)
+    this.copy(chan, peer)
+  }
+
+  /** Let `peer` serve the contracts that a machine knows of. */
+  private copyCalled(m: Machine, peer: number): void {
+    const known: Chan[] = []
+    const look = (v: Term | undefined): void => {
+      if (v instanceof Unforgeable && v.chan !== null && (v.chan as Chan).kHead !== null) known.push(v.chan as Chan)
+    }
+    for (const v of m.regs) look(v)
+    for (const c of m.linked.consts) if (c instanceof ChanConst && c.chan.kHead !== null) known.push(c.chan)
+    for (let chan = known.pop(); chan !== undefined; chan = known.pop()) {
+      const k = this.copy(chan, peer)
+      if (k !== null) for (const v of k.regs) look(v)
+    }
+  }
+
+  /** Who sent something to this shard that belongs elsewhere is told so. */
+  private teach(peer: number, chan: Chan, f: Forward): void {
+    if (f.home === peer) return
+    this.learn(peer, chan, f.home, f.epoch)
+  }
+
+  private learn(peer: number, chan: Chan, home: number, epoch: number): void {
+    const w = this.begin(peer, Kind.Learn)
+    w.value(chan.owner as Term)
+    w.count(home)
+    w.count(epoch)
+    this.post(peer)
+  }
+
+  private onArrive(from: number, r: WireReader): void {
+    const n = r.count()
+    const chans = new Array<Chan>(Math.max(1, n))
+    for (let i = 0; i < chans.length; i++) chans[i] = this.shard.chanOf(r.term())
+    const m = r.machine()
+    r.request(m)
+    m.chan = n === 0 ? chans[0] : null
+    m.chans = n === 0 ? null : chans
+    this.shard.alive++
+    this.crossings++
+    for (const c of chans) this.passOn(c)
+    if (n === 0) {
+      const f = this.forwardOf(chans[0])
+      if (f !== null) this.teach(from, chans[0], f)
+    }
+    this.departing.push(m)
+  }
+
+  private onFetch(r: WireReader): void {
+    const who = r.count()
+    const chan = this.shard.chanOf(r.term())
+    const f = this.forwardOf(chan)
+    if (f !== null) {
+      if (f.home === who) return
+      const w = this.begin(f.home, Kind.Fetch)
+      w.count(who)
+      w.value(chan.owner as Term)
+      this.post(f.home)
+    } else if (who < this.index) this.giveClass(chan, who)
+    else if (who > this.index) this.learn(who, chan, this.index, this.epochs.get(chan) ?? 0)
+  }
+
+  // ── channels that move ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A channel and all that are joined with it. */
+  private giveClass(chan: Chan, to: number): void {
+    const { kernel } = this.shard
+    const found = new Set<Chan>([chan])
+    const conts = new Set<Cont>()
+    const stalled = kernel.stalled()
+    for (const c of found) {
+      const waiting: Cont[] = [...kernel.conts(c)]
+      for (const k of stalled) if (k.chan === c || k.chans?.includes(c) === true) waiting.push(k)
+      for (const k of waiting) {
+        conts.add(k)
+        if (k.chans !== null) for (const other of k.chans) found.add(other)
+      }
+    }
+    this.give([...found], [...conts], to)
+  }
+
+  private give(chans: readonly Chan[], conts: readonly Cont[], to: number): void {
+    const { kernel, guardFaults } = this.shard
+    const records: (Cont | Datum)[] = [...conts]
+    for (const c of chans) for (const d of kernel.data(c)) records.push(d)
+    records.sort((a, b) => a.turn - b.turn)
+    const w = this.begin(to, Kind.Move)
+    const at = new Map<Chan, number>()
+    w.count(chans.length)
+    for (const c of chans) {
+      w.count(at.size)
+      at.set(c, at.size)
+      w.value(c.owner as Term)
+      w.count((this.epochs.get(c) ?? 0) + 1)
+    }
+    w.count(records.length)
+    for (const x of records) {
+      const flags = (x.pumped ? 4 : 0) | (x instanceof Machine && x.stalled ? 8 : 0)
+      if (x instanceof Machine) {
+        w.u8(1 | flags)
+        if (x.chan !== null) {
+          w.count(0)
+          w.count(at.get(x.chan) as number)
+        } else {
+          const list = x.chans as readonly Chan[]
+          w.count(list.length)
+          for (const c of list) w.count(at.get(c) as number)
+        }
+        w.machine(x)
+        w.request(x)
+        const fault = guardFaults.get(x)
+        w.u8(fault === undefined ? 0 : 1)
+        if (fault !== undefined) for (const t of [fault.code, fault.message, fault.hint]) w.text(t)
+        guardFaults.delete(x)
+        kernel.withdraw(x)
+        this.left(x)
+      } else {
+        const d = x as Datum
+        w.u8(flags | (d.persistent ? 2 : 0))
+        w.count(at.get(d.chan) as number)
+        w.origin(d.origin)
+        w.values(d.value as Term[])
+        kernel.take(d)
+      }
+    }
+    for (const c of chans) {
+      this.copied.delete(c)
+      this.gone(c, to)
+    }
+    this.crossings++
+    this.post(to)
+  }
+
+  private onMove(r: WireReader): void {
+    const { shard } = this
+    const { kernel } = shard
+    const chans: Chan[] = []
+    for (let n = r.count(); n > 0; n--) {
+      r.count()
+      const chan = shard.chanOf(r.term())
+      this.come(chan, r.count())
+      chans.push(chan)
+    }
+    this.crossings++
+    for (let n = r.count(); n > 0; n--) {
+      const flags = r.u8()
+      const ref = kernel.counter + 1
+      let record: Cont | Datum
+      if ((flags & 1) === 0) {
+        const chan = chans[r.count()]
+        const origin = r.origin()
+        record = kernel.restoreDatum(chan, ref, ref, r.values(), (flags & 2) !== 0, origin)
+      } else {
+        const many = r.count()
+        const list = Array.from({ length: Math.max(1, many) }, () => chans[r.count()])
+        const m = r.machine()
+        r.request(m)
+        m.chan = many === 0 ? list[0] : null
+        m.chans = many === 0 ? null : list
+        shard.alive++
+        if (r.u8() === 1) shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text()))
+        kernel.restoreCont(m, ref, ref)
+        record = m
+      }
+      if ((flags & 12) !== 0) kernel.enter(record as Machine)
+    }
+  }
+
+  /** Where everything goes that is sent here from now on; null: it stays. Only ever a lower shard: see `place`. */
+  redirect: number | null = null
+
+  /** If this shard keeps nothing, the channel goes on to the one that does. */
+  private passOn(chan: Chan): void {
+    const { redirect } = this
+    if (redirect !== null && this.forwardOf(chan) === null) this.giveClass(chan, redirect)
+  }
+
+  /** Hand over one runnable machine, which is not in the queue any more, with the contracts that it is about to call. */
+  giveMachine(m: Machine, to: number): void {
+    this.copyCalled(m, to)
+    const w = this.begin(to, Kind.Run)
+    w.machine(m)
+    this.left(m)
+    this.crossings++
+    this.post(to)
+  }
+
+  /** Everything that waits or runs here goes to `to`, what the engine itself listens on excepted. */
+  giveAll(to: number): void {
+    const { shard } = this
+    const { kernel } = shard
+    for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
+    while (this.departing.length > 0) this.depart()
+    const chans = new Set<Chan>()
+    const conts = new Set<Cont>()
+    for (const chan of kernel.nonEmpty()) {
+      if ([...kernel.conts(chan)].some(k => k instanceof Native)) continue
+      chans.add(chan)
+      for (const k of kernel.conts(chan)) {
+        conts.add(k)
+        if (k.chans !== null) for (const c of k.chans) chans.add(c)
+      }
+    }
+    for (const k of kernel.stalled()) {
+      conts.add(k)
+      for (const c of k.chans ?? [k.chan as Chan]) chans.add(c)
+    }
+    if (chans.size > 0) this.give([...chans], [...conts], to)
+    for (const m of shard.takeRunnable()) this.giveMachine(m, to)
+    for (const m of [...this.held]) {
+      this.held.delete(m)
+      this.move(m, to)
+    }
+  }
+
+  // ── contracts that are served in several places ─────────────────────────────────────────────────────────────────
+
+  /**
+   * Let `peer` serve the contract on `chan` as well, if it is alone there and nothing but the number of values matters: then nobody can tell which of the two
+   * took a message. The contract, if a copy was sent.
+   */
+  private copy(chan: Chan, peer: number): Machine | null {
+    const m = chan.kHead as Machine | null
+    if (m === null || m.site === FORWARD_SITE || m.priv === 0) return null
+    if (m.next !== m || chan.jHead !== null || chan.nD > 0 || !(m instanceof Machine) || m.paused > 0) return null
+    if (!plain(m.site as RecvSite)) return null
+    const known = this.copied.get(chan) ?? 0
+    if ((known & (1 << peer)) !== 0) return null
+    this.copied.set(chan, known | (1 << peer))
+    const w = this.begin(peer, Kind.Copy)
+    w.value(chan.owner as Term)
+    w.machine(m)
+    this.post(peer)
+    return m
+  }
+
+  private onCopy(r: WireReader): void {
+    const { shard } = this
+    const chan = shard.chanOf(r.term())
+    const m = r.machine()
+    const f = this.forwardOf(chan)
+    if (f === null || this.copies.has(chan)) return
+    m.priv = 0
+    m.status = State.Blocked
+    m.chan = chan
+    m.site = m.linked.consts[m.linked.code[m.pc + 2]] as RecvSite
+    this.copies.set(chan, f)
+    chan.kHead = null
+    const { kernel } = shard
+    const ref = kernel.counter + 1
+    shard.alive++
+    kernel.restoreCont(m, ref, ref)
+  }
+
+  private dropCopy(chan: Chan): void {
+    const f = this.copies.get(chan)
+    if (f === undefined) return
+    this.copies.delete(chan)
+    const m = chan.kHead as Machine
+    this.shard.kernel.withdraw(m)
+    this.shard.alive--
+    chan.kHead = f
+  }
+
+  // ── for all ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tell all peers what an operation means now. Operations are given other meanings in shard 0. */
+  operation(op: string, meaning: Term | undefined): void {
+    if (this.index !== 0) return
+    this.broadcast(Kind.Operation, w => {
+      w.text(op)
+      w.value(meaning)
+    })
+  }
+
+  /** End all machines of an account, everywhere. */
+  stopped(account: Account): void {
+    this.broadcast(Kind.Stop, w => w.count(this.book.accountOf(account)))
+  }
+
+  private broadcast(kind: number, write: (w: WireWriter) => void): void {
+    for (let peer = 0; peer < this.shards; peer++) {
+      if (peer === this.index) continue
+      write(this.begin(peer, kind))
+      this.post(peer)
+    }
+  }
+
+  private stop(account: Account): void {
+    for (const chan of [...this.copies.keys()]) if ((chan.kHead as Machine).account === account) this.dropCopy(chan)
+    for (const m of this.held) {
+      if (m.account !== account) continue
+      this.held.delete(m)
+      this.left(m)
+    }
+    this.shard.dropAccount(account)
+  }
+
+  /** What was counted since the last time, by account. */
+  takeAccounts(): AccountDelta[] {
+    const out: AccountDelta[] = []
+    for (const a of this.book.accounts.values()) {
+      const { id, gas, comms, primitiveComms, steps, machines, bytes, failed } = a
+      if (gas === 0 && steps === 0 && comms === 0 && failed === 0 && machines === 0) continue
+      out.push({ id, gas, comms, primitiveComms, steps, machines, bytes, failed })
+      a.gas = a.comms = a.primitiveComms = a.steps = a.machines = a.bytes = a.failed = 0
+    }
+    return out
+  }
+}

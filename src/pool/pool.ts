@@ -1,0 +1,412 @@
+import type { Piscina } from 'piscina'
+import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
+import type { Status } from '../machine/outcome.ts'
+import type { Session, Team } from '../machine/session.ts'
+import { mergeReport, plainOptions, systemsOf } from './host.ts'
+import { Board, connect, Doing, Member, makeWires, type TurnOrder, type TurnReport, type Wires } from './member.ts'
+import { ringPending } from './ring.ts'
+import { SHARDS_MAX } from './wire.ts'
+import type { WorkerTask } from './worker.ts'
+
+export interface PoolOptions {
+  /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
+  readonly workers: number | 'auto'
+}
+
+/** A worker ended by itself or was ended. What it held is gone. */
+export class WorkerLost extends Error {
+  readonly code = 'WORKER_LOST'
+  readonly worker: number
+  constructor(worker: number, why: string) {
+    super(`worker ${worker} was lost: ${why}`)
+    this.worker = worker
+  }
+}
+
+/** Milliseconds of a turn, and how long a shard without work stays awake in one. */
+const TURN_MS = 10
+const SLEEP_MS = 5
+/** After so many milliseconds `settle` comes back for a look at signals. */
+const LOOK_MS = 50
+/** A worker that has not answered its first call after this time does not come. */
+const START_MS = 20_000
+
+/** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
+const ALONE_MS = 150
+/** How long a quantum should take then. */
+const QUANTUM_MS = 5
+const QUANTUM_MAX = 20_000
+const ALONE_LOOKS = 5
+const ALONE_QUEUE = 2
+
+/** What one crossing costs both sides together, in milliseconds, about. */
+const CROSSING_MS = 0.003
+/** Shards that get done less than this many could without crossings had better be one. */
+const WORTH_WHILE = 0.95
+/** Over so many milliseconds that is looked at, if there were so many crossings. */
+const WINDOW_MS = 40
+const CROSSINGS_MIN = 100
+/** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
+const TOGETHER_MS = 400
+const TOGETHER_MAX_MS = 10_000
+
+/**
+ * A session on several shards: shard 0 in the calling thread, which has all system channels, and one shard for each worker of a pool. With a number of
+ * workers, shard 0 does nothing but serve system channels; with `auto` it works with the others.
+ */
+export class Pool implements Team {
+  private readonly session: Session
+  private readonly workers: number
+  private readonly auto: boolean
+  /** The lowest shard that programs run in: where they begin and are brought back to. */
+  private readonly base: number
+  private wires: Wires | null = null
+  private board!: Board
+  private own!: Member
+  private piscina: Piscina | null = null
+  private readonly last: (TurnReport | null)[] = []
+  private readonly busy: boolean[] = []
+  private inFlight = 0
+  private lost: WorkerLost | null = null
+  private awake: (() => void) | null = null
+  private signalled = false
+  private starting: Promise<void> | null = null
+  private threads: number[] = []
+  active: boolean
+  private aloneMs = 0
+  quantum = 500
+  private aloneSince = performance.now()
+  private crowdedLooks = 0
+  /** Counted since the last look at whether several shards are worth while. */
+  private crossings = 0
+  private busyMs = 0
+  /** Until when everything stays in one shard, and how long the next time. */
+  private togetherUntil = 0
+  private togetherMs = TOGETHER_MS
+  /** What each worker has done so far. */
+  readonly tally: { slices: number; crossings: number; busyMs: number; turns: number }[] = []
+  /** Milliseconds that starting the workers took. */
+  startMs = 0
+  /** How often everything was brought back to one shard. */
+  broughtBack = 0
+
+  constructor(session: Session, o: PoolOptions) {
+    this.session = session
+    this.auto = o.workers === 'auto'
+    this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
+    this.base = this.auto ? 0 : 1
+    this.active = !this.auto
+    session.team = this
+  }
+
+  wake(): void {
+    if (this.awake !== null) this.awake()
+    else this.signalled = true
+  }
+
+  look(): boolean {
+    const now = performance.now()
+    const took = now - this.aloneSince
+    this.aloneMs += took
+    this.aloneSince = now
+    if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
+    else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
+    if (this.starting !== null) return true
+    this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
+    if (this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
+    this.start().then(
+      () => {},
+      // Nothing has left this thread: it goes on alone.
+      () => {
+        this.active = false
+      },
+    )
+    return true
+  }
+
+  /** Bring up the workers. `settle` does it when it is first called. */
+  start(): Promise<void> {
+    this.starting ??= this.bringUp()
+    return this.starting
+  }
+
+  private async bringUp(): Promise<void> {
+    const begin = performance.now()
+    const { session, workers, base } = this
+    const shards = workers + 1
+    const wires = makeWires(shards)
+    this.wires = wires
+    this.board = new Board(wires)
+    const { Piscina } = poolLibrary()
+    const { filename, execArgv } = workerProgram()
+    this.piscina = new Piscina({
+      filename,
+      execArgv,
+      minThreads: workers,
+      maxThreads: workers,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 192 },
+      // One shard for each worker, for good: which one is a matter of the order in which they first come up.
+      loadBalancer: (task, list) => {
+        const { shard } = (task as unknown as Record<symbol, { shard: number }>)[Piscina.queueOptionsSymbol]
+        const known = this.threads[shard]
+        if (known !== undefined) return list.find(w => w.id === known) ?? null
+        const free = list.find(w => !this.threads.includes(w.id))
+        if (free === undefined) return null
+        this.threads[shard] = free.id
+        return free
+      },
+    })
+    this.piscina.on('error', () => {}) // told by the turn that it ended
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new WorkerLost(0, 'the workers do not start')), START_MS)
+    })
+    const all = <T>(task: (index: number) => T): T[] => Array.from({ length: workers }, (_, i) => task(i + 1))
+    try {
+      await Promise.race([Promise.all(all(index => this.call(index, {}))), late])
+      // From here on shard 0 has others: nothing runs in between.
+      const options = plainOptions(session.shard.options)
+      const systems = systemsOf(session)
+      this.own = new Member(
+        session.shard,
+        connect(session.shard, wires, base, uri => session.systemName(uri)),
+        this.board,
+      )
+      this.active = true
+      for (const r of await Promise.race([
+        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems } }))),
+        late,
+      ]))
+        this.last[r.index] = r
+    } finally {
+      clearTimeout(timer)
+    }
+    this.startMs = performance.now() - begin
+  }
+
+  private call(shard: number, task: WorkerTask): Promise<TurnReport> {
+    const { Piscina } = poolLibrary()
+    return (this.piscina as Piscina).run({ ...task, [Piscina.queueOptionsSymbol]: { shard } }) as Promise<TurnReport>
+  }
+
+  /** Let a shard have a turn. */
+  private begin(shard: number, turn: TurnOrder): void {
+    this.busy[shard] = true
+    this.inFlight++
+    this.call(shard, { turn }).then(
+      report => {
+        this.busy[shard] = false
+        this.inFlight--
+        this.last[shard] = report
+        mergeReport(this.session, report)
+        this.count(report)
+        this.wake()
+      },
+      e => {
+        this.busy[shard] = false
+        this.inFlight--
+        this.lost ??= new WorkerLost(shard, e instanceof Error ? e.message : String(e))
+        this.wake()
+      },
+    )
+  }
+
+  private count(r: Pick<TurnReport, 'index' | 'slices' | 'crossings' | 'busyMs'>): void {
+    const t = (this.tally[r.index] ??= { slices: 0, crossings: 0, busyMs: 0, turns: 0 })
+    t.slices += r.slices
+    t.crossings += r.crossings
+    t.busyMs += r.busyMs
+    t.turns++
+    this.crossings += r.crossings / 2
+    this.busyMs += r.busyMs
+  }
+
+  private hasMail(shard: number): boolean {
+    const { shards, rings } = this.wires as Wires
+    for (let i = 0; i < shards; i++) {
+      const ring = rings[i * shards + shard]
+      if (ring !== null && ringPending(ring)) return true
+    }
+    return false
+  }
+
+  /** Turns for all that have something to do, or could be given something. */
+  private dispatch(now: number): void {
+    const together = now < this.togetherUntil
+    let most = 0
+    for (let i = this.base; i <= this.workers; i++) most = Math.max(most, this.board.load(i))
+    for (let i = 1; i <= this.workers; i++) {
+      if (this.busy[i]) continue
+      if (this.last[i]?.more !== true && !this.hasMail(i) && (together || most <= 1)) continue
+      const redirect = together && i > this.base ? this.base : undefined
+      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect })
+    }
+  }
+
+  /**
+   * If all shards together get less done than one would by itself, and it is the crossings that keep them from it, bring everything back into one for a while.
+   */
+  private judge(now: number): void {
+    if (now < this.togetherUntil) {
+      this.windowFrom = now
+      this.crossings = this.busyMs = 0
+      return
+    }
+    const wall = now - this.windowFrom
+    if (wall < WINDOW_MS) return
+    const done = this.busyMs - this.crossings * CROSSING_MS
+    const bad = this.crossings > CROSSINGS_MIN && done < WORTH_WHILE * wall
+    this.crossings = this.busyMs = 0
+    this.windowFrom = now
+    if (!bad) return
+    this.broughtBack++
+    this.togetherUntil = now + this.togetherMs
+    this.togetherMs = Math.min(TOGETHER_MAX_MS, 2 * this.togetherMs)
+    this.bringing = Array.from({ length: this.workers }, (_, i) => i + 1).filter(i => i !== this.base)
+  }
+  private windowFrom = performance.now()
+  /** Shards that have still to be told to hand over everything. */
+  private bringing: number[] = []
+
+  private bring(): void {
+    if (this.bringing.length === 0) return
+    this.bringing = this.bringing.filter(i => {
+      if (this.busy[i]) return true
+      this.begin(i, { ms: TURN_MS, sleepMs: 0, mayAsk: false, giveAll: this.base, redirect: this.base })
+      return false
+    })
+  }
+
+  /** Whether nothing is under way anywhere. Only while no turn is running. */
+  private get quiet(): boolean {
+    const { shard } = this.own
+    if (shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending) return false
+    for (let i = 1; i <= this.workers; i++) {
+      const r = this.last[i] as TurnReport
+      if (r.more || r.pending > 0) return false
+    }
+    return this.silent
+  }
+
+  /** Whether no record is under way. Only while no turn is running. */
+  private get silent(): boolean {
+    const { mesh } = this.own
+    let { sent, received } = mesh
+    for (let i = 1; i <= this.workers; i++) {
+      const r = this.last[i] as TurnReport
+      if (r.spilled > 0 || this.hasMail(i)) return false
+      sent += r.sent
+      received += r.received
+    }
+    return sent === received && mesh.spilled === 0 && !mesh.incoming
+  }
+
+  /** What was started in the calling thread goes to the workers, program by program. */
+  private handOut(): void {
+    const { shard, mesh } = this.own
+    if (shard.queue.length === 0) return
+    const spread = performance.now() < this.togetherUntil ? 1 : this.workers
+    for (const m of shard.takeRunnable()) mesh.giveMachine(m, 1 + ((m.account.id - 1) % spread))
+  }
+
+  /** A turn of shard 0. True if there was something to do. */
+  private ownTurn(): boolean {
+    const { own, session } = this
+    if (!this.auto) {
+      this.handOut()
+      return own.step(2000)
+    }
+    const { shard, mesh } = own
+    const before = shard.slices
+    const { crossings } = mesh
+    const began = performance.now()
+    const active = own.work(TURN_MS)
+    this.count({ index: 0, slices: shard.slices - before, crossings: mesh.crossings - crossings, busyMs: performance.now() - began })
+    if (session.shard.queue.length === 0 && performance.now() >= this.togetherUntil) own.askForWork()
+    return active
+  }
+
+  async settle(o: { stepsMax?: number } = {}): Promise<Status> {
+    await this.start()
+    const { session, own } = this
+    const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
+    for (;;) {
+      if (this.lost !== null) throw this.lost
+      if (session.stopped) return 'idle'
+      const seen = this.board.hostBell
+      this.board.setDoing(0, Doing.Running)
+      const active = this.ownTurn()
+      this.board.setDoing(0, Doing.Nothing)
+      const now = performance.now()
+      this.judge(now)
+      this.bring()
+      this.dispatch(now)
+      if (this.inFlight === 0 && !active && this.bringing.length === 0 && this.quiet) {
+        const { sent } = own.mesh
+        const status = session.run()
+        own.step(0)
+        if (own.mesh.sent !== sent || own.shard.queue.length > 0) continue
+        if (status === 'idle') {
+          await this.pause(this.board.hostBell, LOOK_MS)
+          if (performance.now() >= until) return 'budget'
+          continue
+        }
+        if (status === 'budget') continue
+        await this.collapse()
+        return session.run()
+      }
+      if (now >= until) return 'budget'
+      if (active) await new Promise<void>(resolve => setImmediate(resolve))
+      else await this.pause(seen, LOOK_MS)
+    }
+  }
+
+  /** Until a turn ends, a shard rings, or something comes from outside. */
+  private async pause(seen: number, ms: number): Promise<void> {
+    if (this.signalled) {
+      this.signalled = false
+      return
+    }
+    const rung = this.board.waitHost(seen, ms)
+    if (rung === null) return
+    await new Promise<void>(resolve => {
+      this.awake = resolve
+      // Keeps the process alive, which nothing else does while workers are at it.
+      const timer = setTimeout(resolve, ms)
+      void rung.then(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+    this.awake = null
+  }
+
+  /** Everything comes back to shard 0. Only while no turn is running. */
+  async collapse(): Promise<void> {
+    const { own } = this
+    for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
+    for (;;) {
+      own.mesh.drain()
+      own.mesh.flush()
+      if (this.lost !== null) throw this.lost
+      if (this.inFlight === 0) {
+        if (this.silent) break
+        for (let i = 1; i <= this.workers; i++)
+          if (this.hasMail(i) || (this.last[i]?.spilled ?? 0) > 0) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, drainOnly: true })
+      }
+      await this.pause(this.board.hostBell, 1)
+    }
+  }
+
+  /** Ends the workers. What they hold is gone. */
+  async close(): Promise<void> {
+    if (process.env.RHO_DEBUG === 'workers') console.error(this.startMs, this.broughtBack, JSON.stringify(this.tally))
+    const { piscina } = this
+    this.piscina = null
+    await piscina?.destroy()
+  }
+}

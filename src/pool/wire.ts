@@ -1,0 +1,410 @@
+import { sources } from '../base/source.ts'
+import { decodeImage } from '../compile/decode.ts'
+import { nameOf } from '../compile/names.ts'
+import { type CodeBook, Garbled, TermReader, TermWriter, V } from '../machine/codec.ts'
+import { pcOf, placeOf, siteAt } from '../machine/durable.ts'
+import { type Linked, Member, type Program, QUOTED, Template } from '../machine/link.ts'
+import { type Account, Machine, Meters, type Place, State } from '../machine/machine.ts'
+import { ShardNames, SystemName } from '../machine/names.ts'
+import { collectNames } from '../machine/reach.ts'
+import type { Shard } from '../machine/shard.ts'
+import { NO_SITE, REPLY_SITE, type RecvSite, SendSite } from '../machine/site.ts'
+import { liveRegisters } from '../machine/snapshot.ts'
+import { List, type Term, Unforgeable } from '../normal/term.ts'
+
+/**
+ * Terms, machines and code as bytes between the shards of one space. As in `machine/codec.ts`, but names say which shard made them, programs which shard sent
+ * them first, and every receiver is told of a program or an account once, before the first record that mentions it.
+ */
+
+/** More shards than this do not fit into the numbers of programs. */
+export const SHARDS_MAX = 64
+
+/** Strong entries of a table of names before the first look at which of them are still in use. */
+const AGE_FIRST = 4096
+
+/** The names of one shard that have crossed a border, here: one object per name, for as long as anybody holds it. */
+class NamesOf {
+  private readonly found = new Map<number, Unforgeable | WeakRef<Unforgeable>>()
+  private ageAt = AGE_FIRST
+  readonly origin: ShardNames
+  constructor(origin: ShardNames) {
+    this.origin = origin
+  }
+  /** This object is what the number means from now on. */
+  tell(name: Unforgeable): void {
+    if (this.found.get(name.counter) === name) return
+    const known = this.found.get(name.counter)
+    if (known instanceof WeakRef && known.deref() === name) return
+    this.put(name)
+  }
+  get(counter: number): Unforgeable {
+    const known = this.found.get(counter)
+    if (known !== undefined) {
+      const name = known instanceof WeakRef ? known.deref() : known
+      if (name !== undefined) return name
+    }
+    const name = new Unforgeable(this.origin, counter)
+    this.put(name)
+    return name
+  }
+  private put(name: Unforgeable): void {
+    this.found.set(name.counter, name)
+    if (this.found.size > this.ageAt) this.age()
+  }
+  /** What came since the last time may go when nobody else holds it; what has gone leaves the table. */
+  private age(): void {
+    for (const [counter, known] of this.found) {
+      if (!(known instanceof WeakRef)) this.found.set(counter, new WeakRef(known))
+      else if (known.deref() === undefined) this.found.delete(counter)
+    }
+    this.ageAt = 2 * this.found.size + AGE_FIRST
+  }
+}
+
+/** What this shard and its peers have told one another. */
+export class Book implements CodeBook {
+  readonly shard: Shard
+  readonly index: number
+  private readonly names: NamesOf[] = []
+  private readonly key: Uint8Array
+  private readonly numbers = new Map<Program, number>()
+  private readonly programs = new Map<number, Program>()
+  private nextProgram = 1
+  private readonly templates = new Map<Program, Map<string, Template>>()
+  private readonly members = new Map<Program, Map<number, Member>>()
+  private readonly sites = new Map<Program, Map<number, SendSite>>()
+  /** By number; the object of an account is this shard's share of it. */
+  readonly accounts = new Map<number, Account>()
+  /** Name of a system channel by URI. */
+  readonly systemName: (uri: string) => Unforgeable
+
+  /** Programs and accounts that each peer has been told of. */
+  private readonly told: { readonly programs: Set<number>; readonly accounts: Set<number>; readonly files: Set<number> }[] = []
+  /** Whom the next records are for, and what it has to be told before. */
+  private target = 0
+  readonly news: Program[] = []
+  readonly newAccounts: Account[] = []
+
+  constructor(shard: Shard, key: Uint8Array, systemName: (uri: string) => Unforgeable) {
+    this.shard = shard
+    this.index = shard.origin.shard
+    this.key = key
+    this.systemName = systemName
+  }
+
+  private namesOf(shard: number): NamesOf {
+    let n = this.names[shard]
+    if (n === undefined) {
+      n = new NamesOf(shard === this.index ? this.shard.origin : new ShardNames(this.key, shard))
+      this.names[shard] = n
+    }
+    return n
+  }
+  nameAt(shard: number, counter: number): Unforgeable {
+    return this.namesOf(shard).get(counter)
+  }
+  /** The name leaves this shard: when it comes back it has to be the same object. */
+  export(name: Unforgeable, shard: number): void {
+    this.namesOf(shard).tell(name)
+  }
+
+  // ── what the codec asks ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The next records are for `peer`. */
+  to(peer: number): void {
+    this.target = peer
+    this.told[peer] ??= { programs: new Set(), accounts: new Set(), files: new Set() }
+  }
+
+  numberOf(program: Program): number {
+    let n = this.numbers.get(program)
+    if (n === undefined) {
+      n = this.nextProgram++ * SHARDS_MAX + this.index
+      this.learn(n, program)
+    }
+    const { programs } = this.told[this.target]
+    if (!programs.has(n)) {
+      programs.add(n)
+      if (n % SHARDS_MAX !== this.target) this.news.push(program)
+    }
+    return n
+  }
+  learn(n: number, program: Program): void {
+    this.numbers.set(program, n)
+    this.programs.set(n, program)
+  }
+  knows(n: number): boolean {
+    return this.programs.has(n)
+  }
+  accountOf(a: Account): number {
+    const { accounts } = this.told[this.target]
+    if (!accounts.has(a.id)) {
+      accounts.add(a.id)
+      this.accounts.set(a.id, a)
+      if (this.target !== 0) this.newAccounts.push(a)
+    }
+    return a.id
+  }
+  /** True the first time, for each peer. */
+  firstFile(base: number): boolean {
+    const { files } = this.told[this.target]
+    if (files.has(base)) return false
+    files.add(base)
+    return true
+  }
+  sourceOf(): { number: number; base: number } {
+    return { number: 0, base: 0 }
+  }
+  baseOf(): number {
+    return 0
+  }
+  isOwn(): boolean {
+    return true
+  }
+  name(): Unforgeable {
+    throw new Garbled('a name without its shard')
+  }
+  foreignName(id: Uint8Array): Unforgeable {
+    return nameOf(id)
+  }
+  program(n: number): Program {
+    const p = this.programs.get(n)
+    if (p === undefined) throw new Garbled(`nobody has told of program ${n}`)
+    return p
+  }
+  account(id: number): Account {
+    const a = this.accounts.get(id)
+    if (a === undefined) throw new Garbled(`nobody has told of account ${id}`)
+    return a
+  }
+  template(program: Program, at: number, len: number): Template {
+    let known = this.templates.get(program)
+    if (known === undefined) this.templates.set(program, (known = new Map()))
+    const id = `${at}/${len}`
+    let t = known.get(id)
+    if (t === undefined) {
+      const { linker } = this.shard
+      t = len === 0 ? new Template(linker, program, at) : new Template(linker, program, 0, this.member(program, at, len))
+      known.set(id, t)
+    }
+    return t
+  }
+  member(program: Program, at: number, len: number): Member {
+    let known = this.members.get(program)
+    if (known === undefined) this.members.set(program, (known = new Map()))
+    let m = known.get(at)
+    if (m === undefined) known.set(at, (m = new Member(this.shard.linker, program, 1, at, len)))
+    return m
+  }
+  site(program: Program, at: number, form: number): SendSite {
+    let known = this.sites.get(program)
+    if (known === undefined) this.sites.set(program, (known = new Map()))
+    let site = known.get(at)
+    if (site === undefined) known.set(at, (site = new SendSite(form % 2 === 1, form >> 1, program, at)))
+    return site
+  }
+}
+
+export class WireWriter extends TermWriter {
+  private readonly known: Book
+  constructor(book: Book) {
+    super(book)
+    this.known = book
+  }
+
+  protected override name(n: Unforgeable): void {
+    const { origin } = n
+    if (origin instanceof ShardNames) {
+      this.known.export(n, origin.shard)
+      this.u8(V.Name)
+      this.count(origin.shard)
+      this.count(n.counter)
+    } else if (origin instanceof SystemName) {
+      this.u8(V.SystemName)
+      this.text(origin.uri)
+    } else {
+      this.u8(V.ForeignName)
+      this.blob(n.id)
+    }
+  }
+
+  origin(o: unknown): void {
+    if (!(o instanceof SendSite)) {
+      this.count(0)
+      return
+    }
+    this.count(this.known.numberOf(o.program))
+    this.count(o.at)
+    this.count(o.argc * 2 + (o.persistent ? 1 : 0))
+  }
+
+  values(list: readonly Term[]): void {
+    this.count(list.length)
+    for (let i = 0; i < list.length; i++) this.value(list[i])
+  }
+
+  /** What a machine is; where it waits is the caller's. */
+  machine(m: Machine): void {
+    const { linked } = m
+    this.count(this.known.numberOf(linked.program))
+    this.count(linked.at)
+    this.count(linked.len)
+    const place = placeOf(linked, m.pc)
+    this.signed(place.at - linked.at)
+    this.count(place.nth)
+    this.count(place.beyond)
+    this.count(m.priv)
+    this.count(this.known.accountOf(m.account))
+    this.count(m.level)
+    this.count(m.paused)
+    this.count(m.gas)
+    this.count(m.steps)
+    this.count(m.meters?.comms ?? 0)
+    this.count(m.meters?.bytes ?? 0)
+    this.origin(m.origin)
+    this.count(m.dest + 1)
+    const n = liveRegisters(m)
+    this.count(n)
+    for (let i = 0; i < n; i++) this.value(m.regs[i])
+  }
+
+  /** The operation whose reply a machine waits for. */
+  request(m: Machine): void {
+    const r = this.known.shard.primitives.requestOf(m)
+    this.u8(r === undefined ? 0 : 1)
+    if (r === undefined) return
+    this.count(r.tag)
+    for (const t of [r.name, r.key, r.how]) this.text(t)
+    this.value(r.reply)
+    this.value(new List(r.args))
+  }
+
+  /** A program that a peer does not know. */
+  program(p: Program): void {
+    this.count(this.known.numberOf(p))
+    this.text(p.name)
+    this.count(p.account === null ? 0 : this.known.accountOf(p.account))
+    const file = p.file ?? (p.spans !== null && p.spans.length > 0 ? (sources.fileAt(p.spans.start[0]) ?? null) : null)
+    const first = file !== null && this.known.firstFile(file.base)
+    this.u8(first ? 1 : 0)
+    if (file !== null && first) {
+      this.count(file.base)
+      this.text(file.name)
+      this.text(file.text)
+    }
+    this.programBody(p.words, p.spans, p.account === null ? namesIn(p) : [])
+  }
+}
+
+/** Names that stand in the code of a program: only in code that came as a term. */
+function namesIn(p: Program): Unforgeable[] {
+  return p.name === QUOTED ? collectNames(decodeImage(p.words, 0)([])) : []
+}
+
+export class WireReader extends TermReader {
+  private readonly known: Book
+  constructor(book: Book) {
+    super(new Uint8Array(0), book)
+    this.known = book
+  }
+
+  protected override name(kind: number): Unforgeable {
+    if (kind === V.Name) {
+      const shard = this.count()
+      return this.known.nameAt(shard, this.count())
+    }
+    return super.name(kind)
+  }
+
+  origin(): SendSite | null {
+    const n = this.count()
+    if (n === 0) return null
+    const program = this.known.program(n)
+    const at = this.count()
+    return this.known.site(program, at, this.count())
+  }
+
+  values(): Term[] {
+    const list = new Array<Term>(this.count())
+    for (let i = 0; i < list.length; i++) list[i] = this.term()
+    return list
+  }
+
+  machine(): Machine {
+    const program = this.known.program(this.count())
+    const at = this.count()
+    const linked: Linked = this.known.member(program, at, this.count()).linked
+    const offset = at + this.signed()
+    const nth = this.count()
+    const pc = pcOf(linked, offset, nth) + this.count()
+    const priv = this.count()
+    const account = this.known.account(this.count())
+    const level = this.count()
+    const paused = this.count()
+    const gas = this.count()
+    const steps = this.count()
+    const comms = this.count()
+    const bytes = this.count()
+    const origin: Place | null = this.origin()
+    const dest = this.count() - 1
+    const regs = new Array<Term>(linked.registers)
+    const n = this.count()
+    for (let i = 0; i < n; i++) {
+      const v = this.value()
+      if (v !== undefined) regs[i] = v
+    }
+    const m = new Machine(linked, regs, priv, account, NO_SITE, origin, level)
+    m.pc = pc
+    m.paused = paused
+    m.gas = gas
+    m.steps = steps
+    if (comms + bytes > 0) {
+      m.meters = new Meters()
+      m.meters.comms = comms
+      m.meters.bytes = bytes
+    }
+    m.dest = dest
+    return m
+  }
+
+  /** Where it waits: at the receive that it stands at, or for a reply. */
+  request(m: Machine): void {
+    m.status = State.Blocked
+    if (this.u8() === 0) {
+      m.site = siteAt(m.linked, m.pc)
+      return
+    }
+    m.site = REPLY_SITE
+    const tag = this.count()
+    const name = this.text()
+    const key = this.text()
+    const how = this.text()
+    const reply = this.term() as Unforgeable
+    const args = (this.term() as List).items
+    this.known.shard.primitives.resumeRequest(m, tag, name, key, [...args], reply, how as 'nobody')
+  }
+
+  /** See `WireWriter.program`. */
+  program(): void {
+    const n = this.count()
+    const name = this.text()
+    const account = this.count()
+    let file: { name: string; text: string; base: number } | null = null
+    if (this.u8() === 1) {
+      const base = this.count()
+      const title = this.text()
+      file = sources.addAt(title, this.text(), base)
+    }
+    const p = this.programBody(name)
+    if (this.known.knows(n)) return
+    p.file = file
+    if (account > 0) p.account = this.known.account(account)
+    this.known.learn(n, p)
+  }
+}
+
+/** Whether a receive is a plain contract: it stays, takes any values, and nothing but their number decides. */
+export function plain(site: RecvSite): boolean {
+  return site.direct >= 0 && site.persistent
+}
