@@ -212,6 +212,7 @@ export class Session {
   /** The same in every shard. */
   private derivedName(uri: string): Unforgeable {
     const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    this.shard.namesMade++ // as one that is drawn
     this.systemNames.set(uri, name)
     return name
   }
@@ -643,6 +644,7 @@ export class Session {
   /** Messages on every public name: canonical name → messages, oldest first, each a list of canonical texts. */
   data(): Map<string, string[][]> {
     const found: { name: string; messages: string[][] }[] = []
+    this.shard.whole()
     for (const chan of this.shard.kernel.nonEmpty()) {
       if (chan.nD === 0 || chan.owner instanceof Unforgeable) continue
       const owner = chan.owner as Term
@@ -662,6 +664,7 @@ export class Session {
   /** Messages on one name. */
   observe(name: Term): string[][] {
     const t = forced(name)
+    if (this.shard.parking !== null) this.shard.chanOf(t) // somebody has come to the channel
     if (t instanceof Unforgeable) return t.chan === null ? [] : this.messages(t.chan as Parameters<Shard['kernel']['data']>[0])
     const chan = this.shard.names.find(t)
     return chan === undefined ? [] : this.messages(chan)
@@ -786,6 +789,7 @@ export class Session {
 
   /** Runnable and waiting machines: labels, status, position. */
   machines(): { machine: Machine; waits: boolean }[] {
+    this.shard.whole()
     const out = this.shard.queue.items().map(machine => ({ machine, waits: false }))
     const seen = new Set<Machine>()
     for (const chan of this.shard.kernel.nonEmpty()) {
