@@ -220,6 +220,12 @@ function revive(parsed: unknown): JsonValue {
   }
 }
 
+/** Strings as they are, which is what channels are mostly named by; other values begin with a character that keeps them apart. */
+function jsonKey(value: JsonValue): string {
+  if (typeof value !== 'string') return `\u0000${canonicalText(value)}`
+  return value.charCodeAt(0) <= 1 ? `\u0001${value}` : value
+}
+
 export const jsonCodec = Object.freeze({
   id: 'rhz-json-1',
   encode: (value: JsonValue): Uint8Array => TEXT.encode(canonicalText(value)),
@@ -237,7 +243,7 @@ export const jsonCodec = Object.freeze({
     return value
   },
   copy: copyJson,
-  key: (value: JsonValue): string => (typeof value === 'string' ? `"${value}` : canonicalText(value)),
+  key: jsonKey,
 })
 
 // ------------------------------------------------------------------------------------------------------ patterns

@@ -1,39 +1,38 @@
 /** What the space adds to the kernel's records: channels with a name, data with a lease, continuations with patterns and a body. */
 import type { Channel, Types } from './api.ts'
-import { Chan, Cont, type Datum, type Site } from './kernel.ts'
+import { Chan, Cont, type Datum, LINEAR, PEEK, type Site } from './kernel.ts'
 
 const KINDS = ['named', 'fresh', 'derived'] as const
+
+/** Draws or encodes the bytes of channels that have none yet. */
+export interface Namer<T extends Types> {
+  bytesOf(h: Handle<T>): Uint8Array
+}
 
 /** A channel of one space. The kernel's channel points back to it through `owner`. */
 export class Handle<T extends Types> implements Channel<T> {
   readonly chan: Chan
-  readonly owner: object
+  readonly owner: Namer<T>
   readonly value: T['C'] | undefined
   readonly kind: 'named' | 'fresh' | 'derived'
   private encoded: Uint8Array | null
-  private readonly draw: (() => Uint8Array) | null
   /** Local number on disk, 0 while no row mentions it. */
   cid = 0
   /** Rows on disk that mention it. */
   rows = 0
   /** Given to the caller: must stay the one handle of its name. */
   held = false
-  constructor(
-    owner: object,
-    value: T['C'] | undefined,
-    kind: 'named' | 'fresh' | 'derived',
-    bytes: Uint8Array | null,
-    draw: (() => Uint8Array) | null,
-  ) {
+  /** The group of the continuations that wait here alone. */
+  group: Group | null = null
+  constructor(owner: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
     this.owner = owner
     this.value = value
     this.kind = kind
     this.encoded = bytes
-    this.draw = draw
     this.chan = new Chan(this)
   }
   bytes(): Uint8Array {
-    if (this.encoded === null) this.encoded = (this.draw as () => Uint8Array)()
+    if (this.encoded === null) this.encoded = this.owner.bytesOf(this)
     return this.encoded
   }
   get drawn(): boolean {
@@ -55,13 +54,19 @@ export const kindOfByte = (b: number): 'named' | 'fresh' | 'derived' | undefined
 
 export const handleOf = <T extends Types>(chan: Chan): Handle<T> => chan.owner as Handle<T>
 
+/** Channels that continuations wait on together, as a row. */
+export interface Group {
+  readonly gid: number
+  readonly cids: readonly number[]
+  readonly handles: readonly Handle<Types>[]
+  rows: number
+}
+
 /** What a datum has beside its value; shared by all that have nothing. */
 export class Item {
   /** Tick at which it leaves; 0: never. */
-  lease: number
+  readonly lease: number
   readonly volatile: boolean
-  /** The turn is in a row of its own. */
-  turnRow = false
   constructor(lease: number, volatile: boolean) {
     this.lease = lease
     this.volatile = volatile
@@ -69,11 +74,48 @@ export class Item {
 }
 export const itemOf = (d: Datum): Item | null => d.origin as Item | null
 
-export interface BranchRecord<T extends Types> {
-  readonly handles: readonly Handle<T>[]
-  readonly patterns: readonly T['P'][]
+/** What continuations have in common that differ only in channels, patterns and body. */
+export class Shape implements Site {
+  readonly arrows: Uint8Array
+  readonly persistent: boolean
+  readonly guarded: boolean
+  readonly branches: readonly Shape[] | undefined
   readonly peeks: readonly boolean[]
-  readonly where: T['G'] | undefined
+  /** Of a branch: how many binds the branches before it have. */
+  readonly offset: number
+  constructor(peeks: readonly boolean[], persistent: boolean, guarded: boolean, offset: number, branches: readonly Shape[] | undefined) {
+    this.arrows = Uint8Array.from(peeks, p => (p ? PEEK : LINEAR))
+    this.persistent = persistent
+    this.guarded = guarded
+    this.branches = branches
+    this.peeks = peeks
+    this.offset = offset
+  }
+}
+
+const shapes = new Map<string, Shape>()
+/** More are not shared: programs have few. */
+const SHAPES_MAX = 1000
+
+/** @param peeks one list per branch */
+export function shapeOf(peeks: readonly (readonly boolean[])[], persistent: boolean, guarded: boolean): Shape {
+  let id = `${persistent ? 'p' : 'l'}${guarded ? 'g' : ''}`
+  for (const list of peeks) {
+    id += '|'
+    for (const p of list) id += p ? '1' : '0'
+  }
+  let shape = shapes.get(id)
+  if (shape === undefined) {
+    let offset = 0
+    const parts = peeks.map(list => {
+      const part = new Shape([...list], persistent, guarded, offset, undefined)
+      offset += list.length
+      return part
+    })
+    shape = parts.length === 1 ? parts[0] : new Shape(peeks.flat(), persistent, false, 0, parts)
+    if (shapes.size < SHAPES_MAX) shapes.set(id, shape)
+  }
+  return shape
 }
 
 /** Someone in this process who waits for the COMM of a continuation. */
@@ -81,53 +123,101 @@ export interface Waiter {
   fired(): void
 }
 
-export class Waiting<T extends Types> extends Cont {
-  readonly branches: readonly BranchRecord<T>[]
-  readonly body: T['K']
-  lease: number
+/** What few continuations have. */
+export class Extra<T extends Types> {
+  readonly where: T['G'] | undefined
+  readonly lease: number
   readonly volatile: boolean
   readonly install: string | null
   waiter: Waiter | null = null
-  /** Keys of its binds, one list per bind of all branches; found out once. */
-  keyCache: (string | number | undefined)[] | null = null
-  turnRow = false
-  constructor(
-    branches: readonly BranchRecord<T>[],
-    body: T['K'],
-    persist: boolean,
-    volatile: boolean,
-    lease: number,
-    install: string | null,
-  ) {
-    super(siteFor(branches, persist))
-    this.branches = branches
-    this.body = body
+  constructor(where: T['G'] | undefined, lease: number, volatile: boolean, install: string | null) {
+    this.where = where
     this.lease = lease
     this.volatile = volatile
     this.install = install
-    const all = branches.flatMap(b => b.handles.map(h => h.chan))
-    if (all.length === 1) this.chan = all[0]
-    else this.chans = all
+  }
+}
+
+/** One branch, taken apart. */
+export interface BranchRecord<T extends Types> {
+  readonly handles: readonly Handle<T>[]
+  readonly patterns: readonly T['P'][]
+  readonly peeks: readonly boolean[]
+  readonly where: T['G'] | undefined
+}
+
+export class Waiting<T extends Types> extends Cont {
+  /** Of the only bind, or of all binds of all branches in a list. */
+  private readonly what: T['P'] | readonly T['P'][]
+  readonly body: T['K']
+  readonly extra: Extra<T> | null
+  /** Keys of its binds, of all branches; found out once. */
+  keyCache: (string | number | undefined)[] | null = null
+  constructor(shape: Shape, chans: readonly Chan[], patterns: readonly T['P'][], body: T['K'], extra: Extra<T> | null) {
+    super(shape)
+    if (chans.length === 1) {
+      this.chan = chans[0]
+      this.what = patterns[0]
+    } else {
+      this.chans = chans
+      this.what = patterns
+    }
+    this.body = body
+    this.extra = extra
+  }
+  get shape(): Shape {
+    return this.site as Shape
+  }
+  /** The shape of a branch. */
+  branch(b: number): Shape {
+    const { branches } = this.shape
+    return branches === undefined ? this.shape : branches[b]
+  }
+  pattern(b: number, i: number): T['P'] {
+    return this.chans === null ? (this.what as T['P']) : (this.what as readonly T['P'][])[this.branch(b).offset + i]
+  }
+  handle(b: number, i: number): Handle<T> {
+    return handleOf<T>((this.chans === null ? this.chan : this.chans[this.branch(b).offset + i]) as Chan)
+  }
+  /** Every bind of every branch, in the order they were written. */
+  get handles(): readonly Handle<T>[] {
+    return this.chans === null ? [handleOf<T>(this.chan as Chan)] : this.chans.map(c => handleOf<T>(c))
+  }
+  get patterns(): readonly T['P'][] {
+    return this.chans === null ? [this.what as T['P']] : (this.what as readonly T['P'][])
+  }
+  /** For looking at it; made anew each time. */
+  get branches(): readonly BranchRecord<T>[] {
+    const { shape, handles, patterns, where } = this
+    return (shape.branches ?? [shape]).map(({ offset, peeks }) => ({
+      handles: handles.slice(offset, offset + peeks.length),
+      patterns: patterns.slice(offset, offset + peeks.length),
+      peeks,
+      where,
+    }))
   }
   get persistent(): boolean {
     return this.site.persistent
   }
-}
-
-function siteFor<T extends Types>(branches: readonly BranchRecord<T>[], persistent: boolean): Site {
-  const sites = branches.map(b => ({
-    arrows: Uint8Array.from(b.peeks, p => (p ? 2 : 0)),
-    persistent,
-    guarded: b.where !== undefined,
-  }))
-  if (sites.length === 1) return sites[0]
-  return {
-    arrows: Uint8Array.from(
-      branches.flatMap(b => b.peeks),
-      p => (p ? 2 : 0),
-    ),
-    persistent,
-    guarded: false,
-    branches: sites,
+  get where(): T['G'] | undefined {
+    return this.extra === null ? undefined : this.extra.where
+  }
+  get lease(): number {
+    return this.extra === null ? 0 : this.extra.lease
+  }
+  get volatile(): boolean {
+    return this.extra !== null && this.extra.volatile
+  }
+  get install(): string | null {
+    return this.extra === null ? null : this.extra.install
+  }
+  get waiter(): Waiter | null {
+    return this.extra === null ? null : this.extra.waiter
+  }
+  /** A copy that waits on other channels; nobody in this process waits for it. */
+  on(chans: readonly Chan[]): Waiting<T> {
+    const { where, lease, volatile } = this
+    const extra = this.extra === null ? null : new Extra<T>(where, lease, volatile, null)
+    return new Waiting<T>(this.shape, chans, this.patterns, this.body, extra)
   }
 }

@@ -19,7 +19,7 @@ const F_LEASE = 2
 const F_STRAY = 2
 const F_WHERE = 4
 
-const copy = (w: Writer): Uint8Array => w.view().slice()
+const copy = (w: Writer): Uint8Array => w.bytes.slice(0, w.length)
 
 /** Fixed layouts are written in place: keys are made for every row, and a writer each costs more than the row. */
 function numbered(length: number, tag: number): Uint8Array {
@@ -94,20 +94,22 @@ export interface ContRow {
   readonly branches: readonly BranchRow[]
   readonly body: Uint8Array
 }
-export function contValue(persistent: boolean, lease: number, branches: readonly BranchRow[], body: Uint8Array): Uint8Array {
+/** The parts of a continuation's value, in order: begin, per branch begin, binds and guard, then the end. One at a time. */
+export function beginCont(persistent: boolean, lease: number, branches: number): Writer {
   const w = scratch
   w.length = 0
   w.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
   if (lease > 0) w.varint(lease)
-  w.varint(branches.length)
-  for (const b of branches) {
-    w.u8(b.where === undefined ? 0 : F_WHERE).varint(b.places.length)
-    b.places.forEach((place, i) => {
-      w.varint(place * 2 + (b.peeks[i] ? 1 : 0)).blob(b.patterns[i])
-    })
-    if (b.where !== undefined) w.blob(b.where)
-  }
-  const row = copy(w.raw(body))
+  return w.varint(branches)
+}
+export function beginBranch(w: Writer, binds: number, guarded: boolean): void {
+  w.u8(guarded ? F_WHERE : 0).varint(binds)
+}
+export function addBind(w: Writer, place: number, peek: boolean, pattern: Uint8Array): void {
+  w.varint(place * 2 + (peek ? 1 : 0)).blob(pattern)
+}
+export function endCont(w: Writer, body: Uint8Array): Uint8Array {
+  const row = w.raw(body).bytes.slice(0, w.length)
   if (w.bytes.length > SCRATCH_BYTES_MAX) scratch = new Writer(1024)
   return row
 }

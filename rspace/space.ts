@@ -36,9 +36,9 @@ import type {
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
-import { type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
+import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
-import { type BranchRecord, Handle, handleOf, Item, itemOf, kindOfByte, Waiting } from './records.ts'
+import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, shapeOf, Waiting } from './records.ts'
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
 
@@ -104,16 +104,9 @@ interface OutboxEntry<T extends Types> {
   saved: boolean
   readonly row: () => Uint8Array
 }
-interface Group {
-  readonly gid: number
-  readonly cids: readonly number[]
-  readonly handles: readonly Handle<Types>[]
-  rows: number
-}
-
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
 
-export class Space<T extends Types> {
+export class Space<T extends Types> implements Namer<T> {
   private readonly settings: Settings<T>
   private readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
   private readonly named = new Map<string, Handle<T>>()
@@ -236,20 +229,18 @@ export class Space<T extends Types> {
     }
     const keyed = matcher.keys !== undefined && matcher.datumKeys !== undefined
     return {
-      match: (k, b, i, value) => matcher.match(k.branches[b].patterns[i], value, meter),
+      match: (k, b, i, value) => matcher.match(k.pattern(b, i), value, meter),
       matchAll(k, b, i, value) {
-        const pattern = k.branches[b].patterns[i]
+        const pattern = k.pattern(b, i)
         if (matcher.matchAll !== undefined) return matcher.matchAll(pattern, value, meter)
         const one = matcher.match(pattern, value, meter)
         return one === undefined ? [] : [one]
       },
-      guard: (k, b, results) => matcher.guard?.(k.branches[b].where as T['G'], k.body, results, meter) === true,
+      guard: (k, _b, results) => matcher.guard?.(k.where as T['G'], k.body, results, meter) === true,
       contKey: keyed
         ? (k, b, i) => {
-            let at = i
-            for (let j = 0; j < b; j++) at += k.branches[j].patterns.length
-            k.keyCache ??= k.branches.flatMap(branch => branch.patterns.map(p => matcher.keys?.(p)[0]))
-            return k.keyCache[at]
+            k.keyCache ??= k.patterns.map(p => matcher.keys?.(p)[0])
+            return k.keyCache[k.branch(b).offset + i]
           }
         : undefined,
       datumKeys: keyed ? value => matcher.datumKeys?.(value) as readonly Key[] : undefined,
@@ -340,8 +331,7 @@ export class Space<T extends Types> {
 
   /** Canonical bytes up to 31 long are the identity themselves, longer ones are hashed. */
   private internKey(kind: number, bytes: Uint8Array): string {
-    // The prefix is no digit: hosts hash strings that look like integers badly.
-    return bytes.length <= 31 ? `${'nfd'[kind]}${latin1(bytes)}` : `${'NFD'[kind]}${latin1(hash('chan', bytes))}`
+    return bytes.length <= 31 ? SHORT[kind] + latin1(bytes) : LONG[kind] + latin1(hash('chan', bytes))
   }
 
   private find(c: T['C'] | Channel<T>): Handle<T> | undefined {
@@ -373,7 +363,7 @@ export class Space<T extends Types> {
     const codec = this.settings.codec.channel
     this.busy = true
     try {
-      return codec.key === undefined ? this.internKey(0, encode(codec, value)) : `t${codec.key(value)}`
+      return codec.key === undefined ? this.internKey(0, encode(codec, value)) : textKey(codec.key(value))
     } finally {
       this.busy = false
     }
@@ -384,7 +374,7 @@ export class Space<T extends Types> {
     let h = this.named.get(id)
     if (h === undefined) {
       this.makeRoom()
-      h = new Handle<T>(this, value, 'named', null, () => encode(this.settings.codec.channel, value))
+      h = new Handle<T>(this, value, 'named', null)
       this.named.set(id, h)
     }
     return h
@@ -397,7 +387,7 @@ export class Space<T extends Types> {
     let h = this.named.get(id)
     if (h === undefined) {
       this.makeRoom()
-      h = new Handle<T>(this, value, kindOfByte(kind) as 'named', bytes, null)
+      h = new Handle<T>(this, value, kindOfByte(kind) as 'named', bytes)
       this.named.set(id, h)
     }
     return h
@@ -429,15 +419,17 @@ export class Space<T extends Types> {
   /** A new channel that nobody can name. */
   fresh(): Channel<T> {
     this.enter()
-    let n = -1
-    const h: Handle<T> = new Handle<T>(this, undefined, 'fresh', null, () => {
-      n = ++this.names
-      const bytes = this.settings.names === undefined ? hash('name', this.key, fromLatin1(`fresh ${n}`)) : this.settings.names(n)
-      this.named.set(this.internKey(1, bytes), h)
-      return bytes
-    })
+    const h = new Handle<T>(this, undefined, 'fresh', null)
     h.held = true
     return h
+  }
+
+  bytesOf(h: Handle<T>): Uint8Array {
+    if (h.kind === 'named') return encode(this.settings.codec.channel, h.value as T['C'])
+    const n = ++this.names
+    const bytes = this.settings.names === undefined ? hash('name', this.key, fromLatin1(`fresh ${n}`)) : this.settings.names(n)
+    this.named.set(this.internKey(1, bytes), h)
+    return bytes
   }
 
   /** The same channel for the same kind and id, also after a restart; not guessable without the instance key. */
@@ -570,19 +562,20 @@ export class Space<T extends Types> {
   /** Make the event of the COMM that the kernel has just fired, and send it where it belongs. */
   private collect(k: Waiting<T>, comms: CommEvent<T>[]): void {
     const { kernel } = this
-    const branch = k.branches[kernel.firedBranch]
+    const b = kernel.firedBranch
+    const { peeks } = k.branch(b)
     const matches: Match<T>[] = []
     const data: Ref[] = []
     for (let i = 0; i < kernel.firedCount; i++) {
       data.push(kernel.firedDatumRefs[i])
       matches.push({
-        channel: branch.handles[i].show,
-        pattern: branch.patterns[i],
+        channel: k.handle(b, i).show,
+        pattern: k.pattern(b, i),
         ref: kernel.firedDatumRefs[i],
         value: kernel.matched[i],
         result: kernel.results[i],
         persistent: kernel.firedPersistent[i],
-        peeked: branch.peeks[i],
+        peeked: peeks[i],
       })
     }
     if (this.classic) {
@@ -607,9 +600,10 @@ export class Space<T extends Types> {
       matches,
       ack: () => this.acknowledge(comm),
     }
-    if (k.waiter !== null) {
+    const { waiter } = k
+    if (waiter !== null) {
       this.waiterComm = comm
-      k.waiter.fired()
+      waiter.fired()
       return
     }
     const name = (this.settings.handlerOf ?? defaultHandler)(k.body)
@@ -690,40 +684,56 @@ export class Space<T extends Types> {
     if (lists === undefined || lists.length === 0) throw new BadArgument('consume takes a list of binds, or { any: [binds, …] }')
     const { codec, matcher, limits = {} } = this.settings
     const bindsMax = limits.bindsMax ?? 1024
-    let total = 0
     const guard = where === undefined ? undefined : this.inside(() => codec.guard?.copy?.(where) ?? where)
     if (guard !== undefined && matcher.guard === undefined) throw new BadArgument('the matcher of this space has no guards')
     if (guard !== undefined && codec.guard === undefined && this.store !== null && !volatile)
       throw new BadArgument('the codec of this space has no guards')
-    const patterns = lists.map(list => {
+    const patterns: T['P'][] = []
+    for (const list of lists) {
       if (!isList(list) || list.length === 0) throw new BadArgument('a continuation needs at least one bind')
-      total += list.length
-      return list.map(b => {
+      for (const b of list) {
         if (b === null || typeof b !== 'object' || b.channel === undefined || b.pattern === undefined)
           throw new BadArgument('a bind has a channel and a pattern')
         if (b.peek !== undefined && typeof b.peek !== 'boolean') throw new BadArgument('peek is true or false')
-        return this.accept(codec.pattern, b.pattern, volatile)
-      })
-    })
+        patterns.push(this.accept(codec.pattern, b.pattern, volatile))
+      }
+    }
+    const total = patterns.length
     if (total > bindsMax)
       throw new RhizomeError('LIMIT', `a continuation may have at most ${bindsMax} binds`, {
         details: { limit: 'bindsMax', max: bindsMax },
       })
-    if (matcher.check !== undefined) for (const p of patterns) this.inside(() => matcher.check?.(p, guard))
-    const branches: BranchRecord<T>[] = lists.map((list, b) => ({
-      handles: list.map(bind => this.intern(bind.channel)),
-      patterns: patterns[b],
-      peeks: list.map(bind => bind.peek === true),
-      where: guard,
-    }))
+    if (matcher.check !== undefined) {
+      let at = 0
+      for (const { length } of lists) {
+        const some = lists.length === 1 ? patterns : patterns.slice(at, at + length)
+        this.inside(() => matcher.check?.(some, guard))
+        at += length
+      }
+    }
+    const chans: Chan[] = []
     const max = limits.continuationsPerChannelMax ?? MAX
-    for (const b of branches)
-      for (const h of b.handles)
-        if (h.chan.nK >= max)
+    for (const list of lists)
+      for (const bind of list) {
+        const { chan } = this.intern(bind.channel)
+        if (chan.nK >= max)
           throw new RhizomeError('LIMIT', `at most ${max} continuations may wait on a channel`, {
             details: { limit: 'continuationsPerChannelMax', max },
           })
-    return new Waiting<T>(branches, body, persist, volatile, lease, install)
+        chans.push(chan)
+      }
+    const shape =
+      total === 1 && lists[0][0].peek !== true && guard === undefined
+        ? persist
+          ? CONTRACT
+          : RECEIVE
+        : shapeOf(
+            lists.map(list => list.map(bind => bind.peek === true)),
+            persist,
+            guard !== undefined,
+          )
+    const extra = guard === undefined && lease === 0 && !volatile && install === null ? null : new Extra<T>(guard, lease, volatile, install)
+    return new Waiting<T>(shape, chans, patterns, body, extra)
   }
 
   // ------------------------------------------------------------------------------------------------ installs, cancel, leases, pump
@@ -805,7 +815,7 @@ export class Space<T extends Types> {
     this.op++
     const h = f?.channel === undefined ? undefined : this.find(f.channel)
     if (f?.channel !== undefined && h === undefined) return 0
-    const n = this.kernel.recheck(k => h === undefined || k.branches.some(b => b.handles.includes(h)))
+    const n = this.kernel.recheck(k => h === undefined || k.handles.includes(h))
     this.leave()
     return n
   }
@@ -993,7 +1003,8 @@ export class Space<T extends Types> {
             if (this.closing === null && this.failed === undefined) this.leave()
           }
           const abort = (): void => giveUp(new RhizomeError('ABORTED', 'the wait was aborted', { cause: signal?.reason }))
-          k.waiter = {
+          const extra = k.extra as Extra<T>
+          extra.waiter = {
             fired: () => {
               const comm = this.waiterComm as CommEvent<T>
               const at = this.op
@@ -1057,7 +1068,7 @@ export class Space<T extends Types> {
     }
     const k = this.waiting([{ channel: h, pattern: p }], null as T['K'], false, true, 0, o.where, null)
     let got: Got<T> | undefined
-    k.waiter = {
+    ;(k.extra as Extra<T>).waiter = {
       fired: () => {
         const m = (this.waiterComm as CommEvent<T>).matches[0]
         got = { ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op }
@@ -1315,7 +1326,7 @@ export class Space<T extends Types> {
     const id = this.consumeId(k)
     this.emit('consume', {
       ref: k.ref,
-      channel: k.branches[0].handles[0].show,
+      channel: k.handle(0, 0).show,
       persistent: k.persistent,
       id,
       occurrence: this.occurrence(id),
@@ -1526,7 +1537,7 @@ export class Space<T extends Types> {
     const describe = (r: Datum | Waiting<T>): Partial<SpaceEvent<T>> =>
       r instanceof Datum
         ? { channel: handleOf<T>(r.chan).show, value: r.value as T['A'], persistent: r.persistent }
-        : { channel: r.branches[0].handles[0].show, persistent: r.persistent }
+        : { channel: r.handle(0, 0).show, persistent: r.persistent }
     for (const [ref, r] of this.removed) events.push({ kind: 'remove', op, commit: 0, ref, ...describe(r) })
     for (const [ref, r] of this.added) events.push({ kind: r instanceof Datum ? 'produce' : 'consume', op, commit: 0, ref, ...describe(r) })
     return events
@@ -1572,9 +1583,10 @@ export class Space<T extends Types> {
         const key = rows.contKey(group.gid, ref)
         del.push(keepsCopies(codec) ? [key, this.contBytesIn(r, group)] : key)
         if (--group.rows === 0) {
-          this.groups.delete(group.cids.join())
+          if (group.cids.length > 1) this.groups.delete(group.cids.join())
           del.push(rows.groupKey(group.gid))
           for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
+            if (group.cids.length === 1) h.group = null
             h.rows--
             touched.add(h)
           }
@@ -1701,20 +1713,35 @@ export class Space<T extends Types> {
   }
 
   private contRow(k: Waiting<T>, put: rows.Change[]): rows.Change {
-    const all = k.branches.length === 1 ? k.branches[0].handles : k.branches.flatMap(b => b.handles)
-    for (const h of all) this.nameRow(h, put)
-    const cids = all.map(h => h.cid).sort((a, b) => a - b)
-    let group = this.groups.get(cids.join())
-    if (group === undefined) {
-      const handles = [...new Set(all)]
-      group = { gid: ++this.gids, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
-      for (const h of handles) h.rows++
-      this.groups.set(cids.join(), group)
-      put.push([rows.groupKey(group.gid), rows.groupValue(cids), null])
-    }
+    const group = this.groupFor(k, put)
     group.rows++
     this.groupOfCont.set(k.ref, group)
     return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), this.born(k.ref)]
+  }
+
+  private groupFor(k: Waiting<T>, put: rows.Change[]): Group {
+    if (k.chans === null) {
+      const h = k.handle(0, 0)
+      if (h.group === null) {
+        this.nameRow(h, put)
+        h.group = this.newGroup([h.cid], [h], put)
+      }
+      return h.group
+    }
+    const all = k.handles
+    for (const h of all) this.nameRow(h, put)
+    const cids = all.map(h => h.cid).sort((a, b) => a - b)
+    const id = cids.join()
+    let group = this.groups.get(id)
+    if (group === undefined) this.groups.set(id, (group = this.newGroup(cids, [...new Set(all)], put)))
+    return group
+  }
+
+  private newGroup(cids: readonly number[], handles: readonly Handle<T>[], put: rows.Change[]): Group {
+    for (const h of handles) h.rows++
+    const gid = ++this.gids
+    put.push([rows.groupKey(gid), rows.groupValue(cids), null])
+    return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
   }
 
   private datumBytes(d: Datum): Uint8Array {
@@ -1723,13 +1750,20 @@ export class Space<T extends Types> {
 
   private contBytesIn(k: Waiting<T>, { cids }: Group): Uint8Array {
     const { codec } = this.settings
-    const branches = k.branches.map(b => ({
-      places: b.handles.map(h => cids.indexOf(h.cid)),
-      peeks: b.peeks,
-      patterns: b.patterns.map(p => encode(codec.pattern, p)),
-      where: b.where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, b.where),
-    }))
-    return rows.contValue(k.persistent, k.lease, branches, encode(codec.body, k.body))
+    const { shape, where } = k
+    const parts = shape.branches ?? [shape]
+    const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
+    const w = rows.beginCont(k.persistent, k.lease, parts.length)
+    for (let b = 0; b < parts.length; b++) {
+      const { peeks } = parts[b]
+      rows.beginBranch(w, peeks.length, guard !== undefined)
+      for (let i = 0; i < peeks.length; i++) {
+        const place = k.chans === null ? 0 : cids.indexOf(k.handle(b, i).cid)
+        rows.addBind(w, place, peeks[i], encode(codec.pattern, k.pattern(b, i)))
+      }
+      if (guard !== undefined) w.blob(guard)
+    }
+    return rows.endCont(w, encode(codec.body, k.body))
   }
 
   /** Rows that must be side by side with the records; same commit, same marks. */
@@ -1804,25 +1838,32 @@ export class Space<T extends Types> {
           },
         })
       }
+      const byGid = new Map<number, Group>()
       for (const [gid, cids] of loaded.groups) {
         const own = [...new Set(cids.map(handle))]
         for (const h of own) h.rows++
-        this.groups.set(cids.join(), { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0 })
+        const group = { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
+        if (cids.length === 1) own[0].group = group
+        else this.groups.set(cids.join(), group)
+        byGid.set(gid, group)
         this.gids = Math.max(this.gids, gid)
       }
-      const byGid = new Map([...this.groups.values()].map(g => [g.gid, g]))
       for (const row of loaded.conts) {
         const group = byGid.get(row.gid)
         if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
-        const branches = row.branches.map(b => ({
-          handles: b.places.map(p => handle(group.cids[p])),
-          patterns: b.patterns.map(p => codec.pattern.decode(p)),
-          peeks: b.peeks,
-          where: b.where === undefined ? undefined : codec.guard?.decode(b.where),
-        }))
+        const chans = row.branches.flatMap(b => b.places.map(p => handle(group.cids[p]).chan))
+        const patterns = row.branches.flatMap(b => b.patterns.map(p => codec.pattern.decode(p)))
+        const encodedGuard = row.branches[0].where
+        const where = encodedGuard === undefined ? undefined : codec.guard?.decode(encodedGuard)
+        const shape = shapeOf(
+          row.branches.map(b => b.peeks),
+          row.persistent,
+          where !== undefined,
+        )
         const turn = loaded.turns.get(row.ref) ?? row.ref
-        const k = new Waiting<T>(branches, codec.body.decode(row.body), row.persistent, false, row.lease, null)
-        if (matcher.keys !== undefined) for (const b of branches) for (const p of b.patterns) matcher.keys(p)
+        const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
+        const k = new Waiting<T>(shape, chans, patterns, codec.body.decode(row.body), extra)
+        if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
         group.rows++
         this.groupOfCont.set(row.ref, group)
         records.push({
@@ -1936,8 +1977,8 @@ export class Space<T extends Types> {
         other.kernel.restoreDatum(handle(handleOf<T>(r.chan)).chan, r.ref, r.turn, r.value as T['A'], r.persistent, item)
         other.lease(item?.lease ?? 0, r.ref)
       } else {
-        const branches = r.branches.map(b => ({ ...b, handles: b.handles.map(handle) }))
-        other.kernel.restoreCont(new Waiting<T>(branches, r.body, r.persistent, r.volatile, r.lease, null), r.ref, r.turn)
+        const twin = r.on(r.handles.map(h => handle(h).chan))
+        other.kernel.restoreCont(twin, r.ref, r.turn)
         other.lease(r.lease, r.ref)
       }
     }
@@ -1968,12 +2009,12 @@ export class Space<T extends Types> {
   }
   private installInto(copy: Space<T>): void {
     for (const [id, k] of this.installs) {
-      const binds = k.branches[0].handles.map((h, i) => ({
+      const binds = k.handles.map((h, i) => ({
         channel: h.kind === 'named' ? (h.value as T['C']) : copy.twin(h),
-        pattern: k.branches[0].patterns[i],
-        peek: k.branches[0].peeks[i],
+        pattern: k.patterns[i],
+        peek: k.shape.peeks[i],
       }))
-      copy.install(id, binds, k.body, { allowData: true, where: k.branches[0].where })
+      copy.install(id, binds, k.body, { allowData: true, where: k.where })
     }
   }
   private twin(h: Handle<T>): Handle<T> {
@@ -2367,9 +2408,7 @@ export class Space<T extends Types> {
         this.kernel.restoreCont(k, ref, ref)
       },
       match: (k, branch, i, d) =>
-        this.inside(() =>
-          quietly(() => this.settings.matcher.match(k.branches[branch].patterns[i], d.value as T['A'], { used: 0, step() {} })),
-        ),
+        this.inside(() => quietly(() => this.settings.matcher.match(k.pattern(branch, i), d.value as T['A'], { used: 0, step() {} }))),
       fire: (k, branch, data, results, comms) => {
         const b = k.branches[branch]
         const matches = data.map((d, i) => ({
@@ -2415,8 +2454,8 @@ export class Space<T extends Types> {
     return {
       kind: 'continuation',
       ref: r.ref,
-      channels: r.branches.flatMap(b => b.handles.map(h => h.show)),
-      patterns: r.branches.flatMap(b => b.patterns),
+      channels: r.handles.map(h => h.show),
+      patterns: r.patterns,
       body: r.body,
       persistent: r.persistent,
       volatile: r.volatile,
@@ -2442,7 +2481,7 @@ export class Space<T extends Types> {
     if (h === undefined) return []
     const list: (Datum | Waiting<T>)[] = [...this.kernel.data(h.chan), ...this.kernel.conts(h.chan)]
     for (const d of this.kernel.hidden()) if (d.chan === h.chan) list.push(d)
-    for (const k of this.kernel.stalled()) if (k.branches.some(b => b.handles.includes(h))) list.push(k)
+    for (const k of this.kernel.stalled()) if (k.handles.includes(h)) list.push(k)
     return list
       .filter(wanted)
       .sort((a, b) => a.turn - b.turn)
@@ -2483,7 +2522,7 @@ export class Space<T extends Types> {
     if (empty.length === binds.length) return done('nobody-sends', 'there are no data on its channel')
     if (empty.length > 0) return done('other-channel-empty', `${empty.length} of its channels are empty`)
     if (binds.some(b => b.fitting === 0)) return done('pattern', 'no datum fits one of its patterns')
-    if (r.branches.some(b => b.where !== undefined)) return done('guard', 'no combination satisfies the guard')
+    if (r.where !== undefined) return done('guard', 'no combination satisfies the guard')
     return done('shared-datum', 'several of its binds need the same datum')
   }
 
@@ -2746,6 +2785,17 @@ function quietly<X>(fn: () => X): X | undefined {
   }
 }
 
+/**
+ * Hosts hash texts badly that look like numbers, and what bytes make begins with a control character: texts that do either get a prefix
+ * that no other text has.
+ */
+function textKey(text: string): string {
+  const c = text.charCodeAt(0)
+  return c > 57 || (c > 7 && c < 48) ? text : `\u0001${text}`
+}
+const SHORT = ['\u0002', '\u0003', '\u0004'] as const
+const LONG = ['\u0005', '\u0006', '\u0007'] as const
+
 /** Promise-returning calls never throw synchronously. */
 function promised<X>(fn: () => X | Promise<X>): Promise<X> {
   try {
@@ -2766,6 +2816,9 @@ function randomKey(): Uint8Array {
   globalThis.crypto.getRandomValues(key)
   return key
 }
+
+const RECEIVE = shapeOf([[false]], false, false)
+const CONTRACT = shapeOf([[false]], true, false)
 
 const orderText = (order: Settings<Types>['order']): string => (typeof order === 'object' ? `seed ${order.seed}` : (order ?? 'fifo'))
 /** Whether values are private copies that nobody can change: then they encode again to the bytes that were written. */

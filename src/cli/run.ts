@@ -106,13 +106,14 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   try {
     pool = await workersFor(flags, session)
     if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored)
-    const done = await runIn(session, stored, flags, inputs, attended)
+    const done = await runIn(session, stored, flags, inputs, attended, () => trace?.begin(session, options))
+    if (done.ending !== 'refused') trace?.end(session)
     return { session, stored, ...done }
   } catch (e) {
     await stored?.close().catch(() => undefined) // what went wrong first is what is told
     throw e
   } finally {
-    trace?.()
+    trace?.close()
     await attended?.close()
     await pool?.close()
   }
@@ -135,6 +136,7 @@ async function runIn(
   flags: Flags,
   inputs: readonly Input[],
   attended: Attended | undefined,
+  begins: () => void,
 ): Promise<Pick<Finished, 'diagnostics' | 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
@@ -158,6 +160,7 @@ async function runIn(
   const limit = stopPoint(flags)
   if (stored !== undefined || attended !== undefined) listen()
   await stored?.flush() // the programs are in before anything of them happens
+  begins()
   const run = (): Promise<Ending> =>
     limit === undefined
       ? drive(session, { stopped, onLong: stored === undefined && attended === undefined ? listen : undefined })
@@ -202,10 +205,11 @@ async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
   return 'stopped'
 }
 
-function traceInto(file: string, options: SessionOptions): () => void {
+function traceInto(file: string, options: SessionOptions): TraceFile {
   const writer = new TraceFile(file)
   options.trace = event => writer.write(event)
-  return () => writer.close()
+  options.journal = writer.recorder
+  return writer
 }
 
 function statusOf(done: Finished): OutcomeStatus {

@@ -1,14 +1,45 @@
+import { createHash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { Recorder } from '../machine/journal.ts'
+import type { Session, SessionOptions } from '../machine/session.ts'
+import { reportText } from '../normal/print.ts'
 import { reasonOf } from './engine.ts'
 import { UsageError } from './usage.ts'
 
-/** Traces: files with one event per line, each a JSON object `{"v":1,"kind":"trace",…}`. */
+/**
+ * Traces: files with one event per line, each a JSON object `{"v":1,"kind":"trace",…}`. Between them lines of kind `journal` hold what it takes to run it all again:
+ * the state at the beginning, what came in from outside, and at the end a digest of everything before.
+ */
 
 const BLOCK = 1 << 16
 
+/** Options that decide what happens; limits and grants are among them. */
+export const REPLAYED = [
+  'policy',
+  'shuffle',
+  'trick',
+  'literalSchedule',
+  'gas',
+  'machineGas',
+  'maxMachines',
+  'maxMemory',
+  'maxChildren',
+  'maxQueue',
+  'onError',
+  'unknownOp',
+  'allow',
+  'virtualTime',
+  'matchBudget',
+  'maxValueBytes',
+  'opt',
+] as const satisfies readonly (keyof SessionOptions)[]
+
 export class TraceFile {
   private readonly fd: number
+  private readonly hash = createHash('sha256')
   private pending = ''
+  private events = 0
+  readonly recorder = new Recorder(entry => this.journal({ e: 'answer', ...entry }))
 
   /** `-` is standard output. */
   constructor(file: string) {
@@ -20,13 +51,41 @@ export class TraceFile {
   }
 
   write(event: object): void {
-    this.pending += `${eventLine(event)}\n`
-    if (this.pending.length >= BLOCK) this.flush()
+    this.events++
+    this.line(eventLine(event))
+  }
+
+  /** The programs have been deployed; nothing has run yet. */
+  begin(session: Session, options: SessionOptions): void {
+    this.recorder.session = session
+    const kept: Record<string, unknown> = {}
+    for (const key of REPLAYED) if (options[key] !== undefined) kept[key] = options[key]
+    const { order, seed, inject } = options
+    if (seed !== undefined) kept.seed = String(seed)
+    if (order !== undefined) kept.order = typeof order === 'object' ? { seed: String(order.seed) } : order
+    if (inject !== undefined) kept.inject = Object.fromEntries(Object.entries(inject).map(([uri, t]) => [uri, reportText(t)]))
+    this.journal({ e: 'begin', options: kept, state: session.snapshot() })
+  }
+
+  /** The run has ended by itself or was stopped between two slices. */
+  end(session: Session): void {
+    const { slices, kernel } = session.shard
+    this.journal({ e: 'end', at: [slices, kernel.op], events: this.events, hash: this.hash.copy().digest('hex') })
   }
 
   close(): void {
     this.flush()
     if (this.fd !== 1) closeSync(this.fd)
+  }
+
+  private journal(record: object): void {
+    this.line(JSON.stringify({ v: 1, kind: 'journal', ...record }))
+  }
+
+  private line(text: string): void {
+    this.pending += `${text}\n`
+    this.hash.update(text).update('\n')
+    if (this.pending.length >= BLOCK) this.flush()
   }
 
   private flush(): void {

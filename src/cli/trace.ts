@@ -7,8 +7,9 @@ import { UsageError } from './usage.ts'
 
 type TraceEvent = Readonly<Record<string, unknown>>
 
-/** `rho trace`: a trace for people, or the first place where two traces part. */
-export function traceCommand(flags: Flags): number {
+/** `rho trace`: a trace for people, the first place where two traces part, or where a trace and a run of the same part. */
+export async function traceCommand(flags: Flags): Promise<number> {
+  if (flags.has('replay')) return (await import('./replay.ts')).replayCommand(flags)
   const diff = flags.has('diff')
   const files = flags.files
   if (files.length !== (diff ? 2 : 1))
@@ -41,13 +42,16 @@ export function readTrace(file: string): TraceEvent[] {
     .map((line, i) => {
       try {
         const event = JSON.parse(line) as unknown
-        if (typeof event === 'object' && event !== null && (event as TraceEvent).kind === 'trace') return event as TraceEvent
+        if (typeof event === 'object' && event !== null && KINDS.includes((event as TraceEvent).kind)) return event as TraceEvent
       } catch {
         // said below
       }
       throw new UsageError(`${file}:${i + 1} is no trace event`, 'a trace is written by `rho run --trace FILE`')
     })
+    .filter(event => event.kind === 'trace')
 }
+
+const KINDS: readonly unknown[] = ['trace', 'journal']
 
 /** The fields of an event in one line, the event's name first. */
 export function eventText(event: TraceEvent): string {

@@ -48,8 +48,8 @@ export const COMMANDS = {
   fmt: { synopsis: 'rho fmt [--write | --check] FILE… | -e SOURCE | -', about: 'Format source text; comments are kept.' },
   repl: { synopsis: 'rho repl [flags]', about: 'Type programs at a prompt; all of them share one space.' },
   trace: {
-    synopsis: 'rho trace [--expand] [--diff] FILE [FILE]',
-    about: 'Show a trace that `rho run --trace FILE` wrote, or compare two.',
+    synopsis: 'rho trace [--expand] FILE | --diff FILE FILE | --replay FILE',
+    about: 'Show a trace that `rho run --trace FILE` wrote, compare two, or run one again and compare.',
   },
   ps: {
     synopsis:
@@ -194,6 +194,7 @@ export const FLAGS = {
   expand: { kind: 'switch', on: ['trace'], help: 'show primitives as the COMMs they stand for' },
   remove: { kind: 'switch', on: ['space'], help: 'with `collect`: remove what is reported' },
 
+  replay: { kind: 'switch', on: ['trace'], help: 'run it again, with what came in from outside; exit 1 if anything differs' },
   diff: { kind: 'switch', on: ['trace'], help: 'compare two traces; exit 1 if they differ' },
 
   help: {

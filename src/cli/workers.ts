@@ -20,7 +20,7 @@ const MOST = 63
 
 /** The first flag that several shards do not know how to keep. */
 function aloneBecause(flags: Flags): string | undefined {
-  for (const name of ['space', 'control', 'trace', 'restore', 'stop-after', 'seeds', 'atomic'] as const)
+  for (const name of ['space', 'control', 'trace', 'restore', 'stop-after', 'seeds', 'atomic', 'max-machines', 'max-memory'] as const)
     if (flags.has(name)) return `--${name}`
   if (flags.text('on-error') === 'rollback') return '--on-error rollback'
   if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'

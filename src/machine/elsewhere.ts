@@ -1,6 +1,6 @@
 import { type Chan, Cont } from '../../rspace/kernel.ts'
 import type { Term } from '../normal/term.ts'
-import type { Account, Machine } from './machine.ts'
+import type { Account, Machine, Place } from './machine.ts'
 import { Of, RecvSite, type SendSite } from './site.ts'
 
 /** What a shard knows of the other shards of its space (`src/pool`). A shard that is alone has none of this. */
@@ -39,6 +39,8 @@ export interface Elsewhere {
   leaves(m: Machine): boolean
   /** A message was stored on a channel that had receives. */
   stored(chan: Chan): void
+  /** An account has used up what it may use here: true if there may be more elsewhere. */
+  hasMore(account: Account, at: Place | null): boolean
   /** An account was stopped here. */
   stopped(account: Account): void
   /** A program gave an operation another meaning here; undefined: its own again. */

@@ -18,6 +18,7 @@ import { FileRefusal, type FileRoot } from './files.ts'
 import { freezeSent } from './freeze.ts'
 import { findGarbage, type Garbage } from './garbage.ts'
 import type { Host } from './host.ts'
+import type { Journal } from './journal.ts'
 import type { Keeper, OpenRequest } from './keeper.ts'
 import { Program } from './link.ts'
 import { Account, Machine, State, startedBy } from './machine.ts'
@@ -31,7 +32,7 @@ import { blockedMachines, restReport } from './report.ts'
 import { Shard } from './shard.ts'
 import type { SendSite } from './site.ts'
 import { keyBytes, NotASnapshot, parseSnapshot, restoreInto, type Snapshot, snapshotOf } from './snapshot.ts'
-import { fileRequest, SYSTEM_CHANNELS, type SystemChannel, type SystemHost } from './system-table.ts'
+import { fileRequest, type Reply, SYSTEM_CHANNELS, type SystemChannel, type SystemHost } from './system-table.ts'
 import { TraceWriter } from './trace.ts'
 
 export interface SessionOptions {
@@ -65,6 +66,8 @@ export interface SessionOptions {
   /** Gets every event of the run, in order (see `trace.ts`). */
   trace?: (event: object) => void
   opt?: boolean
+  /** Writes down, or gives again, what comes in from outside. */
+  journal?: Journal
   /** Keeps the session beyond the process; see `durable.ts`, which makes such sessions. */
   keeper?: Keeper
   /** What names are derived from; a restored session has that of its snapshot. Without it: from the seed, or random. */
@@ -209,6 +212,7 @@ export class Session {
   /** The same in every shard. */
   private derivedName(uri: string): Unforgeable {
     const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    this.shard.namesMade++ // as one that is drawn
     this.systemNames.set(uri, name)
     return name
   }
@@ -231,7 +235,12 @@ export class Session {
   private serve(entry: SystemChannel, args: readonly Term[], sender: Machine | null, account: Account): Fault | undefined {
     const asks = entry.uri === 'rho:io:stdin' || entry.uri === 'rho:time:after'
     const host = this.systemHost(sender, account)
-    if (!asks) return entry.run(args, host, (chan, values) => this.shard.send(chan, [...values], account))
+    const ack = args[args.length - 1]
+    const run = (reply: Reply): Fault | undefined => entry.run(args, host, reply)
+    if (!asks) {
+      const send: Reply = (chan, values) => this.shard.send(chan, [...values], account)
+      return entry.recorded ? this.journaled(run, send, ack) : run(send)
+    }
     const ms = forced(args[0])
     const due = entry.uri === 'rho:time:after' && (typeof ms === 'number' || typeof ms === 'bigint') ? host.now() + Number(ms) : 0
     const request: OpenRequest = { uri: entry.uri, args, account, dueMs: due }
@@ -241,12 +250,27 @@ export class Session {
       this.asked.delete(request)
       kept?.()
     }
-    const fault = entry.run(args, host, (chan, values) => {
+    const send: Reply = (chan, values) => {
       answered()
       this.shard.send(chan, [...values], account)
-    })
+    }
+    const fault = this.journaled(run, send, ack)
     if (fault !== undefined) answered()
     return fault
+  }
+
+  private journaled(run: (reply: Reply) => Fault | undefined, reply: Reply, ack: Term): Fault | undefined {
+    const { journal } = this.options
+    return journal === undefined ? run(reply) : journal.serve(run, reply, ack)
+  }
+
+  /** The name of a file capability that a journal has from a run: made here as it was there. */
+  givenName(uri: string): Unforgeable {
+    this.shard.fresh()
+    const name = new Unforgeable(new SystemName(this.key, uri), 0)
+    this.systemNames.set(uri, name)
+    this.serveFiles(undefined, stepsOf(uri) ?? [], name)
+    return name
   }
 
   /** Ask the outside again for what was open when the session was saved. */
@@ -311,14 +335,16 @@ export class Session {
     return this.serveFiles(root, steps, this.keeper?.systemName(uri) ?? name)
   }
 
-  private serveFiles(root: FileRoot, steps: Steps, name: Unforgeable): Term {
+  /** `root` may be missing where a journal answers. */
+  private serveFiles(root: FileRoot | undefined, steps: Steps, name: Unforgeable): Term {
     return this.listen(
       'rho:io:file',
       3,
       (args, sender, origin) => {
         const account = sender?.account ?? this.accounts[0]
         const host = this.systemHost(sender, account, steps)
-        const fault = fileRequest(root, args, host, (chan, values) => this.shard.send(chan, [...values], account))
+        const send: Reply = (chan, values) => this.shard.send(chan, [...values], account)
+        const fault = this.journaled(reply => (root === undefined ? undefined : fileRequest(root, args, host, reply)), send, args[2])
         if (fault instanceof Fault) this.shard.failSender(sender, origin as SendSite | null, fault.code, fault.message, fault.hint)
       },
       name,
@@ -618,6 +644,7 @@ export class Session {
   /** Messages on every public name: canonical name → messages, oldest first, each a list of canonical texts. */
   data(): Map<string, string[][]> {
     const found: { name: string; messages: string[][] }[] = []
+    this.shard.whole()
     for (const chan of this.shard.kernel.nonEmpty()) {
       if (chan.nD === 0 || chan.owner instanceof Unforgeable) continue
       const owner = chan.owner as Term
@@ -637,6 +664,7 @@ export class Session {
   /** Messages on one name. */
   observe(name: Term): string[][] {
     const t = forced(name)
+    if (this.shard.parking !== null) this.shard.chanOf(t) // somebody has come to the channel
     if (t instanceof Unforgeable) return t.chan === null ? [] : this.messages(t.chan as Parameters<Shard['kernel']['data']>[0])
     const chan = this.shard.names.find(t)
     return chan === undefined ? [] : this.messages(chan)
@@ -693,12 +721,14 @@ export class Session {
   /**
    * A session that goes on where a snapshot was taken. The options say how it runs (policy, limits, grants), not what it holds; virtual time goes on from the
    * time of the snapshot. Operations that the host had registered have to be registered again.
+   * @param told is given the session before anything is put into it
    * @throws NotASnapshot for a text that is none
    */
-  static restore(text: string, options: SessionOptions): Session {
+  static restore(text: string, options: SessionOptions, told?: { session: Session | null }): Session {
     const s = parseSnapshot(text)
     try {
       const session = new Session({ ...options, key: keyBytes(s), startTime: s.counters.time })
+      if (told !== undefined) told.session = session
       session.resume(s)
       return session
     } catch (e) {
@@ -759,6 +789,7 @@ export class Session {
 
   /** Runnable and waiting machines: labels, status, position. */
   machines(): { machine: Machine; waits: boolean }[] {
+    this.shard.whole()
     const out = this.shard.queue.items().map(machine => ({ machine, waits: false }))
     const seen = new Set<Machine>()
     for (const chan of this.shard.kernel.nonEmpty()) {

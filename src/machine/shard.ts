@@ -240,7 +240,16 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private newChan(name: Unforgeable): Chan {
     const c = this.elsewhere === null ? this.kernel.chan(name) : this.elsewhere.chan(name)
     name.chan = c
+    if (this.parking !== null) this.parking.named(c, name)
     return c
+  }
+
+  /** Records of channels that nobody has come to since the space was opened. */
+  parking: { named(chan: Chan, name: Unforgeable): void; all(): void } | null = null
+
+  /** Whoever looks at all records calls this first. */
+  whole(): void {
+    this.parking?.all()
   }
 
   /** Channel for writing (right 2) or reading (right 1); null after a fault of the current machine. */
@@ -545,6 +554,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Machines that are runnable or wait. */
   machines(): Machine[] {
+    this.whole()
     const out = this.queue.items()
     for (const m of this.pausedMachines) out.push(m)
     if (this.current !== null) out.push(this.current)
@@ -934,7 +944,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** The reported cost of a program is never more than its limit. */
-  private overGas(account: Account, m: Machine | null, by: Place | null = null): void {
+  overGas(account: Account, m: Machine | null, by: Place | null = null): void {
+    if (this.elsewhere?.hasMore(account, m === null ? by : { span: m.linked.spanAt(this.pcNow) }) === true) return
     account.gas = account.gasLimit
     this.overLimit(account, m, 'RHO601', `the program used up its gas limit of ${account.gasLimit}`, 'raise --gas', by)
   }

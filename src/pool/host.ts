@@ -38,6 +38,8 @@ export function mergeReport(session: Session, r: TurnReport): void {
     a.machines += d.machines
     a.bytes += d.bytes
     a.failed += d.failed
+    if (a.gas > a.gasLimit && !a.stopped) shard.overGas(a, null, r.spent === null ? null : { span: r.spent })
+    else if (a.stopped && a.gas > a.gasLimit) a.gas = a.gasLimit
   }
   for (const f of r.failures) {
     // A limit of a program that several shards ran into at once is one failure.

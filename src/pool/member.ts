@@ -129,8 +129,8 @@ export interface TurnOrder {
   readonly drainOnly?: boolean
   /** Whether it may ask others for work. */
   readonly mayAsk: boolean
-  /** Gas that each limited account may use in this turn. */
-  readonly gas?: number
+  /** Gas that limited accounts may use in this turn, each. */
+  readonly gas?: readonly (readonly [id: number, gas: number])[]
 }
 
 /** What a turn came to. Counts are those since the last turn, but for `sent`, `received`. */
@@ -156,6 +156,8 @@ export interface TurnReport {
   readonly notesMore: number
   readonly crossings: number
   readonly busyMs: number
+  /** Where an account used up its share of gas. */
+  readonly spent: { readonly start: number; readonly end: number } | null
 }
 
 /** Slices between two looks at what has come: as many as take about `CHUNK_MS`. */
@@ -291,6 +293,7 @@ export class Member {
     let slept = 0
     board.setDoing(index, Doing.Running)
     mesh.redirect = o.redirect ?? null
+    mesh.grant(o.gas ?? [])
     if (o.giveAll !== undefined) {
       mesh.drain(Number.POSITIVE_INFINITY)
       mesh.giveAll(o.giveAll)
@@ -306,7 +309,7 @@ export class Member {
       const now = active ? this.adapt(last) : performance.now()
       last = now
       if (now >= until) break
-      if (o.gas !== undefined && this.overGas(o.gas)) break
+      if (mesh.spent !== undefined) break
       if (active) {
         if (shard.queue.length > 0) this.got()
         continue
@@ -324,11 +327,6 @@ export class Member {
     // What came while the turn ended would be seen by nobody.
     const more = shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.incoming || mesh.spilled > 0
     return this.report(more, performance.now() - begin - slept)
-  }
-
-  private overGas(gas: number): boolean {
-    for (const a of this.mesh.book.accounts.values()) if (a.gas > gas) return true
-    return false
   }
 
   /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
@@ -381,6 +379,7 @@ export class Member {
       notesMore: shard.notesMore,
       crossings: mesh.crossings,
       busyMs,
+      spent: mesh.spent?.span ?? null,
     }
     shard.comms = shard.primitiveComms = shard.machinesMade = shard.slices = shard.namesMade = shard.produced = shard.notesMore = 0
     mesh.crossings = 0

@@ -1,7 +1,7 @@
 import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
 import { type Elsewhere, FORWARD_SITE, Forward } from '../machine/elsewhere.ts'
 import { ChanConst } from '../machine/link.ts'
-import { Account, Machine, MachineFault, State } from '../machine/machine.ts'
+import { Account, Machine, MachineFault, type Place, State } from '../machine/machine.ts'
 import { keep, ShardNames, SystemName } from '../machine/names.ts'
 import { Native } from '../machine/native.ts'
 import type { Shard } from '../machine/shard.ts'
@@ -795,6 +795,32 @@ export class Mesh implements Elsewhere {
       w.text(op)
       w.value(meaning)
     })
+  }
+
+  /** An account has used up its share of gas: nothing more runs in this turn. Where it happened. */
+  spent: Place | null | undefined = undefined
+
+  hasMore(account: Account, at: Place | null): boolean {
+    if (this.index === 0) return false
+    this.spent ??= at
+    this.limit(account, Number.POSITIVE_INFINITY)
+    return true
+  }
+
+  /** What an account may use here until it asks again; Infinity: as much as it likes. */
+  private limit(account: Account, gas: number): void {
+    const share = account as { gasLimit: number; limited: boolean }
+    share.gasLimit = gas
+    share.limited = gas !== Number.POSITIVE_INFINITY
+  }
+
+  /** Shares of gas for a turn, by account. */
+  grant(shares: readonly (readonly [id: number, gas: number])[]): void {
+    this.spent = undefined
+    for (const [id, gas] of shares) {
+      const a = this.book.accounts.get(id)
+      if (a !== undefined) this.limit(a, gas)
+    }
   }
 
   /** End all machines of an account, everywhere. */

@@ -46,6 +46,8 @@ const WORTH_WHILE = 0.95
 /** Over so many milliseconds that is looked at, if there were so many crossings. */
 const WINDOW_MS = 40
 const CROSSINGS_MIN = 100
+/** The smallest share of gas that an account gets for a turn of a worker. */
+const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
 const TOGETHER_MS = 400
 const TOGETHER_MAX_MS = 10_000
@@ -243,8 +245,20 @@ export class Pool implements Team {
       if (this.busy[i]) continue
       if (this.last[i]?.more !== true && !this.hasMail(i) && (together || most <= 1)) continue
       const redirect = together && i > this.base ? this.base : undefined
-      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect })
+      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares() })
     }
+  }
+
+  /** What limited accounts may use in one turn of one worker: a part of what is left, so that all workers together end close to the limit. */
+  private shares(): [number, number][] | undefined {
+    const { accounts } = this.session.kept
+    let shares: [number, number][] | undefined
+    for (const a of accounts) {
+      if (!a.limited) continue
+      shares ??= []
+      shares.push([a.id, Math.max(GAS_MIN, Math.floor((a.gasLimit - a.gas) / (2 * this.workers)))])
+    }
+    return shares
   }
 
   /**

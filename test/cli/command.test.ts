@@ -196,7 +196,7 @@ describe('wrong use', () => {
     [['run', '--allow', 'everything', '-e', 'Nil'], '--allow grants'],
     [['run', '--workers', '2', '-e', 'Nil'], 'not available yet'],
     [['run', '--seed', '1', '--seeds', '1..2', '-e', 'Nil'], 'contradict'],
-    [['ps'], 'not available yet'],
+    [['ps'], 'which machines?'],
     [['explain', 'RHO999'], 'there is no code'],
     [['fmt', '--write', '--check', 'hello.rho'], 'contradict'],
   ])('%j is exit 2: %s', async (args, message) => {
