@@ -248,7 +248,7 @@ export class ByteReader {
 }
 
 /** Kinds of stored values. In stored data: append, never renumber. */
-export const V = {
+const V = {
   Absent: 0,
   False: 1,
   True: 2,
@@ -532,6 +532,17 @@ class Frame {
   }
 }
 
+/** Reads a value only if it is a name that the space has made, or an integer. */
+export class NameSkimmer extends ByteReader {
+  /** The value read last was a name. */
+  own = false
+  nameOrInt(): number | undefined {
+    const kind = this.u8()
+    this.own = kind === V.Name
+    return kind === V.Name ? this.count() : kind === V.Int ? this.signed() : undefined
+  }
+}
+
 /** Reads what `TermWriter` wrote. @throws Garbled */
 export class TermReader extends ByteReader {
   private readonly book: CodeBook
@@ -625,7 +636,7 @@ export class TermReader extends ByteReader {
     }
   }
 
-  protected name(kind: number): Unforgeable {
+  private name(kind: number): Unforgeable {
     switch (kind) {
       case V.Name:
         return this.book.name(this.count())

@@ -7,13 +7,14 @@ import { decodeImage } from '../compile/decode.ts'
 import { nameOf } from '../compile/names.ts'
 import { hex } from '../normal/print.ts'
 import { List, type Term, Unforgeable } from '../normal/term.ts'
-import { ByteReader, ByteWriter, type CodeBook, Garbled, TermReader, TermWriter } from './codec.ts'
+import { ByteReader, ByteWriter, type CodeBook, Garbled, NameSkimmer, TermReader, TermWriter } from './codec.ts'
 import type { Keeper, Outgoing, Outlet, Rows } from './keeper.ts'
 import { type Linked, Member, type Program, QUOTED, Template } from './link.ts'
 import { Account, Machine, type Place, State } from './machine.ts'
 import { SystemName } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Status } from './outcome.ts'
+import { Parked } from './parked.ts'
 import { collectNames } from './reach.ts'
 import { Session, type SessionOptions } from './session.ts'
 import type { Shard } from './shard.ts'
@@ -188,6 +189,17 @@ class Loading {
 }
 const NO_BYTES = new Uint8Array(0)
 
+/** Rows that have not become records yet, by the private name or the integer that their channel has. */
+class Parking {
+  readonly waiting = new Parked()
+  readonly waitingInt = new Parked()
+  readonly data = new Parked()
+  readonly dataInt = new Parked()
+  get count(): number {
+    return this.waiting.count + this.waitingInt.count + this.data.count + this.dataInt.count
+  }
+}
+
 export class Durable implements Keeper, CodeBook {
   readonly session: Session
   readonly key: Uint8Array
@@ -205,7 +217,11 @@ export class Durable implements Keeper, CodeBook {
   // names
   private readonly systemNames = new Map<string, Unforgeable>()
 
+  /** There while rows are read, and as long as some are left that have only been noted. */
   private loading: Loading | null = null
+  private parking: Parking | null = null
+  /** All rows have been read. */
+  private ready = false
 
   // code
   private readonly programs = new Map<number, Program>()
@@ -336,6 +352,7 @@ export class Durable implements Keeper, CodeBook {
   }
 
   attempt(): void {
+    this.shard.whole() // undoing must not take away what was only made meanwhile
     this.attempting = { gone: this.gone.length, taken: this.taken.length }
   }
 
@@ -959,6 +976,8 @@ export class Durable implements Keeper, CodeBook {
   private beginLoading(row: Uint8Array, c: Counters): void {
     const { kernel } = this.shard
     this.loading = new Loading(this)
+    // What values take up is counted as they are stored: they have to be there.
+    if (this.shard.limits.memory === Number.POSITIVE_INFINITY) this.park((this.parking = new Parking()))
     this.singles.set(Row.Counters, row)
     kernel.op = c.op
     kernel.counter = c.refs
@@ -1014,10 +1033,11 @@ export class Durable implements Keeper, CodeBook {
       case Row.Attempts:
         break
       case Row.Waiting:
-        this.loadWaiting(loading, n, r)
+        this.shard.alive++
+        if (!this.parks(loading, kind, n, bytes)) this.loadWaiting(loading, n, r)
         break
       case Row.Datum:
-        this.loadDatum(loading, n, r)
+        if (!this.parks(loading, kind, n, bytes)) this.loadDatum(loading, n, r)
         break
       case Row.Runnable: {
         const m = this.readMachine(r)
@@ -1040,6 +1060,93 @@ export class Durable implements Keeper, CodeBook {
       default:
         throw new Garbled(`rows of kind ${kind} are not known to this version`)
     }
+  }
+
+  /** Records that nobody needs yet stay bytes: those on one channel, whose name is private or an integer, which nobody has come to. */
+  private parks(loading: Loading, kind: number, ref: number, bytes: Uint8Array): boolean {
+    const { parking } = this
+    if (parking === null || loading.wantedRecords.has(ref) || this.turns.has(ref)) return false
+    const key = channelIn(bytes, kind === Row.Waiting)
+    if (key === null) return false
+    if (kind === Row.Waiting && loading.wantedMachines.size > 0 && loading.wantedMachines.has(SKIM.machine())) return false
+    if (key.own) {
+      const known = loading.names.get(key.n)
+      if (known !== undefined && known.chan !== null) return false
+      ;(kind === Row.Waiting ? parking.waiting : parking.data).add(key.n, ref, bytes)
+    } else {
+      if (this.shard.names.find(key.n) !== undefined) return false
+      ;(kind === Row.Waiting ? parking.waitingInt : parking.dataInt).add(key.n, ref, bytes)
+    }
+    return true
+  }
+
+  private park(parking: Parking): void {
+    const { shard } = this
+    shard.names.integer = (_, value) => this.come(value, parking.waitingInt, parking.dataInt)
+    shard.parking = {
+      named: (_, name) => {
+        if (name.origin === shard.origin) this.come(name.counter, parking.waiting, parking.data)
+      },
+      all: () => this.unpark(parking),
+    }
+  }
+
+  /** Somebody has come to a channel: its records are made. Making one may bring others to their channels; their turn comes when it is done. */
+  private come(key: number, waiting: Parked, data: Parked): void {
+    const { coming } = this
+    coming.push({ key, waiting, data })
+    if (coming.length > 1) return
+    try {
+      for (let i = 0; i < coming.length; i++) {
+        const c = coming[i]
+        c.waiting.take(c.key, this.makeWaiting)
+        c.data.take(c.key, this.makeDatum)
+      }
+    } catch (e) {
+      this.unreadable(e)
+    } finally {
+      coming.length = 0
+    }
+    if (this.ready && this.parking?.count === 0) this.nothingParked()
+  }
+  private readonly coming: { key: number; waiting: Parked; data: Parked }[] = []
+
+  private unpark(parking: Parking): void {
+    const { coming } = this
+    // Channels that are come to meanwhile have their records made in their turn.
+    coming.push({ key: Number.NaN, waiting: parking.waiting, data: parking.data })
+    try {
+      for (const p of [parking.waiting, parking.waitingInt]) p.all(this.makeWaiting)
+      for (const p of [parking.data, parking.dataInt]) p.all(this.makeDatum)
+    } catch (e) {
+      this.unreadable(e)
+    } finally {
+      coming.length = 0
+    }
+    this.nothingParked()
+  }
+
+  private nothingParked(): void {
+    this.shard.parking = null
+    this.shard.names.integer = null
+    this.parking = null
+    this.loading = null
+  }
+
+  /** Rows whose checksums were right, and yet no version has written them: storage has failed. */
+  private unreadable(e: unknown): void {
+    if (!this.ready || !(e instanceof Garbled)) throw e
+    this.failure ??= new RhizomeError('CORRUPT', `a row of the session cannot be read: ${e.message}`)
+    this.session.stop()
+  }
+
+  private readonly makeWaiting = (ref: number, bytes: Uint8Array): void => {
+    const m = this.readWaiting(new TermReader(bytes, this))
+    this.shard.kernel.restoreCont(m, ref, ref + m.turn)
+  }
+
+  private readonly makeDatum = (ref: number, bytes: Uint8Array): void => {
+    this.loadDatum(this.loading as Loading, ref, new TermReader(bytes, this))
   }
 
   private loadWaiting(loading: Loading, ref: number, r: TermReader): void {
@@ -1078,7 +1185,8 @@ export class Durable implements Keeper, CodeBook {
     const { loading, shard } = this
     const { kernel } = shard
     if (loading !== null) this.finishLoading(loading, this.counters as Counters)
-    this.loading = null
+    this.ready = true
+    if (this.parking === null || this.parking.count === 0) this.nothingParked()
     kernel.takeDirty()
     this.since = kernel.counter
     this.sinceSlices = shard.slices
@@ -1118,7 +1226,8 @@ export class Durable implements Keeper, CodeBook {
     kernel.op = c.op // seeded choices depend on it
     for (const r of loading.requests) session.askAgain(r)
     for (const [key, bytes] of loading.outputs) this.offerAgain(key, bytes)
-    // Code that nothing refers to any more.
+    // Code that nothing refers to any more; what waits as bytes may.
+    if (this.parking !== null && this.parking.count > 0) return
     for (const n of loading.storedPrograms.keys()) if (!this.programs.has(n)) this.dels.push(keyOf(Row.Program, n))
     for (const n of loading.storedSources.keys()) if (!this.loadedSources.has(n)) this.dels.push(keyOf(Row.Source, n))
   }
@@ -1167,7 +1276,6 @@ export class Durable implements Keeper, CodeBook {
       const { tag, name, key, args, how } = request
       this.shard.primitives.resumeRequest(m, tag, name, key, [...args], request.reply, how as 'nobody')
     }
-    this.shard.alive++
     return m
   }
 
@@ -1202,6 +1310,36 @@ export class Durable implements Keeper, CodeBook {
     this.leave(key, outputs)
   }
 }
+
+/**
+ * The channel of a row of a waiting machine or a datum without reading the rest; null if the record is on several channels, waits for a reply, or the name is of
+ * another kind. Reads what `waitingRow` and `datumRow` write.
+ */
+function channelIn(bytes: Uint8Array, waiting: boolean): { readonly own: boolean; readonly n: number } | null {
+  SKIM.reset(bytes)
+  const flag = SKIM.u8()
+  SKIM.count()
+  if (waiting && (flag !== 0 || SKIM.count() !== 0)) return null
+  const n = SKIM.nameOrInt()
+  if (n === undefined) return null
+  FOUND.own = SKIM.own
+  FOUND.n = n
+  return FOUND
+}
+
+/** Reads on behind the channel of a waiting machine, as `machine` writes it. */
+class RowSkimmer extends NameSkimmer {
+  /** Its private number. */
+  machine(): number {
+    for (let i = 0; i < 3; i++) this.count()
+    this.signed()
+    this.count()
+    this.count()
+    return this.count()
+  }
+}
+const SKIM = new RowSkimmer(NO_BYTES)
+const FOUND = { own: false, n: 0 }
 
 // ── places in code ────────────────────────────────────────────────────────────────────────────────────────────────────
 

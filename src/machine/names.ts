@@ -6,7 +6,7 @@ import { forced, type NameOrigin, Tag, type Term, Tuple } from '../normal/term.t
 /** Names of one shard in one run: identifier = BLAKE2b-256(key ‖ shard ‖ counter), computed only when a name leaves the process. */
 export class ShardNames implements NameOrigin {
   private readonly key: Uint8Array
-  readonly shard: number
+  private readonly shard: number
   private readonly known = new Map<number, Uint8Array>()
   constructor(key: Uint8Array, shard: number) {
     this.key = key
@@ -85,6 +85,8 @@ export class NameTable {
   private count = 0
   private sweepAt = SWEEP_FIRST
   private readonly make: (owner: Term) => Chan
+  /** Told of every channel that is made for an integer. */
+  integer: ((chan: Chan, value: number) => void) | null = null
   constructor(make: (owner: Term) => Chan) {
     this.make = make
   }
@@ -96,6 +98,7 @@ export class NameTable {
       if (c === undefined) {
         this.ints.set(name, (c = this.make(name)))
         if (this.ints.size >= this.sweepAt) this.full = true
+        this.integer?.(c, name)
       }
       return c
     }

@@ -131,6 +131,7 @@ export class Operator {
   /** Every channel with messages: its name, how many, and whether a program can write the name down. */
   channels(): { channel: string; public: boolean; messages: string[][] }[] {
     const { kernel } = this.session.shard
+    this.session.shard.whole()
     const out: { channel: string; public: boolean; messages: string[][] }[] = []
     for (const chan of kernel.nonEmpty()) {
       if (chan.nD === 0) continue

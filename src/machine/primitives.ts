@@ -127,6 +127,7 @@ export class Primitives {
     else this.overrides.set(name, { handler: null, name: by })
     this.refresh()
     if (typeof by !== 'function') this.shard.elsewhere?.operation(name, by)
+    this.shard.whole()
     this.shard.kernel.recheck(k => k.site.guarded)
     if (by !== undefined) for (const [m, w] of this.waiting) if (w.key === name && w.how === 'nobody') this.serveLate(m, w)
   }

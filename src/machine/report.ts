@@ -142,6 +142,7 @@ function why(shard: Shard, k: Machine, names: readonly string[]): Why {
 }
 
 function waitingMachines(shard: Shard): Machine[] {
+  shard.whole()
   const seen = new Set<Machine>()
   for (const chan of shard.kernel.nonEmpty()) for (const k of shard.kernel.conts(chan)) if (k instanceof Machine) seen.add(k)
   for (const k of shard.kernel.stalled()) if (k instanceof Machine) seen.add(k)
@@ -218,6 +219,7 @@ function rank(r: Reason): number {
 
 /** Names that somebody could still use: those on public channels, in messages and in what waits on a channel that can be named. */
 function reachable(shard: Shard): (chan: Chan) => boolean {
+  shard.whole()
   const chans = [...shard.kernel.nonEmpty()]
   const live = new Set<object>()
   const byOwner = new Map<object, Chan>()
