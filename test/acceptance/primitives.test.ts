@@ -85,6 +85,17 @@ describe('T20 fused and literal runs are the same run', () => {
     }
   })
 
+  it('an unwatched run is stopped by a gas limit where the watched one is', () => {
+    for (const { name, text } of corpus)
+      for (const gas of [500, 2_000, 6_100]) {
+        const watched = traced(text, { ...LIMITED, gas })
+        const plain = run(text, { ...LIMITED, gas })
+        expect(plain.session.stats(), `${name}, ${gas} gas`).toEqual(watched.session.stats())
+        const codes = (r: typeof plain) => r.session.shard.failures.map(f => `${f.code} ${f.message}`)
+        expect(codes(plain), `${name}, ${gas} gas`).toEqual(codes(watched))
+      }
+  })
+
   it('with the schedule fifo each machine goes through the same steps', () => {
     // One outcome only: what is chosen may depend on who was queued first.
     for (const { name, text } of corpus.filter(c => !/gas|select|one-of/.test(c.text)).slice(0, 60)) {
