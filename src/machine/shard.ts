@@ -2155,15 +2155,31 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const n = C[pc + 3]
           const items = op === 78 ? this.scratch : new Array<Term>(n)
           let plain = true
+          let flags = 0
+          let size = 4
           for (let j = 0; j < n; j++) {
             const i = C[pc + 4 + j]
             const v = i >= 0 ? R[i] : (K[~i] as Term)
             items[j] = v
-            if (typeof v === 'object' && (op === 78 ? !(v instanceof Unforgeable) : (v.flags & EXPOSED) !== 0)) plain = false
+            if (typeof v === 'number') size += 8
+            else if (typeof v === 'object') {
+              flags |= v.flags
+              if (op === 78 ? !(v instanceof Unforgeable) : (v.flags & EXPOSED) !== 0 || v.free > 0) plain = false
+              else size += sizeOfValue(v)
+            } else size += sizeOfValue(v)
           }
           if (plain) {
-            R[C[pc + 2]] =
-              op === 67 ? new Tuple(items) : op === 68 ? new List(items) : (this.names.tuple(items, n) ?? new Tuple(items.slice(0, n)))
+            let t: Term
+            if (op === 68) t = new List(items)
+            else {
+              let made = op === 78 ? this.names.tuple(items, n) : null
+              if (made === null) {
+                made = new Tuple(op === 78 ? items.slice(0, n) : items, flags)
+                made.size = size
+              }
+              t = made
+            }
+            R[C[pc + 2]] = t
             pc += 4 + n
             break
           }

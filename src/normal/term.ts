@@ -337,8 +337,9 @@ tagged(List, Tag.List)
 
 export class Tuple extends Compound {
   readonly items: readonly Term[]
-  constructor(items: readonly Term[]) {
-    super(manyFlags(items, 0), manyFree(items, 0))
+  /** `flags` where they are known already: those of all items together, none of which has a free variable. */
+  constructor(items: readonly Term[], flags = -1) {
+    super(flags < 0 ? manyFlags(items, 0) : flags, flags < 0 ? manyFree(items, 0) : 0)
     this.items = items
   }
 }
