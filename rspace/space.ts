@@ -1317,21 +1317,21 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Whether anybody asks what has changed. */
   private get tracks(): boolean {
-    return this.store !== null || this.past !== null || this.watchers.size > 0 || this.lattice !== null
+    return this.store !== null || this.past !== null || this.watchers.size > 0
   }
 
   private came(r: Datum | Waiting<T>): void {
     this.records.set(r.ref, r)
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
-    if (this.loading || !this.tracks || !durable(r)) return
-    if (!this.removed.delete(r.ref)) this.added.set(r.ref, r)
+    if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
+    if (this.tracks && !this.removed.delete(r.ref)) this.added.set(r.ref, r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.records.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
-    if (!this.tracks || !durable(r)) return
-    if (!this.added.delete(r.ref)) this.removed.set(r.ref, r)
+    if ((!this.tracks && this.lattice === null) || !durable(r)) return
+    if (this.tracks && !this.added.delete(r.ref)) this.removed.set(r.ref, r)
     this.noteDigest(r, false)
   }
 
