@@ -1,3 +1,4 @@
+import { durableProbe } from './durable.ts'
 import { idsOf, measureJob } from './jobs.ts'
 import { modelProbe } from './model/probe.ts'
 import { PROBES, type Probe } from './probes.ts'
@@ -13,6 +14,7 @@ export const SECTIONS: readonly Probe[] = [
   ...PROBES,
   spaceProbe,
   storeProbe,
+  durableProbe,
   workersProbe,
   modelProbe,
 ]

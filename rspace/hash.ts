@@ -53,7 +53,8 @@ const LANES = 1024
  * matter. Equal elements are told apart by their occurrence number, because 2¹⁶ equal ones would add up to nothing.
  */
 export class Lattice {
-  private readonly lanes = new Uint16Array(LANES)
+  /** Two lanes to a word, the first in the lower half. */
+  private readonly words = new Int32Array(LANES / 2)
   private readonly counts = new Map<string, number>()
   add(element: Uint8Array): void {
     this.change(element, 1)
@@ -67,24 +68,44 @@ export class Lattice {
     const occurrence = by > 0 ? before + 1 : before
     if (before + by === 0) this.counts.delete(id)
     else this.counts.set(id, before + by)
-    const wide = expand(fromLatin1(id), occurrence)
-    const { lanes } = this
-    for (let i = 0; i < LANES; i++) lanes[i] += by * (wide[2 * i] | (wide[2 * i + 1] << 8))
+    const { words } = this
+    const wide = wordsOf(expand(fromLatin1(id), occurrence))
+    // Halves are added without a carry between them: all bits but the highest of each, then those.
+    if (by > 0)
+      for (let i = 0; i < words.length; i++) {
+        const x = words[i]
+        const y = wide[i]
+        words[i] = ((x & 0x7fff7fff) + (y & 0x7fff7fff)) ^ ((x ^ y) & 0x80008000)
+      }
+    else
+      for (let i = 0; i < words.length; i++) {
+        const x = words[i]
+        const y = wide[i]
+        words[i] = ((x | 0x80008000) - (y & 0x7fff7fff)) ^ ((x ^ ~y) & 0x80008000)
+      }
   }
   root(): Uint8Array {
     const bytes = new Uint8Array(LANES * 2)
-    for (let i = 0; i < LANES; i++) {
-      bytes[2 * i] = this.lanes[i] & 255
-      bytes[2 * i + 1] = this.lanes[i] >> 8
-    }
+    const view = new DataView(bytes.buffer)
+    for (let i = 0; i < this.words.length; i++) view.setInt32(4 * i, this.words[i], true)
     return hash('node', bytes)
   }
 }
 
+const IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+function wordsOf(bytes: Uint8Array): Int32Array {
+  if (IS_LITTLE && bytes.byteOffset % 4 === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, LANES / 2)
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  return Int32Array.from({ length: LANES / 2 }, (_, i) => view.getInt32(4 * i, true))
+}
+
+const expandSeed = new Uint8Array(40)
+const expandView = new DataView(expandSeed.buffer)
 function expand(id: Uint8Array, occurrence: number): Uint8Array {
-  const seed = new Uint8Array(id.length + 8)
+  const seed = expandSeed
   seed.set(id)
-  new DataView(seed.buffer).setBigUint64(id.length, BigInt(occurrence))
+  expandView.setUint32(32, Math.floor(occurrence / 2 ** 32))
+  expandView.setUint32(36, occurrence)
   if (fastWide !== undefined) {
     fastWide.init()
     fastWide.update(seed)
@@ -94,8 +115,9 @@ function expand(id: Uint8Array, occurrence: number): Uint8Array {
 }
 
 export function latin1(bytes: Uint8Array): string {
+  if (bytes.length <= 64) return String.fromCharCode.apply(null, bytes as unknown as number[])
   let s = ''
-  for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode(...bytes.subarray(i, i + 8192))
+  for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192) as unknown as number[])
   return s
 }
 export function fromLatin1(s: string): Uint8Array {

@@ -153,6 +153,8 @@ export class Waiting<T extends Types> extends Cont {
   readonly extra: Extra<T> | null
   /** Keys of its binds, of all branches; found out once. */
   keyCache: (string | number | undefined)[] | null = null
+  /** Where its row is. */
+  group: Group | null = null
   constructor(shape: Shape, chans: readonly Chan[], patterns: readonly T['P'][], body: T['K'], extra: Extra<T> | null) {
     super(shape)
     if (chans.length === 1) {
@@ -181,7 +183,7 @@ export class Waiting<T extends Types> extends Cont {
   }
   /** Every bind of every branch, in the order they were written. */
   get handles(): readonly Handle<T>[] {
-    return this.chans === null ? [handleOf<T>(this.chan as Chan)] : this.chans.map(c => handleOf<T>(c))
+    return this.chans === null ? [handleOf<T>(this.chan as Chan)] : this.chans.map(handleOf<T>)
   }
   get patterns(): readonly T['P'][] {
     return this.chans === null ? [this.what as T['P']] : (this.what as readonly T['P'][])

@@ -63,7 +63,7 @@ export interface DatumRow {
 }
 export function datumValue(persistent: boolean, lease: number, value: Uint8Array): Uint8Array {
   if (lease === 0) {
-    const row = new Uint8Array(value.length + 1)
+    const row = room(value.length + 1)
     row[0] = persistent ? F_PERSISTENT : 0
     row.set(value, 1)
     return row
@@ -74,6 +74,22 @@ export function datumValue(persistent: boolean, lease: number, value: Uint8Array
       .varint(lease)
       .raw(value),
   )
+}
+
+/** Up to here the host keeps the bytes in the array object itself; above, each array costs a piece of memory of its own. */
+const SMALL = 64
+const SLAB_BYTES = 1 << 16
+let slab = new ArrayBuffer(0)
+let slabUsed = 0
+/** An array to be filled, cut from a larger piece; values are written and forgotten together. */
+function room(length: number): Uint8Array {
+  if (length <= SMALL || length > SLAB_BYTES / 8) return new Uint8Array(length)
+  if (slabUsed + length > slab.byteLength) {
+    slab = new ArrayBuffer(SLAB_BYTES)
+    slabUsed = 0
+  }
+  slabUsed += length
+  return new Uint8Array(slab, slabUsed - length, length)
 }
 
 /** Reused; its content is copied out at once. */
@@ -109,7 +125,13 @@ export function addBind(w: Writer, place: number, peek: boolean, pattern: Uint8A
   w.varint(place * 2 + (peek ? 1 : 0)).blob(pattern)
 }
 export function endCont(w: Writer, body: Uint8Array): Uint8Array {
-  const row = w.raw(body).bytes.slice(0, w.length)
+  w.raw(body)
+  let row: Uint8Array
+  if (w.length <= SMALL) row = w.bytes.slice(0, w.length)
+  else {
+    row = room(w.length)
+    row.set(w.view())
+  }
   if (w.bytes.length > SCRATCH_BYTES_MAX) scratch = new Writer(1024)
   return row
 }

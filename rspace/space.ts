@@ -55,6 +55,7 @@ export interface Committer {
 
 const NO_CHAIN = new Uint8Array(32)
 const MAX = Number.POSITIVE_INFINITY
+const RECORD_BYTES_MAX = 64 * 1024 * 1024
 /** Groups handed to the store at a time: one is written while the next is encoded. */
 const FLIGHTS_MAX = 2
 const NO_BOUNDS = {}
@@ -151,8 +152,8 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly turnRows = new Set<Ref>()
   private cids = 0
   private gids = 0
-  private readonly groups = new Map<string, Group>()
-  private readonly groupOfCont = new Map<Ref, Group>()
+  /** Of two channels and more, by their numbers. */
+  private readonly groups = new Map<string | number, Group>()
   private dirtySide = new Map<string, { namespace: string; key: string }>()
   private dirtyIds = new Set<string>()
   private dirtyOutbox = new Set<Ref>()
@@ -211,7 +212,7 @@ export class Space<T extends Types> implements Namer<T> {
         parked: k => this.came(k),
         unparked: k => this.went(k),
         renewed: r => {
-          this.turned.add(r)
+          if (this.tracks) this.turned.add(r)
         },
         failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
         stalled: k => this.emit('stall', { ref: k.ref }),
@@ -355,7 +356,13 @@ export class Space<T extends Types> implements Namer<T> {
 
   private accepted(c: T['C']): T['C'] {
     const codec = this.settings.codec.channel
-    return codec.copy === undefined ? c : this.inside(() => codec.copy?.(c))
+    if (codec.copy === undefined) return c
+    this.busy = true
+    try {
+      return codec.copy(c)
+    } finally {
+      this.busy = false
+    }
   }
 
   /** Equal values, equal keys: the codec's own text where it has one, else the canonical bytes. */
@@ -469,10 +476,13 @@ export class Space<T extends Types> implements Namer<T> {
     this.op++
     let k: Waiting<T> | null
     try {
-      k = this.inside(() => this.kernel.produce(h.chan, value, options.persist, item))
+      this.busy = true
+      k = this.kernel.produce(h.chan, value, options.persist, item)
     } catch (e) {
       this.op--
       throw e
+    } finally {
+      this.busy = false
     }
     const ref = this.kernel.lastDatumRef
     const d = this.kernel.lastDatum
@@ -517,10 +527,13 @@ export class Space<T extends Types> implements Namer<T> {
     this.op++
     let fired: boolean
     try {
-      fired = this.inside(() => this.kernel.consume(k))
+      this.busy = true
+      fired = this.kernel.consume(k)
     } catch (e) {
       this.op--
       throw e
+    } finally {
+      this.busy = false
     }
     if (!k.volatile && k.install === null) this.emitConsume(k)
     if (!fired) return
@@ -535,27 +548,34 @@ export class Space<T extends Types> implements Namer<T> {
       this.collect(first, comms)
       return
     }
-    const tried = new Set<Cont>()
-    const seen = new Set<string>()
+    // Most records fire once and are done: what they have met is only collected from the second COMM on.
+    let tried: Set<Cont> | null = null
+    let seen: Set<string> | null = null
     let fired: Waiting<T> | null = first
     for (let n = 1; fired !== null; n++) {
       this.collect(fired, comms)
       if (n >= this.burst) return
-      if (record instanceof Datum) tried.add(fired)
-      else {
+      if (record instanceof Datum) {
+        tried ??= new Set()
+        tried.add(fired)
+      } else {
         // The same data again: they stay, so this would go on for ever. The pump sees to it.
         const signature = kernel.firedDatumRefs.slice(0, kernel.firedCount).join()
+        seen ??= new Set()
         if (seen.has(signature)) return
         seen.add(signature)
       }
       try {
-        fired = this.inside(() => kernel.again(record, record instanceof Datum ? tried : null))
+        this.busy = true
+        fired = kernel.again(record, tried)
       } catch (e) {
         if (e instanceof RhizomeError && e.code === 'MATCH_TOO_COSTLY') return
         throw e
+      } finally {
+        this.busy = false
       }
     }
-    for (const k of tried) if (k.waiting) return
+    if (tried !== null) for (const k of tried) if (k.waiting) return
     kernel.rest(record)
   }
 
@@ -565,9 +585,7 @@ export class Space<T extends Types> implements Namer<T> {
     const b = kernel.firedBranch
     const { peeks } = k.branch(b)
     const matches: Match<T>[] = []
-    const data: Ref[] = []
     for (let i = 0; i < kernel.firedCount; i++) {
-      data.push(kernel.firedDatumRefs[i])
       matches.push({
         channel: k.handle(b, i).show,
         pattern: k.pattern(b, i),
@@ -584,13 +602,14 @@ export class Space<T extends Types> implements Namer<T> {
         if (m.peeked && !m.persistent && d instanceof Datum) kernel.take(d)
       }
     }
-    this.deliver(k, kernel.firedBranch, matches, data, comms)
+    this.deliver(k, b, matches, comms)
   }
 
-  private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[], data: Ref[], comms: CommEvent<T>[]): void {
+  private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[], comms: CommEvent<T>[]): void {
     this.counts.comms++
     for (const m of matches) if (!m.persistent && !m.peeked) this.counts.consumed++
-    this.emit('comm', { ref: k.ref, data, branch: branchNumber })
+    if (this.keepsEvents || this.settings.report === true)
+      this.emit('comm', { ref: k.ref, data: matches.map(m => m.ref), branch: branchNumber })
     const ref = k.ref
     const comm: CommEvent<T> = {
       ref,
@@ -606,7 +625,7 @@ export class Space<T extends Types> implements Namer<T> {
       waiter.fired()
       return
     }
-    const name = (this.settings.handlerOf ?? defaultHandler)(k.body)
+    const name = this.handlers.size === 0 ? undefined : (this.settings.handlerOf ?? defaultHandler)(k.body)
     const handler = name === undefined ? undefined : this.handlers.get(name)
     if (handler !== undefined && name !== undefined) {
       if (handler.ack) this.keepInOutbox(name, comm)
@@ -657,8 +676,9 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   private accept<X>(codec: Codec<X>, value: X, volatile: boolean): X {
-    const max = this.settings.limits?.recordBytesMax ?? 64 * 1024 * 1024
-    return this.inside(() => {
+    const max = this.settings.limits?.recordBytesMax ?? RECORD_BYTES_MAX
+    this.busy = true
+    try {
       if (codec.copy !== undefined) return codec.copy(value, max)
       if (value === undefined) throw new BadArgument('a value is missing')
       if (this.store !== null && !volatile) {
@@ -668,7 +688,9 @@ export class Space<T extends Types> implements Namer<T> {
           throw new RhizomeError('LIMIT', `a record may have at most ${max} bytes`, { details: { limit: 'recordBytesMax', max, length } })
       }
       return value
-    })
+    } finally {
+      this.busy = false
+    }
   }
 
   private waiting(
@@ -1293,18 +1315,23 @@ export class Space<T extends Types> implements Namer<T> {
 
   // ------------------------------------------------------------------------------------------------ what changed
 
+  /** Whether anybody asks what has changed. */
+  private get tracks(): boolean {
+    return this.store !== null || this.past !== null || this.watchers.size > 0
+  }
+
   private came(r: Datum | Waiting<T>): void {
     this.records.set(r.ref, r)
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
-    if (this.loading || !durable(r)) return
-    if (!this.removed.delete(r.ref)) this.added.set(r.ref, r)
+    if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
+    if (this.tracks && !this.removed.delete(r.ref)) this.added.set(r.ref, r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.records.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
-    if (!durable(r)) return
-    if (!this.added.delete(r.ref)) this.removed.set(r.ref, r)
+    if ((!this.tracks && this.lattice === null) || !durable(r)) return
+    if (this.tracks && !this.added.delete(r.ref)) this.removed.set(r.ref, r)
     this.noteDigest(r, false)
   }
 
@@ -1559,7 +1586,8 @@ export class Space<T extends Types> implements Namer<T> {
     }
     const { codec } = this.settings
     const touched = new Set<Handle<T>>()
-    for (const [ref, r] of added) {
+    for (const r of added.values()) {
+      const { ref } = r
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
         this.nameRow(h, put)
@@ -1569,7 +1597,8 @@ export class Space<T extends Types> implements Namer<T> {
       } else put.push(this.contRow(r, put))
       if (r.turn !== r.ref) turned.add(r)
     }
-    for (const [ref, r] of removed) {
+    for (const r of removed.values()) {
+      const { ref } = r
       if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
@@ -1578,12 +1607,12 @@ export class Space<T extends Types> implements Namer<T> {
         h.rows--
         touched.add(h)
       } else {
-        const group = this.groupOfCont.get(ref) as Group
-        this.groupOfCont.delete(ref)
+        const group = r.group as Group
+        r.group = null
         const key = rows.contKey(group.gid, ref)
         del.push(keepsCopies(codec) ? [key, this.contBytesIn(r, group)] : key)
         if (--group.rows === 0) {
-          if (group.cids.length > 1) this.groups.delete(group.cids.join())
+          if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
           del.push(rows.groupKey(group.gid))
           for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
             if (group.cids.length === 1) h.group = null
@@ -1715,7 +1744,7 @@ export class Space<T extends Types> implements Namer<T> {
   private contRow(k: Waiting<T>, put: rows.Change[]): rows.Change {
     const group = this.groupFor(k, put)
     group.rows++
-    this.groupOfCont.set(k.ref, group)
+    k.group = group
     return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), this.born(k.ref)]
   }
 
@@ -1730,8 +1759,10 @@ export class Space<T extends Types> implements Namer<T> {
     }
     const all = k.handles
     for (const h of all) this.nameRow(h, put)
-    const cids = all.map(h => h.cid).sort((a, b) => a - b)
-    const id = cids.join()
+    let cids: number[]
+    if (all.length === 2) cids = all[0].cid < all[1].cid ? [all[0].cid, all[1].cid] : [all[1].cid, all[0].cid]
+    else cids = all.map(h => h.cid).sort((a, b) => a - b)
+    const id = groupId(cids)
     let group = this.groups.get(id)
     if (group === undefined) this.groups.set(id, (group = this.newGroup(cids, [...new Set(all)], put)))
     return group
@@ -1844,7 +1875,7 @@ export class Space<T extends Types> implements Namer<T> {
         for (const h of own) h.rows++
         const group = { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
         if (cids.length === 1) own[0].group = group
-        else this.groups.set(cids.join(), group)
+        else this.groups.set(groupId(cids), group)
         byGid.set(gid, group)
         this.gids = Math.max(this.gids, gid)
       }
@@ -1865,7 +1896,7 @@ export class Space<T extends Types> implements Namer<T> {
         const k = new Waiting<T>(shape, chans, patterns, codec.body.decode(row.body), extra)
         if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
         group.rows++
-        this.groupOfCont.set(row.ref, group)
+        k.group = group
         records.push({
           turn,
           insert: () => {
@@ -2422,13 +2453,7 @@ export class Space<T extends Types> implements Namer<T> {
         }))
         for (let i = 0; i < data.length; i++) if (!data[i].persistent && !b.peeks[i]) this.kernel.take(data[i])
         if (!k.persistent) this.kernel.withdraw(k)
-        this.deliver(
-          k,
-          branch,
-          matches,
-          data.map(d => d.ref),
-          comms,
-        )
+        this.deliver(k, branch, matches, comms)
       },
       outcome: (ref, comms) => this.outcome(ref, comms, undefined),
     }
@@ -2817,6 +2842,10 @@ function randomKey(): Uint8Array {
   return key
 }
 
+/** A pair of small numbers is one number, which makes no text. */
+const groupId = (cids: readonly number[]): string | number =>
+  cids.length === 2 && cids[1] < PAIR_MAX ? cids[0] * PAIR_MAX + cids[1] : cids.join()
+const PAIR_MAX = 2 ** 26
 const RECEIVE = shapeOf([[false]], false, false)
 const CONTRACT = shapeOf([[false]], true, false)
 

@@ -54,8 +54,6 @@ export interface ShardOptions {
   readonly limits: Limits
   readonly unknownOp: 'block' | 'fail'
   readonly key: Uint8Array
-  /** Which of several shards of one space this is. */
-  readonly index?: number
   /** Told what is stored and removed, if this space is kept somewhere. */
   readonly observer?: KernelObserver<Cont>
   /** Resolves a URI that was linked; undefined: not available here. */
@@ -129,7 +127,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       trackDirty: options.observer !== undefined,
     })
     this.names = new NameTable(owner => (this.elsewhere === null ? this.kernel.chan(owner) : this.elsewhere.chan(owner)))
-    this.origin = new ShardNames(options.key, options.index ?? 0)
+    this.origin = new ShardNames(options.key, 0)
     this.primitives = new Primitives(this)
     this.linker = new Linker(this)
     this.eager = options.policy === 'depth' && options.shuffle === undefined
@@ -1047,7 +1045,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private receive(m: Machine, site: RecvSite): boolean {
     const kernel = this.kernel
     m.site = site
-    if (this.elsewhere !== null && this.elsewhere.leaves(m)) return false
+    if (this.elsewhere?.leaves(m) === true) return false
     if (this.tracer !== null) this.tracer.consume(m)
     this.gas += site.gas(m.regs)
     if (!kernel.consume(m)) {

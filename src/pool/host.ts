@@ -1,4 +1,3 @@
-import { ShardNames } from '../machine/names.ts'
 import type { Session } from '../machine/session.ts'
 import type { ShardOptions } from '../machine/shard.ts'
 import { Bundle, Unforgeable } from '../normal/term.ts'
@@ -15,7 +14,7 @@ export function systemsOf(session: Session): [string, number][] {
   const found: [string, number][] = []
   for (const [uri, value] of session.uriValues) {
     if (!(value instanceof Bundle) || !(value.body instanceof Unforgeable)) continue
-    if (value.body.origin instanceof ShardNames) found.push([uri, value.body.counter])
+    if (value.body.origin === session.shard.origin) found.push([uri, value.body.counter])
   }
   return found
 }

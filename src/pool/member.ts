@@ -5,6 +5,7 @@ import { Shard, type ShardOptions } from '../machine/shard.ts'
 import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
 import { type AccountDelta, Mesh } from './mesh.ts'
 import { RingReader, RingWriter, ringMemory } from './ring.ts'
+import { NAMES_OF_SHARD } from './wire.ts'
 
 /** Words of shared memory that each shard has, a cache line. */
 const STRIDE = 16
@@ -168,7 +169,7 @@ const CHUNK_MS = 0.7
 const SPILL_MAX = 4096
 /** At most so many machines are given away at once. */
 const GIVE_MAX = 127
-/** Machine and name numbers of shard n begin here, so that no two shards give the same. */
+/** Numbers of machines of shard n begin at n times this. */
 const NUMBERS = 1e10
 
 /** One shard at work: it takes in, runs, sends out. */
@@ -201,16 +202,17 @@ export class Member {
       let n = names.get(uri)
       if (n === undefined) {
         const own = numbers.get(uri)
-        n = own === undefined ? new Unforgeable(new SystemName(key, uri), 0) : (mesh as Mesh).book.nameAt(0, own)
+        n = own === undefined ? new Unforgeable(new SystemName(key, uri), 0) : (mesh as Mesh).book.name(own)
         names.set(uri, n)
       }
       return n
     }
     const uri = (u: string): Term => new Bundle(2, systemName(u))
     const shuffle = options.shuffle === undefined ? undefined : options.shuffle + BigInt(index)
-    const shard = new Shard({ ...options, index, shuffle, uri })
-    shard.skipTo({ names: 1, privs: index * NUMBERS })
-    mesh = connect(shard, wires, init.base, systemName)
+    const shard = new Shard({ ...options, shuffle, uri })
+    shard.skipTo({ names: index * NAMES_OF_SHARD + 1, privs: index * NUMBERS })
+    shard.primitives.nextHidden += index * NAMES_OF_SHARD
+    mesh = connect(shard, index, wires, init.base, systemName)
     return new Member(shard, mesh, new Board(wires))
   }
 
@@ -388,8 +390,7 @@ export class Member {
 }
 
 /** Tie a shard to the others. */
-export function connect(shard: Shard, wires: Wires, base: number | 'hash', systemName: (uri: string) => Unforgeable): Mesh {
-  const index = shard.origin.shard
+export function connect(shard: Shard, index: number, wires: Wires, base: number | 'hash', systemName: (uri: string) => Unforgeable): Mesh {
   const { shards, rings } = wires
   const out: (RingWriter | null)[] = []
   const into: (RingReader | null)[] = []
@@ -399,5 +400,5 @@ export function connect(shard: Shard, wires: Wires, base: number | 'hash', syste
     out.push(to === null ? null : new RingWriter(to))
     into.push(from === null ? null : new RingReader(from))
   }
-  return new Mesh({ shard, key: shard.options.key, base, out, in: into, systemName })
+  return new Mesh({ shard, index, base, out, in: into, systemName })
 }

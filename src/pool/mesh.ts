@@ -2,14 +2,14 @@ import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
 import { type Elsewhere, FORWARD_SITE, Forward } from '../machine/elsewhere.ts'
 import { ChanConst } from '../machine/link.ts'
 import { Account, Machine, MachineFault, type Place, State } from '../machine/machine.ts'
-import { keep, ShardNames, SystemName } from '../machine/names.ts'
+import { keep, SystemName } from '../machine/names.ts'
 import { Native } from '../machine/native.ts'
 import type { Shard } from '../machine/shard.ts'
 import { REPLY_SITE, type RecvSite, type SendSite } from '../machine/site.ts'
 import { hashOf } from '../normal/order.ts'
 import { type Term, Unforgeable } from '../normal/term.ts'
 import type { RingReader, RingWriter } from './ring.ts'
-import { Book, plain, WireReader, WireWriter } from './wire.ts'
+import { Book, makerOf, plain, WireReader, WireWriter } from './wire.ts'
 
 /** Kinds of records between shards. */
 const Kind = {
@@ -83,7 +83,7 @@ export interface AccountDelta {
 
 export interface MeshOptions {
   readonly shard: Shard
-  readonly key: Uint8Array
+  readonly index: number
   /** Where public names are that have not moved; `hash`: on the shard that their hash chooses. */
   readonly base: number | 'hash'
   /** To each shard, from each shard; null at the place of the shard itself. */
@@ -133,10 +133,10 @@ export class Mesh implements Elsewhere {
   constructor(o: MeshOptions) {
     const { shard } = o
     this.shard = shard
-    this.index = shard.origin.shard
+    this.index = o.index
     this.base = o.base
     this.shards = o.out.length
-    this.book = new Book(shard, o.key, o.systemName)
+    this.book = new Book(shard, o.index, o.systemName)
     this.outlets = o.out.map(r => (r === null ? null : new Outlet(r)))
     this.inlets = o.in
     this.writer = new WireWriter(this.book)
@@ -152,7 +152,7 @@ export class Mesh implements Elsewhere {
   private homeOf(owner: Term): number {
     if (owner instanceof Unforgeable) {
       const { origin } = owner
-      if (origin instanceof ShardNames) return origin.shard
+      if (origin === this.shard.origin) return makerOf(owner.counter)
       if (origin instanceof SystemName) return 0
     }
     const { base } = this

@@ -175,7 +175,7 @@ export class Pool implements Team {
       const systems = systemsOf(session)
       this.own = new Member(
         session.shard,
-        connect(session.shard, wires, base, uri => session.systemName(uri)),
+        connect(session.shard, 0, wires, base, uri => session.systemName(uri)),
         this.board,
       )
       this.active = true

@@ -1,11 +1,11 @@
 import { sources } from '../base/source.ts'
 import { decodeImage } from '../compile/decode.ts'
 import { nameOf } from '../compile/names.ts'
-import { type CodeBook, Garbled, TermReader, TermWriter, V } from '../machine/codec.ts'
+import { type CodeBook, Garbled, TermReader, TermWriter } from '../machine/codec.ts'
 import { pcOf, placeOf, siteAt } from '../machine/durable.ts'
 import { type Linked, Member, type Program, QUOTED, Template } from '../machine/link.ts'
 import { type Account, Machine, Meters, type Place, State } from '../machine/machine.ts'
-import { ShardNames, SystemName } from '../machine/names.ts'
+import type { ShardNames } from '../machine/names.ts'
 import { collectNames } from '../machine/reach.ts'
 import type { Shard } from '../machine/shard.ts'
 import { NO_SITE, REPLY_SITE, type RecvSite, SendSite } from '../machine/site.ts'
@@ -13,18 +13,25 @@ import { liveRegisters } from '../machine/snapshot.ts'
 import { List, type Term, Unforgeable } from '../normal/term.ts'
 
 /**
- * Terms, machines and code as bytes between the shards of one space. As in `machine/codec.ts`, but names say which shard made them, programs which shard sent
- * them first, and every receiver is told of a program or an account once, before the first record that mentions it.
+ * Terms, machines and code as bytes between the shards of one space. As in `machine/codec.ts`, but programs say which shard sent them first, and every receiver is told of a program or an account once, before the first record that mentions it.
  */
 
 /** More shards than this do not fit into the numbers of programs. */
 export const SHARDS_MAX = 64
 
+/** Every shard draws the numbers of its names from a range of its own: shard n from n times this on. Names of the engine's own begin at 2⁵². */
+export const NAMES_OF_SHARD = 2 ** 44
+
+/** The shard that made a name. */
+export function makerOf(counter: number): number {
+  return Math.floor((counter % 2 ** 52) / NAMES_OF_SHARD)
+}
+
 /** Strong entries of a table of names before the first look at which of them are still in use. */
 const AGE_FIRST = 4096
 
-/** The names of one shard that have crossed a border, here: one object per name, for as long as anybody holds it. */
-class NamesOf {
+/** Names that have crossed a border: one object per name, for as long as anybody holds it. */
+class Names {
   private readonly found = new Map<number, Unforgeable | WeakRef<Unforgeable>>()
   private ageAt = AGE_FIRST
   readonly origin: ShardNames
@@ -66,8 +73,7 @@ class NamesOf {
 export class Book implements CodeBook {
   readonly shard: Shard
   readonly index: number
-  private readonly names: NamesOf[] = []
-  private readonly key: Uint8Array
+  private readonly names: Names
   private readonly numbers = new Map<Program, number>()
   private readonly programs = new Map<number, Program>()
   private nextProgram = 1
@@ -86,27 +92,19 @@ export class Book implements CodeBook {
   readonly news: Program[] = []
   readonly newAccounts: Account[] = []
 
-  constructor(shard: Shard, key: Uint8Array, systemName: (uri: string) => Unforgeable) {
+  constructor(shard: Shard, index: number, systemName: (uri: string) => Unforgeable) {
     this.shard = shard
-    this.index = shard.origin.shard
-    this.key = key
+    this.index = index
+    this.names = new Names(shard.origin)
     this.systemName = systemName
   }
 
-  private namesOf(shard: number): NamesOf {
-    let n = this.names[shard]
-    if (n === undefined) {
-      n = new NamesOf(shard === this.index ? this.shard.origin : new ShardNames(this.key, shard))
-      this.names[shard] = n
-    }
-    return n
-  }
-  nameAt(shard: number, counter: number): Unforgeable {
-    return this.namesOf(shard).get(counter)
+  name(counter: number): Unforgeable {
+    return this.names.get(counter)
   }
   /** The name leaves this shard: when it comes back it has to be the same object. */
-  export(name: Unforgeable, shard: number): void {
-    this.namesOf(shard).tell(name)
+  export(name: Unforgeable): void {
+    this.names.tell(name)
   }
 
   // ── what the codec asks ─────────────────────────────────────────────────────────────────────────────────────────
@@ -159,11 +157,8 @@ export class Book implements CodeBook {
   baseOf(): number {
     return 0
   }
-  isOwn(): boolean {
-    return true
-  }
-  name(): Unforgeable {
-    throw new Garbled('a name without its shard')
+  isOwn(name: Unforgeable): boolean {
+    return name.origin === this.shard.origin
   }
   foreignName(id: Uint8Array): Unforgeable {
     return nameOf(id)
@@ -214,19 +209,8 @@ export class WireWriter extends TermWriter {
   }
 
   protected override name(n: Unforgeable): void {
-    const { origin } = n
-    if (origin instanceof ShardNames) {
-      this.known.export(n, origin.shard)
-      this.u8(V.Name)
-      this.count(origin.shard)
-      this.count(n.counter)
-    } else if (origin instanceof SystemName) {
-      this.u8(V.SystemName)
-      this.text(origin.uri)
-    } else {
-      this.u8(V.ForeignName)
-      this.blob(n.id)
-    }
+    if (this.known.isOwn(n)) this.known.export(n)
+    super.name(n)
   }
 
   origin(o: unknown): void {
@@ -307,14 +291,6 @@ export class WireReader extends TermReader {
   constructor(book: Book) {
     super(new Uint8Array(0), book)
     this.known = book
-  }
-
-  protected override name(kind: number): Unforgeable {
-    if (kind === V.Name) {
-      const shard = this.count()
-      return this.known.nameAt(shard, this.count())
-    }
-    return super.name(kind)
   }
 
   origin(): SendSite | null {

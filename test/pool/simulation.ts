@@ -32,7 +32,7 @@ export class Simulation implements Team {
     const base = o.base ?? 'hash'
     const own = new Member(
       session.shard,
-      connect(session.shard, wires, base, uri => session.systemName(uri)),
+      connect(session.shard, 0, wires, base, uri => session.systemName(uri)),
       board,
     )
     this.members = [own]
