@@ -7,6 +7,7 @@ import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import { NotASnapshot } from '../machine/snapshot.ts'
 import type { Term } from '../normal/term.ts'
+import { HeldHost } from '../pool/held.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { Attended } from './attended.ts'
 import type { Ending, Input } from './engine.ts'
@@ -98,17 +99,19 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   const host = new ProcessHost(target)
   workersOf(flags) // a contradiction is wrong use: say so before anything is opened
   const options = await sessionOptions(flags, host, undefined, true)
+  if (flags.has('checkpoint-every')) options.host = new HeldHost(options.host)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
   const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
   let attended: Attended | undefined
   let pool: Pool | undefined
   try {
-    pool = await workersFor(flags, session)
+    pool = await workersFor(flags, session, options)
     if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored)
     const done = await runIn(session, stored, flags, inputs, attended, () => trace?.begin(session, options))
     if (done.ending !== 'refused') trace?.end(session)
-    return { session, stored, ...done }
+    await pool?.gather()
+    return { session: pool?.session ?? session, stored, ...done }
   } catch (e) {
     await stored?.close().catch(() => undefined) // what went wrong first is what is told
     throw e

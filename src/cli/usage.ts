@@ -148,6 +148,12 @@ export const FLAGS = {
   'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
   'no-opt': { kind: 'switch', on: [...ENGINE, 'disasm'], help: 'link without derived instructions' },
   workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: 'shards on workers; 0 and auto: the calling thread' },
+  'checkpoint-every': {
+    kind: 'count',
+    value: 'N',
+    on: ['run'],
+    help: 'with workers: take a cut every N COMMs, and go on from it when a worker is lost',
+  },
 
   gas: { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each program (1e6 is fine)' },
   'machine-gas': { kind: 'count', value: 'N', on: ENGINE, help: 'phlogiston limit of each machine' },

@@ -1,4 +1,5 @@
-import type { Session } from '../machine/session.ts'
+import { Session, type SessionOptions } from '../machine/session.ts'
+import { HeldHost } from '../pool/held.ts'
 import type { Pool } from '../pool/pool.ts'
 import { stderr, stdout } from './streams.ts'
 import type { Flags } from './usage.ts'
@@ -7,6 +8,11 @@ import { UsageError } from './usage.ts'
 /** How many workers the flags ask for. @throws UsageError if that contradicts other flags */
 export function workersOf(flags: Flags): number | 'auto' {
   const text = flags.text('workers') ?? 'auto'
+  if (flags.has('checkpoint-every')) {
+    const every = flags.number('checkpoint-every') as number
+    if (every < 1) throw new UsageError('--checkpoint-every takes a number of COMMs, at least 1')
+    if (!/^[1-9]\d*$/.test(text)) throw new UsageError('--checkpoint-every is for runs on workers', 'write `--workers N` too')
+  }
   if (text === 'auto') return aloneBecause(flags) === undefined && !repeatable(flags) ? 'auto' : 0
   if (!/^\d+$/.test(text)) throw new UsageError(`--workers takes auto or a number, found \`${text}\``)
   const n = Number(text)
@@ -34,16 +40,19 @@ function repeatable(flags: Flags): boolean {
 }
 
 /** The workers of a run; undefined: it stays on the calling thread. */
-export async function workersFor(flags: Flags, session: Session): Promise<Pool | undefined> {
+export async function workersFor(flags: Flags, session: Session, options: SessionOptions): Promise<Pool | undefined> {
   const workers = workersOf(flags)
   if (workers === 0) return undefined
   const { Pool } = await import('../pool/pool.ts')
-  return new Pool(session, { workers })
+  const every = flags.number('checkpoint-every')
+  const { host } = options
+  if (every === undefined || !(host instanceof HeldHost)) return new Pool(session, { workers })
+  return new Pool(session, { workers, cuts: { every, host, restore: state => Session.restore(state, options) } })
 }
 
 /** A worker was lost and nothing was kept to go on from. */
 export function workerLost(message: string, json: boolean): void {
-  const hint = 'a worker ends when the process runs out of memory; `--workers 0` runs without any'
+  const hint = 'with `--checkpoint-every N` a run goes on from its last cut; `--workers 0` runs without workers'
   if (json) stdout.write(`${JSON.stringify({ v: 1, kind: 'error', code: 'WORKER_LOST', message, hint, details: {} })}\n`)
   stdout.flush()
   stderr.write(`WORKER_LOST: ${message}\n`)

@@ -115,6 +115,8 @@ export interface MemberInit {
   readonly options: Omit<ShardOptions, 'uri' | 'observer'>
   /** System channels that shard 0 has given names of its own: URI and number. */
   readonly systems: readonly (readonly [uri: string, counter: number])[]
+  /** How many times its numbers have been drawn before, in shards that were lost. */
+  readonly generation?: number
 }
 
 export interface TurnOrder {
@@ -171,6 +173,8 @@ const SPILL_MAX = 4096
 const GIVE_MAX = 127
 /** Numbers of machines of shard n begin at n times this. */
 const NUMBERS = 1e10
+/** A shard in the place of one that was lost draws from here on. */
+const GENERATION = 2 ** 34
 
 /** One shard at work: it takes in, runs, sends out. */
 export class Member {
@@ -210,8 +214,9 @@ export class Member {
     const uri = (u: string): Term => new Bundle(2, systemName(u))
     const shuffle = options.shuffle === undefined ? undefined : options.shuffle + BigInt(index)
     const shard = new Shard({ ...options, shuffle, uri })
-    shard.skipTo({ names: index * NAMES_OF_SHARD + 1, privs: index * NUMBERS })
-    shard.primitives.nextHidden += index * NAMES_OF_SHARD
+    const drawn = (init.generation ?? 0) * GENERATION
+    shard.skipTo({ names: index * NAMES_OF_SHARD + drawn + 1, privs: index * NUMBERS + drawn / 1024 })
+    shard.primitives.nextHidden += index * NAMES_OF_SHARD + drawn
     mesh = connect(shard, index, wires, init.base, systemName)
     return new Member(shard, mesh, new Board(wires))
   }

@@ -2,6 +2,7 @@ import type { Piscina } from 'piscina'
 import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
+import type { HeldHost } from './held.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
 import { Board, connect, Doing, Member, makeWires, type TurnOrder, type TurnReport, type Wires } from './member.ts'
 import { ringPending } from './ring.ts'
@@ -11,6 +12,14 @@ import type { WorkerTask } from './worker.ts'
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
   readonly workers: number | 'auto'
+  /** Take a cut whenever so many COMMs have happened since the last one, and go on from it when a worker is lost. */
+  readonly cuts?: {
+    readonly every: number
+    /** What the session prints through; made before it. */
+    readonly host: HeldHost
+    /** A session like this one from its state. */
+    restore(state: string): Session
+  }
 }
 
 /** A worker ended by itself or was ended. What it held is gone. */
@@ -28,6 +37,8 @@ const TURN_MS = 10
 const SLEEP_MS = 5
 /** After so many milliseconds `settle` comes back for a look at signals. */
 const LOOK_MS = 50
+/** So many workers lost in one run, and it is not an accident. */
+const RECOVERIES_MAX = 1000
 /** A worker that has not answered its first call after this time does not come. */
 const START_MS = 20_000
 
@@ -57,7 +68,15 @@ const TOGETHER_MAX_MS = 10_000
  * workers, shard 0 does nothing but serve system channels; with `auto` it works with the others.
  */
 export class Pool implements Team {
-  private readonly session: Session
+  /** The session as it goes on; another object after a recovery. */
+  session: Session
+  private readonly first: Session
+  private readonly cuts: PoolOptions['cuts']
+  private state: string | null = null
+  private cutAt = 0
+  private cutting = false
+  /** How often everything went back to the last cut. */
+  recoveries = 0
   private readonly workers: number
   private readonly auto: boolean
   /** The lowest shard that programs run in: where they begin and are brought back to. */
@@ -66,8 +85,8 @@ export class Pool implements Team {
   private board!: Board
   private own!: Member
   private piscina: Piscina | null = null
-  private readonly last: (TurnReport | null)[] = []
-  private readonly busy: boolean[] = []
+  private last: (TurnReport | null)[] = []
+  private busy: boolean[] = []
   private inFlight = 0
   private lost: WorkerLost | null = null
   private awake: (() => void) | null = null
@@ -93,7 +112,8 @@ export class Pool implements Team {
   broughtBack = 0
 
   constructor(session: Session, o: PoolOptions) {
-    this.session = session
+    this.session = this.first = session
+    this.cuts = o.cuts
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
     this.base = this.auto ? 0 : 1
@@ -180,7 +200,7 @@ export class Pool implements Team {
       )
       this.active = true
       for (const r of await Promise.race([
-        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems } }))),
+        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems, generation: this.recoveries } }))),
         late,
       ]))
         this.last[r.index] = r
@@ -199,8 +219,10 @@ export class Pool implements Team {
   private begin(shard: number, turn: TurnOrder): void {
     this.busy[shard] = true
     this.inFlight++
+    const { recoveries } = this
     this.call(shard, { turn }).then(
       report => {
+        if (recoveries !== this.recoveries) return
         this.busy[shard] = false
         this.inFlight--
         this.last[shard] = report
@@ -209,6 +231,7 @@ export class Pool implements Team {
         this.wake()
       },
       e => {
+        if (recoveries !== this.recoveries) return
         this.busy[shard] = false
         this.inFlight--
         this.lost ??= new WorkerLost(shard, e instanceof Error ? e.message : String(e))
@@ -345,12 +368,71 @@ export class Pool implements Team {
   }
 
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
-    await this.start()
-    const { session, own } = this
     const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
     for (;;) {
+      try {
+        return await this.run(until)
+      } catch (e) {
+        if (!(e instanceof WorkerLost) || this.state === null) throw e
+        await this.recover(this.state)
+      }
+    }
+  }
+
+  /** Everything as it was at the last cut, on new workers. */
+  private async recover(state: string): Promise<void> {
+    if (++this.recoveries > RECOVERIES_MAX) throw this.lost
+    const cuts = this.cuts as NonNullable<PoolOptions['cuts']>
+    const { piscina } = this
+    this.piscina = null
+    await piscina?.destroy()
+    cuts.host.back()
+    this.session = cuts.restore(state)
+    this.session.team = this
+    this.cutAt = this.session.shard.comms
+    this.last = []
+    this.busy = []
+    this.threads = []
+    this.bringing = []
+    this.inFlight = 0
+    this.lost = null
+    this.cutting = false
+    this.starting = null
+    this.state = state
+  }
+
+  /** Whether it is time for a cut; then no more turns begin until it is taken. */
+  private get cutDue(): boolean {
+    const { cuts } = this
+    if (cuts === undefined) return false
+    this.cutting ||= this.state === null || this.session.shard.comms - this.cutAt >= cuts.every
+    return this.cutting
+  }
+
+  /** Everything in one shard, nothing under way: what has been printed may leave. */
+  private takeCut(): void {
+    if (this.cuts === undefined) return
+    this.state = this.session.snapshot()
+    this.cutAt = this.session.shard.comms
+    this.cutting = false
+    this.cuts.host.release()
+  }
+
+  private async run(until: number): Promise<Status> {
+    if (this.cuts !== undefined && this.state === null) this.takeCut()
+    await this.start()
+    const { session, own } = this
+    for (;;) {
       if (this.lost !== null) throw this.lost
-      if (session.stopped) return 'idle'
+      if (session.stopped || this.first.stopped) return 'idle'
+      if (this.cutDue) {
+        if (this.inFlight > 0) {
+          await this.pause(this.board.hostBell, LOOK_MS)
+          continue
+        }
+        await this.collapse()
+        this.takeCut()
+      }
       const seen = this.board.hostBell
       this.board.setDoing(0, Doing.Running)
       const active = this.ownTurn()
@@ -371,7 +453,9 @@ export class Pool implements Team {
         }
         if (status === 'budget') continue
         await this.collapse()
-        return session.run()
+        const end = session.run()
+        this.takeCut()
+        return end
       }
       if (now >= until) return 'budget'
       if (active) await new Promise<void>(resolve => setImmediate(resolve))
@@ -414,6 +498,25 @@ export class Pool implements Team {
       }
       await this.pause(this.board.hostBell, 1)
     }
+  }
+
+  /** Whatever is going on is brought together in the session, as it is now. */
+  async gather(): Promise<void> {
+    if (!this.active || this.wires === null || this.piscina === null || this.lost !== null) return
+    this.bringing = []
+    while (this.inFlight > 0) await this.pause(this.board.hostBell, LOOK_MS)
+    await this.collapse()
+    this.cuts?.host.release()
+  }
+
+  /** Whether workers are in the midst of something. */
+  get running(): boolean {
+    return this.inFlight > 0
+  }
+
+  /** End the worker of a shard at once. Its shard is lost. */
+  async terminate(shard: number): Promise<void> {
+    await this.piscina?.threads.find(t => t.threadId === this.threads[shard])?.terminate()
   }
 
   /** Ends the workers. What they hold is gone. */

@@ -1,0 +1,133 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { drive, type Ending } from '../../src/cli/engine.ts'
+import { QuietHost } from '../../src/cli/host.ts'
+import { Session, type SessionOptions } from '../../src/machine/session.ts'
+import { HeldHost } from '../../src/pool/held.ts'
+import { Pool } from '../../src/pool/pool.ts'
+
+const long = process.env.RHO_LONG === '1'
+const open: Pool[] = []
+afterEach(async () => {
+  for (const p of open.splice(0)) await p.close()
+})
+
+interface Done {
+  readonly ending: Ending
+  readonly session: Session
+  readonly host: QuietHost
+  readonly pool: Pool
+}
+
+async function run(
+  texts: readonly string[],
+  o: { workers: number; cuts?: number; input?: readonly string[]; during?: (pool: Pool) => void } & Omit<SessionOptions, 'host'>,
+): Promise<Done> {
+  const { workers, cuts, input, during, ...rest } = o
+  const host = new QuietHost(input ?? [])
+  const held = new HeldHost(host)
+  const options: SessionOptions = { ...rest, host: cuts === undefined ? host : held }
+  const session = new Session(options)
+  const pool = new Pool(session, {
+    workers,
+    ...(cuts === undefined ? {} : { cuts: { every: cuts, host: held, restore: (state: string) => Session.restore(state, options) } }),
+  })
+  open.push(pool)
+  texts.forEach((text, i) => {
+    const { program, diagnostics } = session.compile(`p${i + 1}.rho`, text)
+    if (program === undefined) throw new Error(JSON.stringify(diagnostics))
+    session.deploy(program)
+  })
+  during?.(pool)
+  const ending = await drive(session)
+  return { ending, session: pool.session, host, pool }
+}
+
+/** Some thousand COMMs with joins, an echo of what is read, and output at the end. */
+const FIB = (n: number): string =>
+  `new stdout(\`rho:io:stdout\`), fib in {
+    contract fib(@n, r) = { if (n < 2) { r!(n) } else { new a, b in { fib!(n - 1, *a) | fib!(n - 2, *b) | for (@x <- a & @y <- b) { r!(x + y) } } } } |
+    new r in { fib!(${n}, *r) | for (@v <- r) { stdout!(v) } } }`
+
+describe('a session on workers', () => {
+  it('comes to the same rest as alone, counters included', async () => {
+    const alone = new Session({ host: new QuietHost() })
+    const compiled = alone.compile('p.rho', FIB(16)).program
+    if (compiled !== undefined) alone.deploy(compiled)
+    await alone.settle()
+    const { ending, session, host } = await run([FIB(16)], { workers: 2 })
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['987']])
+    const { steps: _, ...counters } = alone.stats()
+    expect(session.stats()).toMatchObject(counters)
+    expect(session.blocked().map(b => b.channels)).toEqual(alone.blocked().map(b => b.channels))
+  })
+
+  it('several programs, failures, input, timers and what is left', async () => {
+    const { ending, session, host } = await run(
+      [
+        '@"x"!(1 / 0) | for (@v <- @"never") { Nil } | @"left"!(1, 2)',
+        'new input(`rho:io:stdin`), stdout(`rho:io:stdout`), r in { input!(*r) | for (@(true, l) <- r) { stdout!(l) | input!(*r) | for (@(true, m) <- r) { stdout!(m) } } }',
+        'new after(`rho:time:after`), stdout(`rho:io:stdout`), t in { after!(10, *t) | for (_ <- t) { stdout!("late") } }',
+      ],
+      { workers: 3, input: ['one', 'two'] },
+    )
+    expect(ending).toBe('rest')
+    expect(host.output.lines('stdout').sort()).toEqual(['"late"', '"one"', '"two"'])
+    expect(session.failures.map(f => f.message)).toEqual(['division by zero'])
+    expect(session.data()).toEqual(new Map([['@"left"', [['1', '2']]]]))
+    expect(session.blocked().map(b => b.channels)).toEqual([['@"never"']])
+  })
+
+  it('T37: a program over its gas stops alone, with one failure, close to its limit', async () => {
+    const spin = 'new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) | loop!(1) | loop!(2) | loop!(3) }'
+    const { ending, session, host } = await run([spin, FIB(10)], { workers: 2, gas: 2_000_000 })
+    expect([ending, host.output.lines('stdout')]).toEqual(['limit', ['55']])
+    expect(session.failures.map(f => [f.code, f.limit])).toEqual([['RHO601', true]])
+    const [spun] = session.kept.accounts
+    expect(spun.gas).toBe(2_000_000)
+    // A message of this loop costs about 200: what came too late is a part of the whole.
+    expect(spun.comms).toBeGreaterThan(5000)
+    expect(spun.comms).toBeLessThan(20_000)
+  })
+
+  it('a lost worker ends the run with WORKER_LOST', async () => {
+    const lost = run(['new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) }'], {
+      workers: 2,
+      during: pool => {
+        const timer = setInterval(() => {
+          if (pool.startMs === 0) return
+          clearInterval(timer)
+          void pool.terminate(1)
+        }, 20)
+      },
+    })
+    await expect(lost).rejects.toMatchObject({ code: 'WORKER_LOST' })
+  })
+
+  it('T42: with cuts, workers that are killed again and again change nothing that anybody sees', async () => {
+    const kills = long ? 100 : 5
+    let left = kills
+    const echo =
+      'new input(`rho:io:stdin`), stdout(`rho:io:stdout`), next in { contract next(@n) = { if (n > 0) { new r in { input!(*r) | for (@(true, l) <- r) { stdout!(l) | next!(n - 1) } } } } | next!(40) }'
+    const lines = Array.from({ length: 40 }, (_, i) => `line ${i}`)
+    const { ending, session, host, pool } = await run([FIB(long ? 25 : 20), echo], {
+      workers: 2,
+      cuts: 4000,
+      input: lines,
+      during: p => {
+        const timer = setInterval(() => {
+          if (left === 0) clearInterval(timer)
+          else if (p.running) {
+            left--
+            void p.terminate(1 + (left % 2))
+          }
+        }, 15)
+        timer.unref()
+      },
+    })
+    expect(pool.recoveries).toBeGreaterThan(0)
+    expect(ending).toBe('rest')
+    expect(host.output.lines('stdout').sort()).toEqual([...lines.map(l => JSON.stringify(l)), long ? '75025' : '6765'].sort())
+    expect(session.failures).toEqual([])
+    expect(session.data()).toEqual(new Map())
+  })
+})
