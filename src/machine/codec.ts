@@ -58,30 +58,48 @@ export class Garbled extends Error {}
 
 const HIGH = 0x80000000
 
-/** A buffer that grows. Numbers are little-endian base 128. */
+/** A buffer that grows. Numbers are little-endian base 128. What was written is handed out without a copy; it shares memory with what is written next to it. */
 export class ByteWriter {
-  private bytes = new Uint8Array(512)
-  private view = new DataView(this.bytes.buffer)
-  length = 0
+  private readonly chunk: number
+  private bytes: Uint8Array<ArrayBuffer>
+  private view: DataView
+  /** Where the piece that is being written begins and ends. */
+  private start = 0
+  private end = 0
 
-  private room(n: number): void {
-    if (this.length + n <= this.bytes.length) return
-    const bigger = new Uint8Array(Math.max(2 * this.bytes.length, this.length + n))
-    bigger.set(this.bytes.subarray(0, this.length))
-    this.bytes = bigger
-    this.view = new DataView(bigger.buffer)
+  /** @param chunk bytes that are allocated at a time: many for one that writes many pieces */
+  constructor(chunk = 512) {
+    this.chunk = chunk
+    this.bytes = new Uint8Array(chunk)
+    this.view = new DataView(this.bytes.buffer)
   }
 
-  /** What was written, as an array of its own; the buffer starts anew. */
+  /** Bytes since the last `take`. */
+  get length(): number {
+    return this.end - this.start
+  }
+
+  private room(n: number): void {
+    if (this.end + n <= this.bytes.length) return
+    const used = this.end - this.start
+    const bigger = new Uint8Array(Math.max(this.chunk, 2 * (used + n)))
+    bigger.set(this.bytes.subarray(this.start, this.end))
+    this.bytes = bigger
+    this.view = new DataView(bigger.buffer)
+    this.start = 0
+    this.end = used
+  }
+
+  /** What was written; the next piece begins. */
   take(): Uint8Array {
-    const out = this.bytes.slice(0, this.length)
-    this.length = 0
+    const out = new Uint8Array(this.bytes.buffer, this.start, this.end - this.start)
+    this.start = this.end
     return out
   }
 
   u8(n: number): void {
     this.room(1)
-    this.bytes[this.length++] = n
+    this.bytes[this.end++] = n
   }
 
   /** 0 to 2^53 − 1. */
@@ -90,14 +108,14 @@ export class ByteWriter {
     const { bytes } = this
     let v = n
     while (v >= HIGH) {
-      bytes[this.length++] = (v % 128) | 128
+      bytes[this.end++] = (v % 128) | 128
       v = Math.floor(v / 128)
     }
     while (v >= 128) {
-      bytes[this.length++] = (v & 127) | 128
+      bytes[this.end++] = (v & 127) | 128
       v >>>= 7
     }
-    bytes[this.length++] = v
+    bytes[this.end++] = v
   }
 
   /** A safe integer: the sign in the lowest bit. */
@@ -114,14 +132,14 @@ export class ByteWriter {
 
   f64(n: number): void {
     this.room(8)
-    this.view.setFloat64(this.length, n)
-    this.length += 8
+    this.view.setFloat64(this.end, n)
+    this.end += 8
   }
 
   raw(b: Uint8Array): void {
     this.room(b.length)
-    this.bytes.set(b, this.length)
-    this.length += b.length
+    this.bytes.set(b, this.end)
+    this.end += b.length
   }
 
   blob(b: Uint8Array): void {
@@ -134,7 +152,7 @@ export class ByteWriter {
     if (n < 40) {
       // Short texts of plain characters are the rule.
       this.room(n + 1)
-      const at = this.length + 1
+      const at = this.end + 1
       let i = 0
       for (; i < n; i++) {
         const c = s.charCodeAt(i)
@@ -142,8 +160,8 @@ export class ByteWriter {
         this.bytes[at + i] = c
       }
       if (i === n) {
-        this.bytes[this.length] = n
-        this.length += n + 1
+        this.bytes[this.end] = n
+        this.end += n + 1
         return
       }
     }
@@ -286,8 +304,8 @@ export class TermWriter extends ByteWriter {
   private readonly book: CodeBook
   private readonly shared = new Map<object, number>()
   private readonly work: (Term | undefined)[] = []
-  constructor(book: CodeBook) {
-    super()
+  constructor(book: CodeBook, chunk?: number) {
+    super(chunk)
     this.book = book
   }
 

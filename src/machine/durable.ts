@@ -60,8 +60,19 @@ const SINGLES: ReadonlySet<number> = new Set([Row.Counters, Row.Served, Row.Atte
 
 const X = 0x58
 
+const KEY_BYTES = 10
+/** Keys are cut from pieces of this many bytes: an array of its own for each would cost more than the rest of a row. */
+const KEYS_AT_ONCE = 1000 * KEY_BYTES
+let keys = new ArrayBuffer(KEYS_AT_ONCE)
+let keysUsed = 0
+
 function keyOf(kind: number, n: number): Uint8Array {
-  const key = new Uint8Array(10)
+  if (keysUsed === KEYS_AT_ONCE) {
+    keys = new ArrayBuffer(KEYS_AT_ONCE)
+    keysUsed = 0
+  }
+  const key = new Uint8Array(keys, keysUsed, KEY_BYTES)
+  keysUsed += KEY_BYTES
   key[0] = X
   key[1] = kind
   let v = n
@@ -81,13 +92,13 @@ function numberOfKey(key: Uint8Array): number {
 /** Numbers of names and machines are promised this far ahead, so that none is given twice after a crash. */
 const AHEAD = 1 << 20
 
-/** Slices and milliseconds after which a group is closed, when no batch is in flight. */
-const GROUP_SLICES = 16_384
-const GROUP_MS = 5
+/** Slices and milliseconds after which a group is closed, when no batch is in flight. The longer a group, the more of what happens in it comes and goes unseen. */
+const GROUP_SLICES = 131_072
+const GROUP_MS = 9
 /** Slices after which it is looked whether a group is due. */
 const QUANTUM = 4096
 /** After a group with more rows than this machines wait until it is safe: groups would only grow. */
-const ROWS_AT_ONCE = 8192
+const ROWS_AT_ONCE = 32_768
 
 /** What a space remembers of the options that it was made with. */
 interface Identity {
@@ -281,7 +292,7 @@ export class Durable implements Keeper, CodeBook {
     this.now = o.now
     this.groupSlices = o.groupSlices ?? GROUP_SLICES
     this.quantum = Math.min(QUANTUM, this.groupSlices)
-    this.writer = new TermWriter(this)
+    this.writer = new TermWriter(this, 1 << 16)
     this.fresh = identity === null
     if ((identity === null) !== (counters === null)) throw new Garbled('the identity of the space or its counters are missing')
     this.identity = identity === null ? newIdentity(options) : readIdentity(identity)
