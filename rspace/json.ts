@@ -64,8 +64,13 @@ function setField(target: Record<string, unknown>, key: string, value: unknown):
  * @throws BadArgument for undefined, NaN, infinities, functions, symbols, class instances, sparse arrays, cycles and lone surrogates
  */
 export function copyJson(value: unknown, bytesMax = Number.POSITIVE_INFINITY): JsonValue {
+  const tooLarge = (): RhizomeError =>
+    new RhizomeError('LIMIT', `a record may have at most ${bytesMax} bytes`, { details: { limit: 'recordBytesMax', max: bytesMax } })
   const scalar = leaf(value)
-  if (scalar !== undefined) return scalar
+  if (scalar !== undefined) {
+    if (typeof scalar === 'string' && scalar.length > bytesMax) throw tooLarge()
+    return scalar
+  }
   let size = 0
   const open = new Set<unknown>()
   interface Frame {
@@ -105,10 +110,7 @@ export function copyJson(value: unknown, bytesMax = Number.POSITIVE_INFINITY): J
     const item = f.keys === null ? (f.from as unknown[])[f.i] : (f.from as Record<string, unknown>)[key]
     const plain = leaf(item)
     size += key.length + (typeof item === 'string' ? item.length : 8)
-    if (size > bytesMax)
-      throw new RhizomeError('LIMIT', `a record may have at most ${bytesMax} bytes`, {
-        details: { limit: 'recordBytesMax', max: bytesMax },
-      })
+    if (size > bytesMax) throw tooLarge()
     if (plain === undefined) {
       stack.push(enter(item as object))
       continue
