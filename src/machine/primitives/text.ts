@@ -32,10 +32,9 @@ function searchPairs(s: string): boolean {
 /** Whether some code point takes two units. */
 export function hasPairs(s: string): boolean {
   if (s.length < LONG) return searchPairs(s)
-  if (s !== lastLong) {
-    lastLongHasPairs = searchPairs(s)
-    lastLong = s
-  }
+  if (s !== lastLong) lastLongHasPairs = searchPairs(s)
+  // Also where it is equal: the host compares two objects with the same text unit by unit every time, the same object at once.
+  lastLong = s
   return lastLongHasPairs
 }
 
