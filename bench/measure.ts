@@ -9,6 +9,8 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>
   /** What it reads from standard input. */
   readonly input?: string
+  /** Milliseconds after which it is ended and counts as wrong. */
+  readonly limitMs?: number
 }
 
 /** Median and extremes of some samples. */
@@ -71,6 +73,8 @@ function envOf(command: Command): NodeJS.ProcessEnv {
   return { ...process.env, ...command.env }
 }
 
+/** Nothing that is measured takes ten minutes; what does hangs. */
+const LIMIT_MS = 600_000
 const OUTPUT_MAX = 64 * 1024 * 1024
 
 /**
@@ -86,8 +90,12 @@ export function runProcess(command: Command): { ms: number; output: string } {
     stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     input: command.input,
     maxBuffer: OUTPUT_MAX,
+    timeout: command.limitMs ?? LIMIT_MS,
+    killSignal: 'SIGKILL',
   })
   const ms = Number(process.hrtime.bigint() - start) / 1e6
+  if ((done.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
+    throw new WrongAnswer(`${command.args.slice(0, 4).join(' ')} … had not ended after ${Math.round(ms / 1000)} s`)
   if (done.error !== undefined) throw new WrongAnswer(`${command.file}: ${done.error.message}`)
   if (done.status !== 0) {
     const how = done.signal === null ? `exit ${done.status}` : `signal ${done.signal}`

@@ -101,9 +101,9 @@ export class Workshop {
     return { file: process.execPath, args: [this.cli, 'run', '--workers', workers, ...flags, file] }
   }
 
-  /** A Rholang text, run by a number of workers. */
+  /** A Rholang text, run by a number of workers; ended after two minutes. */
   rhoText(text: string, workers: string, flags: readonly string[] = []): Command {
-    return this.rho(this.text('rho', text), flags, workers)
+    return { ...this.rho(this.text('rho', text), flags, workers), limitMs: 120_000 }
   }
 
   /** A measurement inside a process of its own, see `inside.ts`. */

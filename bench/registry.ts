@@ -6,6 +6,7 @@ import { JOBS } from './programs.ts'
 import { spaceProbe } from './space.ts'
 import { storeProbe } from './store.ts'
 import { SUITE } from './suite.ts'
+import { mixedProbe } from './suite-run.ts'
 import { workersProbe } from './workers.ts'
 
 /** Everything that can be measured, in the order of the result. A module of its own plugs in here: rows with ids, floors and aims (`Probe`), one line. */
@@ -16,6 +17,7 @@ export const SECTIONS: readonly Probe[] = [
   storeProbe,
   durableProbe,
   workersProbe,
+  mixedProbe,
   modelProbe,
 ]
 

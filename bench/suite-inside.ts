@@ -198,6 +198,20 @@ async function compared(task: Task): Promise<{ ours: number[]; theirs: number[];
   return result
 }
 
+/** What some programs cost when the process has run all others before, divided by what they cost alone: hosts are good at one program at a time. */
+async function mixed(tasks: readonly { readonly task: Task; readonly watched: boolean }[]): Promise<{ ms: Record<number, number[]> }> {
+  const ms: Record<number, number[]> = {}
+  for (let round = 0; round < 3; round++) {
+    for (const [i, { task, watched }] of tasks.entries()) {
+      for (const end = now() + task.ms; now() < end; ) {
+        const { phases } = await checked(task, 'plain')
+        if (watched && round > 0) (ms[i] ??= []).push(phases.run)
+      }
+    }
+  }
+  return { ms }
+}
+
 // ── R12: the tuplespace alone ─────────────────────────────────────────────────────────────────────────────────────────
 
 /** 100 receives and their data; 200 tasks that put ten data each on one channel; one receive that stays for 2,000 data. */
@@ -322,6 +336,7 @@ function slices(parked: number, count: number, source: string): { ms: number[] }
 export const SUITE_COMMANDS: Readonly<Record<string, (args: string[], input: () => string) => object | Promise<object>>> = {
   program: (_, input) => measured(JSON.parse(input()) as Task),
   compare: (_, input) => compared(JSON.parse(input()) as Task),
+  mixed: (_, input) => mixed(JSON.parse(input()) as { task: Task; watched: boolean }[]),
   raw: ([kind, ms]) => rawSpace(kind as (typeof RAW_KINDS)[number], Number(ms)),
   deploys: ([ms]) => deployStream(Number(ms)),
   states: ([machines, ms]) => states(Number(machines), Number(ms)),

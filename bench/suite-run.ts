@@ -1,7 +1,7 @@
 import type { Effort } from './jobs.ts'
 import { ratios, runProcess, type Summary, summarise, timeAnswer, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
-import { ask } from './probes.ts'
+import { ask, type Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow, short } from './row.ts'
 import { type Entry, programText, type Sizes, SUITE } from './suite.ts'
 import type { Counts, Measured, Phases, Task, Way } from './suite-inside.ts'
@@ -185,6 +185,36 @@ function measureWays(entry: Entry, shop: Workshop, effort: Effort): Ways {
     if (way === 'process' || way === 'power') result.commitShare[way] = commit / (run + commit)
   }
   return result
+}
+
+/** Programs of a few milliseconds each at the quick size, different in kind. */
+const WATCHED = ['r4', 'r8', 'r10', 'r13', 'counting', 'big', 'fibonacci', 'sieve']
+
+/** Programs after each other in one process, all of the suite in between, against the same programs in processes of their own. */
+export const mixedProbe: Probe = {
+  ids: ['mixed'],
+  run(shop, effort) {
+    const ms = effort.quick ? 30 : 200
+    const watched = (e: Entry): boolean => WATCHED.includes(e.id)
+    // What takes longer than a moment at its quick size takes part at its tiny one.
+    const sizeOf = (e: Entry): Sizes => (watched(e) ? e.quick : e.tiny)
+    const tasks = SUITE.map(e => ({ task: taskOf(e, sizeOf(e), ms), watched: watched(e) }))
+    const ratiosOf: number[] = []
+    for (let pass = 1; pass <= effort.passes; pass++) {
+      effort.say(`mixed: pass ${pass} of ${effort.passes}`)
+      const together = ask<{ ms: Record<number, number[]> }>(shop, ['mixed'], ROOM, JSON.stringify(tasks)).ms
+      const logs = tasks.flatMap((t, i) => {
+        if (!t.watched) return []
+        // Alone for as long as the others run in between: what is shared by all programs is as warm.
+        const long = { ...t, task: { ...t.task, ms: 8 * ms } }
+        const alone = ask<{ ms: Record<number, number[]> }>(shop, ['mixed'], ROOM, JSON.stringify([long])).ms[0]
+        return [Math.log(median(together[i]) / median(alone))]
+      })
+      ratiosOf.push(Math.exp(logs.reduce((a, b) => a + b, 0) / logs.length))
+    }
+    const title = `${WATCHED.length} programs in a process that runs all ${SUITE.length} by turns ÷ alone (geometric mean)`
+    return [plainRow({ id: 'mixed', title, unit: '×' }, ratiosOf, null)]
+  },
 }
 
 // ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────────────

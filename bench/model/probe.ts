@@ -39,7 +39,7 @@ export const modelProbe: Probe = {
       if (measured === null) {
         rows.push({
           ...plainRow(about, predictions({ workers: 2, remoteShare, localNs: 100 }), null),
-          note: `${id}: a COMM of 100 ns assumed; ${note}`,
+          note: `${id}: a COMM of 100 ns assumed${note === '' ? '' : `; ${note}`}`,
         })
         continue
       }

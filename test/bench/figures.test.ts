@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parse } from 'acorn'
 import { describe, expect, it } from 'vitest'
-import { ratios, roundSize, steadyCost, summarise, verdictOf } from '../../bench/measure.ts'
+import { ratios, roundSize, runProcess, steadyCost, summarise, verdictOf } from '../../bench/measure.ts'
 import { growth } from '../../bench/probes.ts'
 import { JOBS, type Job, type Peer, parking, parkingAnswer, peerAnswer, WAKING } from '../../bench/programs.ts'
 import { SECTIONS } from '../../bench/registry.ts'
@@ -128,6 +128,11 @@ describe('the texts for compilers', () => {
     expect(Buffer.byteLength(text)).toBeGreaterThanOrEqual(300_000)
     expect(parse(text, { ecmaVersion: 'latest', sourceType: 'script' }).body.length).toBeGreaterThan(10)
   })
+})
+
+describe('a process that is measured', () => {
+  it('is ended when it takes too long, and counts as wrong', () =>
+    expect(() => runProcess({ file: process.execPath, args: ['-e', 'for (;;);'], limitMs: 200 })).toThrow('had not ended after'))
 })
 
 describe('a figure', () => {
