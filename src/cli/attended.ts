@@ -1,9 +1,28 @@
-import { ControlError, ControlServer } from '../host/control.ts'
+import { ControlError, ControlServer, type Serve } from '../host/control.ts'
 import type { Durable } from '../machine/durable.ts'
 import { Operator } from '../machine/operator.ts'
 import type { Session } from '../machine/session.ts'
+import type { Pool } from '../pool/pool.ts'
 import { operatorOf } from './operate.ts'
+import { EXIT } from './outcome.ts'
 import { UsageError } from './usage.ts'
+
+/** With workers: operators find everything in one shard, and nothing runs while they are served. */
+function together(pool: Pool, serve: Serve): Serve {
+  return async (request, answer) => {
+    if (request.op === 'deploy' && pool.active) {
+      answer({
+        kind: 'error',
+        code: 'BAD_ARGUMENT',
+        message: 'programs can be added to runs on one shard',
+        hint: 'start it with `--workers 0`',
+      })
+      return EXIT.usage
+    }
+    await pool.still()
+    return serve(request, answer)
+  }
+}
 
 /** A run that operators can look at and steer. It ends when it is at rest, nobody is connected, and no machine is paused that would run otherwise. */
 export class Attended {
@@ -15,9 +34,10 @@ export class Attended {
   }
 
   /** @throws UsageError if the socket cannot be made */
-  static async open(path: string, session: Session, stored: Durable | undefined): Promise<Attended> {
+  static async open(path: string, session: Session, stored: Durable | undefined, pool?: Pool): Promise<Attended> {
     try {
-      return new Attended(await ControlServer.open(path, operatorOf(session, stored)), new Operator(session))
+      const serve = operatorOf(session, stored)
+      return new Attended(await ControlServer.open(path, pool === undefined ? serve : together(pool, serve)), new Operator(session))
     } catch (e) {
       throw e instanceof ControlError ? new UsageError(e.message, e.hint) : e
     }

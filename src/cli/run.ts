@@ -107,7 +107,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   let pool: Pool | undefined
   try {
     pool = await workersFor(flags, session, options)
-    if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored)
+    if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored, pool)
     const done = await runIn(session, stored, flags, inputs, attended, () => trace?.begin(session, options))
     if (done.ending !== 'refused') trace?.end(session)
     await pool?.gather()

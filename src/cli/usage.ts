@@ -213,7 +213,7 @@ export const FLAGS = {
 export type FlagName = keyof typeof FLAGS
 
 /** Flags of `run` that belong to parts which are not there yet: several shards, chain context. */
-const LATER_FLAGS = /^(checkpoint-every|block-.+|deploy-.+)$/
+const LATER_FLAGS = /^(block-.+|deploy-.+)$/
 
 const table: Readonly<Record<string, Flag>> = FLAGS
 

@@ -10,6 +10,7 @@ export function workersOf(flags: Flags): number | 'auto' {
   const text = flags.text('workers') ?? 'auto'
   if (flags.has('checkpoint-every')) {
     const every = flags.number('checkpoint-every') as number
+    if (flags.has('control')) throw new UsageError('--checkpoint-every and --control contradict each other')
     if (every < 1) throw new UsageError('--checkpoint-every takes a number of COMMs, at least 1')
     if (!/^[1-9]\d*$/.test(text)) throw new UsageError('--checkpoint-every is for runs on workers', 'write `--workers N` too')
   }
@@ -26,11 +27,10 @@ const MOST = 63
 
 /** The first flag that several shards do not know how to keep. */
 function aloneBecause(flags: Flags): string | undefined {
-  for (const name of ['space', 'control', 'trace', 'restore', 'stop-after', 'seeds', 'atomic', 'max-machines', 'max-memory'] as const)
+  for (const name of ['space', 'trace', 'restore', 'stop-after', 'seeds', 'atomic', 'max-machines', 'max-memory'] as const)
     if (flags.has(name)) return `--${name}`
   if (flags.text('on-error') === 'rollback') return '--on-error rollback'
   if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'
-  if (flags.all('allow').some(list => list.split(',').some(w => w.trim() === 'control'))) return '--allow control'
   return undefined
 }
 

@@ -21,6 +21,11 @@ export class Control {
   private readonly accounts: Account[]
   private readonly groups = new Map<Account, Group>()
   private readonly names = new Map<Machine, Term>()
+  /** With several shards: calls back once everything is in this one and nothing runs. null: it always is. */
+  later: ((what: () => void) => void) | null = null
+  /** With several shards: brings machines to one of them; the reason if it cannot. */
+  migrate: ((machines: readonly Machine[], shard: Term) => string | undefined) | null = null
+
   constructor(shard: Shard, accounts: Account[]) {
     this.shard = shard
     this.accounts = accounts
@@ -75,16 +80,28 @@ export class Control {
     let name = this.names.get(m)
     if (name === undefined) {
       m.home = null // the object stays this machine's for good
-      name = this.facet((request, ret) => this.act([m], request, ret), as)
+      name = this.facet((request, ret) => this.now(() => this.act([this.current(m)], request, ret)), as)
       this.names.set(m, name)
     }
     return name
   }
 
+  /** Requests take effect between two slices, or as soon as all shards stand still. */
+  private now(what: () => void): void {
+    if (this.later === null) what()
+    else this.later(what)
+  }
+
+  /** A machine that has been elsewhere is another object. */
+  private current(m: Machine): Machine {
+    if (m.status < State.Done || this.later === null) return m
+    return this.shard.machines().find(x => x.priv === m.priv) ?? m
+  }
+
   private group(account: Account, as?: Unforgeable): Group {
     let g = this.groups.get(account)
     if (g === undefined) {
-      g = { account, control: this.facet((request, ret) => this.act(this.members(account), request, ret, account), as) }
+      g = { account, control: this.facet((request, ret) => this.now(() => this.act(this.members(account), request, ret, account)), as) }
       this.groups.set(account, g)
     }
     return g
@@ -93,7 +110,7 @@ export class Control {
   /** Every control name there is, for a snapshot. */
   facets(): { name: Unforgeable; machine?: Machine; account?: Account }[] {
     const inner = (t: Term): Unforgeable => (t as Bundle).body as Unforgeable
-    const alive = [...this.names].filter(([m]) => m.status < State.Done)
+    const alive = [...this.names].map(([m, t]) => [this.current(m), t] as const).filter(([m]) => m.status < State.Done)
     return [
       ...alive.map(([machine, t]) => ({ name: inner(t), machine })),
       ...[...this.groups.values()].map(g => ({ name: inner(g.control), account: g.account })),
@@ -159,6 +176,10 @@ export class Control {
         shard.send(request[1], [new List(alive.map(m => this.view(m)))], account ?? alive[0].account)
         break
       case 'watch':
+        if (this.later !== null) {
+          reply(false, 'watching is for one shard')
+          return
+        }
         for (const m of alive) {
           const list = this.watchers.get(m)
           if (list === undefined) this.watchers.set(m, [request[1]])
@@ -168,7 +189,11 @@ export class Control {
         shard.onEnd = m => this.ended(m)
         break
       case 'migrate':
-        reply(false, 'there is one shard')
+        {
+          const why = this.migrate === null ? 'there is one shard' : this.migrate(alive, forced(request[1]))
+          if (why === undefined) break
+          reply(false, why)
+        }
         return
       default:
         reply(false, 'unknown request')

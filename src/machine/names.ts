@@ -152,6 +152,13 @@ export class NameTable {
     return undefined
   }
 
+  /** All channels of the table. */
+  *channels(): Iterable<Chan> {
+    yield* this.ints.values()
+    yield* this.strings.values()
+    for (const bucket of this.buckets) for (let e = bucket; e !== null; e = e.next) yield e.chan
+  }
+
   private add(hash: number, name: Term): Chan {
     if (this.count > this.buckets.length) this.grow()
     const at = hash & (this.buckets.length - 1)

@@ -579,6 +579,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return out
   }
 
+  /** A runnable machine leaves this shard. True if it was one. */
+  unqueue(m: Machine): boolean {
+    return this.pausedMachines.delete(m) || this.queue.remove(m)
+  }
+
   /** All runnable machines, oldest first, which leave this shard. */
   takeRunnable(): Machine[] {
     const all = this.runnable()
@@ -1267,17 +1272,18 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.account.gas += this.gas
   }
 
-  /** A message from another shard. `sender` stands for the machine that sent it. */
-  accept(chan: Chan, args: Term[], persistent: boolean, origin: SendSite | null, sender: Machine): void {
-    const { account } = sender
-    if (origin !== null && chan.nD >= this.queueMax && this.overQueue(sender, chan, origin)) return
+  /** A message from another shard. `sender` stands for the machine that sent it; null: it is the engine's own. */
+  accept(chan: Chan, args: Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): void {
+    if (sender !== null && origin !== null && chan.nD >= this.queueMax && this.overQueue(sender, chan, origin)) return
     const k = this.kernel.produce(chan, args, persistent, origin)
     if (k === null) {
       if (chan.kHead !== null) this.elsewhere?.stored(chan)
       return
     }
     this.gas = 0
+    this.delivering = account
     this.wakeUp(this.fired(k, sender))
+    this.delivering = null
     account.gas += this.gas
     if (account.gas > account.gasLimit) this.overGas(account, null, origin)
   }

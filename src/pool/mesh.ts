@@ -145,6 +145,11 @@ export class Mesh implements Elsewhere {
     this.envoy = new Machine(shard.linker.processor, [], 0, new Account(0, 'p:0', 0, Number.POSITIVE_INFINITY), REPLY_SITE, null, 0)
     this.envoy.status = State.Done
     shard.elsewhere = this
+    // What was looked up before there were others may belong to them.
+    for (const chan of shard.names.channels()) {
+      const home = this.homeOf(chan.owner as Term)
+      if (home !== this.index && chan.nD === 0 && chan.nK === 0) chan.kHead = new Forward(home, 0)
+    }
   }
 
   // ── where channels are ──────────────────────────────────────────────────────────────────────────────────────────
@@ -508,8 +513,9 @@ export class Mesh implements Elsewhere {
     envoy.priv = priv
     envoy.account = account
     envoy.origin = origin
+    const sender = priv === 0 ? null : envoy
     if (head !== null && (head as Machine).site.persistent && head.next === head) this.offer(chan, from)
-    shard.accept(chan, args, persistent, origin, envoy)
+    shard.accept(chan, args, persistent, origin, sender, account)
   }
 
   /** A peer that calls a contract again and again had better serve it itself. */
@@ -707,6 +713,22 @@ export class Mesh implements Elsewhere {
     this.left(m)
     this.crossings++
     this.post(to)
+  }
+
+  /** Machines that are here go to `to`: what waits with its channels and all that is joined with them, unless the engine itself listens there. */
+  bring(machines: readonly Machine[], to: number): void {
+    const { shard } = this
+    for (const m of machines) {
+      if (m.waiting) {
+        const chans = m.chan !== null ? [m.chan] : (m.chans ?? [])
+        if (m.site !== REPLY_SITE && !chans.some(c => this.pinned(c))) this.giveClass(chans[0], to)
+      } else if (m.status === State.Runnable && shard.unqueue(m)) this.giveMachine(m, to)
+    }
+  }
+
+  private pinned(chan: Chan): boolean {
+    for (const k of this.shard.kernel.conts(chan)) if (k instanceof Native) return true
+    return false
   }
 
   /** Everything that waits or runs here goes to `to`, what the engine itself listens on excepted. */

@@ -199,6 +199,9 @@ export class Pool implements Team {
         this.board,
       )
       this.active = true
+      this.control()
+      // What is there already goes first: nobody has looked for it elsewhere.
+      if (!this.auto) this.own.mesh.giveAll(1)
       for (const r of await Promise.race([
         Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems, generation: this.recoveries } }))),
         late,
@@ -371,10 +374,13 @@ export class Pool implements Team {
     const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
     for (;;) {
       try {
+        this.going = true
         return await this.run(until)
       } catch (e) {
         if (!(e instanceof WorkerLost) || this.state === null) throw e
         await this.recover(this.state)
+      } finally {
+        this.going = this.stills.length > 0
       }
     }
   }
@@ -401,6 +407,31 @@ export class Pool implements Team {
     this.state = state
   }
 
+  /** Resolves when everything is in shard 0 and nothing runs, until the event loop turns. */
+  still(): Promise<void> {
+    return this.going ? new Promise(resolve => this.stills.push(resolve)) : Promise.resolve()
+  }
+  private stills: (() => void)[] = []
+  /** `settle` is at it. */
+  private going = false
+
+  /** Requests to control names need everything in one place. */
+  private control(): void {
+    const { control, shard } = this.session
+    control.later = what => {
+      shard.pending++
+      void this.still().then(() => {
+        shard.pending--
+        what()
+      })
+    }
+    control.migrate = (machines, to) => {
+      if (typeof to !== 'number' || !Number.isInteger(to) || to < 0 || to > this.workers) return `shards are 0 to ${this.workers}`
+      if (to > 0) this.own.mesh.bring(machines, to)
+      return undefined
+    }
+  }
+
   /** Whether it is time for a cut; then no more turns begin until it is taken. */
   private get cutDue(): boolean {
     const { cuts } = this
@@ -425,13 +456,17 @@ export class Pool implements Team {
     for (;;) {
       if (this.lost !== null) throw this.lost
       if (session.stopped || this.first.stopped) return 'idle'
-      if (this.cutDue) {
+      const due = this.cutDue
+      if (due || this.stills.length > 0) {
         if (this.inFlight > 0) {
           await this.pause(this.board.hostBell, LOOK_MS)
           continue
         }
         await this.collapse()
-        this.takeCut()
+        if (due) this.takeCut()
+        for (const resolve of this.stills.splice(0)) resolve()
+        await new Promise<void>(resolve => setImmediate(resolve))
+        if (!this.auto) own.mesh.giveAll(1)
       }
       const seen = this.board.hostBell
       this.board.setDoing(0, Doing.Running)

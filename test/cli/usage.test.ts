@@ -71,7 +71,7 @@ describe('flags', () => {
   })
 
   it('of parts that other versions bring say so', () => {
-    for (const f of ['--control', '--checkpoint-every', '--block-number', '--deploy-timestamp'])
+    for (const f of ['--block-number', '--deploy-timestamp'])
       expect(complaint(() => flags(f, 'x'))).toContain('not available yet')
   })
 })
