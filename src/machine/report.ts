@@ -111,6 +111,8 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
     if (present === 0 && single !== null && single.reason === 'nobody-sends') return { ...single, detail: lacking.join('; ') }
     return { reason: 'join-incomplete', detail: lacking.join('; '), counterpart: single?.counterpart ?? -1 }
   }
+  // A space that was opened again does not know yet what its guards said.
+  if (site.guarded && !shard.guardFaults.has(k)) shard.kernel.canFire(k)
   const fault = shard.guardFaults.get(k)
   if (fault !== undefined) return { reason: 'guard-error', detail: `${fault.code} ${fault.message}`, counterpart: -1 }
   if (site.guarded)
