@@ -36,6 +36,8 @@ export interface ProgramResult {
   readonly commitShare: Partial<Record<Way, number>>
   /** The run phase with so many workers, divided by that without; or why it cannot be run. */
   readonly workers: Readonly<Record<string, Summary | string | null>>
+  /** Milliseconds of the run phase with each of these numbers of workers, the first included. */
+  readonly workersMs: Readonly<Record<string, Summary | null>>
   readonly heapMegabytes: Summary | null
   readonly peakMegabytes: Summary | null
   readonly error: string | null
@@ -115,7 +117,7 @@ export function measureProgram(entry: Entry, shop: Workshop, effort: Effort, pla
     toComm: summarise(ratios(ours, comm)),
     ways,
     commitShare,
-    workers: measureWorkers(entry, sizes, shop, effort),
+    ...measureWorkers(entry, sizes, shop, effort),
     heapMegabytes: summarise(found.map(f => f.heapBytes / 1e6)),
     peakMegabytes: summarise(found.map(f => f.peakBytes / 1e6)),
     error: null,
@@ -144,6 +146,7 @@ export function failedProgram(entry: Entry, sizes: Sizes, error: string): Progra
     ways: {},
     commitShare: {},
     workers: {},
+    workersMs: {},
     heapMegabytes: null,
     peakMegabytes: null,
     error,
@@ -223,21 +226,21 @@ export const mixedProbe: Probe = {
 const NOTHING = 'Nil'
 
 /** Whole processes, without what a process with as many workers takes for nothing. */
-function measureWorkers(entry: Entry, sizes: Sizes, shop: Workshop, effort: Effort): Record<string, Summary | string | null> {
+function measureWorkers(entry: Entry, sizes: Sizes, shop: Workshop, effort: Effort): Pick<ProgramResult, 'workers' | 'workersMs'> {
   const [first, ...others] = effort.workers
-  const result: Record<string, Summary | string | null> = {}
-  if (others.length === 0) return result
+  if (others.length === 0) return { workers: {}, workersMs: {} }
   const refused = new Map<string, string>()
   const samples = new Map<string, number[]>(effort.workers.map(w => [w, []]))
   const answer = entry.answer(sizes)
-  for (let pass = 1; pass <= effort.passes; pass++) {
+  const start = performance.now()
+  for (let pass = 1; pass <= effort.passes && (pass === 1 || performance.now() - start < PATIENCE_MS); pass++) {
     for (const w of effort.workers) {
       if (refused.has(w)) continue
       effort.say(`${entry.id}: pass ${pass} of ${effort.passes}, ${w} workers`)
       try {
         const nothing = timeAnswer(shop.rhoText(NOTHING, w), '')
         const { ms, output } = runProcess(shop.rhoText(programText(entry, sizes, suiteFolder), w))
-        if (entry.unordered !== true && output !== answer.join('\n')) throw new WrongAnswer(`${entry.id} printed ${output.slice(0, 200)}`)
+        checkAnswer(entry, output, answer)
         samples.get(w)?.push(ms - nothing)
       } catch (e) {
         if (!(e instanceof WrongAnswer)) throw e
@@ -246,8 +249,15 @@ function measureWorkers(entry: Entry, sizes: Sizes, shop: Workshop, effort: Effo
     }
   }
   const base = samples.get(first) ?? []
-  for (const w of others) result[w] = refused.get(w) ?? summarise(ratios(samples.get(w) ?? [], base))
-  return result
+  return {
+    workers: Object.fromEntries(others.map(w => [w, refused.get(w) ?? summarise(ratios(samples.get(w) ?? [], base))])),
+    workersMs: Object.fromEntries(effort.workers.map(w => [w, summarise(samples.get(w) ?? [])])),
+  }
+}
+
+function checkAnswer(entry: Entry, output: string, answer: readonly string[]): void {
+  const sorted = (lines: readonly string[]): string => (entry.unordered === true ? [...lines].sort() : lines).join('\n')
+  if (sorted(output.split('\n')) !== sorted(answer)) throw new WrongAnswer(`${entry.id} printed ${output.slice(0, 200)}`)
 }
 
 /** What the command said against running with workers, without the words around it. */
@@ -341,7 +351,39 @@ export function targetRows(results: readonly ProgramResult[]): Row[] {
     const about = { id: way, title: `${title}, the worst of ${list.length} programs: ${top.id}`, unit: '×' }
     rows.push(plainRow(about, top.ways[way]?.samples ?? [], { kind: 'most', floor: most, aim: most }))
   }
+  rows.push(...workerRows(results))
   worst('literal', 'primitives as COMMs ÷ in place', 8)
   worst('recorder', 'recorded ÷ not recorded', 1.5)
+  return rows
+}
+
+/** What issue and design ask of workers for whole programs: `2` against `0` for long ones, `auto` against the better of them, and against `0` for short ones. */
+function workerRows(results: readonly ProgramResult[]): Row[] {
+  const rows: Row[] = []
+  const judge = (title: string, floor: number, wanted: (ms: number) => boolean, ratio: (r: ProgramResult) => readonly number[]): void => {
+    const found = results.flatMap(r => {
+      const ms = r.workersMs['0']?.median
+      const samples = ms === undefined || !wanted(ms) ? [] : ratio(r)
+      const middle = summarise(samples)
+      return middle === null ? [] : [{ id: r.id, samples, median: middle.median }]
+    })
+    if (found.length === 0) return
+    const top = found.reduce((a, b) => (b.median > a.median ? b : a))
+    const about = { id: 'workers', title: `${title}, the worst of ${found.length} programs: ${top.id}`, unit: '×' }
+    rows.push(plainRow(about, top.samples, { kind: 'most', floor, aim: 1 }))
+  }
+  const msOf = (r: ProgramResult, w: string): readonly number[] => r.workersMs[w]?.samples ?? []
+  const long = (ms: number): boolean => ms >= 1000
+  judge('two workers ÷ none, programs of a second', 1.2, long, r => ratios(msOf(r, '2'), msOf(r, '0')))
+  judge('auto ÷ the better of none and two, programs of a second', 1.1, long, r => {
+    const better = Math.min(r.workersMs['0']?.median ?? Number.NaN, r.workersMs['2']?.median ?? Number.NaN)
+    return msOf(r, 'auto').map(ms => ms / better)
+  })
+  judge(
+    'auto ÷ none, programs below 200 ms',
+    1.1,
+    ms => ms < 200,
+    r => ratios(msOf(r, 'auto'), msOf(r, '0')),
+  )
   return rows
 }

@@ -134,6 +134,7 @@ describe('the table of programs', () => {
       ways: { literal: some([3]), recorder: some([1.4]) },
       commitShare: {},
       workers: { 2: 'not yet' },
+      workersMs: {},
       heapMegabytes: some([9]),
       peakMegabytes: some([90]),
     },
@@ -156,4 +157,17 @@ describe('the table of programs', () => {
       ['literal', 'met'],
       ['recorder', 'met'],
     ]))
+
+  it('judges workers by the worst program: long ones against none and the better, short ones against none', () => {
+    const ms = (none: number, two: number, auto: number) => ({ 0: some([none]), 2: some([two]), auto: some([auto]) })
+    const long = { ...result, id: 'r8', ways: {}, workers: {}, workersMs: ms(2000, 1000, 1200) }
+    const slow = { ...long, id: 'r7', workersMs: ms(1000, 1300, 1050) }
+    const short = { ...long, id: 'r4', workersMs: ms(100, 500, 105) }
+    const rows = targetRows([long, slow, short]).filter(r => r.id === 'workers')
+    expect(rows.map(r => [r.title.split(': ')[1], r.value?.median, r.verdict])).toEqual([
+      ['r7', 1.3, 'missed'],
+      ['r8', 1.2, 'missed'],
+      ['r4', 1.05, 'met'],
+    ])
+  })
 })
