@@ -55,6 +55,7 @@ describe('the documentation', () => {
       'src/compile',
       'src/machine',
       'src/machine/primitives',
+      'src/pool',
     ]
     for (const room of rooms) {
       const text = readFileSync(join(root, room, 'README.md'), 'utf8')

@@ -62,8 +62,10 @@ export class Control {
       return
     }
     const restore = tagOf(processor) === Tag.Par
-    shard.primitives.register(name, restore ? undefined : args[1])
-    shard.send(args[2], [true], account)
+    this.now(() => {
+      shard.primitives.register(name, restore ? undefined : args[1])
+      shard.send(args[2], [true], account)
+    })
   }
 
   private spawn(args: readonly Term[], sender: Machine | null): void {

@@ -164,3 +164,31 @@ describe('T40: what moves is neither lost nor doubled', () => {
     expect(Object.values(r.data).flat()).toHaveLength(300)
   })
 })
+
+describe('operations served by another shard', () => {
+  it('T21: a processor of the program serves machines of all shards, from their next instruction on', async () => {
+    const text = `new primitive(\`rho:vm:primitive\`), stdout(\`rho:io:stdout\`), sat, ready, go in {
+      contract sat(@[a, b], reply) = { if (a + b > 100) { reply!(100) } else { reply!(a + b) } } |
+      primitive!("satAdd", *sat, *ready) |
+      for (@true <- ready) { go!(8) } |
+      contract go(@n) = { if (n > 0) { @("work", n)!(n) | go!(n - 1) } } |
+      contract @("work", 1)(@n) = { @"done"!(n.satAdd(10)) } | contract @("work", 2)(@n) = { @"done"!(n.satAdd(99)) } |
+      contract @("work", 3)(@n) = { @"done"!(n.satAdd(20)) } | contract @("work", 4)(@n) = { @"done"!(n.satAdd(98)) } }`
+    for (let seed = 1; seed <= (long ? 100 : 10); seed++) {
+      let world: Simulation | undefined
+      const outcome = await runPrograms([{ name: 'p.rho', text }], {
+        allow: { primitives: true },
+        unknownOp: 'block',
+        prepare: session => {
+          world = new Simulation(session, { shards: 3, seed, give: 100 })
+        },
+      })
+      expect(outcome.failures).toEqual([])
+      expect(
+        [...outcome.data['@"done"'].flat()].map(Number).sort((a, b) => a - b),
+        `seed ${seed}`,
+      ).toEqual([11, 23, 100, 100])
+      expect(world?.members.reduce((n, m) => n + m.mesh.sent, 0)).toBeGreaterThan(10)
+    }
+  })
+})
