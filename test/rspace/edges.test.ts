@@ -1,4 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { hash } from '../../rspace/hash.ts'
+import { pageChain } from '../../rspace/history.ts'
 import {
   _,
   type CommEvent,
@@ -17,8 +22,12 @@ import {
   v,
 } from '../../rspace/index.ts'
 import { jsonCodec } from '../../rspace/json.ts'
+import { checkpointDir } from '../../rspace/offline.ts'
 import { nothingLoaded, readRow } from '../../rspace/rows.ts'
-import { MemoryEngine, openStore } from '../../rspace/store/index.ts'
+import { MemoryEngine, type Op, openStore } from '../../rspace/store/index.ts'
+
+const tmp = mkdtempSync(join(tmpdir(), 'rspace-edges-'))
+afterAll(() => rmSync(tmp, { recursive: true, force: true }))
 
 const code = (c: string): unknown => expect.objectContaining({ code: c })
 type Json = Space<JsonTypes>
@@ -652,5 +661,205 @@ describe('held marks', () => {
     expect((await again.verify({ deep: true })).problems).toEqual([])
     expect(again.inspect.continuations('c').map(i => i.body)).toEqual(['young'])
     await again.close()
+  })
+})
+
+describe('pages that somebody has made to fit', () => {
+  const forge = (pages: readonly Page[], change: (p: Page, i: number) => Partial<Page>): Page[] => {
+    let chain: Uint8Array | undefined
+    return pages.map((p, i) => {
+      const page = { ...p, ...change(p, i) }
+      chain = pageChain(chain ?? hash('page', new TextEncoder().encode(page.root)), page.rows)
+      return { ...page, chain }
+    })
+  }
+  const pagesOf = async (history: 'none' | 'merkle'): Promise<Page[]> => {
+    const space = memory({ history })
+    for (let i = 0; i < 9; i++) space.produce(`c${i}`, i)
+    space.consume([{ channel: 'x', pattern: 1 }], 'k', { leaseTicks: 5, persist: true })
+    const root = history === 'merkle' ? (await space.checkpoint()).root : undefined
+    const pages: Page[] = []
+    for await (const p of space.export({ limit: 4, ...(root === undefined ? {} : { root }) })) pages.push(p)
+    return pages
+  }
+  it('are refused: order, digest, rows that are none, rows left out', async () => {
+    const [plain, proved] = [await pagesOf('none'), await pagesOf('merkle')]
+    const refused = async (pages: readonly Page[]): Promise<void> =>
+      expect(importInto(new MemoryEngine(), pages)).rejects.toThrow(code('IMPORT_INVALID'))
+    await importInto(
+      new MemoryEngine(),
+      forge(plain, () => ({})),
+    )
+    await refused(forge(plain, (p, i) => (i === 1 ? { rows: [...p.rows].reverse() } : {})))
+    await refused(forge(plain, () => ({ root: '00'.repeat(32) })))
+    await refused(forge(plain, (p, i) => (i === 0 ? { rows: p.rows.slice(1) } : {})))
+    await refused(forge(plain, (p, i) => (i === 0 ? { rows: [[Uint8Array.of(0x43), Uint8Array.of(0)], ...p.rows] } : {})))
+    await importInto(
+      new MemoryEngine(),
+      forge(proved, () => ({})),
+      { durability: 'memory' },
+    )
+    await refused(forge(proved, (p, i) => (i === 1 ? { rows: p.rows.slice(1) } : {})))
+    await refused(forge(proved, (p, i) => (i === 0 ? { proof: undefined } : p)))
+    const stranger = [Uint8Array.of(0x43, 0, 0, 0, 0, 0, 0, 0, 0), Uint8Array.of(0, 49)] as const
+    await refused(forge(proved, (p, i) => (i === 0 ? { rows: [stranger, ...p.rows] } : {})))
+  })
+})
+
+describe('what happens after a failed write', () => {
+  class Failing extends MemoryEngine {
+    failing = false
+    override batch(ops: readonly Op[], sync: boolean): Promise<void> {
+      return this.failing ? Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })) : super.batch(ops, sync)
+    }
+  }
+  it('the first wait gets the reason, later ones SPACE_FAILED, watchers an end; reading goes on', async () => {
+    const engine = new Failing()
+    const space = await open(engine, { create: true })
+    await space.put('c', 1)
+    const watching = space.watch()[Symbol.asyncIterator]().next()
+    engine.failing = true
+    const [first, second] = [space.put('c', 2), space.put('c', 3)]
+    await expect(first).rejects.toThrow(code('IO'))
+    await expect(second).rejects.toThrow(code('SPACE_FAILED'))
+    await expect(watching).rejects.toThrow(code('SPACE_FAILED'))
+    await expect(space.flush()).rejects.toThrow(code('SPACE_FAILED'))
+    await expect(space.durable()).rejects.toThrow(code('SPACE_FAILED'))
+    expect(() => space.produce('c', 4)).toThrow(code('SPACE_FAILED'))
+    await space.close().catch(() => undefined)
+  })
+  it('a close whose last commit fails says so', async () => {
+    const engine = new Failing()
+    const space = await open(engine, { create: true, group: 'manual' })
+    space.produce('c', 1)
+    engine.failing = true
+    await expect(space.close()).rejects.toThrow(code('IO'))
+  })
+})
+
+describe('rare rows', () => {
+  it('ids are forgotten after their window of commits, side rows can be deleted twice', async () => {
+    const engine = new MemoryEngine()
+    let space = await open(engine, { create: true, idWindow: 3 })
+    for (let i = 0; i < 6; i++) {
+      space.produce('c', i, { id: `id ${i}` })
+      await space.flush()
+    }
+    expect(space.produce('c', 9, { id: 'id 5' }).repeated).toBe(true)
+    expect(space.produce('c', 9, { id: 'id 0' }).repeated).toBeUndefined()
+    const mark = space.mark()
+    space.produce('c', 9, { id: 'taken back' })
+    space.rollback(mark)
+    const side = space.side('n')
+    side.put(Uint8Array.of(1), Uint8Array.of(1))
+    side.put(Uint8Array.of(2), Uint8Array.of(1))
+    expect([side.delete(Uint8Array.of(1)), side.delete(Uint8Array.of(1))]).toEqual([true, false])
+    await space.close()
+    space = await open(engine, { idWindow: 3 })
+    expect([...space.side('n').entries()]).toHaveLength(1)
+    expect(space.produce('c', 9, { id: 'taken back' }).repeated).toBeUndefined()
+    await space.close()
+  })
+  it('of the outbox belong to no checkpoint, and wait for whoever names a handler again', async () => {
+    const engine = new MemoryEngine()
+    let space = await open(engine, { create: true, history: 'merkle' })
+    const got: CommEvent<JsonTypes>[] = []
+    space.handle('job', c => void got.push(c), { ack: true })
+    for (let i = 0; i < 2; i++) {
+      space.consume([{ channel: 'c', pattern: _ }], 'job', { leaseTicks: 3 })
+      space.produce('c', 1)
+    }
+    const { root } = await space.checkpoint()
+    got[0].ack()
+    await space.checkpoint()
+    const mark = space.mark({ hold: false })
+    got[1].ack()
+    space.consume([{ channel: 'c', pattern: _ }], 'job')
+    space.produce('c', 1)
+    await space.flush()
+    space.rollback(mark)
+    expect((await space.forkAt(root)).stats().data).toBe(0)
+    await space.close()
+    space = await open(engine, { handlerOf: () => undefined })
+    space.handle('job', c => void got.push(c))
+    const before = got.length
+    await space.close()
+    space = await open(engine)
+    space.handle('job', c => void got.push(c))
+    expect([before, got.length]).toEqual([got.length - 1, before + 1])
+    await space.close()
+  })
+  it('of a seeded space and of one that takes the last first are told by name', async () => {
+    for (const order of ['lifo', { seed: 7n }] as const) {
+      const dir = `${tmp}/${typeof order === 'string' ? order : 'seed'}`
+      const space = await open(dir, { create: true, order })
+      space.produce('c', 1)
+      await space.close()
+      const { root } = await checkpointDir(dir)
+      const again = await open(dir, { order, history: 'merkle' })
+      expect(again.checkpoints).toEqual([root])
+      await again.close()
+    }
+  })
+})
+
+describe('the deep check', () => {
+  it('finds who could fire and does not', async () => {
+    let open_ = false
+    const space = memory<Texts>({ ...plain, matcher: { match: (_p, a) => (open_ ? a : undefined) } })
+    space.produce('c', 'x')
+    space.consume([{ channel: 'c', pattern: 'x' }], 'k')
+    expect((await space.verify()).ok).toBe(true)
+    open_ = true
+    expect((await space.verify()).problems.map(p => p.where)).toEqual(['continuation 2'])
+  })
+})
+
+describe('a replay whose matcher has changed', () => {
+  it('diverges', async () => {
+    const source = memory<Texts>({ ...plain, journal: 'events', burst: 1 })
+    source.produce('c', 'x')
+    source.consume([{ channel: 'c', pattern: 'x' }], 'k')
+    const log: SpaceEvent<Texts>[] = []
+    for await (const e of source.log()) log.push(e)
+    const other = memory<Texts>({ ...plain, journal: 'events', burst: 1, matcher: { match: () => undefined } })
+    await other.rig(log)
+    other.produce('c', 'x')
+    expect(() => other.consume([{ channel: 'c', pattern: 'x' }], 'k')).toThrow(code('REPLAY_DIVERGED'))
+  })
+})
+
+describe('patterns with keys, among many', () => {
+  it('find what a plain comparison of all data finds', () => {
+    const data = [...Array(30).keys()].flatMap(i => [i, `t${i}`, [i], { id: i, kind: i % 3 }, { id: i, tags: [i] }, null, true])
+    const patterns = [
+      5,
+      't5',
+      null,
+      true,
+      { id: 7 },
+      { id: 7, kind: 1 },
+      exact({ id: 4, kind: 1 }),
+      { tags: [3] },
+      { id: v.x, kind: 2 },
+      { missing: 1 },
+      [9],
+      lit('t9'),
+    ]
+    for (const pattern of patterns) {
+      const space = memory()
+      for (const d of data) space.produce('c', d as never)
+      const expected = space.readMany('c', pattern as never).map(g => g.ref)
+      const taken: number[] = []
+      for (;;) {
+        const { comms, ref } = space.consume([{ channel: 'c', pattern: pattern as never }], 'k')
+        if (comms.length === 0) {
+          space.cancel(ref as number)
+          break
+        }
+        taken.push(comms[0].matches[0].ref)
+      }
+      expect(taken).toEqual(expected)
+    }
   })
 })
