@@ -172,6 +172,8 @@ function yardstick(shop: Workshop, effort: Effort): number {
   return plainCost(shop, entry, entry.full, effort.quick ? 50 : 150)
 }
 
+const STORED: readonly Way[] = ['process', 'power']
+
 interface Ways {
   readonly ways: Partial<Record<Way, Summary | null>>
   readonly commitShare: Partial<Record<Way, number>>
@@ -179,7 +181,7 @@ interface Ways {
 
 function measureWays(entry: Entry, shop: Workshop, effort: Effort): Ways {
   const result: { ways: Partial<Record<Way, Summary | null>>; commitShare: Partial<Record<Way, number>> } = { ways: {}, commitShare: {} }
-  for (const way of effort.ways) {
+  for (const way of new Set([...effort.ways, ...(entry.stored === true ? STORED : [])])) {
     effort.say(`${entry.id}: ${way}`)
     const task = taskOf(entry, entry.quick, effort.quick ? 200 : 1000, way)
     const found = ask<{ ours: number[]; theirs: number[]; run: number[]; commit: number[] }>(shop, ['compare'], ROOM, JSON.stringify(task))
@@ -269,6 +271,12 @@ const figure = (s: Summary | null | undefined, unit = ''): string => (s === null
 const spread = (s: Summary | null): string =>
   s === null ? '?' : `${short(s.median)}${s.samples.length > 1 ? ` (${short(s.min)}–${short(s.max)})` : ''}`
 
+/** How much dearer; of stored runs also how much of the time they waited for storage. */
+function wayCell(r: ProgramResult, way: Way): string {
+  const share = r.commitShare[way]
+  return figure(r.ways[way]) + (share === undefined ? '' : ` (commit ${Math.round(100 * share)} %)`)
+}
+
 const ms = (s: Summary | null): string => (s === null ? '' : s.median < 0.005 ? '0' : short(s.median))
 
 const HEADER = [
@@ -309,7 +317,7 @@ export function programTable(results: readonly ProgramResult[]): string {
       ms(r.warm.run),
       figure(r.peakMegabytes),
       short(r.counts.gas / r.units),
-      ...ways.map(w => figure(r.ways[w])),
+      ...ways.map(w => wayCell(r, w)),
       ...workers.map(w => (typeof r.workers[w] === 'string' ? 'refused' : figure(r.workers[w] as Summary | null))),
     ]
   })

@@ -29,6 +29,8 @@ export interface Entry {
   readonly comms?: (s: Sizes) => number
   /** The cost of one unit is to be at most so many times that of one COMM of plain JavaScript channels (vm.md 7.3). */
   readonly most?: number
+  /** Is always measured with a space on disk too, committing apart. */
+  readonly stored?: boolean
 }
 
 const n = (s: Sizes, name = 'n'): number => Number(s[name])
@@ -349,6 +351,7 @@ export const SUITE: readonly Entry[] = [
     answer: print(s => 16 * n(s) * (n(s) + 1)),
     comms: s => 32 * (n(s) + 1) + 2,
     most: 20,
+    stored: true,
   }),
   branches(1),
   branches(2),

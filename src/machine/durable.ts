@@ -1098,7 +1098,9 @@ export class Durable implements Keeper, CodeBook {
       named: (_, name) => {
         if (name.origin === shard.origin) this.come(name.counter, parking.waiting, parking.data)
       },
-      all: () => this.unpark(parking),
+      all: () => {
+        if (this.ready) this.unpark(parking)
+      },
     }
   }
 

@@ -131,8 +131,8 @@ describe('the table of programs', () => {
     ...{ counts: { comms: 1, primitiveComms: 0, machines: 1, steps: 1, gas: 32_000 }, cold: phases, warm: phases, error: null },
     ...{ nsPerUnit: some([1000, 900, 1100]), nsPerComm: some([500]), plain: some([100]), toPlain: some([10]), toComm: some([21]) },
     ...{
-      ways: { literal: some([3]), recorder: some([1.4]) },
-      commitShare: {},
+      ways: { literal: some([3]), recorder: some([1.4]), power: some([2]) },
+      commitShare: { power: 0.25 },
       workers: { 2: 'not yet' },
       workersMs: {},
       heapMegabytes: some([9]),
@@ -146,7 +146,7 @@ describe('the table of programs', () => {
     const cells = lines[2].split('|').map(c => c.trim())
     expect(cells.slice(1, -1)).toEqual([
       ...['r10', 'step', '16,000', '1,000 (900–1,100)', '500', '10.0×', '1.00', '9.00', '5.00', '6.00', '6.00', '90.0', '2.00'],
-      ...['3.00', '1.40', 'refused'],
+      ...['3.00', '1.40', '2.00 (commit 25 %)', 'refused'],
     ])
     expect(lines.at(-1)).toBe('workers: not yet.')
   })

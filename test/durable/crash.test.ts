@@ -85,6 +85,73 @@ describe('a program that is cut off after any commit goes on as if nothing had h
   })
 })
 
+describe('operations and control names', () => {
+  it('an operation that a program serves is served after a restart', async () => {
+    const serve = `new prim(\`rho:vm:primitive\`), ack, mul in {
+      contract mul(@[a, b], reply) = { reply!(["times", a, b]) } | prim!("MUL", *mul, *ack) | for (@ok <- ack) { @"ok"!(ok) } | for (@v <- @"later") { @"late"!(v * 5) } }`
+    const allow = { primitives: true }
+    const { disk } = await runThrough([serve], { allow })
+    const { durable } = await start(new Disk(disk.now), ['@"r"!(2 * 3) | @"later"!(4)'], { allow })
+    await durable.session.settle()
+    expect(durable.session.data().get('@"r"')).toEqual([['["times", 2, 3]']])
+    expect(durable.session.data().get('@"late"')).toEqual([['["times", 4, 5]']])
+  })
+
+  const SPAWN = `new spawn(\`rho:vm:spawn\`), o(\`rho:io:stdout\`), r in {
+    spawn!({ for (@v <- @"work") { @"worked"!(v) } }, *r) | for (@group, @[machine] <- r) { @"held"!(machine, group) | o!(machine) | @"bytes"!(group) } }`
+
+  it('T25: a control name speaks for its machine after a restart', async () => {
+    const allow = { control: true }
+    const { disk } = await runThrough([SPAWN], { allow })
+    const { durable } = await start(new Disk(disk.now), ['for (@machine, _ <- @"held") { @machine!("kill", *@"ack") }'], { allow })
+    await durable.session.settle()
+    expect(durable.session.data().get('@"ack"')).toEqual([['true']])
+    expect(durable.session.blocked()).toEqual([])
+  })
+
+  it('T25: nothing that is written down, printed, serialised or matched is a control name', async () => {
+    const allow = { control: true }
+    const { disk, out } = await runThrough([SPAWN], { allow })
+    const id = /0x[0-9a-f]{64}/.exec(out[0])?.[0] as string
+    const label = (await start(new Disk(disk.now))).durable.session.machines()[0].machine.priv
+    const forged = [
+      `"m:${label}"`,
+      String(label),
+      `"${id}"`,
+      `"${id.slice(2)}".hexToBytes()`,
+      `"Unforgeable(${id})"`,
+      `\`rho:id:${id.slice(2)}\``,
+      '(1, "kill")',
+    ]
+    const tries = forged.map(f => `@(${f})!("kill") | @(${f})!("kill", *@"ack") | @(${f})!("pause")`)
+    // A bundle is opaque: it matches no pattern that would open it, and what may only be written to cannot be read.
+    // What may only be written to cannot be read; its bytes make no name. (A pattern that would open a bundle is refused before anything runs.)
+    const opened = 'for (@m, @g <<- @"held") { for (@x <- @m) { @"opened"!(x) } | @"seen"!(g.toByteArray()) }'
+    const { durable } = await start(new Disk(disk.now), [...tries, opened], { allow })
+    await durable.session.settle()
+    const { session } = durable
+    expect(session.data().get('@"opened"')).toBeUndefined()
+    expect(session.data().get('@"ack"')).toBeUndefined()
+    const spawned = session.machines().filter(m => m.machine.account.label.startsWith('g:'))
+    expect(spawned.map(m => [m.waits, m.machine.paused])).toEqual([[true, 0]])
+  })
+})
+
+describe('T26: what has ended is gone', () => {
+  it('after many short machines there are as many channels and machines as before, and no number was given twice', async () => {
+    const source = (n: number) =>
+      `new loop in { contract loop(@i) = { if (i > 0) { new x in { x!(i) | for (_ <- x) { loop!(i - 1) } } } } | loop!(${n}) }`
+    const left = async (n: number) => {
+      const { session } = (await start(new Disk(), [source(n)])).durable
+      await session.settle()
+      return { stats: session.stats(), channels: [...session.shard.kernel.nonEmpty()].length, machines: session.machines().length }
+    }
+    const many = await left(30_000)
+    expect(many.stats).toMatchObject({ alive: 1, names: 30_001, comms: 60_001 })
+    expect({ ...many, stats: null }).toEqual({ ...(await left(1)), stats: null })
+  })
+})
+
 describe('file capabilities', () => {
   const source = `new file(\`rho:io:file\`), o(\`rho:io:stdout\`), a, b, r in {
     file!("restrict", ("sub", "rw"), *a) |

@@ -13,6 +13,8 @@ export interface World {
   readonly slices?: number
   /** How often, in 1000 steps, a shard is made to give machines to another one. */
   readonly give?: number
+  /** After so many steps the run is given up: `budget`. */
+  readonly stepsMax?: number
 }
 
 /** Several shards in one thread, whose steps are drawn by a seed: every run can be had again. */
@@ -52,7 +54,7 @@ export class Simulation implements Team {
     for (;;) {
       let quiet = 0
       while (quiet < 4 * members.length) {
-        this.steps++
+        if (++this.steps === o.stepsMax) return 'budget'
         const m = members[random.below(members.length)]
         if (o.give !== undefined && random.below(1000) < o.give) {
           const peer = random.below(members.length)
