@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { ImageError } from '../bytecode/verify.ts'
 import type { StoredDurability } from '../rspace/store/index.ts'
 import type { Diagnostic } from './base/diagnostic.ts'
 import { ProcessHost } from './cli/host.ts'
@@ -11,7 +12,7 @@ import type { Account } from './machine/machine.ts'
 import { Native } from './machine/native.ts'
 import type { Failure, Status } from './machine/outcome.ts'
 import { collectNames } from './machine/reach.ts'
-import { Session, type SessionOptions } from './machine/session.ts'
+import { type ImageNeed, Session, type SessionOptions } from './machine/session.ts'
 import { nativeOnceSite } from './machine/site.ts'
 import type { Term, Unforgeable } from './normal/term.ts'
 import { fromJs, toJs, type Value } from './values.ts'
@@ -49,7 +50,12 @@ export interface VmEvents {
 
 export type Deployed =
   | { readonly ok: true /** Number of the program's account. */; readonly account: number; readonly diagnostics: readonly Diagnostic[] }
-  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] }
+  | {
+      readonly ok: false
+      readonly diagnostics: readonly Diagnostic[]
+      /** Of an image: what is wrong with it, or what it needs and does not get here. */
+      readonly refused?: ImageError | ImageNeed
+    }
 
 /**
  * Open a virtual machine: in memory, or in a directory, where it continues everything that the space holds. It runs by itself whenever there is something to do.
@@ -164,13 +170,24 @@ export class Vm {
 
   /**
    * Check and start a program. With a space it resolves when the program is safe: from then on it runs to its end, whatever happens to this process.
-   * @param source text, or UTF-8 bytes
+   * @param source text, UTF-8 bytes, or the words of an image, which are verified
+   * @param o.atomic any failure undoes all that the program did; it runs alone, when everything else is at rest. Default: whether `onError` is `rollback`
    */
-  async deploy(source: string | Uint8Array, o: { readonly name?: string } = {}): Promise<Deployed> {
+  async deploy(
+    source: string | Uint8Array | Uint32Array,
+    o: { readonly name?: string; readonly atomic?: boolean } = {},
+  ): Promise<Deployed> {
     this.check()
+    if (source instanceof Uint32Array) {
+      const made = this.session.deployImage(source, o.name, o.atomic)
+      if (typeof made !== 'number') return { ok: false, diagnostics: [], refused: made }
+      await this.safe()
+      this.kick()
+      return { ok: true, account: made, diagnostics: [] }
+    }
     const { program, diagnostics } = this.session.compile(o.name ?? 'program.rho', source)
     if (program === undefined) return { ok: false, diagnostics }
-    const account = this.session.deploy(program)
+    const account = this.session.deploy(program, o.atomic)
     await this.safe()
     this.kick()
     return { ok: true, account, diagnostics }

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { fromJs, openVm, show, toJs, type VmOutput } from '../src/index.ts'
+import { termOf } from '../src/cli/names.ts'
+import { ask as askOperator } from '../src/host/control.ts'
+import { fromJs, imageOf, openVm, show, toJs, type VmOutput } from '../src/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rho-vm-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -105,6 +107,53 @@ describe('openVm', () => {
     await using vm = await openVm({ space })
     await expect(openVm({ space })).rejects.toMatchObject({ code: 'LOCKED' })
     expect(vm.channel('@1').messages()).toEqual([['2']])
+  })
+
+  it('runs images, and says what is wrong with one', async () => {
+    await using vm = await openVm()
+    expect(await vm.deploy(imageOf(termOf('@"image"!(1 + 1)', 'image')))).toMatchObject({ ok: true })
+    await vm.idle()
+    expect(vm.channel('@"image"').messages()).toEqual([['2']])
+    expect(await vm.deploy(Uint32Array.of(1, 2, 3))).toMatchObject({ ok: false, refused: { code: expect.any(String) } })
+  })
+
+  it('undoes an atomic program that fails, and nothing that the host did meanwhile', async () => {
+    for (const space of [undefined, join(folder, 'atomic')]) {
+      await using vm = await openVm({ space })
+      const failures: string[] = []
+      vm.on('failure', f => failures.push(f.code))
+      await vm.deploy('contract @"slow"(@n, ret) = { if (n == 0) { ret!(Nil) } else { @"slow"!(n - 1, *ret) } } | @"kept"!(1)')
+      await vm.idle()
+      await vm.deploy('new r in { @"left"!(1) | for (_ <- @"kept") { @"slow"!(200000, *r) | for (_ <- r) { @"never"!(1 / 0) } } }', {
+        atomic: true,
+      })
+      await new Promise(resolve => setTimeout(resolve, 15))
+      const received = vm.channel('@"reply"').consume()
+      const meanwhile = Promise.all([vm.channel('@"host"').produce('said'), vm.deploy('@"other"!(2) | @"reply"!("heard")')])
+      await vm.idle()
+      await meanwhile
+      expect(await received).toEqual(['heard'])
+      expect(failures).toEqual(['RHO505'])
+      expect(Object.fromEntries(vm.session.data())).toEqual({ '@"kept"': [['1']], '@"host"': [['"said"']], '@"other"': [['2']] })
+    }
+  })
+
+  it('lets operators in where it is asked to', async () => {
+    const socket = join(folder, 'socket')
+    const vm = await openVm({ control: socket })
+    await vm.deploy('for (_ <- @"x") { Nil } | new lost in { lost!(1) }')
+    await vm.idle()
+    const heard: Record<string, unknown>[] = []
+    const ask = (request: Record<string, unknown>) => askOperator(socket, request, r => heard.push(r))
+    expect(await ask({ op: 'ps' })).toBe(0)
+    expect(heard.map(r => [r.kind, r.waitsFor])).toEqual([['machine', ['@"x"']]])
+    expect(await ask({ op: 'deploy', programs: [{ name: 'p', source: Buffer.from('@"x"!(1)').toString('base64') }] })).toBe(0)
+    expect(vm.session.blocked()).toEqual([])
+    expect(await ask({ op: 'collect', remove: true })).toBe(0)
+    expect(heard.at(-1)).toMatchObject({ kind: 'collected', messages: 1, removed: true })
+    expect(await ask({ op: 'nonsense' })).toBe(2)
+    await vm.close()
+    await expect(ask({ op: 'ps' })).rejects.toThrow('nobody listens')
   })
 
   it('refuses everything once it is closed', async () => {

@@ -126,7 +126,7 @@ export class Session {
   }
   private awake: (() => void) | null = null
   private tracer: TraceWriter | null = null
-  private readonly keeper: Keeper | null
+  readonly keeper: Keeper | null
   private readonly key: Uint8Array
   /** Names of system channels in a restored session. */
   private readonly systemNames = new Map<string, Unforgeable>()
@@ -429,7 +429,7 @@ export class Session {
    * Start the machines of a program image from outside, checked first. The number names its account.
    * @returns what is wrong with the image or with the URIs it asks for, if it is refused; then nothing was started
    */
-  deployImage(image: Uint32Array, name = 'image'): number | ImageError | ImageNeed {
+  deployImage(image: Uint32Array, name = 'image', atomic?: boolean): number | ImageError | ImageNeed {
     const wrong = verify(image)
     if (wrong !== undefined) return wrong
     const term = decodeOpen(image)
@@ -445,7 +445,7 @@ export class Session {
       const problem = this.uris.check(uri)
       if (problem !== null) return { ...problem, uri }
     }
-    return this.deploy({ image, program: new Program(image, null, name), bytes: 4 * image.length })
+    return this.deploy({ image, program: new Program(image, null, name), bytes: 4 * image.length }, atomic)
   }
 
   /** Start a program's machines. The number names its account. An atomic one (default: `onError` is `rollback`) waits until everything is at rest, and runs alone. */
