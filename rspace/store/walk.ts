@@ -119,6 +119,8 @@ export class Tally {
   readonly rows: Record<string, number> = {}
   rowCount = 0
   damaged = 0
+  /** Damaged rows that belong to row count and row sum. */
+  #holes = 0
   #sum = 0n
 
   get rowSum(): bigint {
@@ -130,6 +132,7 @@ export class Tally {
     const row = openRow(key, stored)
     if (row === undefined) {
       this.damaged++
+      if (isSummed(key)) this.#holes++
       this.#note('CORRUPT', showKey(key), 'row has a wrong checksum')
       return undefined
     }
@@ -148,11 +151,11 @@ export class Tally {
 
   /** Compare with what the last commit says. */
   finish(head: Head): void {
-    const missing = head.rowCount - this.rowCount - this.damaged
+    const missing = head.rowCount - this.rowCount - this.#holes
     if (missing > 0) this.problems.push({ code: 'CORRUPT', where: 'rows', count: missing, message: `${missing} rows are missing` })
     else if (missing < 0)
       this.problems.push({ code: 'CORRUPT', where: 'rows', count: -missing, message: `there are ${-missing} rows too many` })
-    else if (this.damaged === 0 && this.rowSum !== head.rowSum) {
+    else if (this.#holes === 0 && this.rowSum !== head.rowSum) {
       this.problems.push({ code: 'CORRUPT', where: 'rows', count: 1, message: 'some rows are not of the last commit: the row sum differs' })
     }
   }

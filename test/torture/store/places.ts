@@ -131,7 +131,7 @@ const WRONGS: readonly Wrong[] = [
 function inOrder(..._effects: unknown[]): void {}
 
 /** As a later version would write it, with a good checksum. */
-function newerFormat(file: string): void {
+export function newerFormat(file: string): void {
   const format = readFileSync(file)
   format.writeUInt16BE(99, 8)
   format.writeBigUInt64BE(xxh64(format.subarray(0, -8)), format.length - 8)
