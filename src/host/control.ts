@@ -76,6 +76,7 @@ export class ControlServer {
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
     for (const s of this.sockets) s.destroy()
     await closed
+    this.changed()
   }
 
   private changed(): void {

@@ -190,6 +190,18 @@ describe('T24, T25: --control', () => {
     expect(now.map(l => [l.label, l.status, l.paused, l.gas])).toEqual(held.map(l => [l.label, l.status, 1, l.gas]))
   })
 
+  it('waits for whoever paused it, and ends when it is told to', async () => {
+    const ended = await rho.run(['run', '--format', 'json', '--control', 's7', ...e(ENDLESS)], {
+      onLine: async (line, child) => {
+        if (line.kind !== 'output') return
+        await json('ps', '--control', 's7', 'pause', 'p:1')
+        setTimeout(() => child.kill('SIGTERM'), 100)
+      },
+    })
+    expect(ended.exit).toBe(143)
+    expect(existsSync(join(rho.folder, 's7'))).toBe(false)
+  })
+
   it('is refused cleanly where nobody listens, somebody listens already, or a file of another kind is', async () => {
     expect(await rho.run(['ps', '--control', 'nobody'])).toMatchObject({
       exit: 2,
