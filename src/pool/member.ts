@@ -5,7 +5,7 @@ import { Shard, type ShardOptions } from '../machine/shard.ts'
 import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
 import { type AccountDelta, Mesh } from './mesh.ts'
 import { RingReader, RingWriter, ringMemory } from './ring.ts'
-import { NAMES_OF_SHARD } from './wire.ts'
+import { RANGE } from './wire.ts'
 
 /** Words of shared memory that each shard has, a cache line. */
 const STRIDE = 16
@@ -107,6 +107,21 @@ export class Board {
   }
 }
 
+/** Ranges of numbers from which shards draw their names and machines; the first is that of shard 1. Never given out twice in a space. */
+export interface Numbers {
+  readonly names: number
+  readonly privs: number
+  readonly shards: number
+}
+
+/** Ranges for all shards but shard 0, which goes on behind them. */
+export function reserve(shard: Shard, shards: number): Numbers {
+  const names = Math.floor(shard.numbers.names / RANGE) + 1
+  const privs = Math.floor(shard.numbers.privs / RANGE) + 1
+  shard.skipTo({ names: (names + shards - 1) * RANGE + 1, privs: (privs + shards - 1) * RANGE + 1 })
+  return { names, privs, shards }
+}
+
 /** What a new shard has to know. */
 export interface MemberInit {
   readonly index: number
@@ -115,8 +130,7 @@ export interface MemberInit {
   readonly options: Omit<ShardOptions, 'uri' | 'observer'>
   /** System channels that shard 0 has given names of its own: URI and number. */
   readonly systems: readonly (readonly [uri: string, counter: number])[]
-  /** How many times its numbers have been drawn before, in shards that were lost. */
-  readonly generation?: number
+  readonly numbers: Numbers
 }
 
 export interface TurnOrder {
@@ -132,6 +146,8 @@ export interface TurnOrder {
   readonly drainOnly?: boolean
   /** Whether it may ask others for work. */
   readonly mayAsk: boolean
+  /** New ranges of numbers. */
+  readonly numbers?: Numbers
   /** Gas that limited accounts may use in this turn, each. */
   readonly gas?: readonly (readonly [id: number, gas: number])[]
 }
@@ -159,6 +175,8 @@ export interface TurnReport {
   readonly notesMore: number
   readonly crossings: number
   readonly busyMs: number
+  /** More than half of its range of names is used up. */
+  readonly drawn: boolean
   /** Where an account used up its share of gas. */
   readonly spent: { readonly start: number; readonly end: number } | null
 }
@@ -171,10 +189,6 @@ const CHUNK_MS = 0.7
 const SPILL_MAX = 4096
 /** At most so many machines are given away at once. */
 const GIVE_MAX = 127
-/** Numbers of machines of shard n begin at n times this. */
-const NUMBERS = 1e10
-/** A shard in the place of one that was lost draws from here on. */
-const GENERATION = 2 ** 34
 
 /** One shard at work: it takes in, runs, sends out. */
 export class Member {
@@ -214,12 +228,23 @@ export class Member {
     const uri = (u: string): Term => new Bundle(2, systemName(u))
     const shuffle = options.shuffle === undefined ? undefined : options.shuffle + BigInt(index)
     const shard = new Shard({ ...options, shuffle, uri })
-    const drawn = (init.generation ?? 0) * GENERATION
-    shard.skipTo({ names: index * NAMES_OF_SHARD + drawn + 1, privs: index * NUMBERS + drawn / 1024 })
-    shard.primitives.nextHidden += index * NAMES_OF_SHARD + drawn
     mesh = connect(shard, index, wires, init.base, systemName)
-    return new Member(shard, mesh, new Board(wires))
+    const member = new Member(shard, mesh, new Board(wires))
+    member.draw(init.numbers)
+    return member
   }
+
+  /** New ranges for all shards. */
+  draw(numbers: Numbers): void {
+    const { shard, mesh, index } = this
+    for (let i = 1; i < numbers.shards; i++) mesh.makers.tell(numbers.names + i - 1, i)
+    if (index === 0) return
+    const names = (numbers.names + index - 1) * RANGE + 1
+    this.namesEnd = names + RANGE - 1
+    shard.skipTo({ names, privs: (numbers.privs + index - 1) * RANGE + 1 })
+    shard.primitives.nextHidden = Math.max(shard.primitives.nextHidden, 2 ** 52 + names)
+  }
+  private namesEnd = Number.POSITIVE_INFINITY
 
   /** Take in, run at most `slices`, send out. True if there was something to do. */
   step(slices: number): boolean {
@@ -301,6 +326,7 @@ export class Member {
     board.setDoing(index, Doing.Running)
     mesh.redirect = o.redirect ?? null
     mesh.grant(o.gas ?? [])
+    if (o.numbers !== undefined) this.draw(o.numbers)
     if (o.giveAll !== undefined) {
       mesh.drain(Number.POSITIVE_INFINITY)
       mesh.giveAll(o.giveAll)
@@ -386,6 +412,7 @@ export class Member {
       notesMore: shard.notesMore,
       crossings: mesh.crossings,
       busyMs,
+      drawn: shard.numbers.names > this.namesEnd - RANGE / 2,
       spent: mesh.spent?.span ?? null,
     }
     shard.comms = shard.primitiveComms = shard.machinesMade = shard.slices = shard.namesMade = shard.produced = shard.notesMore = 0

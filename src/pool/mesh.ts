@@ -9,7 +9,7 @@ import { REPLY_SITE, type RecvSite, type SendSite } from '../machine/site.ts'
 import { hashOf } from '../normal/order.ts'
 import { type Term, Unforgeable } from '../normal/term.ts'
 import type { RingReader, RingWriter } from './ring.ts'
-import { Book, makerOf, plain, WireReader, WireWriter } from './wire.ts'
+import { Book, Makers, plain, WireReader, WireWriter } from './wire.ts'
 
 /** Kinds of records between shards. */
 const Kind = {
@@ -103,6 +103,7 @@ export class Mesh implements Elsewhere {
   readonly shard: Shard
   readonly index: number
   readonly book: Book
+  readonly makers = new Makers()
   private readonly shards: number
   private readonly base: number | 'hash'
   private readonly outlets: (Outlet | null)[]
@@ -157,7 +158,7 @@ export class Mesh implements Elsewhere {
   private homeOf(owner: Term): number {
     if (owner instanceof Unforgeable) {
       const { origin } = owner
-      if (origin === this.shard.origin) return makerOf(owner.counter)
+      if (origin === this.shard.origin) return this.makers.of(owner.counter)
       if (origin instanceof SystemName) return 0
     }
     const { base } = this

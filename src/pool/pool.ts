@@ -4,7 +4,7 @@ import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
-import { Board, connect, Doing, Member, makeWires, type TurnOrder, type TurnReport, type Wires } from './member.ts'
+import { Board, connect, Doing, Member, makeWires, reserve, type TurnOrder, type TurnReport, type Wires } from './member.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
@@ -39,6 +39,9 @@ const SLEEP_MS = 5
 const LOOK_MS = 50
 /** So many workers lost in one run, and it is not an accident. */
 const RECOVERIES_MAX = 1000
+/** A kept session on workers commits this often, or less often if a commit takes more than a part of that. */
+const COMMIT_MS = 250
+const COMMIT_SHARE = 5
 /** A worker that has not answered its first call after this time does not come. */
 const START_MS = 20_000
 
@@ -193,17 +196,19 @@ export class Pool implements Team {
       // From here on shard 0 has others: nothing runs in between.
       const options = plainOptions(session.shard.options)
       const systems = systemsOf(session)
+      const numbers = reserve(session.shard, shards)
       this.own = new Member(
         session.shard,
         connect(session.shard, 0, wires, base, uri => session.systemName(uri)),
         this.board,
       )
+      this.own.draw(numbers)
       this.active = true
       this.control()
       // What is there already goes first: nobody has looked for it elsewhere.
       if (!this.auto) this.own.mesh.giveAll(1)
       for (const r of await Promise.race([
-        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems, generation: this.recoveries } }))),
+        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems, numbers } }))),
         late,
       ]))
         this.last[r.index] = r
@@ -243,7 +248,7 @@ export class Pool implements Team {
     )
   }
 
-  private count(r: Pick<TurnReport, 'index' | 'slices' | 'crossings' | 'busyMs'>): void {
+  private count(r: Pick<TurnReport, 'index' | 'slices' | 'crossings' | 'busyMs'> & { readonly drawn?: boolean }): void {
     const t = (this.tally[r.index] ??= { slices: 0, crossings: 0, busyMs: 0, turns: 0 })
     t.slices += r.slices
     t.crossings += r.crossings
@@ -251,7 +256,11 @@ export class Pool implements Team {
     t.turns++
     this.crossings += r.crossings / 2
     this.busyMs += r.busyMs
+    if (r.drawn === true) this.drawn = true
   }
+
+  /** A worker will soon need new numbers, which are given out while all shards stand still. */
+  private drawn = false
 
   private hasMail(shard: number): boolean {
     const { shards, rings } = this.wires as Wires
@@ -434,23 +443,48 @@ export class Pool implements Team {
 
   /** Whether it is time for a cut; then no more turns begin until it is taken. */
   private get cutDue(): boolean {
-    const { cuts } = this
-    if (cuts === undefined) return false
-    this.cutting ||= this.state === null || this.session.shard.comms - this.cutAt >= cuts.every
+    const { cuts, session } = this
+    if (this.drawn) this.cutting = true
+    else if (cuts !== undefined) this.cutting ||= session.shard.comms - this.cutAt >= cuts.every
+    else if (session.keeper !== null) this.cutting ||= performance.now() >= this.commitAt && this.moved
     return this.cutting
   }
+  /** When the next commit of a kept session is due. */
+  private commitAt = 0
 
-  /** Everything in one shard, nothing under way: what has been printed may leave. */
-  private takeCut(): void {
-    if (this.cuts === undefined) return
-    this.state = this.session.snapshot()
-    this.cutAt = this.session.shard.comms
+  /** Whether anything has happened since the last cut. */
+  private get moved(): boolean {
+    const { shard } = this.session
+    return shard.slices + shard.produced + shard.comms !== this.cutSum
+  }
+  private cutSum = -1
+
+  /** Everything is in one shard and nothing under way: what has been printed may leave. */
+  private async takeCut(status: Status): Promise<void> {
+    const { cuts, session } = this
+    const { shard } = session
     this.cutting = false
-    this.cuts.host.release()
+    if (cuts !== undefined) {
+      this.state = session.snapshot()
+      this.cutAt = shard.comms
+      cuts.host.release()
+    }
+    if (session.keeper !== null) {
+      const began = performance.now()
+      await session.keeper.boundary(status === 'budget' ? 'idle' : status)
+      const now = performance.now()
+      this.commitAt = now + Math.max(COMMIT_MS, COMMIT_SHARE * (now - began))
+    }
+    this.cutSum = shard.slices + shard.produced + shard.comms
+    if (!this.drawn) return
+    this.drawn = false
+    const numbers = reserve(shard, this.workers + 1)
+    this.own.draw(numbers)
+    for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 0, sleepMs: 0, mayAsk: false, drainOnly: true, numbers })
   }
 
   private async run(until: number): Promise<Status> {
-    if (this.cuts !== undefined && this.state === null) this.takeCut()
+    if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
     const { session, own } = this
     for (;;) {
@@ -463,7 +497,7 @@ export class Pool implements Team {
           continue
         }
         await this.collapse()
-        if (due) this.takeCut()
+        if (due) await this.takeCut('budget')
         for (const resolve of this.stills.splice(0)) resolve()
         await new Promise<void>(resolve => setImmediate(resolve))
         if (!this.auto) own.mesh.giveAll(1)
@@ -482,6 +516,12 @@ export class Pool implements Team {
         own.step(0)
         if (own.mesh.sent !== sent || own.shard.queue.length > 0) continue
         if (status === 'idle') {
+          // Who waits for an answer may wait for what was printed before.
+          if ((this.cuts !== undefined || session.keeper !== null) && this.moved) {
+            await this.collapse()
+            await this.takeCut('idle')
+            if (!this.auto) own.mesh.giveAll(1)
+          }
           await this.pause(this.board.hostBell, LOOK_MS)
           if (performance.now() >= until) return 'budget'
           continue
@@ -489,7 +529,7 @@ export class Pool implements Team {
         if (status === 'budget') continue
         await this.collapse()
         const end = session.run()
-        this.takeCut()
+        await this.takeCut(end)
         return end
       }
       if (now >= until) return 'budget'

@@ -19,12 +19,19 @@ import { List, type Term, Unforgeable } from '../normal/term.ts'
 /** More shards than this do not fit into the numbers of programs. */
 export const SHARDS_MAX = 64
 
-/** Every shard draws the numbers of its names from a range of its own: shard n from n times this on. Names of the engine's own begin at 2⁵². */
-export const NAMES_OF_SHARD = 2 ** 44
+/** Numbers of names and machines are handed to shards in ranges of this many. */
+export const RANGE = 2 ** 32
 
-/** The shard that made a name. */
-export function makerOf(counter: number): number {
-  return Math.floor((counter % 2 ** 52) / NAMES_OF_SHARD)
+/** Who draws from which range. What is in none was made by shard 0. */
+export class Makers {
+  private readonly shards = new Map<number, number>()
+  tell(range: number, shard: number): void {
+    this.shards.set(range, shard)
+  }
+  /** The shard that made a name; those of the engine's own, from 2⁵² on, are drawn in step with the others. */
+  of(counter: number): number {
+    return this.shards.get(Math.floor((counter % 2 ** 52) / RANGE)) ?? 0
+  }
 }
 
 /** Strong entries of a table of names before the first look at which of them are still in use. */

@@ -2,7 +2,7 @@ import type { Status } from '../../src/machine/outcome.ts'
 import { Random } from '../../src/machine/queue.ts'
 import type { Session, Team } from '../../src/machine/session.ts'
 import { mergeReport, plainOptions, systemsOf } from '../../src/pool/host.ts'
-import { Board, connect, Member, makeWires, type TurnReport } from '../../src/pool/member.ts'
+import { Board, connect, Member, makeWires, reserve, type TurnReport } from '../../src/pool/member.ts'
 
 export interface World {
   readonly shards: number
@@ -38,8 +38,12 @@ export class Simulation implements Team {
       board,
     )
     this.members = [own]
+    const numbers = reserve(session.shard, o.shards)
+    own.draw(numbers)
     for (let index = 1; index < o.shards; index++)
-      this.members.push(Member.make({ index, wires, base, options: plainOptions(session.shard.options), systems: systemsOf(session) }))
+      this.members.push(
+        Member.make({ index, wires, base, options: plainOptions(session.shard.options), systems: systemsOf(session), numbers }),
+      )
   }
 
   readonly active = true
