@@ -208,7 +208,7 @@ export class Waiting<T extends Types> extends Cont {
     return this.extra === null ? 0 : this.extra.lease
   }
   get volatile(): boolean {
-    return this.extra !== null && this.extra.volatile
+    return this.extra?.volatile === true
   }
   get install(): string | null {
     return this.extra === null ? null : this.extra.install

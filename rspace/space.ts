@@ -939,7 +939,14 @@ export class Space<T extends Types> implements Namer<T> {
         this.op++
         fn()
         this.outcome(undefined, [], undefined)
-        return this.durable()
+        if (!this.held) return this.durable()
+        // Part of a transaction: durable with it, or taken back with it.
+        const done = new Promise<Commit>((resolve, reject) => {
+          this.undoable(() => reject(new RhizomeError('ABORTED', 'a rollback has taken this back')))
+          this.deferred.push(() => resolve(this.durable()))
+        })
+        done.catch(() => {}) // whoever wants to know waits for it
+        return done
       })
     return {
       ...got,

@@ -610,6 +610,33 @@ describe('replay', () => {
   })
 })
 
+describe('a claim that is acknowledged in a transaction', () => {
+  it('is done with it, or claimed still', async () => {
+    const space = await open(new MemoryEngine(), { create: true })
+    space.produce('jobs', 1)
+    const job = await space.claim('jobs', _, { ticks: 5 })
+    let given: Promise<unknown> | undefined
+    expect(() =>
+      space.atomic(tx => {
+        given = job.ack()
+        tx.produce('done', 1)
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    await expect(given).rejects.toThrow(code('ABORTED'))
+    expect([space.stats().claimed, space.count('done')]).toEqual([1, 0])
+    const before = (await space.flush()).number
+    let acknowledged: Promise<{ number: number }> | undefined
+    space.atomic(tx => {
+      tx.produce('done', 1)
+      acknowledged = job.ack()
+    })
+    expect((await acknowledged)?.number).toBe(before + 1)
+    expect([space.stats().claimed, space.stats().data]).toEqual([0, 1])
+    await space.close()
+  })
+})
+
 describe('held marks', () => {
   it('refuse what would have to be durable, and reset', async () => {
     const space = memory({ history: 'merkle' })
