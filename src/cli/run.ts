@@ -23,7 +23,7 @@ import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
 import { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
 import { seedRange, UsageError } from './usage.ts'
-import { workerLost, workersFor, workersOf } from './workers.ts'
+import { hostFor, isLost, workerLost, workersFor, workersOf } from './workers.ts'
 
 /** `rho run`. */
 export async function runCommand(flags: Flags): Promise<number> {
@@ -40,7 +40,7 @@ export async function runCommand(flags: Flags): Promise<number> {
   try {
     return await (json ? runJson(flags, inputs) : runText(flags, inputs))
   } catch (e) {
-    if ((e as { code?: unknown }).code === 'WORKER_LOST') {
+    if (isLost(e)) {
       workerLost((e as Error).message, json)
       return EXIT.fault
     }
@@ -94,31 +94,43 @@ interface Finished {
   readonly stored: Durable | undefined
 }
 
+/** So many workers lost in one run, and it is not an accident. */
+const LOST_MAX = 1000
+
 /** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
 async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
   workersOf(flags) // a contradiction is wrong use: say so before anything is opened
   const options = await sessionOptions(flags, host, undefined, true)
-  if (flags.has('checkpoint-every')) options.host = new HeldHost(options.host)
+  options.host = hostFor(flags, host)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
-  const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target) : undefined
-  const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
-  let attended: Attended | undefined
-  let pool: Pool | undefined
-  try {
-    pool = await workersFor(flags, session, options)
-    if (flags.has('control')) attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored, pool)
-    const done = await runIn(session, stored, flags, inputs, attended, () => trace?.begin(session, options))
-    if (done.ending !== 'refused') trace?.end(session)
-    await pool?.gather()
-    return { session: pool?.session ?? session, stored, ...done }
-  } catch (e) {
-    await stored?.close().catch(() => undefined) // what went wrong first is what is told
-    throw e
-  } finally {
-    trace?.close()
-    await attended?.close()
-    await pool?.close()
+  const shown = { n: 0 }
+  const diagnostics: readonly Diagnostic[] = []
+  let programs = inputs
+  for (let lost = 0; ; lost++) {
+    const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target, shown) : undefined
+    const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
+    let attended: Attended | undefined
+    let pool: Pool | undefined
+    try {
+      pool = await workersFor(flags, session, options)
+      if (flags.has('control'))
+        attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored, pool)
+      const done = await runIn(session, stored, flags, programs, attended, pool, () => trace?.begin(session, options))
+      if (done.ending !== 'refused') trace?.end(session)
+      return { session: pool?.session ?? session, stored, ...done, diagnostics: [...diagnostics, ...done.diagnostics] }
+    } catch (e) {
+      // What workers hold is not in the session: only the last commit is a state of the whole. What went wrong first is what is told.
+      await (pool === undefined ? stored?.close() : stored?.abandon())?.catch(() => undefined)
+      if (stored === undefined || !isLost(e) || lost === LOST_MAX) throw e
+      // From there on again; the programs are in the space.
+      if (options.host instanceof HeldHost) options.host.back()
+      programs = []
+    } finally {
+      trace?.close()
+      await attended?.close()
+      await pool?.close()
+    }
   }
 }
 
@@ -139,6 +151,7 @@ async function runIn(
   flags: Flags,
   inputs: readonly Input[],
   attended: Attended | undefined,
+  pool: Pool | undefined,
   begins: () => void,
 ): Promise<Pick<Finished, 'diagnostics' | 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
@@ -170,6 +183,7 @@ async function runIn(
       : stopAt(session, limit)
   let ending = await run()
   while ((ending === 'rest' || ending === 'limit') && (await attended?.more()) === true) ending = await run()
+  await pool?.gather()
   await stored?.flush()
   return { diagnostics, ending, signal }
 }

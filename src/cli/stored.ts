@@ -16,9 +16,10 @@ export interface NumberedTarget extends OutputTarget {
 
 /**
  * The session that lives in the directory of --space.
+ * @param left number of the last output that this process has shown
  * @throws RhizomeError whatever speaks against opening it
  */
-export async function openStored(flags: Flags, options: SessionOptions, target: NumberedTarget): Promise<Durable> {
+export async function openStored(flags: Flags, options: SessionOptions, target: NumberedTarget, left = { n: 0 }): Promise<Durable> {
   const dir = flags.text('space') as string
   const rows = await openSpace(dir, {
     durability: flags.text('durability') as 'process' | 'power' | undefined,
@@ -29,6 +30,10 @@ export async function openStored(flags: Flags, options: SessionOptions, target: 
       now: () => performance.now(),
       outlet: {
         leave(o) {
+          if (o.kind !== 'log') {
+            if (o.n <= left.n) return // opened again by a process that has shown it
+            left.n = o.n
+          }
           if (target.numbered !== undefined) target.numbered(o)
           else if (o.kind === 'out') target.out(o.stream, o.text, o.raw)
           else if (o.kind === 'log') target.log(o.level, o.text)

@@ -1,3 +1,4 @@
+import type { Host } from '../machine/host.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
 import { HeldHost } from '../pool/held.ts'
 import type { Pool } from '../pool/pool.ts'
@@ -10,11 +11,13 @@ export function workersOf(flags: Flags): number | 'auto' {
   const text = flags.text('workers') ?? 'auto'
   if (flags.has('checkpoint-every')) {
     const every = flags.number('checkpoint-every') as number
+    if (flags.has('space'))
+      throw new UsageError('--checkpoint-every is for runs in memory', 'a run with --space goes on from its last commit')
     if (flags.has('control')) throw new UsageError('--checkpoint-every and --control contradict each other')
     if (every < 1) throw new UsageError('--checkpoint-every takes a number of COMMs, at least 1')
     if (!/^[1-9]\d*$/.test(text)) throw new UsageError('--checkpoint-every is for runs on workers', 'write `--workers N` too')
   }
-  if (text === 'auto') return aloneBecause(flags) === undefined && !repeatable(flags) ? 'auto' : 0
+  if (text === 'auto') return aloneBecause(flags) === undefined && !repeatable(flags) && !flags.has('space') ? 'auto' : 0
   if (!/^\d+$/.test(text)) throw new UsageError(`--workers takes auto or a number, found \`${text}\``)
   const n = Number(text)
   if (n > MOST) throw new UsageError(`--workers is at most ${MOST}`)
@@ -27,8 +30,9 @@ const MOST = 63
 
 /** The first flag that several shards do not know how to keep. */
 function aloneBecause(flags: Flags): string | undefined {
-  for (const name of ['space', 'trace', 'restore', 'stop-after', 'seeds', 'atomic', 'max-machines', 'max-memory'] as const)
+  for (const name of ['trace', 'restore', 'stop-after', 'seeds', 'atomic', 'max-machines', 'max-memory'] as const)
     if (flags.has(name)) return `--${name}`
+  if (flags.has('space') && flags.has('control')) return '--space with --control'
   if (flags.text('on-error') === 'rollback') return '--on-error rollback'
   if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'
   return undefined
@@ -39,15 +43,26 @@ function repeatable(flags: Flags): boolean {
   return (['seed', 'order', 'shuffle', 'gas', 'virtual-time'] as const).some(name => flags.has(name))
 }
 
+/** The host of a run that may go back to its last cut or commit. */
+export function hostFor(flags: Flags, host: Host): Host {
+  const workers = workersOf(flags)
+  return workers !== 0 && workers !== 'auto' && (flags.has('checkpoint-every') || flags.has('space')) ? new HeldHost(host) : host
+}
+
 /** The workers of a run; undefined: it stays on the calling thread. */
 export async function workersFor(flags: Flags, session: Session, options: SessionOptions): Promise<Pool | undefined> {
   const workers = workersOf(flags)
   if (workers === 0) return undefined
   const { Pool } = await import('../pool/pool.ts')
   const every = flags.number('checkpoint-every')
-  const { host } = options
-  if (every === undefined || !(host instanceof HeldHost)) return new Pool(session, { workers })
-  return new Pool(session, { workers, cuts: { every, host, restore: state => Session.restore(state, options) } })
+  const host = options.host instanceof HeldHost ? options.host : undefined
+  if (every === undefined) return new Pool(session, { workers, host })
+  return new Pool(session, { workers, host, cuts: { every, restore: state => Session.restore(state, options) } })
+}
+
+/** Whether that is what ended a run. */
+export function isLost(e: unknown): boolean {
+  return (e as { code?: unknown } | null)?.code === 'WORKER_LOST'
 }
 
 /** A worker was lost and nothing was kept to go on from. */

@@ -413,6 +413,13 @@ export class Durable implements Keeper, CodeBook {
     await this.flush()
   }
 
+  /** Let go of the rows as they are: what has happened since the last commit has not happened. */
+  async abandon(): Promise<void> {
+    this.failure ??= new Error('the session was given up')
+    await this.inFlight
+    await this.rows.close()
+  }
+
   /** Save everything, also that failures have been reported if they have, and let go of the rows. */
   async close(o: { reported?: boolean } = {}): Promise<void> {
     try {

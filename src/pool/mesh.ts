@@ -736,6 +736,7 @@ export class Mesh implements Elsewhere {
   giveAll(to: number): void {
     const { shard } = this
     const { kernel } = shard
+    shard.whole()
     for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
     while (this.departing.length > 0) this.depart()
     const chans = new Set<Chan>()

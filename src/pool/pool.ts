@@ -12,11 +12,11 @@ import type { WorkerTask } from './worker.ts'
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
   readonly workers: number | 'auto'
+  /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
+  readonly host?: HeldHost
   /** Take a cut whenever so many COMMs have happened since the last one, and go on from it when a worker is lost. */
   readonly cuts?: {
     readonly every: number
-    /** What the session prints through; made before it. */
-    readonly host: HeldHost
     /** A session like this one from its state. */
     restore(state: string): Session
   }
@@ -75,6 +75,7 @@ export class Pool implements Team {
   session: Session
   private readonly first: Session
   private readonly cuts: PoolOptions['cuts']
+  private readonly host: HeldHost | undefined
   private state: string | null = null
   private cutAt = 0
   private cutting = false
@@ -108,7 +109,7 @@ export class Pool implements Team {
   private togetherUntil = 0
   private togetherMs = TOGETHER_MS
   /** What each worker has done so far. */
-  readonly tally: { slices: number; crossings: number; busyMs: number; turns: number }[] = []
+  readonly tally: { slices: number; comms: number; crossings: number; busyMs: number; turns: number }[] = []
   /** Milliseconds that starting the workers took. */
   startMs = 0
   /** How often everything was brought back to one shard. */
@@ -117,6 +118,7 @@ export class Pool implements Team {
   constructor(session: Session, o: PoolOptions) {
     this.session = this.first = session
     this.cuts = o.cuts
+    this.host = o.host
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
     this.base = this.auto ? 0 : 1
@@ -248,9 +250,10 @@ export class Pool implements Team {
     )
   }
 
-  private count(r: Pick<TurnReport, 'index' | 'slices' | 'crossings' | 'busyMs'> & { readonly drawn?: boolean }): void {
-    const t = (this.tally[r.index] ??= { slices: 0, crossings: 0, busyMs: 0, turns: 0 })
+  private count(r: Pick<TurnReport, 'index' | 'slices' | 'comms' | 'crossings' | 'busyMs'> & { readonly drawn?: boolean }): void {
+    const t = (this.tally[r.index] ??= { slices: 0, comms: 0, crossings: 0, busyMs: 0, turns: 0 })
     t.slices += r.slices
+    t.comms += r.comms
     t.crossings += r.crossings
     t.busyMs += r.busyMs
     t.turns++
@@ -401,7 +404,7 @@ export class Pool implements Team {
     const { piscina } = this
     this.piscina = null
     await piscina?.destroy()
-    cuts.host.back()
+    this.host?.back()
     this.session = cuts.restore(state)
     this.session.team = this
     this.cutAt = this.session.shard.comms
@@ -467,7 +470,6 @@ export class Pool implements Team {
     if (cuts !== undefined) {
       this.state = session.snapshot()
       this.cutAt = shard.comms
-      cuts.host.release()
     }
     if (session.keeper !== null) {
       const began = performance.now()
@@ -475,6 +477,7 @@ export class Pool implements Team {
       const now = performance.now()
       this.commitAt = now + Math.max(COMMIT_MS, COMMIT_SHARE * (now - began))
     }
+    this.host?.release()
     this.cutSum = shard.slices + shard.produced + shard.comms
     if (!this.drawn) return
     this.drawn = false
@@ -577,11 +580,12 @@ export class Pool implements Team {
 
   /** Whatever is going on is brought together in the session, as it is now. */
   async gather(): Promise<void> {
-    if (!this.active || this.wires === null || this.piscina === null || this.lost !== null) return
+    if (this.lost !== null) throw this.lost
+    if (!this.active || this.wires === null || this.piscina === null) return
     this.bringing = []
     while (this.inFlight > 0) await this.pause(this.board.hostBell, LOOK_MS)
     await this.collapse()
-    this.cuts?.host.release()
+    if (this.session.keeper === null) this.host?.release()
   }
 
   /** Whether workers are in the midst of something. */

@@ -29,7 +29,7 @@ async function run(
   const session = new Session(options)
   const pool = new Pool(session, {
     workers,
-    ...(cuts === undefined ? {} : { cuts: { every: cuts, host: held, restore: (state: string) => Session.restore(state, options) } }),
+    ...(cuts === undefined ? {} : { host: held, cuts: { every: cuts, restore: (state: string) => Session.restore(state, options) } }),
   })
   open.push(pool)
   texts.forEach((text, i) => {
