@@ -22,6 +22,21 @@ export interface PoolOptions {
   }
 }
 
+/** One shard as it was when it last reported; counts since the beginning. */
+export interface ShardState {
+  readonly shard: number
+  /** Machines that are runnable. */
+  readonly queue: number
+  /** Machines that wait, about. */
+  readonly blocked: number
+  readonly slices: number
+  readonly comms: number
+  /** Milliseconds in which it had something to do. Shard 0 is not timed when it only serves system channels. */
+  readonly busyMs: number
+  /** Records sent and received. */
+  readonly crossings: number
+}
+
 /** A worker ended by itself or was ended. What it held is gone. */
 export class WorkerLost extends Error {
   readonly code = 'WORKER_LOST'
@@ -254,6 +269,7 @@ export class Pool implements Team {
     const t = (this.tally[r.index] ??= { slices: 0, comms: 0, crossings: 0, busyMs: 0, turns: 0 })
     t.slices += r.slices
     t.comms += r.comms
+    t.comms += r.comms
     t.crossings += r.crossings
     t.busyMs += r.busyMs
     t.turns++
@@ -373,11 +389,17 @@ export class Pool implements Team {
       return own.step(2000)
     }
     const { shard, mesh } = own
-    const before = shard.slices
+    const { slices, comms } = shard
     const { crossings } = mesh
     const began = performance.now()
     const active = own.work(TURN_MS)
-    this.count({ index: 0, slices: shard.slices - before, crossings: mesh.crossings - crossings, busyMs: performance.now() - began })
+    this.count({
+      index: 0,
+      slices: shard.slices - slices,
+      comms: shard.comms - comms,
+      crossings: mesh.crossings - crossings,
+      busyMs: performance.now() - began,
+    })
     if (session.shard.queue.length === 0 && performance.now() >= this.togetherUntil) own.askForWork()
     return active
   }
@@ -417,6 +439,35 @@ export class Pool implements Team {
     this.cutting = false
     this.starting = null
     this.state = state
+  }
+
+  /** How each shard stands, by what it said last: nothing waits for that. Undefined until workers have come. */
+  shards(): ShardState[] | undefined {
+    if (!this.active || this.wires === null) return undefined
+    const { shard } = this.session
+    // Shard 0 counts for all.
+    let { slices, comms } = shard
+    const others: ShardState[] = []
+    for (let i = 1; i <= this.workers; i++) {
+      const t = this.tally[i]
+      slices -= t?.slices ?? 0
+      comms -= t?.comms ?? 0
+      const queue = this.board.load(i)
+      const alive = this.last[i]?.alive ?? 0
+      others.push({
+        shard: i,
+        queue,
+        blocked: Math.max(0, alive - queue),
+        slices: t?.slices ?? 0,
+        comms: t?.comms ?? 0,
+        busyMs: t?.busyMs ?? 0,
+        crossings: t?.crossings ?? 0,
+      })
+    }
+    const t = this.tally[0]
+    const queue = shard.queue.length
+    const blocked = Math.max(0, shard.alive - queue)
+    return [{ shard: 0, queue, blocked, slices, comms, busyMs: t?.busyMs ?? 0, crossings: t?.crossings ?? 0 }, ...others]
   }
 
   /** Resolves when everything is in shard 0 and nothing runs, until the event loop turns. */
