@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { loadHashes } from '../rspace/hash.ts'
 import { memory, type OpenOptions, open, type Space } from '../rspace/index.ts'
-import { type Gathered, LevelEngine, type Op, openStore } from '../rspace/store/index.ts'
+import { type Gathered, LevelEngine, MemoryEngine, type Op, openStore } from '../rspace/store/index.ts'
 
 /** Measurements of the stored tuplespace against the bare engine, each pair in one process and alternately. Every program checks its own result. */
 
@@ -461,6 +461,69 @@ function weights(n: number): Record<string, number> {
     }),
   }
 }
+/** Counts what a space hands to the engine. */
+class Counter extends MemoryEngine {
+  rows = 0
+  bytes = 0
+  override batch(ops: readonly Op[], sync: boolean): Promise<void> {
+    for (const { key, value } of ops) {
+      if (key[0] !== 0x4c) this.rows++
+      this.bytes += key.length + (value?.length ?? 0)
+    }
+    return super.batch(ops, sync)
+  }
+}
+
+/** Rows written for reading n channels; bytes of an append and a take at depth 10 and 100,000; the longest the thread was busy with a commit. */
+async function effects(n: number): Promise<Record<string, number>> {
+  const engine = new Counter()
+  const space = await open<Numbers>(engine, { ...NUMBERS, create: true })
+  for (let i = 0; i < n; i++) space.produce(i, i)
+  await space.flush()
+  engine.rows = 0
+  for (let i = 0; i < 2 * n; i++) space.tryRead(i, null)
+  await space.flush()
+  const read = engine.rows
+  const bytesAt = async (depth: number): Promise<number> => {
+    const channel = -1 - depth
+    for (let i = 0; i < depth; i++) space.produce(channel, i)
+    await space.flush()
+    engine.bytes = 0
+    for (let i = 0; i < 100; i++) {
+      await space.put(channel, i)
+      space.tryTake(channel, null)
+      await space.flush()
+    }
+    return engine.bytes / 100
+  }
+  const shallow = await bytesAt(10)
+  const deep = await bytesAt(100_000)
+  await space.close()
+
+  // Groups of the default size; the longest stretch between two turns of the event loop, without the operations themselves.
+  const busy = await open<Numbers>(fresh(), { ...NUMBERS, create: true, group: 'manual' })
+  const stretches: number[] = []
+  for (let round = 0; round < 30; round++) {
+    for (let i = 0; i < 1000; i++) busy.produce(i, i)
+    let longest = 0
+    let last = performance.now()
+    let isOver = false
+    const done = busy.flush().then(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      await new Promise(resolve => setImmediate(resolve))
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      last = now
+    }
+    await done
+    stretches.push(longest)
+  }
+  await busy.close()
+  return { read, shallow, deep, blockedMs: stretches.sort((a, b) => a - b)[15] }
+}
+
 interface Texts {
   C: string
   P: null
@@ -496,6 +559,7 @@ const COMMANDS: Readonly<Record<string, (n: number, passes: number) => unknown>>
   recovery,
   states,
   weights,
+  effects,
 }
 
 const [command, n, passes] = process.argv.slice(2)

@@ -147,6 +147,12 @@ interface States {
   readonly rollbackFew: number[]
   readonly rollbackMany: number[]
 }
+interface Effects {
+  readonly read: number
+  readonly shallow: number
+  readonly deep: number
+  readonly blockedMs: number
+}
 interface Weights {
   readonly datum: number
   readonly channel: number
@@ -177,6 +183,18 @@ export const storeProbe: Probe = {
       plainRow({ id: 'space', title: 'memory per datum of 100 bytes', unit: 'B' }, [w.datum], most(400)),
       plainRow({ id: 'space', title: 'memory per idle channel', unit: 'B' }, [w.channel], most(300)),
       plainRow({ id: 'space', title: 'memory per continuation', unit: 'B' }, [w.continuation], most(350)),
+    )
+    const e = inside<Effects>('effects', effort.quick ? 1000 : 10_000, effort)
+    rows.push(
+      plainRow({ id: 'space', title: 'rows written for reading channels', unit: 'rows' }, [e.read], most(0)),
+      ratioRow(
+        { id: 'space', title: 'append and take, bytes written beside 100,000 data', unit: 'B' },
+        [e.deep],
+        'beside 10',
+        [e.shallow],
+        most(1.1),
+      ),
+      plainRow({ id: 'space', title: 'thread busy with a commit of 1,000 records, at a stretch', unit: 'ms' }, [e.blockedMs], most(2)),
     )
     return rows
   },
