@@ -105,7 +105,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   options.host = hostFor(flags, host)
   const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
   const shown = { n: 0 }
-  const diagnostics: readonly Diagnostic[] = []
+  const diagnostics: Diagnostic[] = []
   let programs = inputs
   for (let lost = 0; ; lost++) {
     const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target, shown) : undefined
@@ -116,9 +116,9 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
       pool = await workersFor(flags, session, options)
       if (flags.has('control'))
         attended = await (await import('./attended.ts')).Attended.open(flags.text('control')!, session, stored, pool)
-      const done = await runIn(session, stored, flags, programs, attended, pool, () => trace?.begin(session, options))
+      const done = await runIn(session, stored, flags, programs, diagnostics, attended, pool, () => trace?.begin(session, options))
       if (done.ending !== 'refused') trace?.end(session)
-      return { session: pool?.session ?? session, stored, ...done, diagnostics: [...diagnostics, ...done.diagnostics] }
+      return { session: pool?.session ?? session, stored, ...done, diagnostics }
     } catch (e) {
       // What workers hold is not in the session: only the last commit is a state of the whole. What went wrong first is what is told.
       await (pool === undefined ? stored?.close() : stored?.abandon())?.catch(() => undefined)
@@ -150,13 +150,14 @@ async function runIn(
   stored: Durable | undefined,
   flags: Flags,
   inputs: readonly Input[],
+  found: Diagnostic[],
   attended: Attended | undefined,
   pool: Pool | undefined,
   begins: () => void,
-): Promise<Pick<Finished, 'diagnostics' | 'ending' | 'signal'>> {
+): Promise<Pick<Finished, 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
-  const diagnostics = compiled.flatMap(c => c.diagnostics)
-  if (hasErrors(diagnostics)) return { diagnostics, ending: 'refused', signal: null }
+  for (const c of compiled) found.push(...c.diagnostics)
+  if (hasErrors(found)) return { ending: 'refused', signal: null }
   for (const { program } of compiled) if (program !== undefined) session.deploy(program)
   let signal: Finished['signal'] = null
   const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
@@ -185,7 +186,7 @@ async function runIn(
   while ((ending === 'rest' || ending === 'limit') && (await attended?.more()) === true) ending = await run()
   await pool?.gather()
   await stored?.flush()
-  return { diagnostics, ending, signal }
+  return { ending, signal }
 }
 
 interface StopPoint {

@@ -195,7 +195,14 @@ export class Pool implements Team {
       loadBalancer: (task, list) => {
         const { shard } = (task as unknown as Record<symbol, { shard: number }>)[Piscina.queueOptionsSymbol]
         const known = this.threads[shard]
-        if (known !== undefined) return list.find(w => w.id === known) ?? null
+        if (known !== undefined) {
+          const found = list.find(w => w.id === known)
+          if (found !== undefined) return found
+          // It ended between two turns: nobody was told.
+          this.lost ??= new WorkerLost(shard, 'it ended')
+          this.wake()
+          return null
+        }
         const free = list.find(w => !this.threads.includes(w.id))
         if (free === undefined) return null
         this.threads[shard] = free.id
@@ -268,7 +275,6 @@ export class Pool implements Team {
   private count(r: Pick<TurnReport, 'index' | 'slices' | 'comms' | 'crossings' | 'busyMs'> & { readonly drawn?: boolean }): void {
     const t = (this.tally[r.index] ??= { slices: 0, comms: 0, crossings: 0, busyMs: 0, turns: 0 })
     t.slices += r.slices
-    t.comms += r.comms
     t.comms += r.comms
     t.crossings += r.crossings
     t.busyMs += r.busyMs

@@ -53,6 +53,7 @@ export async function killAndResume(
   kills: number,
   seed: number,
   durability: string,
+  flags: readonly string[] = [],
 ): Promise<Campaign> {
   const below = random(seed)
   const space = `space-${subject.name.replace(/\W+/g, '-')}-${seed}`
@@ -67,7 +68,7 @@ export async function killAndResume(
     let left = dies && !byClock ? 1 + below(3) : Number.POSITIVE_INFINITY
     const before = seen.size
     const delay = byClock ? below(LIFE_MS) : below(12)
-    const ended = await rho.run(args, {
+    const ended = await rho.run([...args, ...flags], {
       onStart: child => {
         if (byClock) setTimeout(() => child.kill('SIGKILL'), delay)
       },
@@ -133,13 +134,14 @@ export async function killOften(
   kills: number,
   seed: number,
   durability: string,
+  flags: readonly string[] = [],
 ): Promise<{ kills: number; audits: number; problems: string[] }> {
   const plain = await rho.run(['run', '--format', 'json', rho.file('plain.rho', subject.source(size))])
   const problems: string[] = plain.exit === 0 ? [] : [`an undisturbed run ended with ${plain.exit}`]
   let total = 0
   let audits = 0
   for (let n = 0; total < kills && problems.length === 0; n++) {
-    const run = await killAndResume(rho, subject, size, kills - total, seed + 1000 * n, durability)
+    const run = await killAndResume(rho, subject, size, kills - total, seed + 1000 * n, durability, flags)
     total += run.kills
     audits += [...run.seen.values()].filter(text => text === AUDIT_RIGHT).length
     problems.push(...differences(subject, plain, run).map(p => `seed ${seed + 1000 * n}, ${subject.name} (${size}, ${durability}): ${p}`))
