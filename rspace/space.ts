@@ -59,6 +59,8 @@ const RECORD_BYTES_MAX = 64 * 1024 * 1024
 /** Groups handed to the store at a time: one is written while the next is encoded. */
 const FLIGHTS_MAX = 2
 const NO_BOUNDS = {}
+/** Records that are encoded at a stretch: about a millisecond. */
+const SLICE = 256
 /** Events that a space in memory keeps with journal `events`. */
 const JOURNAL_EVENTS_MAX = 250_000
 /** Changed records for which a group does not wait until the one before has arrived. */
@@ -97,6 +99,23 @@ interface Watcher<T extends Types> {
   readonly handle: Handle<T> | undefined
   push(event: SpaceEvent<T>): void
   end(error?: unknown): void
+}
+interface Naming {
+  readonly root: Root
+  readonly pin: boolean
+}
+/** What a group has changed, and what else its commit says. */
+interface Taken<T extends Types> {
+  readonly added: ReadonlyMap<Ref, Datum | Waiting<T>>
+  readonly removed: ReadonlyMap<Ref, Datum | Waiting<T>>
+  readonly turns: readonly (readonly [Datum | Waiting<T>, number])[]
+  readonly put: rows.Change[]
+  readonly del: rows.Removal[]
+  readonly naming: Naming | null
+  /** Above all refs given out when the group before was taken, and when this one was. */
+  readonly highest: Ref
+  readonly counter: Ref
+  readonly state: Omit<rows.State, 'cids' | 'gids'>
 }
 interface OutboxEntry<T extends Types> {
   /** `null`: the next pump hands it over. */
@@ -187,7 +206,7 @@ export class Space<T extends Types> implements Namer<T> {
   private tree: NodeId | undefined
   private sinceTree = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array | null; readonly isNew: boolean }>()
   /** A checkpoint that the group being closed contains. */
-  private naming: { readonly root: Root; readonly pin: boolean } | null = null
+  private naming: Naming | null = null
   /** Of a sibling: the space whose checkpoints it adds to. */
   private elder: Space<T> | null = null
   private replay: Replay<T> | null = null
@@ -1440,24 +1459,32 @@ export class Space<T extends Types> implements Namer<T> {
     this.lastGroupAt = performance.now()
     const events = this.groupEvents
     this.groupEvents = []
-    let work: Promise<Commit>
     try {
       const net = this.keepsEvents ? null : this.netEvents()
-      const delta = this.delta()
-      this.highestWritten = this.kernel.counter
-      if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
-      work =
-        this.store === null
-          ? Promise.resolve({ number: this.last.number + 1, chain: NO_CHAIN })
-          : this.store.commit(delta, {
-              event: this.keepsEvents ? this.encodeEvents(events) : undefined,
-              // By these a repair tells rows of commits that are lost.
-              marks: { refs: this.kernel.counter, cids: this.cids, gids: this.gids },
-            })
-      if (this.store === null) {
+      const taken = this.takeGroup()
+      const { store } = this
+      if (store === null) {
         // Memory: the commit is a number, and it is there at once.
+        atOnce(this.encodeGroup(taken))
         this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op, net ?? events)
         return
+      }
+      const event = this.keepsEvents ? this.encodeEvents(events) : undefined
+      const hand = (delta: rows.Delta): Promise<Commit> => {
+        if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
+        // By the marks a repair tells rows of commits that are lost.
+        return store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
+      }
+      let work: Promise<Commit>
+      if (this.encoding === null && taken.added.size + taken.removed.size <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
+      else {
+        // Groups are encoded one after the other, as they are numbered.
+        const mine: Promise<rows.Delta> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
+        this.encoding = mine
+        work = mine.then(delta => {
+          if (this.encoding === mine) this.encoding = null
+          return hand(delta)
+        })
       }
       this.flights.push(
         work.then(
@@ -1475,6 +1502,8 @@ export class Space<T extends Types> implements Namer<T> {
       this.fail(error)
     }
   }
+  /** The group that is being encoded in slices. */
+  private encoding: Promise<rows.Delta> | null = null
 
   private noteBytes({ put, del }: rows.Delta): void {
     let bytes = 0
@@ -1579,32 +1608,66 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
   delta(): rows.Delta {
+    return atOnce(this.encodeGroup(this.takeGroup()))
+  }
+
+  /** The changes of the group, as they are now; the next group begins. Records do not change, so that their rows can be made later. */
+  private takeGroup(): Taken<T> {
     const put: rows.Change[] = []
     const del: rows.Removal[] = []
     const { added, removed, turned } = this
     this.added = new Map()
     this.removed = new Map()
     this.turned = new Set()
-    if (this.store === null && this.past === null) {
-      this.dirtySide.clear()
-      this.dirtyIds.clear()
-      this.dirtyOutbox.clear()
-      return { put, del }
+    const turns: [Datum | Waiting<T>, number][] = []
+    for (const id of this.dirtyIds) {
+      const row = this.ids.get(id)
+      if (row !== undefined) put.push([rows.idKey(id), rows.idValue(row)])
     }
+    if (this.store !== null || this.past !== null) {
+      for (const r of added.values()) if (r.turn !== r.ref) turned.add(r)
+      for (const r of turned) if (durable(r) && this.records.get(r.ref) === r) turns.push([r, r.turn])
+      this.forgetIds(del)
+      for (const ref of this.dirtyOutbox) {
+        const e = this.outbox.get(ref)
+        if (e !== undefined && !e.saved) {
+          put.push([rows.outboxKey(ref), e.row()])
+          e.saved = true
+        } else if (e === undefined) del.push(rows.outboxKey(ref))
+      }
+      for (const { namespace, key } of this.dirtySide.values()) {
+        const value = this.sides.get(namespace)?.get(key)
+        const k = rows.sideKey(namespace, fromLatin1(key))
+        if (value === undefined) del.push(k)
+        else put.push([k, value])
+      }
+    }
+    this.dirtyIds.clear()
+    this.dirtyOutbox.clear()
+    this.dirtySide.clear()
+    const { naming, highestWritten, kernel } = this
+    this.naming = null
+    this.highestWritten = kernel.counter
+    return { added, removed, turns, put, del, naming, highest: highestWritten, counter: kernel.counter, state: this.stateNow() }
+  }
+
+  /** The rows of a group; stops now and then, so that a large one need not be made at once. */
+  private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, rows.Delta> {
+    if (this.store === null && this.past === null) return { put: [], del: [] }
     const { codec } = this.settings
     const touched = new Set<Handle<T>>()
+    let n = 0
     for (const r of added.values()) {
-      const { ref } = r
+      if (++n % SLICE === 0) yield
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
         this.nameRow(h, put)
         h.rows++
-        // Numbers are never given out twice: there was nothing before.
-        put.push([rows.datumKey(h.cid, ref), this.datumBytes(r), this.born(ref)])
-      } else put.push(this.contRow(r, put))
-      if (r.turn !== r.ref) turned.add(r)
+        put.push([rows.datumKey(h.cid, r.ref), this.datumBytes(r), bornAfter(r.ref, highest)])
+      } else put.push(this.contRow(r, put, highest))
     }
     for (const r of removed.values()) {
+      if (++n % SLICE === 0) yield
       const { ref } = r
       if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
       if (r instanceof Datum) {
@@ -1629,48 +1692,26 @@ export class Space<T extends Types> implements Namer<T> {
         }
       }
     }
-    for (const r of turned) {
-      if (!durable(r) || this.records.get(r.ref) !== r) continue
-      if (r.turn !== r.ref) {
-        put.push([rows.turnKey(r.ref), rows.turnValue(r.turn), this.turnRows.has(r.ref) ? undefined : this.born(r.ref)])
-        this.turnRows.add(r.ref)
-      } else if (this.turnRows.delete(r.ref)) del.push(rows.turnKey(r.ref))
+    for (const [{ ref }, turn] of turns) {
+      if (turn !== ref) {
+        put.push([rows.turnKey(ref), rows.turnValue(turn), this.turnRows.has(ref) ? undefined : bornAfter(ref, highest)])
+        this.turnRows.add(ref)
+      } else if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
     }
     for (const h of touched) {
       if (h.rows > 0 || h.cid === 0) continue
       del.push(rows.channelKey(h.cid))
       h.cid = 0
     }
-    for (const id of this.dirtyIds) {
-      const row = this.ids.get(id)
-      if (row !== undefined) put.push([rows.idKey(id), rows.idValue(row)])
-    }
-    this.dirtyIds.clear()
-    this.forgetIds(del)
-    for (const ref of this.dirtyOutbox) {
-      const e = this.outbox.get(ref)
-      if (e !== undefined && !e.saved) {
-        put.push([rows.outboxKey(ref), e.row()])
-        e.saved = true
-      } else if (e === undefined) del.push(rows.outboxKey(ref))
-    }
-    this.dirtyOutbox.clear()
-    for (const { namespace, key } of this.dirtySide.values()) {
-      const value = this.sides.get(namespace)?.get(key)
-      const k = rows.sideKey(namespace, fromLatin1(key))
-      if (value === undefined) del.push(k)
-      else put.push([k, value])
-    }
-    this.dirtySide.clear()
-    const state = this.stateRow()
-    put.push([rows.STATE_KEY, state, this.stateBefore])
-    this.stateBefore = state
-    if (this.past !== null) this.noteHistory(this.past, put, del)
+    const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
+    put.push([rows.STATE_KEY, value, this.stateBefore])
+    this.stateBefore = value
+    if (this.past !== null) this.noteHistory(this.past, naming, put, del)
     return { put, del }
   }
 
   /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
-  private noteHistory(past: History, put: rows.Change[], del: rows.Removal[]): void {
+  private noteHistory(past: History, naming: Naming | null, put: rows.Change[], del: rows.Removal[]): void {
     const since = this.sinceTree
     for (const [key, value, before] of put) {
       if (key[0] === rows.TAG.O) continue
@@ -1685,14 +1726,13 @@ export class Space<T extends Types> implements Namer<T> {
       if (since.get(id)?.isNew === true) since.delete(id)
       else since.set(id, { key, value: null, isNew: false })
     }
-    if (this.naming !== null) {
+    if (naming !== null) {
       const tree = past.change(this.tree, since.values())
       past.hold(tree)
       past.drop(this.tree)
       this.tree = tree
       since.clear()
-      past.keepRoot(this.naming.root, tree, this.naming.pin)
-      this.naming = null
+      past.keepRoot(naming.root, tree, naming.pin)
     }
     if (this.store !== null) past.drain(put, del)
   }
@@ -1706,22 +1746,20 @@ export class Space<T extends Types> implements Namer<T> {
     }
   }
 
-  private stateRow(): Uint8Array {
-    const pumped = this.toTry()
-      .filter(r => durable(r))
-      .map(r => r.ref)
-    return rows.stateValue({
+  /** Counters and pump, without the numbers that the encoding of the group gives out. */
+  private stateNow(): Omit<rows.State, 'cids' | 'gids'> {
+    return {
       op: this.op,
       kernelOp: this.kernel.op,
       counter: this.kernel.counter,
       tick: this.tickNow,
-      cids: this.cids,
-      gids: this.gids,
       names: this.names,
       key: this.key,
       order: orderText(this.settings.order),
-      pumped,
-    })
+      pumped: this.toTry()
+        .filter(r => durable(r))
+        .map(r => r.ref),
+    }
   }
 
   /** What a copy of this state has to try: the pump, and the data that are claimed here and will be there for everybody in the copy. */
@@ -1732,13 +1770,6 @@ export class Space<T extends Types> implements Namer<T> {
   /** The last state row that was handed to the store; undefined: unknown. */
   private stateBefore: Uint8Array | undefined
 
-  /**
-   * What the row of a record that has come held before: nothing, unless it came back in a rollback after its removal was committed, or the
-   * counters are not beyond everything that was ever written.
-   */
-  private born(ref: Ref): null | undefined {
-    return ref > this.highestWritten ? null : undefined
-  }
   /** Above all refs that had been given out when the last group closed. */
   private highestWritten = 0
 
@@ -1748,11 +1779,11 @@ export class Space<T extends Types> implements Namer<T> {
     put.push([rows.channelKey(h.cid), h.identity(), null])
   }
 
-  private contRow(k: Waiting<T>, put: rows.Change[]): rows.Change {
+  private contRow(k: Waiting<T>, put: rows.Change[], highest: Ref): rows.Change {
     const group = this.groupFor(k, put)
     group.rows++
     k.group = group
-    return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), this.born(k.ref)]
+    return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), bornAfter(k.ref, highest)]
   }
 
   private groupFor(k: Waiting<T>, put: rows.Change[]): Group {
@@ -2848,6 +2879,27 @@ function randomKey(): Uint8Array {
   globalThis.crypto.getRandomValues(key)
   return key
 }
+
+/** Everything at once. */
+function atOnce<X>(steps: Generator<undefined, X>): X {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+/** With a turn for everybody else between the steps. */
+async function inSlices<X>(steps: Generator<undefined, X>): Promise<X> {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+/**
+ * What the row of a record that has come held before: nothing, unless it came back in a rollback after its removal was committed, or the counters
+ * are not beyond everything that was ever written.
+ */
+const bornAfter = (ref: Ref, highest: Ref): null | undefined => (ref > highest ? null : undefined)
 
 /** A pair of small numbers is one number, which makes no text. */
 const groupId = (cids: readonly number[]): string | number =>

@@ -340,6 +340,44 @@ describe('a space on disk', () => {
     expect(await batchesWith({ intervalMsMin: 60_000, opsMax: 50 }, 200)).toBeGreaterThanOrEqual(2)
     expect(await batchesWith({ intervalMsMin: 60_000, bytesMax: 1000 }, 200)).toBeGreaterThanOrEqual(2)
   })
+  it('writes large groups in slices while work goes on, in the order they were closed', async () => {
+    const engine = new MemoryEngine()
+    const options = { group: 'manual', history: 'merkle' } as const
+    let space = await open(engine, { ...options, create: true })
+    const roots = new Map<string, number>()
+    const commits: Promise<unknown>[] = []
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 1500; i++) {
+        space.produce(`c${i % 700}`, { round, i })
+        if (i % 3 === 0)
+          space.consume(
+            [
+              { channel: `c${i % 70}`, pattern: -1 },
+              { channel: `d${i}`, pattern: _ },
+            ],
+            'k',
+            { persist: i % 9 === 0 },
+          )
+      }
+      commits.push(space.flush())
+      for (let i = 0; i < 500; i++) space.tryTake(`c${i}`, _)
+      const count = space.stats().data
+      commits.push(space.checkpoint().then(({ root }) => void roots.set(root, count)))
+      let turns = 0
+      setImmediate(() => turns++)
+      await new Promise(resolve => setImmediate(resolve))
+      expect(turns).toBe(1)
+    }
+    await Promise.all(commits)
+    const digest = space.digest()
+    expect((await space.verify({ deep: true })).problems).toEqual([])
+    for (const [root, count] of roots) expect((await space.forkAt(root)).stats().data).toBe(count)
+    await space.close()
+    space = await open(engine, options)
+    expect(space.digest()).toBe(digest)
+    expect((await space.verify({ deep: true })).problems).toEqual([])
+    await space.close()
+  })
   it('keeps the journal of earlier runs', async () => {
     const dir = fresh()
     const space = await open(dir, { create: true, journal: 'events' })
