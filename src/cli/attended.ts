@@ -3,7 +3,7 @@ import type { Durable } from '../machine/durable.ts'
 import { Operator } from '../machine/operator.ts'
 import type { Session } from '../machine/session.ts'
 import type { Pool } from '../pool/pool.ts'
-import { operatorOf } from './operate.ts'
+import { operatorOf, top } from './operate.ts'
 import { EXIT } from './outcome.ts'
 import { UsageError } from './usage.ts'
 
@@ -18,6 +18,12 @@ function together(pool: Pool, serve: Serve): Serve {
         hint: 'start it with `--workers 0`',
       })
       return EXIT.usage
+    }
+    if (request.op === 'top') {
+      const began = performance.now()
+      const shards = pool.shards() // as they are before everything is brought together
+      if (request.detail !== false) await pool.still()
+      return top(pool.session, request, answer, shards, began)
     }
     await pool.still()
     return serve(request, answer)

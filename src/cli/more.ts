@@ -18,5 +18,6 @@ export const MORE: Readonly<Record<Exclude<CommandName, 'run' | 'deploy' | 'benc
   explain: explainCommand,
   ps: async flags => (await import('./operators.ts')).psCommand(flags),
   inspect: async flags => (await import('./operators.ts')).inspectCommand(flags),
+  top: async flags => (await import('./top.ts')).topCommand(flags),
   space: async flags => (await import('./space.ts')).spaceCommand(flags),
 }

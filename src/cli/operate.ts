@@ -6,10 +6,12 @@ import type { Garbage } from '../machine/garbage.ts'
 import type { Account } from '../machine/machine.ts'
 import { type AccountView, LEVEL_MAX, type MachineView, Operator, VERBS, type Verb } from '../machine/operator.ts'
 import type { Failure } from '../machine/outcome.ts'
+import { sampleOf } from '../machine/sample.ts'
 import type { Session } from '../machine/session.ts'
 import type { SendSite } from '../machine/site.ts'
 import { reportName, reportText } from '../normal/print.ts'
 import { type Term, Unforgeable } from '../normal/term.ts'
+import type { ShardState } from '../pool/pool.ts'
 import { nameOf } from './names.ts'
 import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, spotOf } from './outcome.ts'
 import { UsageError } from './usage.ts'
@@ -72,6 +74,43 @@ export function inspect(session: Session, what: string | undefined, answer: Answ
   return EXIT.rest
 }
 
+/** More channels, machines and programs are not told one by one. */
+const TOLD_MAX = 1000
+
+/**
+ * One look at what runs, for `rho top`: `shard` records, `account` records, `channel` and `machine` records of the greatest, and one `sample` record. Counts are those
+ * since the beginning. With `request.detail` false nothing of the space is looked at: no channels, no machines, nothing about what is blocked or alive.
+ * @param shards several, as they stood when the request came; undefined: there is one
+ * @param began when the request came
+ */
+export function top(
+  session: Session,
+  request: Message,
+  answer: Answer,
+  shards?: readonly ShardState[],
+  began: number = performance.now(),
+): number {
+  const most = typeof request.most === 'number' && request.most >= 0 ? Math.min(Math.floor(request.most), TOLD_MAX) : 100
+  const sample = request.detail === false ? undefined : sampleOf(session, most)
+  const { shard } = session
+  if (shards === undefined) {
+    const { blocked = null, paused = null } = sample ?? {}
+    const queue = shard.queue.length
+    answer({ kind: 'shard', shard: 0, queue, blocked, paused, slices: shard.slices, comms: shard.comms, busyMs: null, crossings: 0 })
+  } else for (const s of shards) answer({ kind: 'shard', ...s, paused: null })
+  for (const a of [...session.kept.accounts].sort((x, y) => y.gas - x.gas).slice(0, TOLD_MAX)) {
+    const { label, program, gas, comms, steps, machines, failed, stopped } = a
+    const gasLimit = a.limited ? a.gasLimit : null
+    const alive = sample === undefined ? null : (sample.alive.get(label) ?? 0)
+    answer({ kind: 'account', label, program, gas, gasLimit, comms, steps, machines, alive, failed, stopped })
+  }
+  for (const c of sample?.channels ?? []) answer({ kind: 'channel', ...c })
+  for (const { start, end, ...m } of sample?.machines ?? []) answer({ kind: 'machine', ...m, ...spotOf(sources, start, end) })
+  const { runnable = null, blocked = null, paused = null } = sample ?? {}
+  answer({ kind: 'sample', ms: began, tookMs: performance.now() - began, runnable, blocked, paused })
+  return EXIT.rest
+}
+
 /** What nobody can reach any more; with `remove` it is gone afterwards. `held`: names in the hands of the host. */
 export function collect(session: Session, remove: boolean, answer: Answer, held: Iterable<Term> = []): number {
   const views = new Map(new Operator(session).machines().map(m => [m.label, m]))
@@ -130,6 +169,8 @@ async function perform(
     case 'inspect':
       if (request.garbage === true) return collect(session, false, answer, held())
       return inspect(session, typeof request.what === 'string' ? request.what : undefined, answer)
+    case 'top':
+      return top(session, request, answer)
     case 'collect':
       collect(session, request.remove === true, answer, held())
       await durable?.safe()

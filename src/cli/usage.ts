@@ -60,6 +60,11 @@ export const COMMANDS = {
     synopsis: 'rho inspect --space DIR | --control SOCKET [--garbage | LABEL | NAME]',
     about: 'Show what a space holds, what a machine has in hand, or what lies and waits on a name.',
   },
+  top: {
+    synopsis: 'rho top --control SOCKET [--interval SECONDS] [--count N] [--brief]',
+    about:
+      'Watch a running process: shards, programs, the fullest channels and the machines that use most. Ctrl-C ends the view, not the process.',
+  },
   bench: {
     synopsis: 'rho bench [IDS] [flags]',
     about: 'Measure this command against other ways to do the same jobs; `rho bench --help` lists jobs, programs and flags.',
@@ -76,9 +81,6 @@ export const COMMANDS = {
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
 
-/** Named by the design, delivered by other parts of the project. */
-const LATER_COMMANDS: readonly string[] = ['top']
-
 const ENGINE: readonly CommandName[] = ['run', 'test', 'repl']
 const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
 
@@ -88,7 +90,7 @@ export const FLAGS = {
   format: {
     kind: 'choice',
     choices: ['text', 'json', 'tap'],
-    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect'],
+    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
     help: 'json: one object per line; tap: for `rho test` only',
   },
 
@@ -121,9 +123,12 @@ export const FLAGS = {
   control: {
     kind: 'text',
     value: 'SOCKET',
-    on: ['run', 'ps', 'inspect'],
-    help: 'let operators in through this Unix domain socket; `deploy`, `ps`, `inspect`: ask the process there',
+    on: ['run', 'ps', 'inspect', 'top'],
+    help: 'let operators in through this Unix domain socket; other commands: ask the process there',
   },
+  interval: { kind: 'text', value: 'SECONDS', on: ['top'], help: 'how long to watch for each view (default 1; 0.2 is fine)' },
+  count: { kind: 'count', value: 'N', on: ['top'], help: 'end after N views (default: when the process ends)' },
+  brief: { kind: 'switch', on: ['top'], help: 'only shards and programs: workers need not stand still for it' },
   garbage: { kind: 'switch', on: ['inspect'], help: 'only what nobody can reach any more (`rho space collect --remove` removes it)' },
   create: { kind: 'switch', on: ['run'], help: 'make the space if there is none' },
   resume: { kind: 'switch', on: ['run'], help: 'add no program, only go on with the space' },
@@ -206,7 +211,7 @@ export const FLAGS = {
   help: {
     kind: 'switch',
     short: 'h',
-    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect'],
+    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
     help: 'this text',
   },
 } as const satisfies Record<string, Flag>
@@ -330,7 +335,6 @@ function checkValue(name: string, flag: Flag, value: string): void {
 /** The command that the first argument names. */
 export function commandOf(word: string): CommandName {
   if (Object.hasOwn(COMMANDS, word)) return word as CommandName
-  if (LATER_COMMANDS.includes(word)) throw notYet(`\`rho ${word}\``)
   const near = nearest(word, [...Object.keys(COMMANDS), 'help'])
   if (near !== undefined) throw new UsageError(`unknown command \`${word}\``, `did you mean \`rho ${near}\`?`)
   throw new UsageError(

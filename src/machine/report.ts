@@ -35,10 +35,19 @@ function written(chan: Chan, text: () => string | undefined): string {
 }
 
 /** The names of the channels that a machine waits on. */
-function channelsOf(k: Machine): string[] {
+export function channelsOf(k: Machine): string[] {
   const chans = chansOf(k)
   const spans = (k.site as RecvSite).sources
   return chans.map((c, i) => written(c, () => (i < spans.length ? textAt(spans[i]) : undefined)))
+}
+
+/** The name of a channel; of a private one as the first who waits or has sent there wrote it. */
+export function channelName(shard: Shard, chan: Chan): string {
+  return written(chan, () => {
+    for (const k of shard.kernel.conts(chan)) if (k instanceof Machine) return channelsOf(k)[chansOf(k).indexOf(chan)]
+    for (const d of shard.kernel.data(chan)) return channelAt((d.origin as SendSite | null)?.span ?? NO_SPAN)
+    return undefined
+  })
 }
 
 function where(position: number): string {
@@ -151,7 +160,8 @@ function waitingMachines(shard: Shard): Machine[] {
   return [...seen].sort((a, b) => a.priv - b.priv)
 }
 
-function spanOf(shard: Shard, k: Machine): { start: number; end: number } {
+/** Where a machine that waits has written its receive, or the operation whose reply it waits for. */
+export function spanOf(shard: Shard, k: Machine): { start: number; end: number } {
   const site = k.site as RecvSite
   return site === REPLY_SITE ? shard.spanOf(k.linked, Math.max(0, k.pc - 1)) : site.span
 }
