@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask } from '../../src/host/control.ts'
 import { Installed, type Line } from './rho.ts'
 
 const rho = new Installed()
@@ -31,6 +32,12 @@ async function attended<T>(
 
 const ENDLESS = 'new o(`rho:io:stdout`), c in { o!("up") | contract c(@n) = { c!(n + 1) } | c!(0) | for (_ <- @"stop") { o!("stopped") } }'
 const json = async (...args: string[]) => rho.run([args[0], '--format', 'json', ...args.slice(1)])
+/** What `rho ps --control` and `rho inspect --control` do, without a process of its own. */
+const op = async (socket: string, request: Record<string, unknown>): Promise<{ exit: number; lines: Line[] }> => {
+  const lines: Line[] = []
+  const exit = await ask(join(rho.folder, socket), request, record => lines.push(record as unknown as Line))
+  return { exit, lines }
+}
 
 describe('T24: rho ps and rho inspect of a space at rest', () => {
   beforeAll(async () => {
@@ -129,12 +136,12 @@ describe('T24, T25: --control', () => {
 
   it('addresses single machines, and refuses labels that are none', async () => {
     const { used } = await attended('s2', ENDLESS, async () => {
-      const stop = (await json('ps', '--control', 's2')).lines.find(l => (l.waitsFor as string[])[0] === '@"stop"')
-      const killed = await json('ps', '--control', 's2', 'kill', String(stop?.label))
-      const again = await json('ps', '--control', 's2', 'kill', String(stop?.label))
-      const wrong = await json('ps', '--control', 's2', 'renice', '9', 'p:1')
-      const gone = await json('inspect', '--control', 's2', '@"stop"')
-      await json('ps', '--control', 's2', 'kill', 'p:1')
+      const stop = (await op('s2', { op: 'ps' })).lines.find(l => (l.waitsFor as string[])[0] === '@"stop"')
+      const killed = await op('s2', { op: 'kill', labels: [String(stop?.label)] })
+      const again = await op('s2', { op: 'kill', labels: [String(stop?.label)] })
+      const wrong = await op('s2', { op: 'renice', level: 9, labels: ['p:1'] })
+      const gone = await op('s2', { op: 'inspect', what: '@"stop"' })
+      await op('s2', { op: 'kill', labels: ['p:1'] })
       return { killed, again, wrong, gone }
     })
     expect(used.killed.lines).toMatchObject([{ kind: 'acted', machines: 1 }])
@@ -149,16 +156,17 @@ describe('T24, T25: --control', () => {
       's3',
       ENDLESS,
       async () => {
-        const deploy = (text: string, ...flags: string[]) => json('deploy', '--control', 's3', ...flags, ...e(text))
-        const fine = await deploy('new o(`rho:io:stdout`) in { o!("deployed") }')
-        const waits = await deploy('for (_ <- @"never") { Nil }', '--expect-done')
+        const deploy = (text: string, more: Record<string, unknown> = {}) =>
+          op('s3', { op: 'deploy', programs: [{ name: 'p.rho', source: Buffer.from(text).toString('base64') }], ...more })
+        const fine = await json('deploy', '--control', 's3', ...e('new o(`rho:io:stdout`) in { o!("deployed") }'))
+        const waits = await deploy('for (_ <- @"never") { Nil }', { expectDone: true })
         const failed = await deploy('@"x"!(1 / 0)')
         const refused = await deploy('x!(1)')
-        await json('ps', '--control', 's3', 'pause', 'p:1') // an attempt waits until nothing else runs
-        const undone = await deploy('new o(`rho:io:stdout`) in { @"left"!(1) | o!(1 / 0) }', '--on-error', 'rollback', '--expect-done')
-        await json('ps', '--control', 's3', 'resume', 'p:1')
-        await json('deploy', '--control', 's3', ...e('@"stop"!(Nil)'))
-        await json('ps', '--control', 's3', 'kill', 'p:1')
+        await op('s3', { op: 'pause', labels: ['p:1'] }) // an attempt waits until nothing else runs
+        const undone = await deploy('new o(`rho:io:stdout`) in { @"left"!(1) | o!(1 / 0) }', { atomic: true, expectDone: true })
+        await op('s3', { op: 'resume', labels: ['p:1'] })
+        await deploy('@"stop"!(Nil)')
+        await op('s3', { op: 'kill', labels: ['p:1'] })
         return { fine, waits, failed, refused, undone }
       },
       space,
@@ -180,8 +188,8 @@ describe('T24, T25: --control', () => {
     await rho.run(['run', '--format', 'json', '--space', 'paused', '--create', '--control', 's4', ...e(ENDLESS)], {
       onLine: async (line, child) => {
         if (line.kind !== 'output') return
-        await json('ps', '--control', 's4', 'pause', 'p:1')
-        held = (await json('ps', '--control', 's4')).lines
+        await op('s4', { op: 'pause', labels: ['p:1'] })
+        held = (await op('s4', { op: 'ps' })).lines
         child.kill('SIGKILL')
       },
     })
@@ -194,7 +202,7 @@ describe('T24, T25: --control', () => {
     const ended = await rho.run(['run', '--format', 'json', '--control', 's7', ...e(ENDLESS)], {
       onLine: async (line, child) => {
         if (line.kind !== 'output') return
-        await json('ps', '--control', 's7', 'pause', 'p:1')
+        await op('s7', { op: 'pause', labels: ['p:1'] })
         setTimeout(() => child.kill('SIGTERM'), 100)
       },
     })
@@ -220,7 +228,7 @@ describe('T24, T25: --control', () => {
     })
     const { used } = await attended('s5', ENDLESS, async () => {
       const second = await rho.run(['run', '--control', 's5', ...e('Nil')])
-      await json('ps', '--control', 's5', 'kill', 'p:1')
+      await op('s5', { op: 'kill', labels: ['p:1'] })
       return second
     })
     expect(used).toMatchObject({ exit: 2, stderr: expect.stringContaining('another process listens') })
