@@ -89,6 +89,32 @@ describe('a session on workers', () => {
     expect(spun.comms).toBeLessThan(20_000)
   })
 
+  it('T40: a group that is moved to and fro under load loses and doubles no message', async () => {
+    const [n, moves] = long ? [1_000_000, 10_000] : [20_000, 12]
+    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), r, move in {
+      spawn!({ new c, d, send, take in {
+        contract send(@i, to) = { if (i <= ${n}) { to!(i) | send!(i + 1, *to) } } |
+        contract take(@left, @sum, @squares) = {
+          if (left == 0) { @"taken"!(sum, squares) } else { for (@i <- c & @j <- d) { take!(left - 1, sum + i + j, squares + i * i + j * j) } } } |
+        send!(1, *c) | send!(1, *d) | take!(${n}, 0, 0) } }, *r) |
+      for (@group, _ <- r) { move!(group, ${moves}) } |
+      contract move(@group, @n) = {
+        if (n == 0) { stdout!("moved") } else { new ack in { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { move!(group, n - 1) } } } }
+    }`
+    const { ending, session, host } = await run([text], { workers: 3, allow: { control: true } })
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['"moved"']])
+    const sum = BigInt(n) * BigInt(n + 1)
+    expect(session.data().get('@"taken"')).toEqual([[String(sum), String((sum * BigInt(2 * n + 1)) / 3n)]])
+  })
+
+  it('control names reach machines wherever they are: kill ends a group on all shards', async () => {
+    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), after(\`rho:time:after\`), r, t, ack in {
+      spawn!({ new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(1) | loop!(2) | loop!(3) | loop!(4) } }, *r) |
+      for (@group, _ <- r) { after!(20, *t) | for (_ <- t) { @group!("kill", *ack) | for (@x <- ack) { stdout!(x) } } } }`
+    const { ending, session, host } = await run([text], { workers: 2, allow: { control: true } })
+    expect([ending, host.output.lines('stdout'), session.stats().alive]).toEqual(['rest', ['true'], 0])
+  })
+
   it('a lost worker ends the run with WORKER_LOST', async () => {
     const lost = run(['new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) }'], {
       workers: 2,
