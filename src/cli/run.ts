@@ -20,7 +20,7 @@ import { runSeeds } from './seeds.ts'
 import { sections, showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
 import type { NumberedTarget } from './stored.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
-import { TraceFile } from './trace-file.ts'
+import type { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
 import { seedRange, UsageError } from './usage.ts'
 import { hostFor, isLost, workerLost, workersFor, workersOf } from './workers.ts'
@@ -103,7 +103,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   workersOf(flags) // a contradiction is wrong use: say so before anything is opened
   const options = await sessionOptions(flags, host, undefined, true)
   options.host = hostFor(flags, host)
-  const trace = flags.has('trace') ? traceInto(flags.text('trace')!, options) : undefined
+  const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
   const shown = { n: 0 }
   const diagnostics: Diagnostic[] = []
   let programs = inputs
@@ -223,8 +223,8 @@ async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
   return 'stopped'
 }
 
-function traceInto(file: string, options: SessionOptions): TraceFile {
-  const writer = new TraceFile(file)
+async function traceInto(file: string, options: SessionOptions): Promise<TraceFile> {
+  const writer = new (await import('./trace-file.ts')).TraceFile(file)
   options.trace = event => writer.write(event)
   options.journal = writer.recorder
   return writer
