@@ -62,8 +62,8 @@ export interface Held {
   readonly value: string
 }
 
-export type Verb = 'pause' | 'resume' | 'kill' | 'renice'
-export const VERBS: readonly Verb[] = ['pause', 'resume', 'kill', 'renice']
+export type Verb = 'pause' | 'resume' | 'kill' | 'renice' | 'migrate'
+export const VERBS: readonly Verb[] = ['pause', 'resume', 'kill', 'renice', 'migrate']
 export const LEVEL_MAX = 3
 
 export class Operator {
@@ -143,7 +143,7 @@ export class Operator {
   }
 
   /**
-   * Pause, resume, kill or renice what a label names; a group in one step. Between two slices.
+   * Pause, resume, kill or renice what a label names; a group in one step. Between two slices. A session has one shard: nothing can migrate.
    * @param level 0 (first) to 3, for `renice`
    * @returns how many machines it concerned, or why it cannot be done
    */
@@ -151,6 +151,7 @@ export class Operator {
     const { shard } = this.session
     const machines = this.byLabel()(label)
     if (machines === undefined) return `nothing that is alive has the label ${label}`
+    if (verb === 'migrate') return 'there is one shard'
     for (const m of machines) {
       if (verb === 'pause') shard.pause(m)
       else if (verb === 'resume') shard.resume(m)
