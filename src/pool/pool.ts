@@ -12,6 +12,8 @@ import type { WorkerTask } from './worker.ts'
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
   readonly workers: number | 'auto'
+  /** So many names and programs may a shard remember before all begin anew; default half a million. */
+  readonly weightMax?: number
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
   readonly host?: HeldHost
   /** Take a cut whenever so many COMMs have happened since the last one, and go on from it when a worker is lost. */
@@ -91,6 +93,7 @@ export class Pool implements Team {
   private readonly first: Session
   private readonly cuts: PoolOptions['cuts']
   private readonly host: HeldHost | undefined
+  private readonly weightMax: number
   private state: string | null = null
   private cutAt = 0
   private cutting = false
@@ -127,6 +130,8 @@ export class Pool implements Team {
   readonly tally: { slices: number; comms: number; crossings: number; busyMs: number; turns: number }[] = []
   /** Milliseconds that starting the workers took. */
   startMs = 0
+  /** How often all shards began anew. */
+  renewals = 0
   /** How often everything was brought back to one shard. */
   broughtBack = 0
 
@@ -134,6 +139,7 @@ export class Pool implements Team {
     this.session = this.first = session
     this.cuts = o.cuts
     this.host = o.host
+    this.weightMax = o.weightMax ?? 500_000
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
     this.base = this.auto ? 0 : 1
@@ -174,11 +180,7 @@ export class Pool implements Team {
 
   private async bringUp(): Promise<void> {
     const begin = performance.now()
-    const { session, workers, base } = this
-    const shards = workers + 1
-    const wires = makeWires(shards)
-    this.wires = wires
-    this.board = new Board(wires)
+    const { workers } = this
     const { Piscina } = poolLibrary()
     const { filename, execArgv } = workerProgram()
     this.piscina = new Piscina({
@@ -214,32 +216,45 @@ export class Pool implements Team {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new WorkerLost(0, 'the workers do not start')), START_MS)
     })
-    const all = <T>(task: (index: number) => T): T[] => Array.from({ length: workers }, (_, i) => task(i + 1))
     try {
-      await Promise.race([Promise.all(all(index => this.call(index, {}))), late])
-      // From here on shard 0 has others: nothing runs in between.
-      const options = plainOptions(session.shard.options)
-      const systems = systemsOf(session)
-      const numbers = reserve(session.shard, shards)
-      this.own = new Member(
-        session.shard,
-        connect(session.shard, 0, wires, base, uri => session.systemName(uri)),
-        this.board,
-      )
-      this.own.draw(numbers)
-      this.active = true
-      this.control()
-      // What is there already goes first: nobody has looked for it elsewhere.
-      if (!this.auto) this.own.mesh.giveAll(1)
-      for (const r of await Promise.race([
-        Promise.all(all(index => this.call(index, { init: { index, wires, base, options, systems, numbers } }))),
-        late,
-      ]))
-        this.last[r.index] = r
+      await Promise.race([Promise.all(this.each(index => this.call(index, {}))), late])
+      await Promise.race([this.connect(), late])
     } finally {
       clearTimeout(timer)
     }
     this.startMs = performance.now() - begin
+  }
+
+  private each<T>(what: (index: number) => T): T[] {
+    return Array.from({ length: this.workers }, (_, i) => what(i + 1))
+  }
+
+  /** A shard for each worker, and a way between each two. Later again, while everything is in shard 0: then they begin anew and have nothing to remember. */
+  private async connect(): Promise<void> {
+    const { session, base } = this
+    const shards = this.workers + 1
+    const wires = makeWires(shards)
+    this.wires = wires
+    this.board = new Board(wires)
+    // From here on shard 0 has others: nothing runs in between.
+    const options = plainOptions(session.shard.options)
+    const systems = systemsOf(session)
+    const numbers = reserve(session.shard, shards)
+    const mesh = connect(session.shard, 0, wires, base, uri => session.systemName(uri))
+    this.own = new Member(session.shard, mesh, this.board)
+    this.own.draw(numbers)
+    this.active = true
+    this.control()
+    // What is there already goes first: nobody has looked for it elsewhere.
+    if (!this.auto) mesh.giveAll(1)
+    const begun = this.each(index =>
+      this.call(index, { init: { index, wires, base, options, systems, numbers } }).catch(e => {
+        throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
+      }),
+    )
+    for (const r of await Promise.all(begun)) this.last[r.index] = r
+    this.drawn = false
+    this.heavy = false
   }
 
   private call(shard: number, task: WorkerTask): Promise<TurnReport> {
@@ -272,7 +287,9 @@ export class Pool implements Team {
     )
   }
 
-  private count(r: Pick<TurnReport, 'index' | 'slices' | 'comms' | 'crossings' | 'busyMs'> & { readonly drawn?: boolean }): void {
+  private count(
+    r: Pick<TurnReport, 'index' | 'slices' | 'comms' | 'crossings' | 'busyMs'> & { readonly drawn?: boolean; readonly weight?: number },
+  ): void {
     const t = (this.tally[r.index] ??= { slices: 0, comms: 0, crossings: 0, busyMs: 0, turns: 0 })
     t.slices += r.slices
     t.comms += r.comms
@@ -282,10 +299,17 @@ export class Pool implements Team {
     this.crossings += r.crossings / 2
     this.busyMs += r.busyMs
     if (r.drawn === true) this.drawn = true
+    if ((r.weight ?? 0) > this.weightMax) this.heavy = true
   }
 
+  /** Time for all shards to begin anew. */
+  private get outgrown(): boolean {
+    return this.drawn || this.heavy || this.own.mesh.weight > this.weightMax
+  }
   /** A worker will soon need new numbers, which are given out while all shards stand still. */
   private drawn = false
+  /** A shard remembers more than it should. */
+  private heavy = false
 
   private hasMail(shard: number): boolean {
     const { shards, rings } = this.wires as Wires
@@ -413,14 +437,17 @@ export class Pool implements Team {
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
     for (;;) {
+      this.going = true
+      let status: Status | undefined
       try {
-        this.going = true
-        return await this.run(until)
+        status = await this.run(until)
+        return status
       } catch (e) {
         if (!(e instanceof WorkerLost) || this.state === null) throw e
         await this.recover(this.state)
       } finally {
-        this.going = this.stills.length > 0
+        // Between two calls the workers go on: who wants everything to stand still has to wait for the next one.
+        this.going = status === 'budget' || this.stills.length > 0
       }
     }
   }
@@ -504,7 +531,7 @@ export class Pool implements Team {
   /** Whether it is time for a cut; then no more turns begin until it is taken. */
   private get cutDue(): boolean {
     const { cuts, session } = this
-    if (this.drawn) this.cutting = true
+    if (this.outgrown) this.cutting = true
     else if (cuts !== undefined) this.cutting ||= session.shard.comms - this.cutAt >= cuts.every
     else if (session.keeper !== null) this.cutting ||= performance.now() >= this.commitAt && this.moved
     return this.cutting
@@ -536,11 +563,6 @@ export class Pool implements Team {
     }
     this.host?.release()
     this.cutSum = shard.slices + shard.produced + shard.comms
-    if (!this.drawn) return
-    this.drawn = false
-    const numbers = reserve(shard, this.workers + 1)
-    this.own.draw(numbers)
-    for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 0, sleepMs: 0, mayAsk: false, drainOnly: true, numbers })
   }
 
   private async run(until: number): Promise<Status> {
@@ -558,6 +580,10 @@ export class Pool implements Team {
         }
         await this.collapse()
         if (due) await this.takeCut('budget')
+        if (due && this.outgrown) {
+          this.renewals++
+          await this.connect()
+        }
         for (const resolve of this.stills.splice(0)) resolve()
         await new Promise<void>(resolve => setImmediate(resolve))
         if (!this.auto) own.mesh.giveAll(1)
