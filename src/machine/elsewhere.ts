@@ -21,8 +21,11 @@ export class Forward extends Cont {
   waiters: Machine[] | null = null
   /** The channel has been asked for. */
   asked = false
-  constructor(home: number, epoch: number) {
+  /** Who put it there; another one knows better. */
+  readonly by: Elsewhere
+  constructor(by: Elsewhere, home: number, epoch: number) {
     super(FORWARD_SITE)
+    this.by = by
     this.home = home
     this.epoch = epoch
     this.next = this
@@ -33,8 +36,8 @@ export class Forward extends Cont {
 export interface Elsewhere {
   /** A channel for a name that has none yet. */
   chan(owner: Term): Chan
-  /** A message for a channel at whose head a forward stands. `sender` null: sent by the engine itself. */
-  send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): void
+  /** A message for a channel at whose head a forward stands. `sender` null: sent by the engine itself. False: the channel is here after all. */
+  send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): boolean
   /** Asked before `m` begins to wait: true if it cannot wait here and has been taken over. */
   leaves(m: Machine): boolean
   /** A message was stored on a channel that had receives. */

@@ -792,8 +792,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       this.produced++
       const to = this.chanOf(t)
       if (to.kHead !== null && to.kHead.site === FORWARD_SITE) {
-        ;(this.elsewhere as Elsewhere).send(to, values, false, null, null, account)
-        continue
+        if ((this.elsewhere as Elsewhere).send(to, values, false, null, null, account)) continue
       }
       const k = this.kernel.produce(to, values, false, null)
       if (k !== null) this.wakeUp(this.fired(k, null))
@@ -1254,8 +1253,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const head = chan.kHead
     this.produced++
     if (head !== null && head.site === FORWARD_SITE) {
-      ;(this.elsewhere as Elsewhere).send(chan, args, site.persistent, site, m, m.account)
-      return null
+      if ((this.elsewhere as Elsewhere).send(chan, args, site.persistent, site, m, m.account)) return null
     }
     const k = this.kernel.produce(chan, args, site.persistent, site)
     if (k !== null) return this.fired(k, m)

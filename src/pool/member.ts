@@ -146,8 +146,6 @@ export interface TurnOrder {
   readonly drainOnly?: boolean
   /** Whether it may ask others for work. */
   readonly mayAsk: boolean
-  /** New ranges of numbers. */
-  readonly numbers?: Numbers
   /** Gas that limited accounts may use in this turn, each. */
   readonly gas?: readonly (readonly [id: number, gas: number])[]
 }
@@ -175,6 +173,8 @@ export interface TurnReport {
   readonly notesMore: number
   readonly crossings: number
   readonly busyMs: number
+  /** Names and programs that it has to remember. */
+  readonly weight: number
   /** More than half of its range of names is used up. */
   readonly drawn: boolean
   /** Where an account used up its share of gas. */
@@ -326,7 +326,6 @@ export class Member {
     board.setDoing(index, Doing.Running)
     mesh.redirect = o.redirect ?? null
     mesh.grant(o.gas ?? [])
-    if (o.numbers !== undefined) this.draw(o.numbers)
     if (o.giveAll !== undefined) {
       mesh.drain(Number.POSITIVE_INFINITY)
       mesh.giveAll(o.giveAll)
@@ -412,6 +411,7 @@ export class Member {
       notesMore: shard.notesMore,
       crossings: mesh.crossings,
       busyMs,
+      weight: mesh.weight,
       drawn: shard.numbers.names > this.namesEnd - RANGE / 2,
       spent: mesh.spent?.span ?? null,
     }

@@ -149,7 +149,8 @@ export class Mesh implements Elsewhere {
     // What was looked up before there were others may belong to them.
     for (const chan of shard.names.channels()) {
       const home = this.homeOf(chan.owner as Term)
-      if (home !== this.index && chan.nD === 0 && chan.nK === 0) chan.kHead = new Forward(home, 0)
+      if (home === this.index) this.forwardOf(chan)
+      else if (chan.nD === 0 && chan.nK === 0) chan.kHead = new Forward(this, home, 0)
     }
   }
 
@@ -168,7 +169,7 @@ export class Mesh implements Elsewhere {
   chan(owner: Term): Chan {
     const c = this.shard.kernel.chan(owner)
     const home = this.homeOf(owner)
-    if (home !== this.index) c.kHead = new Forward(home, 0)
+    if (home !== this.index) c.kHead = new Forward(this, home, 0)
     return c
   }
 
@@ -176,7 +177,12 @@ export class Mesh implements Elsewhere {
   private forwardOf(chan: Chan): Forward | null {
     const head = chan.kHead
     if (head === null) return null
-    if (head.site === FORWARD_SITE) return head as Forward
+    if (head.site === FORWARD_SITE) {
+      if ((head as Forward).by === this) return head as Forward
+      // From before all shards began anew; since then it is here.
+      chan.kHead = null
+      return null
+    }
     return (head as Machine).priv === 0 ? (this.copies.get(chan) ?? null) : null
   }
 
@@ -185,7 +191,7 @@ export class Mesh implements Elsewhere {
     const epoch = (this.epochs.get(chan) ?? 0) + 1
     this.epochs.delete(chan)
     this.remember(chan)
-    chan.kHead = new Forward(home, epoch)
+    chan.kHead = new Forward(this, home, epoch)
     return epoch
   }
 
@@ -217,8 +223,11 @@ export class Mesh implements Elsewhere {
 
   // ── what the running machine asks ───────────────────────────────────────────────────────────────────────────────
 
-  send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): void {
-    this.sendTo(this.forwardOf(chan) as Forward, chan, args, persistent, origin, sender === null ? 0 : sender.priv, account)
+  send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): boolean {
+    const f = this.forwardOf(chan)
+    if (f === null) return false
+    this.sendTo(f, chan, args, persistent, origin, sender === null ? 0 : sender.priv, account)
+    return true
   }
 
   private sendTo(
@@ -313,6 +322,11 @@ export class Mesh implements Elsewhere {
     let news = 0
     for (let i = 0; i < this.outlets.length; i++) if (this.outlets[i]?.flush() === true) news |= 1 << i
     return news
+  }
+
+  /** Names and programs that it has to remember. */
+  get weight(): number {
+    return this.moved.size + this.book.size
   }
 
   /** Records that have not found room in the rings. */
@@ -505,7 +519,7 @@ export class Mesh implements Elsewhere {
     this.crossings++
     this.passOn(chan)
     const head = chan.kHead
-    if (head !== null && head.site === FORWARD_SITE) {
+    if (head !== null && head.site === FORWARD_SITE && this.forwardOf(chan) !== null) {
       this.sendTo(head as Forward, chan, args, persistent, origin, priv, account)
       this.teach(from, chan, head as Forward)
       return

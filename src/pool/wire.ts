@@ -45,6 +45,9 @@ class Names {
   constructor(origin: ShardNames) {
     this.origin = origin
   }
+  get size(): number {
+    return this.found.size
+  }
   /** This object is what the number means from now on. */
   tell(name: Unforgeable): void {
     if (this.found.get(name.counter) === name) return
@@ -112,6 +115,11 @@ export class Book implements CodeBook {
   /** The name leaves this shard: when it comes back it has to be the same object. */
   export(name: Unforgeable): void {
     this.names.tell(name)
+  }
+
+  /** Names and programs that it remembers. */
+  get size(): number {
+    return this.names.size + this.programs.size
   }
 
   // ── what the codec asks ─────────────────────────────────────────────────────────────────────────────────────────

@@ -20,15 +20,19 @@ interface Done {
 
 async function run(
   texts: readonly string[],
-  o: { workers: number; cuts?: number; input?: readonly string[]; during?: (pool: Pool) => void } & Omit<SessionOptions, 'host'>,
+  o: { workers: number; cuts?: number; weightMax?: number; input?: readonly string[]; during?: (pool: Pool) => void } & Omit<
+    SessionOptions,
+    'host'
+  >,
 ): Promise<Done> {
-  const { workers, cuts, input, during, ...rest } = o
+  const { workers, cuts, weightMax, input, during, ...rest } = o
   const host = new QuietHost(input ?? [])
   const held = new HeldHost(host)
   const options: SessionOptions = { ...rest, host: cuts === undefined ? host : held }
   const session = new Session(options)
   const pool = new Pool(session, {
     workers,
+    weightMax,
     ...(cuts === undefined ? {} : { host: held, cuts: { every: cuts, restore: (state: string) => Session.restore(state, options) } }),
   })
   open.push(pool)
@@ -59,6 +63,13 @@ describe('a session on workers', () => {
     const { steps: _, ...counters } = alone.stats()
     expect(session.stats()).toMatchObject(counters)
     expect(session.blocked().map(b => b.channels)).toEqual(alone.blocked().map(b => b.channels))
+  })
+
+  it('shards that have much to remember begin anew', async () => {
+    const { ending, session, host, pool } = await run([FIB(20)], { workers: 2, weightMax: 150 })
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['6765']])
+    expect(session.stats()).toMatchObject({ comms: 32_838, alive: 1 })
+    expect(pool.renewals).toBeGreaterThan(0)
   })
 
   it('several programs, failures, input, timers and what is left', async () => {
@@ -101,7 +112,7 @@ describe('a session on workers', () => {
       contract move(@group, @n) = {
         if (n == 0) { stdout!("moved") } else { new ack in { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { move!(group, n - 1) } } } }
     }`
-    const { ending, session, host } = await run([text], { workers: 3, allow: { control: true } })
+    const { ending, session, host } = await run([text], { workers: 3, weightMax: 300, allow: { control: true } })
     expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['"moved"']])
     const sum = BigInt(n) * BigInt(n + 1)
     expect(session.data().get('@"taken"')).toEqual([[String(sum), String((sum * BigInt(2 * n + 1)) / 3n)]])
@@ -138,6 +149,7 @@ describe('a session on workers', () => {
     const { ending, session, host, pool } = await run([FIB(long ? 25 : 20), echo], {
       workers: 2,
       cuts: 4000,
+      weightMax: 200,
       input: lines,
       during: p => {
         const timer = setInterval(() => {
