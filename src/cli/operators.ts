@@ -27,10 +27,10 @@ export async function psCommand(flags: Flags): Promise<number> {
 }
 
 function steering(verb: Verb, args: readonly string[]): Message {
-  if (verb !== 'renice') return { op: verb, labels: args }
+  if (verb !== 'renice' && verb !== 'migrate') return { op: verb, labels: args }
   const level = args.find(a => /^\d+$/.test(a))
-  if (level === undefined)
-    throw new UsageError('renice takes a level from 0 (first) to 3 and labels', 'rho ps --control SOCKET renice 3 m:12')
+  const takes = verb === 'renice' ? 'a level from 0 (first) to 3' : 'the number of a shard'
+  if (level === undefined) throw new UsageError(`${verb} takes ${takes} and labels`, `rho ps --control SOCKET ${verb} 3 m:12`)
   return { op: verb, labels: args.filter(a => a !== level), level: Number(level) }
 }
 

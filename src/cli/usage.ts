@@ -53,7 +53,7 @@ export const COMMANDS = {
   },
   ps: {
     synopsis:
-      'rho ps --space DIR [LABEL…] | --control SOCKET [LABEL…]\n              | --control SOCKET pause|resume|kill LABEL… | --control SOCKET renice LEVEL LABEL…',
+      'rho ps --space DIR [LABEL…] | --control SOCKET [LABEL…]\n              | --control SOCKET pause|resume|kill LABEL… | --control SOCKET renice LEVEL LABEL… | migrate SHARD LABEL…',
     about: 'List the machines of a space at rest or of a running process, and steer them: m:12 is a machine, p:1 a whole program.',
   },
   inspect: {

@@ -143,15 +143,15 @@ export class Operator {
   }
 
   /**
-   * Pause, resume, kill or renice what a label names; a group in one step. Between two slices. A session has one shard: nothing can migrate.
-   * @param level 0 (first) to 3, for `renice`
+   * Pause, resume, kill or renice what a label names; a group in one step. Between two slices.
+   * @param level 0 (first) to 3, for `renice`; the number of a shard, for `migrate`
    * @returns how many machines it concerned, or why it cannot be done
    */
   act(verb: Verb, label: string, level = 0): number | string {
-    const { shard } = this.session
+    const { shard, control } = this.session
     const machines = this.byLabel()(label)
     if (machines === undefined) return `nothing that is alive has the label ${label}`
-    if (verb === 'migrate') return 'there is one shard'
+    if (verb === 'migrate') return (control.migrate === null ? 'there is one shard' : control.migrate(machines, level)) ?? machines.length
     for (const m of machines) {
       if (verb === 'pause') shard.pause(m)
       else if (verb === 'resume') shard.resume(m)

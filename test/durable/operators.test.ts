@@ -19,7 +19,7 @@ async function attended<T>(
   more: readonly string[] = [],
 ): Promise<{ used: T; exit: number | null; out: string[] }> {
   let used: Promise<T> | undefined
-  const ended = await rho.run(['run', '--format', 'json', '--control', socket, ...more, ...e(program)], {
+  const ended = await rho.run(['run', '--format', 'json', '--workers', '0', '--control', socket, ...more, ...e(program)], {
     onLine: (line, child) => {
       if (used !== undefined || line.kind !== 'output') return
       used = use()
@@ -140,6 +140,10 @@ describe('T24, T25: --control', () => {
       const killed = await op('s2', { op: 'kill', labels: [String(stop?.label)] })
       const again = await op('s2', { op: 'kill', labels: [String(stop?.label)] })
       const wrong = await op('s2', { op: 'renice', level: 9, labels: ['p:1'] })
+      expect(await op('s2', { op: 'migrate', level: 1, labels: ['p:1'] })).toMatchObject({
+        exit: 1,
+        lines: [{ kind: 'refused', reason: 'there is one shard' }],
+      })
       const gone = await op('s2', { op: 'inspect', what: '@"stop"' })
       await op('s2', { op: 'kill', labels: ['p:1'] })
       return { killed, again, wrong, gone }
