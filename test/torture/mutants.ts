@@ -16,6 +16,8 @@ interface Mutant {
 }
 
 const SPACE = 'rspace/space.ts'
+const HISTORY = 'rspace/history.ts'
+const KERNEL = 'rspace/kernel.ts'
 const STORE = 'rspace/store/store.ts'
 const MUTANTS: readonly Mutant[] = [
   {
@@ -35,14 +37,14 @@ const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'P8 what comes and goes leaves no row',
     file: SPACE,
-    from: 'if (!this.added.delete(r.ref)) this.removed.set',
+    from: 'if (this.tracks && !this.added.delete(r.ref)) this.removed.set',
     to: 'this.added.delete(r.ref); this.removed.set',
     test: 'durable.test.ts',
   },
   {
     breaks: 'P9 installs in forks',
     file: SPACE,
-    from: 'this.installInto(copy)\n      return copy',
+    from: 'this.installInto(copy)\n    return copy',
     to: 'return copy',
     test: 'durable.test.ts',
   },
@@ -53,7 +55,42 @@ const MUTANTS: readonly Mutant[] = [
     to: '',
     test: 'space.test.ts',
   },
-  { breaks: 'replay in the order of the log', file: SPACE, from: 'this.isNext(comm) && ', to: '', test: 'durable.test.ts' },
+  { breaks: 'replay in the order of the log', file: SPACE, from: 'this.isNext(comm) && ', to: '', test: 'programs.test.ts' },
+  {
+    breaks: 'P8 a checkpoint has the rows of its state',
+    file: SPACE,
+    from: 'const tree = past.change(this.tree, since.values())',
+    to: 'const tree = this.tree',
+    test: 'history.test.ts',
+  },
+  {
+    breaks: 'nodes go with the last checkpoint that reaches them',
+    file: HISTORY,
+    from: 'if (--node.refs > 0) continue',
+    to: 'node.refs--',
+    test: 'history.test.ts',
+  },
+  {
+    breaks: 'P7 claimed data find a partner after a restart',
+    file: SPACE,
+    from: 'return [...this.kernel.pumped(), ...this.kernel.hidden()]',
+    to: 'return [...this.kernel.pumped()]',
+    test: 'durable.test.ts',
+  },
+  {
+    breaks: 'groups are encoded in the order they were closed',
+    file: SPACE,
+    from: 'if (this.encoding === null && taken.added.size',
+    to: 'if (taken.added.size',
+    test: 'durable.test.ts',
+  },
+  {
+    breaks: 'P3 a peek takes nothing',
+    file: KERNEL,
+    from: 'if (persistent || arrows[own] === PEEK) {',
+    to: 'if (persistent) {',
+    test: 'kernel.test.ts',
+  },
   {
     breaks: 'lookups see the batch in flight',
     file: STORE,
