@@ -87,6 +87,8 @@ describe('wrong arguments (P11)', () => {
     'an array with holes': s => s.produce('c', Array(2) as never),
     'a key that is a symbol': s => s.produce('c', { [Symbol('s')]: 1 } as never),
     'half a surrogate pair': s => s.produce('c', '\ud800'),
+    'a high surrogate before what is none': s => s.produce('c', '\ud800\uffff'),
+    'a guard that is nested without end': s => s.consume([{ channel: 'c', pattern: v.x }], 'k', { where: deepGuard() as never }),
     'half a surrogate pair in a key': s => s.produce('c', { '\udc00': 1 }),
     'a high surrogate before another character': s => s.produce('c', '\ud800x'),
     'exact of no object': s => s.consume([{ channel: 'c', pattern: { $exact: 1 } }], 'k'),
@@ -101,6 +103,11 @@ describe('wrong arguments (P11)', () => {
     let p: unknown = 1
     for (let i = 0; i < 2000; i++) p = { $not: p }
     return p
+  }
+  const deepGuard = (): unknown => {
+    let g: unknown = { $gt: [1, 2] }
+    for (let i = 0; i < 2000; i++) g = { $not: g }
+    return g
   }
   for (const [name, call] of Object.entries(calls))
     it(`${name}: BAD_ARGUMENT, and nothing has changed`, () => {
@@ -888,5 +895,75 @@ describe('patterns with keys, among many', () => {
       }
       expect(taken).toEqual(expected)
     }
+  })
+})
+
+describe('small things', () => {
+  it('volatile records are outside the digest, and bodies may be anything beside handlers', () => {
+    const space = memory()
+    const empty = space.digest()
+    space.produce('c', 1, { volatile: true })
+    expect(space.digest()).toBe(empty)
+    space.handle('h', () => {})
+    for (const body of [null, 5, { handler: 7 }, ['h']]) {
+      space.consume([{ channel: 'c', pattern: _ }], body)
+      expect(space.produce('d', 1).comms).toEqual([])
+      space.consume([{ channel: 'd', pattern: _ }], body)
+      space.produce('c', 1, { volatile: true })
+    }
+    expect(space.tryTake('nowhere', _, { where: { $gt: [1, 2] } })).toBeUndefined()
+    expect(memory<Texts>(plain).tryTake('nowhere', 'x')).toBeUndefined()
+  })
+  it('a stalled continuation is listed on its channels only; a datum in the pump can fire', () => {
+    const space = memory({ limits: { matchStepsPerContinuationMax: 100 } })
+    for (let i = 0; i < 12; i++) space.produce('c', i)
+    space.consume(
+      [1, 2, 3, 4].map(i => ({ channel: 'c', pattern: v[`x${i}`] })),
+      'slow',
+      { where: { $gt: [v.x1, 100] } },
+    )
+    expect([space.inspect.stalled().length, space.inspect.continuations('c').length, space.inspect.continuations('d').length]).toEqual([
+      1, 1, 0,
+    ])
+    space.produce('e', 1)
+    expect(space.inspect.continuations('e')).toEqual([])
+    const fast = memory({ burst: 1 })
+    for (let i = 0; i < 3; i++) fast.consume([{ channel: 'c', pattern: _, peek: true }], 'k')
+    const { ref, pending } = fast.produce('c', 1)
+    expect([pending, fast.inspect.why(ref as number).reason]).toEqual([true, 'can-fire'])
+  })
+  it('a continuation that has been cancelled is told as removed, and copies of many rows are whole', async () => {
+    const dir = `${tmp}/many`
+    let space = await open(dir, { create: true, journal: 'undo' })
+    const { ref } = space.consume([{ channel: 'x', pattern: 1 }], 'k')
+    const from = await space.flush()
+    for (let i = 0; i < 3000; i++) space.produce(`c${i}`, i)
+    space.cancel(ref as number)
+    await space.flush()
+    await space.close()
+    space = await open(dir)
+    const kinds: string[] = []
+    for await (const e of space.watch({ channel: 'x' }, { from })) {
+      kinds.push(e.kind)
+      break
+    }
+    expect(kinds).toEqual(['remove'])
+    expect((await space.backup(`${tmp}/many-copy`)).ok).toBe(true)
+    await space.close()
+    const copy = await open(`${tmp}/many-copy`)
+    expect(copy.stats().data).toBe(3000)
+    await copy.close()
+  })
+  it('a checkpoint from outside keeps the journal of events', async () => {
+    const dir = `${tmp}/events`
+    const space = await open(dir, { create: true, journal: 'events' })
+    space.produce('c', 1)
+    await space.close()
+    await checkpointDir(dir)
+    const again = await open(dir, { journal: 'events' })
+    const kinds: string[] = []
+    for await (const e of again.log()) kinds.push(e.kind)
+    expect(kinds).toEqual(['produce', 'checkpoint'])
+    await again.close()
   })
 })

@@ -145,3 +145,42 @@ describe('an index that was made before a rollback', () => {
     expect([w.produce(0, 3), w.produce(0, 23), w.produce(0, 7)]).toEqual(['k3/0:3:3', 'j3/0:23,1:23,1', 'k7/0:7:7'])
   })
 })
+
+describe('a join of taking binds on one channel', () => {
+  it('chooses the oldest data in the order of its binds, whatever mixture of lasting and linear ones there is', () => {
+    // Every subset of lasting data, every two or three binds over three values: compared with trying all assignments in order.
+    const values = [1, 2, 3, 1]
+    for (let lasting = 0; lasting < 16; lasting++)
+      for (const accepted of [
+        [[1, 2, 3], [1], [1, 2]],
+        [
+          [3, 1],
+          [1, 3],
+          [2, 3],
+        ],
+        [[2], [1, 2, 3], [1, 2, 3]],
+        [
+          [1, 3],
+          [1, 3],
+        ],
+        [[1, 2, 3], [1, 2, 3], [1]],
+      ]) {
+        const w = new World(1)
+        values.forEach((value, i) => void w.produce(0, value, (lasting >> i) % 2 === 1))
+        const assign = (bind: number, used: readonly number[]): number[] | undefined => {
+          if (bind === accepted.length) return []
+          for (let i = 0; i < values.length; i++) {
+            if (!accepted[bind].includes(values[i]) || (used.includes(i) && (lasting >> i) % 2 === 0)) continue
+            const rest = assign(bind + 1, [...used, i])
+            if (rest !== undefined) return [values[i], ...rest]
+          }
+          return undefined
+        }
+        const expected = assign(0, [])
+        const got = w.consume(one(accepted.map(accepts => ({ chan: 0, accepts, arrow: 0 as const }))))
+        expect(`${lasting} ${accepted.join('|')} ${got}`).toBe(
+          `${lasting} ${accepted.join('|')} ${expected === undefined ? '-' : `k/0:${expected}:${expected}`}`,
+        )
+      }
+  })
+})
