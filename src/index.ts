@@ -10,10 +10,10 @@
 /** The whole of it in one call: sources in, the outcome as plain data out. Quiet: what is printed is part of the outcome. */
 export type { BlockedRecord, ErrorRecord, FailureRecord, Outcome, OutcomeStatus, Position, Spot } from './cli/outcome.ts'
 export { type ProgramOptions, runPrograms } from './cli/program.ts'
+export type { MachineView } from './machine/operator.ts'
 /** One space that programs are compiled into, run in, and looked at, step by step. */
 export type { Blocked, Failure, Note, Reason, RestReport, Stats, Status, Unconsumed } from './machine/outcome.ts'
 export { type Compiled, Session, type SessionOptions } from './machine/session.ts'
-
 /** A machine that runs by itself, in memory or in a directory that it survives in: `openVm({ space, durability })`. */
 export { fromJs, toJs, type Value } from './values.ts'
 export { Channel, type Deployed, openVm, Vm, type VmEvents, type VmOptions, type VmOutput } from './vm.ts'

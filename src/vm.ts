@@ -10,6 +10,7 @@ import type { Host } from './machine/host.ts'
 import type { Outgoing } from './machine/keeper.ts'
 import type { Account } from './machine/machine.ts'
 import { Native } from './machine/native.ts'
+import { type MachineView, Operator, type Verb } from './machine/operator.ts'
 import type { Failure, Status } from './machine/outcome.ts'
 import { collectNames } from './machine/reach.ts'
 import { type ImageNeed, Session, type SessionOptions } from './machine/session.ts'
@@ -140,7 +141,7 @@ export class Vm {
   private again = false
   private closed: Promise<void> | null = null
   private failure: { readonly error: unknown } | null = null
-  private control: { close(): Promise<void> } | null = null
+  private operators: { close(): Promise<void> } | null = null
   /** Names that were handed to the host; those that nothing holds any more fall out. */
   private handed: WeakRef<Unforgeable>[] = []
   private readonly known = new WeakSet<Unforgeable>()
@@ -224,6 +225,24 @@ export class Vm {
     return o.remove === true ? this.safe().then(() => found) : found
   }
 
+  /** The machines that are alive, oldest first. Their labels mean something to this object only. */
+  machines(): MachineView[] {
+    this.check()
+    return new Operator(this.session).machines()
+  }
+
+  /**
+   * Pause, resume, kill or renice (levels 0 to 3) the machine or the program that a label names. With a space it resolves when that is safe.
+   * @returns how many machines it concerned, or why it cannot be done
+   */
+  async act(verb: Verb, label: string, level = 0): Promise<number | string> {
+    this.check()
+    const done = new Operator(this.session).act(verb, label, level)
+    this.kick()
+    await this.safe()
+    return done
+  }
+
   /** @internal What the host has of the space. */
   held(): Unforgeable[] {
     this.prune()
@@ -253,7 +272,7 @@ export class Vm {
     const { ControlServer } = await import('./host/control.ts')
     const { operatorOf } = await import('./cli/operate.ts')
     const serve = operatorOf(this.session, this.durable ?? undefined, () => this.held())
-    this.control = await ControlServer.open(path, (request, answer) => {
+    this.operators = await ControlServer.open(path, (request, answer) => {
       const answered = serve(request, answer)
       this.kick()
       return answered
@@ -335,7 +354,7 @@ export class Vm {
     } catch {
       // Told by the `failed` event; the rows are still to be let go of.
     }
-    await this.control?.close()
+    await this.operators?.close()
     await this.durable?.close({ reported: true })
   }
 }

@@ -138,6 +138,24 @@ describe('openVm', () => {
     }
   })
 
+  it('lists machines and steers them by label', async () => {
+    await using vm = await openVm({ space: join(folder, 'steered') })
+    await vm.deploy('for (_ <- @"x") { @"y"!(1) } | for (_ <- @"z") { Nil }')
+    await vm.idle()
+    const [x, z] = vm.machines()
+    expect([x.waitsFor, z.waitsFor, x.status, x.account]).toEqual([['@"x"'], ['@"z"'], 'blocked', 'p:1'])
+    expect(await vm.act('pause', x.label)).toBe(1)
+    await vm.channel('@"x"').produce(0)
+    await vm.idle()
+    expect(vm.machines().map(m => m.status)).toEqual(['paused', 'blocked'])
+    expect(await vm.act('resume', x.label)).toBe(1)
+    await vm.idle()
+    expect(vm.channel('@"y"').messages()).toEqual([['1']])
+    expect(await vm.act('kill', z.label)).toBe(1)
+    expect(await vm.act('kill', z.label)).toMatch(/alive/)
+    expect(vm.machines()).toEqual([])
+  })
+
   it('lets operators in where it is asked to', async () => {
     const socket = join(folder, 'socket')
     const vm = await openVm({ control: socket })
