@@ -142,12 +142,17 @@ describe('openVm', () => {
     await using vm = await openVm({ space: join(folder, 'steered') })
     await vm.deploy('for (_ <- @"x") { @"y"!(1) } | for (_ <- @"z") { Nil }')
     await vm.idle()
-    const [x, z] = vm.machines()
+    const [z, x] = vm.machines()
     expect([x.waitsFor, z.waitsFor, x.status, x.account]).toEqual([['@"x"'], ['@"z"'], 'blocked', 'p:1'])
     expect(await vm.act('pause', x.label)).toBe(1)
     await vm.channel('@"x"').produce(0)
     await vm.idle()
-    expect(vm.machines().map(m => m.status)).toEqual(['paused', 'blocked'])
+    expect(
+      vm
+        .machines()
+        .map(m => m.status)
+        .sort(),
+    ).toEqual(['blocked', 'paused'])
     expect(await vm.act('resume', x.label)).toBe(1)
     await vm.idle()
     expect(vm.channel('@"y"').messages()).toEqual([['1']])
