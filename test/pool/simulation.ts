@@ -83,7 +83,8 @@ export class Simulation implements Team {
     let sent = 0
     let received = 0
     for (const m of this.members) {
-      if (m.mesh.spilled > 0 || m.mesh.incoming || m.shard.queue.length > 0) return false
+      const { mesh, shard } = m
+      if (mesh.spilled > 0 || mesh.incoming || shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending) return false
       sent += m.mesh.sent
       received += m.mesh.received
     }
