@@ -59,6 +59,8 @@ const RECOVERIES_MAX = 1000
 /** A kept session on workers commits this often, or less often if a commit takes more than a part of that. */
 const COMMIT_MS = 250
 const COMMIT_SHARE = 5
+/** Milliseconds between two times that all shards begin anew. */
+const RENEW_MS = 1000
 /** A worker that has not answered its first call after this time does not come. */
 const START_MS = 20_000
 
@@ -93,7 +95,7 @@ export class Pool implements Team {
   private readonly first: Session
   private readonly cuts: PoolOptions['cuts']
   private readonly host: HeldHost | undefined
-  private readonly weightMax: number
+  private weightMax: number
   private state: string | null = null
   private cutAt = 0
   private cutting = false
@@ -302,9 +304,12 @@ export class Pool implements Team {
     if ((r.weight ?? 0) > this.weightMax) this.heavy = true
   }
 
+  private mayRenewAt = 0
   /** Time for all shards to begin anew. */
   private get outgrown(): boolean {
-    return this.drawn || this.heavy || this.own.mesh.weight > this.weightMax
+    if (this.drawn) return true
+    if (!this.heavy && this.own.mesh.weight <= this.weightMax) return false
+    return performance.now() >= this.mayRenewAt
   }
   /** A worker will soon need new numbers, which are given out while all shards stand still. */
   private drawn = false
@@ -568,7 +573,7 @@ export class Pool implements Team {
   private async run(until: number): Promise<Status> {
     if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
-    const { session, own } = this
+    const { session } = this
     for (;;) {
       if (this.lost !== null) throw this.lost
       if (session.stopped || this.first.stopped) return 'idle'
@@ -580,14 +585,17 @@ export class Pool implements Team {
         }
         await this.collapse()
         if (due) await this.takeCut('budget')
+        for (const resolve of this.stills.splice(0)) resolve()
+        await new Promise<void>(resolve => setImmediate(resolve))
         if (due && this.outgrown) {
           this.renewals++
           await this.connect()
-        }
-        for (const resolve of this.stills.splice(0)) resolve()
-        await new Promise<void>(resolve => setImmediate(resolve))
-        if (!this.auto) own.mesh.giveAll(1)
+          // What has to be remembered all the same is no reason to do it again.
+          this.weightMax = Math.max(this.weightMax, 2 * this.own.mesh.weight)
+          this.mayRenewAt = performance.now() + RENEW_MS
+        } else if (!this.auto) this.own.mesh.giveAll(1)
       }
+      const { own } = this
       const seen = this.board.hostBell
       this.board.setDoing(0, Doing.Running)
       const active = this.ownTurn()
