@@ -360,6 +360,8 @@ describe('a space on disk', () => {
           )
       }
       commits.push(space.flush())
+      space.tryTake('c1', _)
+      commits.push(space.flush())
       for (let i = 0; i < 500; i++) space.tryTake(`c${i}`, _)
       const count = space.stats().data
       commits.push(space.checkpoint().then(({ root }) => void roots.set(root, count)))
