@@ -182,14 +182,14 @@ export class Vm {
     if (source instanceof Uint32Array) {
       const made = this.session.deployImage(source, o.name, o.atomic)
       if (typeof made !== 'number') return { ok: false, diagnostics: [], refused: made }
-      await this.safe()
+      await this.safe(made)
       this.kick()
       return { ok: true, account: made, diagnostics: [] }
     }
     const { program, diagnostics } = this.session.compile(o.name ?? 'program.rho', source)
     if (program === undefined) return { ok: false, diagnostics }
     const account = this.session.deploy(program, o.atomic)
-    await this.safe()
+    await this.safe(account)
     this.kick()
     return { ok: true, account, diagnostics }
   }
@@ -306,13 +306,13 @@ export class Vm {
     } else this.session.shard.wake?.()
   }
 
-  /** @internal Resolves when what was done so far is safe. */
-  async safe(): Promise<void> {
+  /** @internal Resolves when what was done so far is safe, or this program. */
+  async safe(account?: number): Promise<void> {
     if (this.durable === null) return
     // A handler may call from the midst of a slice; state is only saved between slices.
     await new Promise<void>(resolve => setImmediate(resolve))
     try {
-      await this.durable.safe()
+      await (account === undefined ? this.durable.safe() : this.durable.kept(account))
     } catch (error) {
       this.fail(error)
       throw error

@@ -138,6 +138,21 @@ describe('openVm', () => {
     }
   })
 
+  it('refuses what an attempt kept waiting when it is closed; the attempt begins again', async () => {
+    const space = join(folder, 'attempt')
+    const vm = await openVm({ space })
+    await vm.deploy('new c in { contract c(@n) = { c!(n + 1) } | c!(0) | @"endless"!(1) }', { atomic: true })
+    await new Promise(resolve => setTimeout(resolve, 15))
+    const said = vm.channel('@"host"').produce('said')
+    const refused = expect(said).rejects.toMatchObject({ code: 'SPACE_CLOSED' })
+    await vm.close()
+    await refused
+    const again = await openVm({ space })
+    await new Promise(resolve => setTimeout(resolve, 15))
+    expect(again.session.kept.accounts.length).toBeGreaterThan(0)
+    await again.close()
+  })
+
   it('lists machines and steers them by label', async () => {
     await using vm = await openVm({ space: join(folder, 'steered') })
     await vm.deploy('for (_ <- @"x") { @"y"!(1) } | for (_ <- @"z") { Nil }')

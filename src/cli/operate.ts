@@ -229,7 +229,7 @@ async function deploy(session: Session, durable: Durable | undefined, request: M
     c.program === undefined ? [] : [session.deploy(c.program, request.atomic === true ? true : undefined)],
   )
   const accounts = session.kept.accounts.filter(a => ids.includes(a.id))
-  await durable?.safe()
+  for (const id of ids) await durable?.kept(id)
   session.shard.wake?.()
   for (let quiet = 0; quiet < QUIET_LOOKS; ) {
     const state = session.stateOf(accounts)

@@ -362,6 +362,12 @@ export class Durable implements Keeper, CodeBook {
     }
   }
 
+  /** A program that waits for its attempt is not in the space yet: were the attempt cut off, nobody would begin it again. */
+  holdsBack(): boolean {
+    for (const { account } of this.session.kept.waiting) if (!this.accountRows.has(account.id)) return true
+    return this.inFlight !== null && this.session.kept.waiting.length > 0
+  }
+
   attempt(): void {
     this.shard.whole() // undoing must not take away what was only made meanwhile
     this.attempting = { gone: this.gone.length, taken: this.taken.length }
@@ -377,11 +383,12 @@ export class Durable implements Keeper, CodeBook {
     for (const resolve of this.afterAttempt.splice(0)) resolve()
   }
   private readonly afterAttempt: (() => void)[] = []
+  private closed = false
 
   async boundary(status: Status): Promise<void> {
     if (this.failure !== null) throw this.failure
     if (this.attempting !== null) return
-    if (status !== 'budget') {
+    if (status !== 'budget' || this.holdsBack()) {
       await this.flush()
       return
     }
@@ -407,9 +414,12 @@ export class Durable implements Keeper, CodeBook {
     }
   }
 
-  /** As `flush`, but what waits for the end of an attempt is safe too. @throws RhizomeError of the store */
+  /** As `flush`, but what waits for the end of an attempt is safe too. @throws RhizomeError of the store; `SPACE_CLOSED` if it was closed before the attempt ended */
   async safe(): Promise<void> {
-    while (this.attempting !== null) await new Promise<void>(resolve => this.afterAttempt.push(resolve))
+    while (this.attempting !== null) {
+      if (this.closed) throw new RhizomeError('SPACE_CLOSED', 'the space was closed while a program ran that may be undone')
+      await new Promise<void>(resolve => this.afterAttempt.push(resolve))
+    }
     await this.flush()
   }
 
@@ -420,8 +430,21 @@ export class Durable implements Keeper, CodeBook {
     await this.rows.close()
   }
 
+  /** Resolves when a program is safe: its machines, or that it waits for its attempt. @throws as `safe` */
+  async kept(account: number): Promise<void> {
+    while (!this.accountRows.has(account)) {
+      if (this.attempting === null) await this.flush()
+      else if (this.closed) throw new RhizomeError('SPACE_CLOSED', 'the space was closed while a program ran that may be undone')
+      else await new Promise<void>(resolve => this.afterAttempt.push(resolve))
+    }
+    await this.inFlight
+    if (this.failure !== null) throw this.failure
+  }
+
   /** Save everything, also that failures have been reported if they have, and let go of the rows. */
   async close(o: { reported?: boolean } = {}): Promise<void> {
+    this.closed = true
+    for (const resolve of this.afterAttempt.splice(0)) resolve()
     try {
       if (this.failure === null) {
         if (this.attempting === null && (!this.fresh || !this.empty)) {

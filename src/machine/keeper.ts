@@ -20,6 +20,8 @@ export interface Keeper {
   asked(uri: string, args: readonly Term[], account: Account, dueMs: number): () => void
   /** Between two quanta: makes the state safe if it is time; when the session has nothing to do (`status` is not `budget`), in any case. */
   boundary(status: Status): Promise<void>
+  /** Whether the attempts that wait have to wait on, until `boundary` has been called. */
+  holdsBack(): boolean
   /** An attempt that may be undone begins; nothing is made safe until it ends. */
   attempt(): void
   attemptEnded(undone: boolean): void

@@ -578,6 +578,7 @@ export class Session {
         return 'idle'
       }
       if (this.atomicPending) {
+        if (this.mark === null && this.keeper?.holdsBack() === true) return 'budget'
         if (this.nextAtomic()) continue
       }
       // A program that hit its limit says so once the others have come to rest as well.
