@@ -80,6 +80,15 @@ describe('a program that is cut off after any commit goes on as if nothing had h
     expect(await cutEverywhere(source)).toBeGreaterThan(1)
   })
 
+  it.each([15_000, 22_500, 27_777])('where the gas limit of %i ends it while a persistent message goes round', async gas => {
+    const wide = `new stdout(\`rho:io:stdout\`), spawn, gate, res, sum in {
+      contract spawn(@n) = { if (n > 0) { for (_ <- gate) { res!(1) } | spawn!(n - 1) } else { gate!!(0) } } |
+      contract sum(@k, @acc) = { if (k == 0) { stdout!(acc) } else { for (@v <- res) { sum!(k - 1, acc + v) } } } |
+      spawn!(60) | sum!(60, 0)
+    }`
+    expect(await cutEverywhere(wide, { gas }, 1000)).toBeGreaterThan(10)
+  })
+
   it('with the machines drawn by a seed', async () => {
     expect(await cutEverywhere(SUBJECTS[0].source(12), { seed: 5n, order: { seed: 5n } })).toBeGreaterThan(5)
   })
