@@ -1,6 +1,6 @@
 /** Bundles the command into a folder: `cli.js` and its chunks. */
 export function bundle(outdir: string): Promise<unknown>
-/** Bundles the measurements of the benchmark that happen inside a process. */
-export function bundleInside(outfile: string): Promise<unknown>
+/** Bundles the measurements of the benchmark that happen inside a process, each to a file `NAME.mjs`. */
+export function bundleInside(outdir: string): Promise<unknown>
 /** Bundles the benchmark, with everything that it needs beside the command, into a folder. */
 export function bundleBench(outdir: string): Promise<unknown>

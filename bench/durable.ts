@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import type { Effort } from './jobs.ts'
 import { runProcess } from './measure.ts'
-import { root } from './peers.ts'
+import type { Workshop } from './peers.ts'
 import type { Probe } from './probes.ts'
 import { type Row, ratioRow } from './row.ts'
 import type { Pair } from './store-inside.ts'
@@ -87,17 +86,16 @@ const MEASURED: readonly Measured[] = [
   },
 ]
 
-function inside(command: string, n: number, effort: Effort): Pair {
+function inside(shop: Workshop, command: string, n: number, effort: Effort): Pair {
   effort.say(`durable: ${command}`)
-  const args = ['--import', 'tsx', join(root, 'bench', 'durable-inside.ts'), command, String(n), String(effort.passes)]
-  return JSON.parse(runProcess({ file: process.execPath, args }).output) as Pair
+  return JSON.parse(runProcess(shop.childOf('durable-inside', [command, n, effort.passes])).output) as Pair
 }
 
 export const durableProbe: Probe = {
   ids: ['durable', 'D1', 'D2', 'D3', 'D5', 'D6'],
-  run(_shop, effort) {
+  run(shop, effort) {
     return MEASURED.map(({ command, id, title, unit, peer, sizes, bound }): Row => {
-      const { ours, theirs } = inside(command, sizes[effort.quick ? 0 : 1], effort)
+      const { ours, theirs } = inside(shop, command, sizes[effort.quick ? 0 : 1], effort)
       return ratioRow({ id, title, unit }, ours, peer, theirs, bound)
     })
   },

@@ -135,6 +135,5 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 const [command, ...args] = process.argv.slice(2)
 if (command !== undefined && COMMANDS[command] !== undefined) {
-  // A bundle for older loaders: no top-level await.
-  void Promise.resolve(COMMANDS[command](args, () => readFileSync(0, 'utf8'))).then(result => console.log(JSON.stringify(result)))
+  console.log(JSON.stringify(await COMMANDS[command](args, () => readFileSync(0, 'utf8'))))
 }

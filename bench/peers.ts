@@ -45,7 +45,7 @@ async function buildSources(shop: Workshop, command: boolean): Promise<void> {
   // What is not bundled is found where the sources find it.
   if (existsSync(join(root, 'node_modules'))) symlinkSync(join(root, 'node_modules'), join(shop.folder, 'node_modules'))
   if (command) await bundle(join(shop.folder, 'rho'))
-  await bundleInside(shop.inside)
+  await bundleInside(join(shop.folder, 'inside'))
 }
 
 /**
@@ -56,7 +56,8 @@ export class Workshop {
   readonly folder = mkdtempSync(join(tmpdir(), 'rho-bench-'))
   readonly erlang: string | null
   readonly go: string | null
-  readonly inside = isBuilt ? join(here, 'inside.cjs') : join(this.folder, 'inside', 'inside.cjs')
+  /** Where the programs are that measure something inside a process. */
+  private readonly insides = isBuilt ? here : join(this.folder, 'inside')
   readonly cli: string
   private readonly built = new Set<string>()
   private texts = 0
@@ -108,7 +109,12 @@ export class Workshop {
 
   /** A measurement inside a process of its own, see `inside.ts`. */
   child(args: readonly (string | number)[], flags: readonly string[] = [], input?: string): Command {
-    return { file: process.execPath, args: [...flags, this.inside, ...args.map(String)], input }
+    return { ...this.childOf('inside', args, flags), input }
+  }
+
+  /** A measurement by another program than `inside.ts`: `store-inside`, `durable-inside`. */
+  childOf(program: string, args: readonly (string | number)[], flags: readonly string[] = []): Command {
+    return { file: process.execPath, args: [...flags, join(this.insides, `${program}.mjs`), ...args.map(String)] }
   }
 
   /** A job of the suite on channels in plain JavaScript. */

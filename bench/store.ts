@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import type { Effort } from './jobs.ts'
 import { runProcess } from './measure.ts'
-import { root } from './peers.ts'
+import type { Workshop } from './peers.ts'
 import type { Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
 import type { Pair } from './store-inside.ts'
@@ -11,10 +10,9 @@ import type { Pair } from './store-inside.ts'
 const most = (floor: number, aim = floor) => ({ kind: 'most', floor, aim }) as const
 const least = (floor: number, aim = floor) => ({ kind: 'least', floor, aim }) as const
 
-function inside<T>(command: string, n: number, effort: Effort, flags: readonly string[] = []): T {
+function inside<T>(shop: Workshop, command: string, n: number, effort: Effort, flags: readonly string[] = []): T {
   effort.say(`space: ${command}`)
-  const args = [...flags, '--import', 'tsx', join(root, 'bench', 'store-inside.ts'), command, String(n), String(effort.passes)]
-  return JSON.parse(runProcess({ file: process.execPath, args }).output) as T
+  return JSON.parse(runProcess(shop.childOf('store-inside', [command, n, effort.passes], flags)).output) as T
 }
 
 interface Compared {
@@ -161,12 +159,12 @@ interface Weights {
 
 export const storeProbe: Probe = {
   ids: ['space', 'D1', 'D2', 'D3', 'D4', 'D5', 'D6'],
-  run(_shop, effort) {
+  run(shop, effort) {
     const rows: Row[] = PAIRS.map(({ command, id, title, unit, peer, sizes, bound }) => {
-      const { ours, theirs } = inside<Pair>(command, sizes[effort.quick ? 0 : 1], effort)
+      const { ours, theirs } = inside<Pair>(shop, command, sizes[effort.quick ? 0 : 1], effort)
       return ratioRow({ id, title, unit }, ours, peer, theirs, bound)
     })
-    const states = inside<States>('states', effort.quick ? 20_000 : 200_000, effort)
+    const states = inside<States>(shop, 'states', effort.quick ? 20_000 : 200_000, effort)
     rows.push(
       plainRow({ id: 'space', title: 'digest, per changed record', unit: 'ns' }, states.digest, most(5000)),
       plainRow({ id: 'space', title: 'mark', unit: 'ns' }, states.mark, most(1000)),
@@ -178,13 +176,13 @@ export const storeProbe: Probe = {
         most(1.5),
       ),
     )
-    const w = inside<Weights>('weights', effort.quick ? 20_000 : 200_000, effort, ['--expose-gc'])
+    const w = inside<Weights>(shop, 'weights', effort.quick ? 20_000 : 200_000, effort, ['--expose-gc'])
     rows.push(
       plainRow({ id: 'space', title: 'memory per datum of 100 bytes', unit: 'B' }, [w.datum], most(400)),
       plainRow({ id: 'space', title: 'memory per idle channel', unit: 'B' }, [w.channel], most(300)),
       plainRow({ id: 'space', title: 'memory per continuation', unit: 'B' }, [w.continuation], most(350)),
     )
-    const e = inside<Effects>('effects', effort.quick ? 1000 : 10_000, effort)
+    const e = inside<Effects>(shop, 'effects', effort.quick ? 1000 : 10_000, effort)
     rows.push(
       plainRow({ id: 'space', title: 'rows written for reading channels', unit: 'rows' }, [e.read], most(0)),
       ratioRow(
