@@ -196,7 +196,7 @@ describe('wrong use', () => {
     [['run', '--allow', 'everything', '-e', 'Nil'], '--allow grants'],
     [['run', '--workers', '2', '--atomic', '-e', 'Nil'], 'needs the whole space in one shard'],
     [['run', '--checkpoint-every', '10', '-e', 'Nil'], 'is for runs on workers'],
-    [['check', '--workers', '2', '-e', 'Nil'], 'for one run'],
+    [['check', '--workers', '2', '-e', 'Nil'], 'belongs to `rho run`'],
     [['run', '--seed', '1', '--seeds', '1..2', '-e', 'Nil'], 'contradict'],
     [['ps'], 'which machines?'],
     [['explain', 'RHO999'], 'there is no code'],
