@@ -146,6 +146,7 @@ interface Machine extends Spot {
   readonly label: string
   readonly status: string
   readonly waitsFor: readonly string[]
+  readonly shard: number
   readonly account: string
   readonly steps: number
   readonly gas: number
@@ -336,11 +337,12 @@ function textOf(v: View): string[] {
       short(m.gas),
       short(m.steps),
       m.status,
+      String(m.shard),
       m.account,
       m.file === undefined ? 'no source' : `${oneLine(m.file)}:${m.line}:${m.column}`,
       m.waitsFor.map(oneLine).join(' & '),
     ])
-    lines.push('', ...table(['machine', 'gas/s', 'gas', 'steps', 'status', 'account', 'place', 'waits for'], rows, 4))
+    lines.push('', ...table(['machine', 'gas/s', 'gas', 'steps', 'status', 'shard', 'account', 'place', 'waits for'], rows, 4))
   }
   return lines
 }

@@ -205,7 +205,7 @@ export class Operator {
       gas: m.gas,
       memory,
       age: shard.numbers.privs - 1 - m.priv,
-      shard: 0,
+      shard: this.session.team?.shardOf?.(m) ?? 0,
       account: m.account.label,
       level: m.level,
       steps: m.steps,

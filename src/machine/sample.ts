@@ -33,6 +33,7 @@ export interface MachineSample {
   readonly start: number
   readonly end: number
   readonly waitsFor: readonly string[]
+  readonly shard: number
   readonly account: string
   readonly level: number
   readonly steps: number
@@ -111,6 +112,7 @@ export function sampleOf(session: Session, most: number): Sample {
         start,
         end,
         waitsFor: waits ? channelsOf(m) : [],
+        shard: session.team?.shardOf?.(m) ?? 0,
         account: m.account.label,
         level: m.level,
         steps: m.steps,

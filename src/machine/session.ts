@@ -103,6 +103,8 @@ export interface Team {
   settle(o: { stepsMax?: number }): Promise<Status>
   /** Something came from outside, or the session is to stop. */
   wake(): void
+  /** Where a machine was before everything was brought together; 0 is the shard of the session. */
+  shardOf?(m: Machine): number
 }
 
 /** Slices between two looks at what came from outside. */

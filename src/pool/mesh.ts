@@ -128,6 +128,8 @@ export class Mesh implements Elsewhere {
   /** Messages from peers for contracts here, since the last time that a copy was thought of. */
   private readonly calls = new Map<Chan, number>()
   private readonly envoy: Machine
+  /** While somebody wants to know: the shards that machines come from, by private channel. */
+  cameFrom: Map<number, number> | null = null
   /** Messages and machines that went to other shards and came from them since this was last set to 0. */
   crossings = 0
 
@@ -457,6 +459,7 @@ export class Mesh implements Elsewhere {
         const m = r.machine()
         this.shard.alive++
         this.crossings++
+        this.cameFrom?.set(m.priv, from)
         this.shard.enqueue(m)
         return
       }
@@ -474,7 +477,7 @@ export class Mesh implements Elsewhere {
         return
       }
       case Kind.Move:
-        this.onMove(r)
+        this.onMove(from, r)
         return
       case Kind.Fetch:
         this.onFetch(r)
@@ -676,7 +679,7 @@ export class Mesh implements Elsewhere {
     this.post(to)
   }
 
-  private onMove(r: WireReader): void {
+  private onMove(from: number, r: WireReader): void {
     const { shard } = this
     const { kernel } = shard
     const chans: Chan[] = []
@@ -703,6 +706,7 @@ export class Mesh implements Elsewhere {
         m.chan = many === 0 ? list[0] : null
         m.chans = many === 0 ? null : list
         shard.alive++
+        this.cameFrom?.set(m.priv, from)
         if (r.u8() === 1) shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text()))
         kernel.restoreCont(m, ref, ref)
         record = m

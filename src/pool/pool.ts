@@ -1,5 +1,6 @@
 import type { Piscina } from 'piscina'
 import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
+import type { Machine } from '../machine/machine.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
@@ -583,7 +584,7 @@ export class Pool implements Team {
           await this.pause(this.board.hostBell, LOOK_MS)
           continue
         }
-        await this.collapse()
+        await this.collapse(this.stills.length > 0)
         if (due) await this.takeCut('budget')
         for (const resolve of this.stills.splice(0)) resolve()
         await new Promise<void>(resolve => setImmediate(resolve))
@@ -652,9 +653,10 @@ export class Pool implements Team {
     this.awake = null
   }
 
-  /** Everything comes back to shard 0. Only while no turn is running. */
-  async collapse(): Promise<void> {
+  /** Everything comes back to shard 0. Only while no turn is running. @param watched somebody will look: remember where it was */
+  async collapse(watched = false): Promise<void> {
     const { own } = this
+    this.places = own.mesh.cameFrom = watched ? new Map() : null
     for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
     for (;;) {
       own.mesh.drain()
@@ -667,6 +669,13 @@ export class Pool implements Team {
       }
       await this.pause(this.board.hostBell, 1)
     }
+    own.mesh.cameFrom = null
+  }
+  /** Shards of machines, by private channel, as they were before everything came to shard 0; those that are not in it were there. */
+  private places: Map<number, number> | null = null
+
+  shardOf(m: Machine): number {
+    return this.places?.get(m.priv) ?? 0
   }
 
   /** Whatever is going on is brought together in the session, as it is now. */

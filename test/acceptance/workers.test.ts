@@ -14,6 +14,8 @@ interface Attended {
   readonly operate: (request: Message) => Promise<Message[]>
   /** A line to its standard input. */
   readonly tell: (line: string) => void
+  /** Resolves when a text is in its standard output. */
+  readonly printed: (text: string) => Promise<void>
   readonly kill: () => void
 }
 
@@ -36,6 +38,9 @@ async function attended(program: string, flags: readonly string[], use: (a: Atte
         return found
       },
       tell: line => child.stdin.write(`${line}\n`),
+      printed: async text => {
+        while (!stdout.includes(text) && child.exitCode === null) await new Promise(resolve => setTimeout(resolve, 5))
+      },
       kill: () => child.kill('SIGKILL'),
     }).catch(e => {
       child.kill('SIGKILL')
@@ -126,9 +131,35 @@ describe('T39, T40 machines that an operator moves while they run', () => {
     expect(moved).toBeGreaterThan(10 * migrations)
   }, 1_800_000)
 
+  it('ps shows the shard that a machine was moved to', async () => {
+    const seen: (readonly unknown[])[] = []
+    const lines = await attended(
+      'new out(`rho:io:stdout`), input(`rho:io:stdin`), line, c in { for (@x <- c) { out!(x) } | out!("up") | input!(*line) | for (_ <- line) { c!("met") } }',
+      FLAGS,
+      async ({ operate, tell }) => {
+        const machines = async () => (await operate({ op: 'ps' })).filter(m => String(m.waitsFor) === 'c')
+        for (const level of [2, 1, 2]) {
+          const [m] = await machines()
+          await operate({ op: 'migrate', labels: [m.label], level })
+          seen.push((await machines()).map(x => [x.label === m.label, x.shard]))
+        }
+        tell('now')
+      },
+    )
+    expect(seen.map(list => list[0])).toEqual([
+      [true, 2],
+      [true, 1],
+      [true, 2],
+    ])
+    expect(lines).toEqual(['"up"', '"met"'])
+  })
+
   it('negative control: a number that is left out is noticed', async () => {
     const skipping = STREAMS.replace('send!(i + 1, *ch, *ack)', 'if (i == 50) { send!(52, *ch, *ack) } else { send!(i + 1, *ch, *ack) }')
-    const lines = await attended(skipping, FLAGS, async ({ tell }) => tell('stop when you like'))
+    const lines = await attended(skipping, FLAGS, async ({ printed, kill }) => {
+      await printed('plain')
+      kill()
+    })
     expect(lines).toContain('("plain", 52, 51)')
   })
 })

@@ -101,6 +101,8 @@ describe('rho top', () => {
       expect(v.programs[0]).toMatchObject({ label: 'p:1' })
     }
     expect(full[0].machines).toEqual({ runnable: 4, blocked: 2, paused: 0 })
+    // Machines run on workers, not in shard 0.
+    expect(new Set(full[0].top.map(m => m.shard))).not.toContain(0)
     expect(full[0].channels[0]).toMatchObject({ channel: '@"left"', messages: 2 })
     expect(brief[0]).toMatchObject({ machines: { runnable: null }, channels: [], top: [] })
   })
@@ -123,7 +125,7 @@ describe('rho top', () => {
     expect(ran.stdout).toMatch(/^shard +queue +blocked +paused +COMMs\/s +slices\/s/m)
     expect(ran.stdout).toMatch(/^p:1 +6 /m)
     expect(ran.stdout).toMatch(/^ *2 +0 +@"left"$/m)
-    expect(ran.stdout).toMatch(/^m:\d+ .* blocked +p:1 .*:1:\d+ +@"z" & d$/m)
+    expect(ran.stdout).toMatch(/^m:\d+ .* blocked +0 +p:1 .*:1:\d+ +@"z" & d$/m)
   })
 
   it('ends with the process that it watches, or with a signal, and leaves that process alone', async () => {
