@@ -125,8 +125,9 @@ export function fromLatin1(s: string): Uint8Array {
   for (let i = 0; i < s.length; i++) bytes[i] = s.charCodeAt(i)
   return bytes
 }
+const HEX = Array.from({ length: 256 }, (_, b) => (b + 256).toString(16).slice(1))
 export function toHex(bytes: Uint8Array): string {
   let s = ''
-  for (const b of bytes) s += (b + 256).toString(16).slice(1)
+  for (let i = 0; i < bytes.length; i++) s += HEX[bytes[i]]
   return s
 }
