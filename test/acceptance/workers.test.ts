@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask, type Message } from '../../src/host/control.ts'
+import { Operator } from '../../src/machine/operator.ts'
+import { Pool } from '../../src/pool/pool.ts'
 import { Rho } from '../cli/rho.ts'
-import { LONG } from './support.ts'
+import { LONG, load } from './support.ts'
 
 const rho = new Rho()
 beforeAll(() => rho.build())
@@ -89,6 +91,18 @@ describe('T39 the number of workers changes no outcome', () => {
       })
     }
     expect([...won].every(w => w === '"one"' || w === '"other"')).toBe(true)
+  })
+
+  it('T32: nor what is counted', async () => {
+    const program =
+      'new fib in { contract fib(@n, r) = { if (n < 2) { r!(n) } else { new a, b in { fib!(n - 1, *a) | fib!(n - 2, *b) | for (@x <- a & @y <- b) { r!(x + y) } } } } | fib!(14, "r") }'
+    const counted = async (workers: string) => {
+      const { steps: _, ...stats } = (await rho.json(['--metrics', '--workers', workers, '-e', program])).outcome.stats
+      return stats
+    }
+    const alone = await counted('0')
+    expect(alone.comms).toBeGreaterThan(1000)
+    expect(await counted('2')).toEqual(alone)
   })
 
   it('negative control: another program has another outcome', async () => {
@@ -210,5 +224,32 @@ describe('T35 and T41 many machines on two workers', () => {
       if (LONG) expect(Math.min(first, second) / Math.max(first, second)).toBeGreaterThan(0.8)
       kill()
     })
+  })
+})
+
+describe('T25 an operator on workers', () => {
+  it('finds every machine, also when it asks while the calling thread looks elsewhere', async () => {
+    const { session } = load('new c in { contract c(@n) = { c!(n + 1) } | c!(0) | c!(1) | c!(2) | c!(3) }', {
+      virtualTime: false,
+      seed: undefined,
+    })
+    const pool = new Pool(session, { workers: 2 })
+    try {
+      expect(await session.settle({ stepsMax: 1 })).toBe('budget')
+      for (let i = 0; i < 5; i++) {
+        // Workers run on between two calls of `settle`: nothing may be served then.
+        let found = -1
+        const served = pool.still().then(() => {
+          found = new Operator(session).machines().length
+        })
+        await new Promise(resolve => setImmediate(resolve))
+        expect(found).toBe(-1)
+        while (found < 0) await session.settle({ stepsMax: 1 })
+        await served
+        expect(found).toBe(5)
+      }
+    } finally {
+      await pool.close()
+    }
   })
 })
