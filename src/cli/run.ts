@@ -23,7 +23,7 @@ import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
 import type { TraceFile } from './trace-file.ts'
 import type { Flags } from './usage.ts'
 import { seedRange, UsageError } from './usage.ts'
-import { hostFor, isLost, workerLost, workersFor, workersOf } from './workers.ts'
+import { hostFor, IN_VAIN_MAX, isLost, workerLost, workersFor, workersOf } from './workers.ts'
 
 /** `rho run`. */
 export async function runCommand(flags: Flags): Promise<number> {
@@ -94,9 +94,6 @@ interface Finished {
   readonly stored: Durable | undefined
 }
 
-/** So many workers lost in one run, and it is not an accident. */
-const LOST_MAX = 1000
-
 /** Compiles all inputs, runs them in one session if none was refused, and comes back at rest. */
 async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
@@ -107,9 +104,12 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   const shown = { n: 0 }
   const diagnostics: Diagnostic[] = []
   let programs = inputs
-  for (let lost = 0; ; lost++) {
+  let reached = 0
+  for (let inVain = 0; ; ) {
     const stored = flags.has('space') ? await (await import('./stored.ts')).openStored(flags, options, target, shown) : undefined
     const session = stored?.session ?? (flags.has('restore') ? restored(flags.text('restore')!, options) : new Session(options))
+    inVain = session.stats().steps > reached ? 0 : inVain + 1
+    reached = session.stats().steps
     let attended: Attended | undefined
     let pool: Pool | undefined
     try {
@@ -122,7 +122,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
     } catch (e) {
       // What workers hold is not in the session: only the last commit is a state of the whole. What went wrong first is what is told.
       await (pool === undefined ? stored?.close() : stored?.abandon())?.catch(() => undefined)
-      if (stored === undefined || !isLost(e) || lost === LOST_MAX) throw e
+      if (stored === undefined || !isLost(e) || inVain === IN_VAIN_MAX) throw e
       // From there on again; the programs are in the space.
       if (options.host instanceof HeldHost) options.host.back()
       programs = []

@@ -60,6 +60,9 @@ export async function workersFor(flags: Flags, session: Session, options: Sessio
   return new Pool(session, { workers, host, cuts: { every, restore: state => Session.restore(state, options) } })
 }
 
+/** So many workers lost without getting any further, and it is not an accident. */
+export const IN_VAIN_MAX = 20
+
 /** Whether that is what ended a run. */
 export function isLost(e: unknown): boolean {
   return (e as { code?: unknown } | null)?.code === 'WORKER_LOST'

@@ -55,8 +55,8 @@ const TURN_MS = 10
 const SLEEP_MS = 5
 /** After so many milliseconds `settle` comes back for a look at signals. */
 const LOOK_MS = 50
-/** So many workers lost in one run, and it is not an accident. */
-const RECOVERIES_MAX = 1000
+/** So many workers lost without getting any further, and it is not an accident. */
+const IN_VAIN_MAX = 20
 /** A kept session on workers commits this often, or less often if a commit takes more than a part of that. */
 const COMMIT_MS = 250
 const COMMIT_SHARE = 5
@@ -100,6 +100,9 @@ export class Pool implements Team {
   private state: string | null = null
   private cutAt = 0
   private cutting = false
+  /** The cut that was last gone back to, and how often since without another one. */
+  private from: string | null = null
+  private inVain = 0
   /** How often everything went back to the last cut. */
   recoveries = 0
   private readonly workers: number
@@ -460,7 +463,10 @@ export class Pool implements Team {
 
   /** Everything as it was at the last cut, on new workers. */
   private async recover(state: string): Promise<void> {
-    if (++this.recoveries > RECOVERIES_MAX) throw this.lost
+    this.recoveries++
+    this.inVain = state === this.from ? this.inVain + 1 : 0
+    this.from = state
+    if (this.inVain >= IN_VAIN_MAX) throw this.lost
     const cuts = this.cuts as NonNullable<PoolOptions['cuts']>
     const { piscina } = this
     this.piscina = null
