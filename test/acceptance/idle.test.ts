@@ -38,5 +38,5 @@ describe('T17 machines that wait are small', () => {
     expect(r.session.blocked().filter(b => !b.persistent)).toHaveLength(0)
     expect(r.session.observe('sum')).toEqual([[String((N * (N + 1)) / 2)]])
     expect(each).toBeLessThanOrEqual(512)
-  })
+  }, 300_000)
 })
