@@ -194,9 +194,8 @@ export interface SpaceEvent<T extends Types> {
   readonly channel?: T['C'] | Channel<T>
   readonly value?: T['A']
   readonly persistent?: boolean
-  /** Identity of a produce or consume, and which of the equal ones it is (journal `events`). */
+  /** Identity of a produce or consume (journal `events`): equal ones have equal identities, and are told apart by their order. */
   readonly id?: string
-  readonly occurrence?: number
   /** Of a COMM: the refs of its data, and the branch that fired. */
   readonly data?: readonly Ref[]
   readonly branch?: number

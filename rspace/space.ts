@@ -197,7 +197,6 @@ export class Space<T extends Types> implements Namer<T> {
   private journal: SpaceEvent<T>[] = []
   /** The first commit whose events the journal has. */
   private journalStart = 0
-  private readonly occurrences = new Map<string, number>()
   private lattice: Lattice | null = null
   private unhashed = new Map<Ref, { record: Datum | Waiting<T>; added: boolean }>()
   /** With history `merkle`: the checkpoints, and what their states are made of. */
@@ -1372,7 +1371,7 @@ export class Space<T extends Types> implements Namer<T> {
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
     if (!this.keepsEvents && this.settings.report !== true) return
     const id = this.produceId(h, value, persistent)
-    this.emit('produce', { ref, channel: h.show, value, persistent, id, occurrence: this.occurrence(id) })
+    this.emit('produce', { ref, channel: h.show, value, persistent, id })
   }
   private emitConsume(k: Waiting<T>): void {
     if (!this.keepsEvents && this.settings.report !== true) return
@@ -1382,15 +1381,8 @@ export class Space<T extends Types> implements Namer<T> {
       channel: k.handle(0, 0).show,
       persistent: k.persistent,
       id,
-      occurrence: this.occurrence(id),
     })
   }
-  private occurrence(id: string): number {
-    const n = (this.occurrences.get(id) ?? 0) + 1
-    this.occurrences.set(id, n)
-    return n
-  }
-
   /** Identity of a produce: channel, value, persistence. */
   produceId(h: Handle<T>, value: T['A'], persistent: boolean): string {
     return toHex(hash('produce', rows.framed([h.identity(), encode(this.settings.codec.datum, value), Uint8Array.of(persistent ? 1 : 0)])))
@@ -1515,9 +1507,11 @@ export class Space<T extends Types> implements Namer<T> {
     this.last = commit
     this.committedOp = op
     if (this.store !== null) this.past?.landed()
-    const numbered = events.map(e => ({ ...e, commit: commit.number }))
-    if (this.history === null) this.keepInJournal(numbered, commit.number)
-    for (const e of numbered) for (const w of this.watchers) this.show(w, e)
+    if (this.history === null || this.watchers.size > 0) {
+      const numbered = events.map(e => ({ ...e, commit: commit.number }))
+      if (this.history === null) this.keepInJournal(numbered, commit.number)
+      for (const e of numbered) for (const w of this.watchers) this.show(w, e)
+    }
     const waits = this.durableWaits
     this.durableWaits = []
     for (const w of waits) {
@@ -2329,14 +2323,21 @@ export class Space<T extends Types> implements Namer<T> {
   // ------------------------------------------------------------------------------------------------ journal, watch, replay
 
   private encodeEvents(events: SpaceEvent<T>[]): Uint8Array {
+    // JSON, put together by hand: kinds, numbers and hexadecimal digits need no quoting.
     const { codec } = this.settings
-    const plain = events.map(e => ({
-      ...e,
-      error: undefined,
-      channel: e.channel === undefined ? undefined : toHex(this.intern(e.channel).identity()),
-      value: e.kind === 'produce' && e.value !== undefined ? toHex(encode(codec.datum, e.value)) : undefined,
-    }))
-    return new TextEncoder().encode(JSON.stringify(plain))
+    let text = '['
+    for (const e of events) {
+      text += `${text.length > 1 ? ',' : ''}{"kind":"${e.kind}","op":${e.op}`
+      if (e.ref !== undefined) text += `,"ref":${e.ref}`
+      if (e.channel !== undefined) text += `,"channel":"${toHex(this.intern(e.channel).identity())}"`
+      if (e.kind === 'produce') text += `,"value":"${toHex(encode(codec.datum, e.value as T['A']))}"`
+      if (e.persistent !== undefined) text += `,"persistent":${e.persistent}`
+      if (e.id !== undefined) text += `,"id":"${e.id}"`
+      if (e.data !== undefined) text += `,"data":[${e.data}]`
+      if (e.branch !== undefined) text += `,"branch":${e.branch}`
+      text += e.undone === true ? ',"undone":true}' : '}'
+    }
+    return new TextEncoder().encode(`${text}]`)
   }
   decodeEvents(bytes: Uint8Array, commit: number): SpaceEvent<T>[] {
     const list = JSON.parse(new TextDecoder().decode(bytes)) as (SpaceEvent<T> & { channel?: string; value?: string })[]
