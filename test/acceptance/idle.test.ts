@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { compileIn, LONG, open, type Running, toRest } from './support.ts'
 
 /** A million in the long form, and in `npm run bench -- S1`. */
-const N = LONG ? 1_000_000 : 20_000
+const N = LONG ? 1_000_000 : 50_000
 
 /** Receives that wait, each on a channel of its own with two captures; each holds the channel of the one before, the last is known by a name. */
 const PARK = (n: number): string =>
