@@ -309,6 +309,8 @@ export class Pool implements Team {
   }
 
   private mayRenewAt = 0
+  /** Everything was brought to shard 0, at rest. */
+  private rested = false
   /** Time for all shards to begin anew. */
   private get outgrown(): boolean {
     if (this.drawn) return true
@@ -581,6 +583,8 @@ export class Pool implements Team {
     if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
     const { session } = this
+    if (this.rested && !this.auto) this.own.mesh.giveAll(1)
+    this.rested = false
     for (;;) {
       if (this.lost !== null) throw this.lost
       if (session.stopped || this.first.stopped) return 'idle'
@@ -629,6 +633,7 @@ export class Pool implements Team {
         }
         if (status === 'budget') continue
         await this.collapse()
+        this.rested = true
         const end = session.run()
         await this.takeCut(end)
         return end
