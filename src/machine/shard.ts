@@ -2139,7 +2139,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const y = j >= 0 ? R[j] : (K[~j] as Term)
           const z = typeof x === 'number' && typeof y === 'number' ? this.inlineArithmetic(C[pc], x, y) : Number.NaN
           // Not a number: a case for the whole operation
-          if (z === z) {
+          if (!Number.isNaN(z)) {
             R[C[pc + 2]] = z
             pc += 5
             break

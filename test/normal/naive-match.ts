@@ -149,7 +149,7 @@ function* withRest(s: Binding, rest: Rest, value: Term): Generator<Binding> {
 function* assign<P, T>(
   takers: readonly P[],
   targets: readonly T[],
-  fit: (p: P, t: T) => Iterable<Binding>,
+  fits: (p: P, t: T) => Iterable<Binding>,
   finish: (s: Binding, left: T[]) => Iterable<Binding>,
 ): Generator<Binding> {
   if (takers.length === 0) {
@@ -159,7 +159,7 @@ function* assign<P, T>(
   const [p, ...others] = takers
   for (let j = 0; j < targets.length; j++) {
     const left = [...targets.slice(0, j), ...targets.slice(j + 1)]
-    for (const s of fit(p, targets[j])) for (const r of assign(others, left, fit, finish)) yield new Map([...s, ...r])
+    for (const s of fits(p, targets[j])) for (const r of assign(others, left, fits, finish)) yield new Map([...s, ...r])
   }
 }
 
