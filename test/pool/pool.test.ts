@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { drive, type Ending } from '../../src/cli/engine.ts'
 import { QuietHost } from '../../src/cli/host.ts'
+import { Random } from '../../src/machine/queue.ts'
 import { Session, type SessionOptions } from '../../src/machine/session.ts'
 import { HeldHost } from '../../src/pool/held.ts'
 import { Pool } from '../../src/pool/pool.ts'
@@ -152,14 +153,17 @@ describe('a session on workers', () => {
       weightMax: 200,
       input: lines,
       during: p => {
-        const timer = setInterval(() => {
-          if (left === 0) clearInterval(timer)
-          else if (p.running) {
-            left--
-            void p.terminate(1 + (left % 2))
-          }
-        }, 15)
-        timer.unref()
+        // Some moments come before a cut has been taken again, some after.
+        const moment = new Random(42n)
+        const next = (): void => {
+          if (left > 0) setTimeout(() => (p.running ? kill() : next()), 5 + moment.below(120)).unref()
+        }
+        const kill = (): void => {
+          left--
+          void p.terminate(1 + (left % 2))
+          next()
+        }
+        next()
       },
     })
     expect(pool.recoveries).toBeGreaterThan(0)
