@@ -53,7 +53,7 @@ describe('T42: a kept session on workers', () => {
       })
       const pool = new Pool(stored.session, { workers: 2, host })
       if (first) {
-        const { program } = stored.session.compile('bank.rho', bank.source(2000))
+        const { program } = stored.session.compile('bank.rho', bank.source(long ? 20_000 : 2000))
         if (program !== undefined) stored.session.deploy(program)
         await stored.flush()
       }
@@ -64,7 +64,7 @@ describe('T42: a kept session on workers', () => {
           clearInterval(timer)
           void pool.terminate(1 + (left % 2))
         },
-        40 + 37 * left,
+        40 + 37 * (left % 8),
       )
       try {
         expect(await drive(stored.session)).toBe('rest')

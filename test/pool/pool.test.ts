@@ -156,7 +156,7 @@ describe('a session on workers', () => {
         // Some moments come before a cut has been taken again, some after.
         const moment = new Random(42n)
         const next = (): void => {
-          if (left > 0) setTimeout(() => (p.running ? kill() : next()), 5 + moment.below(120)).unref()
+          if (left > 0) setTimeout(() => (p.running ? kill() : next()), 20 + moment.below(long ? 900 : 130)).unref()
         }
         const kill = (): void => {
           left--
