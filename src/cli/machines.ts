@@ -12,10 +12,5 @@ export function machineRows(session: Session, runnableOnly: boolean): string[][]
 function row(m: Machine, status: string): string[] {
   const { start, end } = m.linked.spanAt(m.pc)
   const place = placeText(sources, start) || 'no source'
-  return [
-    `m:${m.priv}`,
-    m.paused > 0 ? 'paused' : status,
-    place,
-    `${headline(sources, start, end)}   steps ${m.steps}, gas ${m.gas}`,
-  ]
+  return [`m:${m.priv}`, m.paused > 0 ? 'paused' : status, place, `${headline(sources, start, end)}   steps ${m.steps}, gas ${m.gas}`]
 }
