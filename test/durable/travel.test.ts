@@ -40,7 +40,7 @@ describe('earlier states of a space with programs', () => {
   })
 
   it('go on in the midst of a run', async () => {
-    const source = pingPong.source(40_000)
+    const source = pingPong.source(400_000)
     const whole = outputs((await run(...e(source))).lines).map(l => l.text)
     const first = await rho.run(['run', '--format', 'json', '--space', 'mid', '--create', ...e(source)], {
       onLine: (line, child) => {
