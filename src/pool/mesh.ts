@@ -147,6 +147,7 @@ export class Mesh implements Elsewhere {
     this.reader = new WireReader(this.book)
     this.envoy = new Machine(shard.linker.processor, [], 0, new Account(0, 'p:0', 0, Number.POSITIVE_INFINITY), REPLY_SITE, null, 0)
     this.envoy.status = State.Done
+    shard.whole()
     shard.elsewhere = this
     // What was looked up before there were others may belong to them.
     for (const chan of shard.names.channels()) {
