@@ -335,7 +335,10 @@ export class Member {
       const seen = board.bell(index)
       let active: boolean
       if (o.drainOnly === true || o.giveAll !== undefined) {
-        active = mesh.drain() || mesh.spilled > 0
+        const came = mesh.drain()
+        // What comes late goes the same way.
+        if (came && o.giveAll !== undefined) mesh.giveAll(o.giveAll)
+        active = came || mesh.spilled > 0
         this.publish(mesh.flush())
       } else active = this.step(this.chunk)
       const now = active ? this.adapt(last) : performance.now()

@@ -676,7 +676,7 @@ export class Pool implements Team {
       if (this.inFlight === 0) {
         if (this.silent) break
         for (let i = 1; i <= this.workers; i++)
-          if (this.hasMail(i) || (this.last[i]?.spilled ?? 0) > 0) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, drainOnly: true })
+          if (this.hasMail(i) || (this.last[i]?.spilled ?? 0) > 0) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
       }
       await this.pause(this.board.hostBell, 1)
     }
