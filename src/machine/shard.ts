@@ -424,11 +424,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         if (!linked.inert) {
           const m = this.member(member, captures, at, account, origin, level)
           if (eager && linked.leaf && !account.stopped) {
-            const { gas, streak, budget } = this
-            this.streak = this.budget = 0
+            const { gas, streak, streakStart, budget } = this
+            this.streak = this.streakStart = this.budget = 0
             if (this.tracer !== null) this.tracer.runnable(m)
             this.slice(m)
             this.streak = streak
+            this.streakStart = streakStart
             this.budget = budget
             this.gas = gas
           } else this.enqueue(m)
@@ -467,11 +468,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           }
           for (let j = 0; j < captures; j++) regs[j] = R[C[at + j]]
           if (eager && linked.leaf && !account.stopped) {
-            const { gas, streak, budget } = this
-            this.streak = this.budget = 0
+            const { gas, streak, streakStart, budget } = this
+            this.streak = this.streakStart = this.budget = 0
             if (this.tracer !== null) this.tracer.runnable(child)
             this.slice(child)
             this.streak = streak
+            this.streakStart = streakStart
             this.budget = budget
             this.gas = gas
           } else this.enqueue(child)
@@ -834,10 +836,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         continue
       }
       this.budget = until - this.slices - idle - 1
-      this.streak = Math.min(this.budget, queue.newestTurns)
+      this.streak = this.streakStart = Math.min(this.budget, queue.newestTurns)
       this.slice(m)
-      queue.passed(this.passes)
-      this.passes = 0
+      queue.passed(this.streakStart - this.streak)
     }
     return queue.length > 0 || this.deferred.length > 0 || this.kernel.pumpPending
   }
@@ -913,10 +914,18 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
    */
   private follow(m: Machine): Machine | null {
     const { queue } = this
-    if (this.budget <= 0 || queue.length === 0 || !this.mayGoOn(m, 0) || this.over !== null || this.names.full || m.account.stopped)
+    if (
+      this.budget <= this.streakStart - this.streak ||
+      queue.length === 0 ||
+      !this.mayGoOn(m, 0) ||
+      this.over !== null ||
+      this.names.full ||
+      m.account.stopped
+    )
       return null
-    queue.passed(this.passes)
-    this.passes = 0
+    const turns = this.streakStart - this.streak
+    queue.passed(turns)
+    this.budget -= turns
     const next = queue.next() as Machine
     if (next.account === m.account) {
       // One account: what it used is added up at the end.
@@ -931,7 +940,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
     }
     this.budget--
-    this.streak = Math.min(this.budget, queue.newestTurns)
+    this.streak = this.streakStart = Math.min(this.budget, queue.newestTurns)
     this.slices++
     next.steps++
     next.account.steps++
@@ -1290,8 +1299,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private handOver(m: Machine, gas: number): void {
     this.chain = this.gas + gas
     this.streak--
-    this.budget--
-    this.passes++
     this.slices++
     m.account.steps++
     this.end(m, State.Done)
@@ -1327,8 +1334,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private streak = 0
   /** Slices that are left of the quantum. 0 inside an eager leaf. */
   private budget = 0
-  /** Turns of the queue that were used up by handing over, not yet told to it. */
-  private passes = 0
+  /** What `streak` was when the queue was last told of turns that were used up by handing over. */
+  private streakStart = 0
   /** Messages handed over to a contract whose counting is still to be made up for in `settle`. */
   private hops = 0
   /** Messages that started a child of a contract, likewise. */
@@ -1345,11 +1352,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.slices--
     m.account.steps--
     const child = this.partMachine(m, part)
-    const { streak, budget } = this
+    const { streak, streakStart, budget } = this
     const saved = this.gas + gas
-    this.streak = this.budget = 0
+    this.streak = this.streakStart = this.budget = 0
     this.slice(child)
     this.streak = streak
+    this.streakStart = streakStart
     this.budget = budget
     this.gas = saved
     return part.last ? part.to : this.partDone(m, linked, part, 0)
@@ -1748,10 +1756,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             // The sender ends here and what it woke is the newest: it runs next, without a way through the queue. What it changes in the counters is made up
             // for in `slice`.
             this.streak--
-            this.budget--
-            this.passes++
             this.hops++
-            this.chain = this.gas + gas
+            if (m.account.limited) this.chain = this.gas + gas
             m.status = State.Done
             const home = m.home
             if (home !== null && home.spares < SPARES_MAX) {
@@ -2053,11 +2059,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             pc += 4 + n
             if (!own.leaf) this.enqueue(child)
             else {
-              const { streak, budget } = this
+              const { streak, streakStart, budget } = this
               const saved = this.gas
-              this.streak = this.budget = 0
+              this.streak = this.streakStart = this.budget = 0
               this.slice(child)
               this.streak = streak
+              this.streakStart = streakStart
               this.budget = budget
               this.gas = saved
               if (this.partOver(m.account, gas)) {
