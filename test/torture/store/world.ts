@@ -154,12 +154,22 @@ export function remove(dir: string): void {
   rmSync(dir, { recursive: true, force: true })
 }
 
-/** Copy the files of a directory (not its folders, not its locks): what a crash at this moment would leave. */
+/**
+ * Copy the files of a directory (not its folders, not its locks): what a crash at this moment would leave. The engine may drop a table that it has merged while
+ * it is being copied; then the copy is made again.
+ */
 export function copyFiles(from: string, to: string): void {
-  mkdirSync(to, { recursive: true })
-  for (const name of readdirSync(from)) {
-    if (name === 'LOCK' || name.startsWith('RHZ.LOCK') || statSync(join(from, name)).isDirectory()) continue
-    copyFileSync(join(from, name), join(to, name))
+  for (let tries = 1; ; tries++) {
+    mkdirSync(to, { recursive: true })
+    const before = new Set(readdirSync(to))
+    const names = readdirSync(from).filter(name => name !== 'LOCK' && !name.startsWith('RHZ.LOCK'))
+    try {
+      for (const name of names) if (!statSync(join(from, name)).isDirectory()) copyFileSync(join(from, name), join(to, name))
+      return
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'ENOENT' || tries === 20) throw e
+      for (const name of names) if (!before.has(name)) rmSync(join(to, name), { force: true })
+    }
   }
 }
 
