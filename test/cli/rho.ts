@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { bundle } from '../../build.mjs'
 import type { Outcome } from '../../src/cli/outcome.ts'
 
@@ -20,6 +21,8 @@ export class Rho {
   async build(): Promise<void> {
     await bundle(join(this.folder, 'dist'))
     writeFileSync(join(this.folder, 'package.json'), '{ "type": "module" }\n')
+    // What is not in the bundle.
+    symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(this.folder, 'node_modules'), 'dir')
   }
 
   remove(): void {
