@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { open, v } from '../../rspace/index.ts'
 import { Rho } from './rho.ts'
@@ -20,7 +19,6 @@ let root = ''
 
 beforeAll(async () => {
   await rho.build()
-  symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), at('node_modules'))
   const space = await open(at('data'), { create: true, history: 'merkle', order: 'lifo' })
   space.produce('jobs', { id: 1, $odd: 'a "$$b": c', big: 5n })
   space.produce('jobs', { id: 2 }, { persist: true, leaseTicks: 9 })
