@@ -1668,7 +1668,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const direct =
             quick && head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === n && !site.persistent
           let woken: Machine | null = null
-          let hop = false
           if (n <= 2) {
             let v: Term = 0
             let w: Term = 0
@@ -1707,26 +1706,42 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (direct) {
               const k = head as Machine
               const target = k.site as RecvSite
-              woken = target.spare
-              hop = woken !== null && this.streak > 0 && C[pc + 5 + n] === 0 && this.mayGoOn(m, gas + size + 11 + target.commGas)
-              if (hop) {
-                const c = woken as Machine
-                target.spare = c.next as Machine | null
-                target.spares--
+              if (
+                this.streak > 0 &&
+                C[pc + 5 + n] === 0 &&
+                R.length >= k.linked.registers &&
+                this.mayGoOn(m, gas + size + 11 + target.commGas)
+              ) {
+                // The sender ends here and what it woke is the newest: it runs next, without a way through the queue and in the object of its sender.
+                // What that changes in the counters is made up for in `settle`.
                 const from = k.regs
-                const regs = c.regs
-                for (let i = target.live - 1; i >= 0; i--) regs[i] = from[i]
-                c.next = null
-                c.priv = this.nextPriv++
-                c.account = m.account
-                c.status = State.Running
-                c.gas = 0
-                c.steps = 1
-                c.origin = site
-                c.level = k.level
-                c.pc = target.next
-                gas += target.commGas
-              } else woken = this.call(k, target, m, site)
+                for (let i = target.live - 1; i >= 0; i--) R[i] = from[i]
+                if (n !== 0) {
+                  const base = target.soleBase
+                  R[base] = v
+                  if (n === 2) R[base + 1] = w
+                }
+                gas += size + 11 + target.commGas
+                this.bytes += size
+                this.streak--
+                this.hops++
+                if (m.account.limited) this.chain = this.gas + gas - target.commGas
+                m.home = target
+                m.priv = this.nextPriv++
+                m.gas = 0
+                m.steps = 1
+                m.origin = site
+                m.level = k.level
+                pc = target.next
+                if (k.linked !== linked) {
+                  linked = k.linked
+                  m.linked = linked
+                  C = linked.code
+                  K = linked.consts
+                }
+                break
+              }
+              woken = this.call(k, target, m, site)
               if (n !== 0) {
                 const regs = (woken as Machine).regs
                 const base = target.soleBase
@@ -1752,30 +1767,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           gas += 11 + size
           this.bytes += size
           pc += 5 + n
-          if (hop) {
-            // The sender ends here and what it woke is the newest: it runs next, without a way through the queue. What it changes in the counters is made up
-            // for in `slice`.
-            this.streak--
-            this.hops++
-            if (m.account.limited) this.chain = this.gas + gas
-            m.status = State.Done
-            const home = m.home
-            if (home !== null && home.spares < SPARES_MAX) {
-              home.spares++
-              m.next = home.spare
-              home.spare = m
-            }
-            m = woken as Machine
-            this.current = m
-            R = m.regs
-            pc = m.pc
-            if (m.linked !== linked) {
-              linked = m.linked
-              C = linked.code
-              K = linked.consts
-            }
-            break
-          }
           if (this.doomed !== null) {
             this.doomed = null
             this.gas += gas
