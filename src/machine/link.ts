@@ -21,7 +21,7 @@ import {
   Tuple,
 } from '../normal/term.ts'
 import type { Account, Machine, Pool } from './machine.ts'
-import { keep } from './names.ts'
+import { keep, NAME_ITEMS_BITS, NAME_ITEMS_MAX, NameSite } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
 import { type ReceivePrice, receiveGas, receivePrices, sizeOfValue } from './size.ts'
@@ -945,9 +945,16 @@ class Translation {
   private naming(d: number): void {
     const { code } = this.out
     const at = d >= 0 ? this.made.get(d) : undefined
-    if (at === undefined || !this.linker.shard.options.optimise || code[at + 2] !== d) return
-    if (code[at] === 8) code[at] = 59
-    else if (code[at] === 67) code[at] = 78
+    if (at === undefined || !this.linker.shard.options.optimise || code[at + 2] !== d || code[at + 3] > NAME_ITEMS_MAX) return
+    if (code[at] !== 8 && code[at] !== 67) return
+    const n = code[at + 3]
+    const varies: number[] = []
+    for (let i = 0; i < n; i++) {
+      const item = code[at + 4 + i]
+      if (item >= 0 || typeof this.out.consts[~item] === 'object') varies.push(item >= 0 ? i : -1)
+    }
+    code[at] = code[at] === 8 ? 59 : 78
+    code[at + 3] = n | (this.out.constant(new NameSite(varies.length === 1 ? varies[0] : -1)) << NAME_ITEMS_BITS)
   }
 
   /** A JFALSE right after a comparison of Ints: a fast form in front that skips both when the operation is fused. */

@@ -6,6 +6,7 @@ import { valueOfConstant } from '../compile/decode.ts'
 import { show, showName } from '../normal/print.ts'
 import { Closure, Flag, flagsOf, Tag, type Term, Uri } from '../normal/term.ts'
 import { ChanConst, type Linked, type Linker, Member, MethodSite, type Program, Template } from './link.ts'
+import { NAME_ITEMS_MAX } from './names.ts'
 import { Guard, type Primitives } from './primitives.ts'
 import { CasePattern, RecvSite, SendSite } from './site.ts'
 
@@ -18,7 +19,7 @@ import { CasePattern, RecvSite, SendSite } from './site.ts'
  * Operands of a register instruction, in order: `d` register that is written, `a` value (register, or ~constant), `k` constant, `t` register pc to jump to,
  * `n` number, `*` as many values as the last number says, `+` one more, `**` twice as many, `**+` twice as many and one.
  */
-export type RegisterOperand = 'd' | 'a' | 'k' | 't' | 'n' | '*' | '+' | '**' | '**+'
+export type RegisterOperand = 'd' | 'a' | 'k' | 't' | 'n' | 'm' | '*' | '+' | '**' | '**+'
 
 export interface RegisterOp {
   readonly name: string
@@ -74,7 +75,7 @@ export const REGISTER_OPS: readonly RegisterOp[] = [
   op('LEND', 'n'),
   // In no linked sequence: what a processor that has its turn goes through.
   op('PROCESS'),
-  op('TNAME', 'd', 'n', '*'),
+  op('TNAME', 'd', 'm', '*'),
   // After a SPAWN that was unrolled: one child after the other, the last in place of its parent.
   op('START', 'k', 'n', '*'),
   op('LAST', 'k', 'n', '*'),
@@ -86,7 +87,7 @@ export const REGISTER_OPS: readonly RegisterOp[] = [
   op('LSENDK', 'k', 'k', 'n', 'n', '*'),
   ...['LJLT', 'LJLE', 'LJGT', 'LJGE', 'LJEQ', 'LJNE'].map(name => op(name, 'a', 'a', 't')),
   op('BECOME'),
-  op('LNAME', 'd', 'n', '*'),
+  op('LNAME', 'd', 'm', '*'),
 ]
 const FIRST_BRANCH = REGISTER_OPS.findIndex(o => o.name === 'JLT')
 const LAST_BRANCH = FIRST_BRANCH + 5
@@ -103,6 +104,7 @@ export function registerLength(code: Int32Array, pc: number): number {
     else if (kind === '**+') at += 2 * n + 1
     else {
       if (kind === 'n') n = code[at]
+      else if (kind === 'm') n = code[at] & NAME_ITEMS_MAX
       at++
     }
   }
@@ -245,6 +247,7 @@ export function registerText(linked: Linked, pc: number, from: number): string {
       default: {
         const v = code[at++]
         if (kind === 'n') n = v
+        else if (kind === 'm') n = v & NAME_ITEMS_MAX
         const text =
           kind === 'd'
             ? `${registerName(linked, v)} ←`

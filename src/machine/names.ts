@@ -2,6 +2,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import type { Chan } from '../../rspace/kernel.ts'
 import { equal, hashOf, hashOfTuple } from '../normal/order.ts'
 import { forced, type NameOrigin, Tag, type Term, Tuple } from '../normal/term.ts'
+import { sizeOfValue } from './size.ts'
 
 /** Names of one shard in one run: identifier = BLAKE2b-256(key ‖ shard ‖ counter), computed only when a name leaves the process. */
 export class ShardNames implements NameOrigin {
@@ -74,6 +75,46 @@ export function keep(chan: Chan): Chan {
 
 const SWEEP_FIRST = 4096
 
+/** No more items than this in a tuple that is looked up instead of being made. */
+export const NAME_ITEMS_BITS = 8
+export const NAME_ITEMS_MAX = (1 << NAME_ITEMS_BITS) - 1
+/** Names that a site keeps; it begins to when it has missed some. */
+const SITE_NAMES = 1024
+const SITE_MISSES = 16
+
+/** One instruction that makes names: tuples of constants and one other value. What it found for an Int is kept by the Int. */
+export class NameSite {
+  /** Which item is no constant; −1: several are none. */
+  readonly item: number
+  mask = 0
+  values: number[] = [Number.NaN]
+  readonly names: Tuple[] = []
+  readonly chans: Chan[] = []
+  size = 0
+  sweeps = 0
+  private misses = 0
+  constructor(item: number) {
+    this.item = item
+  }
+  keep(v: number, name: Tuple, chan: Chan): void {
+    if (this.mask === 0) {
+      if (++this.misses < SITE_MISSES) return
+      this.mask = SITE_NAMES - 1
+      this.values = new Array<number>(SITE_NAMES).fill(Number.NaN)
+      this.size = sizeOfValue(name)
+    }
+    const at = v & this.mask
+    this.values[at] = v
+    this.names[at] = name
+    this.chans[at] = chan
+  }
+  forget(sweeps: number): void {
+    this.sweeps = sweeps
+    this.values.fill(Number.NaN)
+    this.names.length = this.chans.length = 0
+  }
+}
+
 /**
  * The intern table: channel of a public name. Equality is decided on structure; the 32-bit hash only chooses the bucket. Empty channels that no code
  * holds are forgotten when the table has doubled since the last sweep, so computed names do not pile up.
@@ -119,9 +160,12 @@ export class NameTable {
     return this.add(hash, t)
   }
 
-  /** The name that `tuple` found last, and its channel. */
+  /** The name that was found last, its channel and its size. */
   lastName: Tuple | null = null
   lastChan: Chan | null = null
+  lastSize = 0
+  /** Sweeps so far: what a `NameSite` keeps holds until the next. */
+  private sweeps = 0
 
   /** The tuple of the first `n` items, numbers, texts and unforgeable names, if it is the name of a channel: looked up without being made. */
   tuple(items: readonly Term[], n: number): Tuple | null {
@@ -135,9 +179,21 @@ export class NameTable {
       if (i < n) continue
       this.lastName = e.name
       this.lastChan = e.chan
+      this.lastSize = sizeOfValue(e.name)
       return e.name
     }
     return null
+  }
+
+  /** The name that a site makes of the Int `v`, if it keeps it. */
+  kept(site: NameSite, v: number): Tuple | null {
+    if (site.sweeps !== this.sweeps) site.forget(this.sweeps)
+    const at = v & site.mask
+    if (site.values[at] !== v) return null
+    this.lastChan = site.chans[at]
+    this.lastSize = site.size
+    this.lastName = site.names[at]
+    return this.lastName
   }
 
   /** The channel of a name if there is one. */
@@ -188,6 +244,7 @@ export class NameTable {
   /** Forget empty channels that nobody holds. Only between slices and while no mark is open: nobody may have a channel in hand. */
   sweep(): void {
     this.lastName = null
+    this.sweeps++
     for (const [k, c] of this.ints) if (unused(c)) this.ints.delete(k)
     for (const [k, c] of this.strings) if (unused(c)) this.strings.delete(k)
     for (let i = 0; i < this.buckets.length; i++) {

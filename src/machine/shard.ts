@@ -19,7 +19,7 @@ import {
 import { type Elsewhere, FORWARD_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, Meters, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
-import { NameTable, ShardNames } from './names.ts'
+import { NAME_ITEMS_BITS, NAME_ITEMS_MAX, type NameSite, NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
 import { Fault } from './primitives/fault.ts'
@@ -511,6 +511,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private readonly fifo: boolean
   /** Items of a name that is looked up. */
   private readonly scratch: Term[] = []
+  /** They can be looked up. */
+  private scratchPlain = false
   private readonly queueMax: number
   /** There is a limit of messages and receives per channel. */
   private readonly limited: boolean
@@ -1643,13 +1645,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 2]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (typeof c === 'object' && c instanceof Unforgeable) {
+            if (c === this.names.lastName) {
+              chan = this.names.lastChan as Chan
+              size = this.names.lastSize
+            } else if (typeof c === 'object' && c instanceof Unforgeable) {
               chan = c.chan as Chan | null
               if (chan === null) chan = this.newChan(c)
               size = 36
-            } else if (c === this.names.lastName) {
-              chan = this.names.lastChan as Chan
-              size = sizeOfValue(c as Tuple)
             } else {
               this.pcNow = pc
               chan = this.channelFor(m, pc, c, 2)
@@ -1808,13 +1810,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 3]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (typeof c === 'object' && c instanceof Unforgeable) {
+            if (c === this.names.lastName) {
+              chan = this.names.lastChan as Chan
+              size = this.names.lastSize
+            } else if (typeof c === 'object' && c instanceof Unforgeable) {
               chan = c.chan as Chan | null
               if (chan === null) chan = this.newChan(c)
               size = 36
-            } else if (c === this.names.lastName) {
-              chan = this.names.lastChan as Chan
-              size = sizeOfValue(c as Tuple)
             } else {
               chan = this.channelFor(m, pc, c, 1)
               if (chan === null) {
@@ -2003,17 +2005,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           break
         }
         case 59: {
-          // TNAME d n …: a tuple that is only used as a name
-          const n = C[pc + 3]
-          const { scratch } = this
-          let plain = true
-          for (let j = 0; j < n; j++) {
-            const i = C[pc + 4 + j]
-            const v = i >= 0 ? R[i] : (K[~i] as Term)
-            scratch[j] = v
-            if (typeof v === 'object' && !(v instanceof Unforgeable)) plain = false
-          }
-          let name: Term | null = plain ? this.names.tuple(scratch, n) : null
+          // TNAME d site and n …: a tuple that is only used as a name
+          let name: Term | null = this.nameAt(C, K, R, pc)
+          const n = C[pc + 3] & NAME_ITEMS_MAX
           if (name === null) {
             const items = this.operands(m, pc, C, K, R, pc + 4, n)
             if (items === null) {
@@ -2148,12 +2142,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           break
         }
         case 67: // LTUPLE d n …
-        case 68: // LLIST
-        case 78: {
-          // LNAME
+        case 68: {
+          // LLIST
           const op = C[pc]
           const n = C[pc + 3]
-          const items = op === 78 ? this.scratch : new Array<Term>(n)
+          const items = new Array<Term>(n)
           let plain = true
           let flags = 0
           let size = 4
@@ -2164,22 +2157,32 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (typeof v === 'number') size += 8
             else if (typeof v === 'object') {
               flags |= v.flags
-              if (op === 78 ? !(v instanceof Unforgeable) : (v.flags & EXPOSED) !== 0 || v.free > 0) plain = false
+              if ((v.flags & EXPOSED) !== 0 || v.free > 0) plain = false
               else size += sizeOfValue(v)
             } else size += sizeOfValue(v)
           }
           if (plain) {
-            let t: Term
-            if (op === 68) t = new List(items)
+            if (op === 68) R[C[pc + 2]] = new List(items)
             else {
-              let made = op === 78 ? this.names.tuple(items, n) : null
-              if (made === null) {
-                made = new Tuple(op === 78 ? items.slice(0, n) : items, flags)
-                made.size = size
-              }
-              t = made
+              const made = new Tuple(items, flags)
+              made.size = size
+              R[C[pc + 2]] = made
             }
-            R[C[pc + 2]] = t
+            pc += 4 + n
+            break
+          }
+          pc = this.partAlone(m, linked, pc, gas)
+          gas = 0
+          if (pc < 0) return
+          break
+        }
+        case 78: {
+          // LNAME d site and n …
+          const n = C[pc + 3] & NAME_ITEMS_MAX
+          let name = this.nameAt(C, K, R, pc)
+          if (name === null && this.scratchPlain) name = new Tuple(this.scratch.slice(0, n))
+          if (name !== null) {
+            R[C[pc + 2]] = name
             pc += 4 + n
             break
           }
@@ -2200,15 +2203,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             const i = C[pc + 2]
             const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (typeof c === 'object') {
-              if (c instanceof Unforgeable) {
-                chan = c.chan as Chan | null
-                if (chan === null) chan = this.newChan(c)
-                size = 36
-              } else if (c === this.names.lastName) {
-                chan = this.names.lastChan
-                size = sizeOfValue(c)
-              }
+            if (c === this.names.lastName) {
+              chan = this.names.lastChan
+              size = this.names.lastSize
+            } else if (typeof c === 'object' && c instanceof Unforgeable) {
+              chan = c.chan as Chan | null
+              if (chan === null) chan = this.newChan(c)
+              size = 36
             }
           }
           const n = C[pc + 5]
@@ -2624,6 +2625,29 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           throw new Error(`unknown register instruction ${C[pc]} at ${pc}`)
       }
     }
+  }
+
+  /** The tuple that the instruction at `pc` would make, if it is the name of a channel. */
+  private nameAt(C: Int32Array, K: readonly unknown[], R: readonly Term[], pc: number): Tuple | null {
+    const n = C[pc + 3] & NAME_ITEMS_MAX
+    const site = K[C[pc + 3] >> NAME_ITEMS_BITS] as NameSite
+    const sole = site.item >= 0 ? R[C[pc + 4 + site.item]] : null
+    if (typeof sole === 'number') {
+      const name = this.names.kept(site, sole)
+      if (name !== null) return name
+    }
+    const { scratch } = this
+    this.scratchPlain = true
+    for (let j = 0; j < n; j++) {
+      const i = C[pc + 4 + j]
+      const v = i >= 0 ? R[i] : (K[~i] as Term)
+      scratch[j] = v
+      if (typeof v === 'object' && !(v instanceof Unforgeable)) this.scratchPlain = false
+    }
+    if (!this.scratchPlain) return null
+    const name = this.names.tuple(scratch, n)
+    if (name !== null && typeof sole === 'number') site.keep(sole, name, this.names.lastChan as Chan)
+    return name
   }
 
   private boolOperand(m: Machine, pc: number, v: Term): boolean | undefined {
