@@ -165,6 +165,24 @@ function membersOf(linker: Linker, program: Program, at: number): Member[] {
   return found
 }
 
+/** What makes values without a way to fail. */
+const VALUE_OPS: ReadonlySet<number> = new Set([Op.LOADC, Op.REDUCE, Op.INT, Op.BOOL, Op.NIL, Op.CONST, Op.TUPLE, Op.LIST])
+
+/** Whether a QUOTE is a name that is computed on the spot, with a REDUCE behind its CLOSE: one value of what a part without a machine may compute. */
+function isComputedName(words: Uint32Array, quote: number): boolean {
+  const list = members(words, quote + 2)
+  const close = quote + instructionLength(words, quote)
+  const end = close + instructionLength(words, close)
+  if (list.length !== 1 || list[0].multiplicity !== 1 || (words[list[0].at] & 0xff) !== Kind.EXPR) return false
+  if ((words[close] & 0xff) !== Op.CLOSE || (words[end] & 0xff) !== Op.REDUCE) return false
+  const seq = readSequence(words, list[0].at, list[0].len)
+  for (let pc = seq.codeStart; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
+    const op = words[pc] & 0xff
+    if (op !== Op.HALT && !VALUE_OPS.has(op) && !INLINE_ARITHMETIC.has(op)) return false
+  }
+  return true
+}
+
 /** Whether a member only computes with Ints, compares, and sends at most once on every way through it, in few words. */
 function isInline(words: Uint32Array, member: Member): boolean {
   const { at, len, program } = member
@@ -178,16 +196,14 @@ function isInline(words: Uint32Array, member: Member): boolean {
     if (compared !== (op === Op.JFALSE)) return false
     if (sent !== (op === Op.HALT) && op !== Op.HALT) return false
     compared = false
+    if (VALUE_OPS.has(op)) continue
     switch (op) {
-      case Op.LOADC:
-      case Op.REDUCE:
-      case Op.INT:
-      case Op.BOOL:
-      case Op.NIL:
-      case Op.CONST:
-      case Op.TUPLE:
-      case Op.LIST:
       case Op.JFALSE:
+        break
+      case Op.QUOTE:
+        if (!isComputedName(words, pc)) return false
+        pc += instructionLength(words, pc)
+        if (pc >= seq.codeEnd || (words[pc] & 0xff) !== Op.CLOSE) return false
         break
       case Op.HALT:
         sent = false

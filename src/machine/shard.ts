@@ -1149,16 +1149,19 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       if (target.quick) {
         const pattern = target.patterns[0]
-        const args = n === 1 ? [v] : [v, w]
-        const found = pattern.quickMatch(args, k.regs)
-        if (found === undefined) return this.deliver(m, chan, args, site)
         if (target.persistent) {
+          const args = n === 1 ? [v] : [v, w]
+          const found = pattern.quickMatch(args, k.regs)
+          if (found === undefined) return this.deliver(m, chan, args, site)
           const child = this.call(k, target, m, site)
           pattern.fill(child.regs, found)
           return child
         }
+        if (pattern.arity !== n || pattern.rest !== null) return this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
+        const { regs } = k
+        if (!pattern.quickFillOne(v, regs, 0) || (n === 2 && !pattern.quickFillOne(w, regs, 1)))
+          return this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
         this.woken(m, k, target, chan)
-        pattern.fill(k.regs, found)
         return k
       }
     }
@@ -1856,13 +1859,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             chan.index === null &&
             !datum.persistent
           ) {
-            const found = site.patterns[0].quickMatch(datum.value as Term[], R)
-            if (found !== undefined) {
-              gas += site.gas(R) + site.commGas
+            const price = site.gas(R)
+            if (site.patterns[0].quickFill(datum.value as Term[], R)) {
+              gas += price + site.commGas
               this.kernel.takeOldest(chan)
               this.comms++
               m.account.comms++
-              site.patterns[0].fill(R, found)
               pc = site.next
               break
             }

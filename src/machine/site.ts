@@ -117,6 +117,21 @@ export class MessagePattern {
     return found
   }
 
+  /** As `quickMatch`, straight into the registers of the machine that waits. On false the registers of the variables may have been written to. */
+  quickFill(values: readonly Term[], regs: Term[]): boolean {
+    if (!this.fits(values.length)) return false
+    const { base, rest, arity } = this
+    for (let i = 0; i < arity; i++) if (!this.quickFillOne(values[i], regs, i)) return false
+    if (rest !== null && rest.tag === Tag.Free) regs[base + (rest as Free).index] = new List(values.slice(arity))
+    return true
+  }
+
+  /** The same for value `i` of a message of as many values as there are patterns. */
+  quickFillOne(value: Term, regs: Term[], i: number): boolean {
+    const { slots } = this
+    return tryMatch(this.compiled[i], value, regs, this.base, slots.length === 0 ? undefined : refsOf(slots, regs))
+  }
+
   *matchAll(values: Term[], regs: readonly Term[], shard: Shard): Generator<Term[]> {
     if (!this.fits(values.length)) return
     if (this.simple) {

@@ -88,6 +88,9 @@ export function receivePrices(words: Uint32Array): ReadonlyMap<number, ReceivePr
 export function receiveGas(price: ReceivePrice, regs: readonly Term[]): number {
   const { registers, times } = price
   let gas = price.base
-  for (let i = 0; i < registers.length; i++) gas += times[i] * sizeOfValue(regs[registers[i]])
+  for (let i = 0; i < registers.length; i++) {
+    const v = regs[registers[i]]
+    gas += times[i] * (typeof v === 'number' ? 8 : sizeOfValue(v))
+  }
   return gas
 }

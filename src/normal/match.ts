@@ -82,6 +82,8 @@ const Op = { Wildcard: 0, Bind: 1, Constant: 2, Ref: 3, Type: 4, List: 5, Tuple:
 // Literals compared where only strings, or only numbers, pass: such comparisons need no call.
 const TEXT = 8
 const NUMBER = 9
+/** A variable that asks for an Int. */
+const INT = 13
 
 /**
  * What is decided without any search:
@@ -116,13 +118,20 @@ export class CompiledPattern {
     this.count = count
     this.index = index
     this.items = items
-    this.ops = items.map(i =>
-      i.op !== Op.Constant ? i.op : typeof i.pattern === 'string' ? TEXT : typeof i.pattern === 'number' ? NUMBER : i.op,
-    )
+    this.ops = items.map(i => (isInt(i) ? INT : i.op !== Op.Constant ? i.op : (LITERAL_OPS[typeof i.pattern] ?? i.op)))
     this.literals = items.map(i => i.pattern)
-    this.indices = items.map(i => i.index)
+    this.indices = items.map(i => (isInt(i) ? i.items[0].index : i.index))
     this.rest = rest
   }
+}
+
+const LITERAL_OPS: Readonly<Record<string, number>> = { string: TEXT, number: NUMBER }
+
+/** `x /\ Int` */
+function isInt(c: CompiledPattern): boolean {
+  if (c.op !== Op.And || c.items.length !== 2) return false
+  const [variable, type] = c.items
+  return variable.op === Op.Bind && type.op === Op.Type && (type.pattern as TypePattern).type === 'Int'
 }
 
 const NO_ITEMS: readonly CompiledPattern[] = []
@@ -278,6 +287,10 @@ function tryItems(c: CompiledPattern, values: readonly Term[], out: Term[], base
         break
       case NUMBER:
         if (typeof v === 'number' ? v !== (c.literals[i] as number) : typeof v !== 'object' || forced(v) !== c.literals[i]) return false
+        break
+      case INT:
+        if (typeof v === 'number') out[base + c.indices[i]] = v
+        else if (!tryMatch(c.items[i], v, out, base, refs)) return false
         break
       default:
         if (!tryMatch(c.items[i], v, out, base, refs)) return false
