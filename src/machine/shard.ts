@@ -4,6 +4,7 @@ import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
 import {
   Bundle,
   Closure,
+  type Compound,
   Flag,
   forced,
   List,
@@ -368,7 +369,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (m !== null) {
       member.spare = m.next as Machine | null
       member.spares--
-      this.revive(m, account, origin, level)
+      this.revive(m, linked, account, origin, level)
       m.pc = 0
       const regs = m.regs
       for (let j = 0; j < member.captures; j++) regs[j] = captures[at + j]
@@ -382,7 +383,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** The object of an ended machine becomes a new machine. */
-  private revive(m: Machine, account: Account, origin: Place | null, level: number): void {
+  private revive(m: Machine, linked: Linked, account: Account, origin: Place | null, level: number): void {
+    m.linked = linked
     this.machinesMade++
     this.alive++
     account.machines++
@@ -402,7 +404,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (m !== null) {
       site.spare = m.next as Machine | null
       site.spares--
-      this.revive(m, account, origin, k.level)
+      this.revive(m, k.linked, account, origin, k.level)
       const from = k.regs
       const regs = m.regs
       for (let i = site.live - 1; i >= 0; i--) regs[i] = from[i]
@@ -458,7 +460,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (child !== null) {
             member.spare = child.next as Machine | null
             member.spares--
-            this.revive(child, account, origin, level)
+            this.revive(child, linked, account, origin, level)
             child.pc = 0
             regs = child.regs
           } else {
@@ -1453,13 +1455,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               K = linked.consts
               R = m.regs
               pc = m.pc
-              break
+              continue
             }
           }
           return
         case 1: // JUMP
           pc = C[pc + 2]
-          break
+          continue
         case 2: {
           // JFALSE a target
           const i = C[pc + 2]
@@ -1483,145 +1485,25 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.fail(m, pc, 'RHO514', 'the condition of `if` must be one Bool, not ' + this.primitives.describe(v))
             return
           }
-          break
-        }
-        case 3: // ANDTHEN d a target
-        case 4: {
-          // ORELSE d a target
-          const i = C[pc + 3]
-          const v = this.boolOperand(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
-          if (v === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = v
-          if (v === (C[pc] === 4)) pc = C[pc + 4]
-          else pc += 5
-          break
-        }
-        case 5: {
-          // BOOL d a
-          const i = C[pc + 3]
-          const v = this.boolOperand(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
-          if (v === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = v
-          pc += 4
-          break
+          continue
         }
         case 6: {
           // MOVE d a
           const i = C[pc + 3]
           R[C[pc + 2]] = i >= 0 ? R[i] : (K[~i] as Term)
           pc += 4
-          break
+          continue
         }
         case 7: // LIST d n …
         case 8: // TUPLE
-        case 9: // SET
-        case 14: {
-          // PAR
-          const n = C[pc + 3]
-          const items = this.operands(m, pc, C, K, R, pc + 4, n)
-          if (items === null) {
-            this.gas += gas
-            return
-          }
-          const op = C[pc]
-          if (op === 14 && this.tooWide(items)) {
-            this.gas += gas
-            this.fail(
-              m,
-              pc,
-              'RHO604',
-              `the process would be larger than the limit of ${this.limits.maxValueBytes} bytes`,
-              'the limit is maxValueBytes',
-            )
-            return
-          }
-          R[C[pc + 2]] = op === 7 ? new List(items) : op === 8 ? new Tuple(items) : op === 9 ? makeSet(items) : makePar(items)
-          pc += 4 + n
-          break
-        }
-        case 10: // LISTR d n … rest
-        case 11: {
-          // SETR
-          const n = C[pc + 3]
-          const items = this.operands(m, pc, C, K, R, pc + 4, n + 1)
-          if (items === null) {
-            this.gas += gas
-            return
-          }
-          const rest = forced(items.pop() as Term)
-          if (C[pc] === 10 && rest instanceof List) R[C[pc + 2]] = new List([...items, ...rest.items], rest.rest)
-          else if (C[pc] === 11 && rest instanceof SetTerm) R[C[pc + 2]] = makeSet([...items, ...rest.items], rest.rest)
-          else {
-            this.gas += gas
-            this.fail(
-              m,
-              pc,
-              'RHO503',
-              `the value after \`...\` must be a ${C[pc] === 10 ? 'list' : 'set'}, not ${this.primitives.describe(rest)}`,
-            )
-            return
-          }
-          pc += 5 + n
-          break
-        }
-        case 12: // MAP d n k v …
-        case 13: {
-          // MAPR d n k v … rest
-          const n = C[pc + 3]
-          const withRest = C[pc] === 13 ? 1 : 0
-          const items = this.operands(m, pc, C, K, R, pc + 4, 2 * n + withRest)
-          if (items === null) {
-            this.gas += gas
-            return
-          }
-          const keys: Term[] = []
-          const values: Term[] = []
-          let rest: Rest = null
-          if (withRest === 1) {
-            const r = forced(items.pop() as Term)
-            if (!(r instanceof MapTerm)) {
-              this.gas += gas
-              this.fail(m, pc, 'RHO503', `the value after \`...\` must be a map, not ${this.primitives.describe(r)}`)
-              return
-            }
-            for (let i = 0; i < r.keys.length; i++) {
-              keys.push(r.keys[i])
-              values.push(r.values[i])
-            }
-            rest = r.rest
-          }
-          for (let i = 0; i < n; i++) {
-            keys.push(items[2 * i])
-            values.push(items[2 * i + 1])
-          }
-          R[C[pc + 2]] = makeMap(keys, values, rest)
-          pc += 4 + 2 * n + withRest
-          break
-        }
-        case 15: {
-          // BUNDLE d rights a
-          const i = C[pc + 4]
-          R[C[pc + 2]] = makeBundle(C[pc + 3], i >= 0 ? R[i] : (K[~i] as Term))
-          pc += 5
-          break
-        }
-        case 16: {
-          // CLOSE d template n slots
-          const n = C[pc + 4]
-          const captures = new Array<Term>(n)
-          for (let j = 0; j < n; j++) {
-            const i = C[pc + 5 + j]
-            captures[j] = i >= 0 ? R[i] : (K[~i] as Term)
-          }
-          R[C[pc + 2]] = new Closure(K[C[pc + 3]] as Template, captures)
-          pc += 5 + n
-          break
+        case 67: // LTUPLE
+        case 68: {
+          // LLIST
+          const t = this.collected(C, K, R, pc)
+          if (t === null) break
+          R[C[pc + 2]] = t
+          pc += 4 + C[pc + 3]
+          continue
         }
         case 17: {
           // NEW base n
@@ -1630,12 +1512,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           for (let j = 0; j < n; j++) R[base + j] = new Unforgeable(this.origin, this.nextName++)
           this.namesMade += n
           pc += 4
-          break
+          continue
         }
-        case 18: // NEWURI d const
-          R[C[pc + 2]] = K[C[pc + 3]] as Term
-          pc += 4
-          break
         case 19: // SEND chan site argc …
         case 20: {
           // SENDK chanConst site argc …
@@ -1731,7 +1609,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 this.streak--
                 this.hops++
                 if (m.account.limited) this.chain = this.gas + gas - target.commGas
-                m.home = target
                 m.priv = this.nextPriv++
                 m.gas = 0
                 m.steps = 1
@@ -1744,7 +1621,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                   C = linked.code
                   K = linked.consts
                 }
-                break
+                continue
               }
               woken = this.call(k, target, m, site)
               if (n !== 0) {
@@ -1793,11 +1670,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 C = linked.code
                 K = linked.consts
               }
-              break
+              continue
             }
             this.enqueue(woken)
           }
-          break
+          continue
         }
         case 21: // RECV site src
         case 22: {
@@ -1848,7 +1725,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const base = site.soleBase
             for (let j = 0; j < values.length; j++) R[base + j] = values[j]
             pc = site.next
-            break
+            continue
           }
           if (
             quick &&
@@ -1866,7 +1743,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               this.comms++
               m.account.comms++
               pc = site.next
-              break
+              continue
             }
           }
           m.chan = chan
@@ -1884,13 +1761,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 K = linked.consts
                 R = m.regs
                 pc = m.pc
-                break
+                continue
               }
             }
             return
           }
           pc = m.pc
-          break
+          continue
         }
         case 23: // JOIN site n srcs
         case 24: {
@@ -1936,13 +1813,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 K = linked.consts
                 R = m.regs
                 pc = m.pc
-                break
+                continue
               }
             }
             return
           }
           pc = m.pc
-          break
+          continue
         }
         case 25: {
           // CASE a pattern target
@@ -1974,7 +1851,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             )
             return
           }
-          break
+          continue
         }
         case 26: {
           // SPAWN template n slots; ends the machine
@@ -2004,7 +1881,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           m.account.machines += t.inline
           m.account.steps += t.inline
           pc += 4 + C[pc + 3]
-          break
+          continue
         }
         case 59: {
           // TNAME d site and n …: a tuple that is only used as a name
@@ -2020,7 +1897,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           }
           R[C[pc + 2]] = name
           pc += 4 + n
-          break
+          continue
         }
         case 60: // START member n slots
         case 61: {
@@ -2033,7 +1910,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (child !== null) {
             member.spare = child.next as Machine | null
             member.spares--
-            this.revive(child, m.account, m.origin, m.level)
+            this.revive(child, own, m.account, m.origin, m.level)
             child.pc = 0
             regs = child.regs
           } else {
@@ -2061,7 +1938,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 return
               }
             }
-            break
+            continue
           }
           if (!own.leaf && (this.streak <= 0 || !this.mayGoOn(m, gas))) {
             this.gas += gas
@@ -2083,7 +1960,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           K = linked.consts
           R = m.regs
           pc = 0
-          break
+          continue
         }
         case 62: {
           // LADD d a b
@@ -2096,12 +1973,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (z <= SAFE && z >= -SAFE) {
               R[C[pc + 2]] = z
               pc += 5
-              break
+              continue
             }
           }
-          pc = this.partAlone(m, linked, pc, gas)
-          gas = 0
-          if (pc < 0) return
           break
         }
         case 63: {
@@ -2115,12 +1989,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (z <= SAFE && z >= -SAFE) {
               R[C[pc + 2]] = z
               pc += 5
-              break
+              continue
             }
           }
-          pc = this.partAlone(m, linked, pc, gas)
-          gas = 0
-          if (pc < 0) return
           break
         }
         case 64: // LMUL d a b
@@ -2136,46 +2007,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (!Number.isNaN(z)) {
             R[C[pc + 2]] = z
             pc += 5
-            break
+            continue
           }
-          pc = this.partAlone(m, linked, pc, gas)
-          gas = 0
-          if (pc < 0) return
-          break
-        }
-        case 67: // LTUPLE d n …
-        case 68: {
-          // LLIST
-          const op = C[pc]
-          const n = C[pc + 3]
-          const items = new Array<Term>(n)
-          let plain = true
-          let flags = 0
-          let size = 4
-          for (let j = 0; j < n; j++) {
-            const i = C[pc + 4 + j]
-            const v = i >= 0 ? R[i] : (K[~i] as Term)
-            items[j] = v
-            if (typeof v === 'number') size += 8
-            else if (typeof v === 'object') {
-              flags |= v.flags
-              if ((v.flags & EXPOSED) !== 0 || v.free > 0) plain = false
-              else size += sizeOfValue(v)
-            } else size += sizeOfValue(v)
-          }
-          if (plain) {
-            if (op === 68) R[C[pc + 2]] = new List(items)
-            else {
-              const made = new Tuple(items, flags)
-              made.size = size
-              R[C[pc + 2]] = made
-            }
-            pc += 4 + n
-            break
-          }
-          pc = this.partAlone(m, linked, pc, gas)
-          gas = 0
-          if (pc < 0) return
           break
         }
         case 78: {
@@ -2186,11 +2019,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (name !== null) {
             R[C[pc + 2]] = name
             pc += 4 + n
-            break
+            continue
           }
-          pc = this.partAlone(m, linked, pc, gas)
-          gas = 0
-          if (pc < 0) return
           break
         }
         case 69: // LSEND chan site ops argc …
@@ -2242,12 +2072,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 else size += sizeOfValue(x)
               }
           }
-          if (!plain) {
-            pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
-            gas = 0
-            if (pc < 0) return
-            break
-          }
+          if (!plain) break
           const priv = this.nextPriv++
           this.pcNow = pc
           const woken =
@@ -2263,7 +2088,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
             return
           }
-          break
+          continue
         }
         case 71: // LJLT a b target if false
         case 72: // LJLE
@@ -2280,11 +2105,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (typeof x === 'number' && typeof y === 'number' && G[op - 71 + Tag.Lt] === 1) {
             const yes = op === 71 ? x < y : op === 72 ? x <= y : op === 73 ? x > y : op === 74 ? x >= y : op === 75 ? x === y : x !== y
             pc = yes ? pc + 5 : C[pc + 4]
-            break
+            continue
           }
-          pc = this.partAlone(m, linked, pc, gas)
-          gas = 0
-          if (pc < 0) return
           break
         }
         case 77: {
@@ -2292,11 +2114,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (this.primitives.used) {
             pc = this.partAlone(m, linked, pc, gas)
             gas = 0
-            break
+            continue
           }
           m.priv = this.nextPriv++
           pc += 2
-          break
+          continue
         }
         case 57: // LEND ops: a part without a machine ends without a send
           this.ops += C[pc + 2]
@@ -2308,7 +2130,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
             return
           }
-          break
+          continue
         case 27: {
           // EVAL a: run a process value
           const i = C[pc + 2]
@@ -2324,74 +2146,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           K = linked.consts
           R = m.regs
           pc = 0
-          break
-        }
-        case 28: {
-          // METHOD d site a argc …
-          const site = K[C[pc + 3]] as MethodSite
-          const n = C[pc + 5]
-          const args = new Array<Term>(n + 1)
-          const i = C[pc + 4]
-          args[0] = i >= 0 ? R[i] : (K[~i] as Term)
-          for (let j = 0; j < n; j++) {
-            const a = C[pc + 6 + j]
-            args[j + 1] = a >= 0 ? R[a] : (K[~a] as Term)
-          }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 6 + n, C[pc + 2], Tag.Method, site.name, args)
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 6 + n
-          break
-        }
-        case 29: {
-          // MATCHES d a pattern
-          const i = C[pc + 3]
-          let v = i >= 0 ? R[i] : (K[~i] as Term)
-          if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
-            this.pcNow = pc
-            const r = this.evaluate(m, v)
-            if (r === null) {
-              this.gas += gas
-              return
-            }
-            v = r
-          }
-          const p = K[C[pc + 4]] as CasePattern
-          const verdict = p.test(v, R, this)
-          if (verdict < 0) {
-            this.gas += gas
-            this.fail(
-              m,
-              pc,
-              'RHO603',
-              `the match needed more than ${this.limits.matchBudget} steps`,
-              'raise --match-budget or make the pattern more specific',
-            )
-            return
-          }
-          R[C[pc + 2]] = verdict === 1
-          pc += 5
-          break
-        }
-        case 30: // NEG d a
-        case 31: {
-          // NOT d a
-          const i = C[pc + 3]
-          const v = i >= 0 ? R[i] : (K[~i] as Term)
-          const tag = C[pc] === 30 ? Tag.Neg : Tag.Not
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 4, C[pc + 2], tag, '', [v])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 4
-          break
+          continue
         }
         case 32: {
           // ADD d a b
@@ -2406,17 +2161,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               this.ops++
               gas += 3
               pc += 5
-              break
+              continue
             }
           }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], Tag.Add, '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
           break
         }
         case 33: {
@@ -2432,17 +2179,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               this.ops++
               gas += 3
               pc += 5
-              break
+              continue
             }
           }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], Tag.Sub, '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
           break
         }
         case 34: {
@@ -2458,44 +2197,32 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               this.ops++
               gas += 9
               pc += 5
-              break
+              continue
             }
           }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], Tag.Mul, '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
           break
         }
         case 35: // DIV d a b
         case 36: {
-          // MOD d a b
+          // MOD
           const i = C[pc + 3]
           const j = C[pc + 4]
           const x = i >= 0 ? R[i] : (K[~i] as Term)
           const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const tag = C[pc] === 35 ? Tag.Div : Tag.Mod
-          if (typeof x === 'number' && typeof y === 'number' && y > 0 && x >= 0 && G[tag] !== 0) {
-            R[C[pc + 2]] = tag === Tag.Div ? Math.floor(x / y) : x % y
-            if (x <= 0x7fffffff || tag === Tag.Mod) {
-              this.ops++
-              gas += 9
-              pc += 5
-              break
-            }
+          const mod = C[pc] === 36
+          if (
+            typeof x === 'number' &&
+            typeof y === 'number' &&
+            y > 0 &&
+            x >= 0 &&
+            (mod ? G[Tag.Mod] !== 0 : G[Tag.Div] !== 0 && x <= 0x7fffffff)
+          ) {
+            R[C[pc + 2]] = mod ? x % y : Math.floor(x / y)
+            this.ops++
+            gas += 9
+            pc += 5
+            continue
           }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
           break
         }
         case 37: // LT d a b
@@ -2508,22 +2235,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const x = i >= 0 ? R[i] : (K[~i] as Term)
           const y = j >= 0 ? R[j] : (K[~j] as Term)
           const op = C[pc]
-          const tag = op - 37 + Tag.Lt
-          if (typeof x === 'number' && typeof y === 'number' && G[tag] !== 0) {
+          if (typeof x === 'number' && typeof y === 'number' && G[op - 37 + Tag.Lt] !== 0) {
             R[C[pc + 2]] = op === 37 ? x < y : op === 38 ? x <= y : op === 39 ? x > y : x >= y
             this.ops++
             gas += 3
             pc += 5
-            break
+            continue
           }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
           break
         }
         case 41: // EQ d a b
@@ -2534,42 +2252,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           const x = i >= 0 ? R[i] : (K[~i] as Term)
           const y = j >= 0 ? R[j] : (K[~j] as Term)
           const op = C[pc]
-          const tag = op - 41 + Tag.Eq
-          if (typeof x === 'number' && typeof y === 'number' && G[tag] !== 0) {
+          if (typeof x === 'number' && typeof y === 'number' && G[op - 41 + Tag.Eq] !== 0) {
             R[C[pc + 2]] = op === 41 ? x === y : x !== y
             this.ops++
             gas += 8 // min(sz, sz) of two Ints
             pc += 5
-            break
+            continue
           }
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
-          break
-        }
-        case 43: // CONCAT
-        case 44: // DIFF
-        case 45: // INTERP
-        case 46: // AND
-        case 47: {
-          // OR
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          this.pcNow = pc
-          const r = this.operate(m, pc, pc + 5, C[pc + 2], OTHER[C[pc] - 43], '', [x, y])
-          if (r === undefined) {
-            this.gas += gas
-            return
-          }
-          R[C[pc + 2]] = r
-          pc += 5
           break
         }
         case 48: // JLT a b target; the compare and JFALSE follow for the slow path
@@ -2590,7 +2279,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             gas += C[pc + 5]
             pc = yes ? C[pc + 6] : C[pc + 4]
           } else pc += 7
-          break
+          continue
         }
         case 54: {
           // NOTE: no case of a match fitted
@@ -2599,10 +2288,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           this.end(m, State.Done)
           return
         }
-        case 55: // FAIL
-          this.gas += gas
-          this.fail(m, pc, 'RHO699', 'this construct cannot run')
-          return
         case 58: // PROCESS: the turn of a processor
           this.gas += gas
           this.primitives.serve(m.next as Machine)
@@ -2623,10 +2308,235 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           R[0] = v
           return
         }
-        default:
-          throw new Error(`unknown register instruction ${C[pc]} at ${pc}`)
+      }
+      if (C[pc] >= FIRST_PART) {
+        // A part without a machine has met what it cannot do.
+        pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
+        gas = 0
+        if (pc < 0) return
+      } else {
+        pc = this.rare(m, C, K, R, pc)
+        if (pc < 0) {
+          this.gas += gas
+          return
+        }
       }
     }
+  }
+
+  /**
+   * An instruction in its complete semantics, if `exec` does not carry it out itself.
+   * @returns where the machine goes on; −1 if it has stopped
+   */
+  private rare(m: Machine, C: Int32Array, K: readonly unknown[], R: Term[], pc: number): number {
+    const op = C[pc]
+    switch (op) {
+      case 7: // LIST d n …
+      case 8: // TUPLE
+      case 9: // SET
+      case 14: {
+        // PAR
+        const n = C[pc + 3]
+        const items = this.operands(m, pc, C, K, R, pc + 4, n)
+        if (items === null) return -1
+        if (op === 14 && this.tooWide(items)) {
+          this.fail(
+            m,
+            pc,
+            'RHO604',
+            `the process would be larger than the limit of ${this.limits.maxValueBytes} bytes`,
+            'the limit is maxValueBytes',
+          )
+          return -1
+        }
+        R[C[pc + 2]] = op === 7 ? new List(items) : op === 8 ? new Tuple(items) : op === 9 ? makeSet(items) : makePar(items)
+        return pc + 4 + n
+      }
+      case 3: // ANDTHEN d a target
+      case 4: {
+        // ORELSE d a target
+        const i = C[pc + 3]
+        const v = this.boolOperand(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
+        if (v === undefined) return -1
+        R[C[pc + 2]] = v
+        return v === (op === 4) ? C[pc + 4] : pc + 5
+      }
+      case 5: {
+        // BOOL d a
+        const i = C[pc + 3]
+        const v = this.boolOperand(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
+        if (v === undefined) return -1
+        R[C[pc + 2]] = v
+        return pc + 4
+      }
+      case 10: // LISTR d n … rest
+      case 11: {
+        // SETR
+        const n = C[pc + 3]
+        const items = this.operands(m, pc, C, K, R, pc + 4, n + 1)
+        if (items === null) return -1
+        const rest = forced(items.pop() as Term)
+        if (C[pc] === 10 && rest instanceof List) R[C[pc + 2]] = new List([...items, ...rest.items], rest.rest)
+        else if (C[pc] === 11 && rest instanceof SetTerm) R[C[pc + 2]] = makeSet([...items, ...rest.items], rest.rest)
+        else {
+          this.fail(
+            m,
+            pc,
+            'RHO503',
+            `the value after \`...\` must be a ${C[pc] === 10 ? 'list' : 'set'}, not ${this.primitives.describe(rest)}`,
+          )
+          return -1
+        }
+        return pc + 5 + n
+      }
+      case 12: // MAP d n k v …
+      case 13: {
+        // MAPR d n k v … rest
+        const n = C[pc + 3]
+        const withRest = C[pc] === 13 ? 1 : 0
+        const items = this.operands(m, pc, C, K, R, pc + 4, 2 * n + withRest)
+        if (items === null) return -1
+        const keys: Term[] = []
+        const values: Term[] = []
+        let rest: Rest = null
+        if (withRest === 1) {
+          const r = forced(items.pop() as Term)
+          if (!(r instanceof MapTerm)) {
+            this.fail(m, pc, 'RHO503', `the value after \`...\` must be a map, not ${this.primitives.describe(r)}`)
+            return -1
+          }
+          for (let i = 0; i < r.keys.length; i++) {
+            keys.push(r.keys[i])
+            values.push(r.values[i])
+          }
+          rest = r.rest
+        }
+        for (let i = 0; i < n; i++) {
+          keys.push(items[2 * i])
+          values.push(items[2 * i + 1])
+        }
+        R[C[pc + 2]] = makeMap(keys, values, rest)
+        return pc + 4 + 2 * n + withRest
+      }
+      case 15: {
+        // BUNDLE d rights a
+        const i = C[pc + 4]
+        R[C[pc + 2]] = makeBundle(C[pc + 3], i >= 0 ? R[i] : (K[~i] as Term))
+        return pc + 5
+      }
+      case 16: {
+        // CLOSE d template n slots
+        const n = C[pc + 4]
+        const captures = new Array<Term>(n)
+        for (let j = 0; j < n; j++) {
+          const i = C[pc + 5 + j]
+          captures[j] = i >= 0 ? R[i] : (K[~i] as Term)
+        }
+        R[C[pc + 2]] = new Closure(K[C[pc + 3]] as Template, captures)
+        return pc + 5 + n
+      }
+      case 18: // NEWURI d const
+        R[C[pc + 2]] = K[C[pc + 3]] as Term
+        return pc + 4
+      case 28: {
+        // METHOD d site a argc …
+        const site = K[C[pc + 3]] as MethodSite
+        const n = C[pc + 5]
+        const args = new Array<Term>(n + 1)
+        const i = C[pc + 4]
+        args[0] = i >= 0 ? R[i] : (K[~i] as Term)
+        for (let j = 0; j < n; j++) {
+          const a = C[pc + 6 + j]
+          args[j + 1] = a >= 0 ? R[a] : (K[~a] as Term)
+        }
+        this.pcNow = pc
+        const r = this.operate(m, pc, pc + 6 + n, C[pc + 2], Tag.Method, site.name, args)
+        if (r === undefined) return -1
+        R[C[pc + 2]] = r
+        return pc + 6 + n
+      }
+      case 29: {
+        // MATCHES d a pattern
+        const i = C[pc + 3]
+        let v = i >= 0 ? R[i] : (K[~i] as Term)
+        if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+          this.pcNow = pc
+          const r = this.evaluate(m, v)
+          if (r === null) return -1
+          v = r
+        }
+        const p = K[C[pc + 4]] as CasePattern
+        const verdict = p.test(v, R, this)
+        if (verdict < 0) {
+          this.fail(
+            m,
+            pc,
+            'RHO603',
+            `the match needed more than ${this.limits.matchBudget} steps`,
+            'raise --match-budget or make the pattern more specific',
+          )
+          return -1
+        }
+        R[C[pc + 2]] = verdict === 1
+        return pc + 5
+      }
+      case 30: // NEG d a
+      case 31: {
+        // NOT d a
+        const i = C[pc + 3]
+        const v = i >= 0 ? R[i] : (K[~i] as Term)
+        const tag = C[pc] === 30 ? Tag.Neg : Tag.Not
+        this.pcNow = pc
+        const r = this.operate(m, pc, pc + 4, C[pc + 2], tag, '', [v])
+        if (r === undefined) return -1
+        R[C[pc + 2]] = r
+        return pc + 4
+      }
+      case 55: // FAIL
+        this.fail(m, pc, 'RHO699', 'this construct cannot run')
+        return -1
+      default: {
+        // binary operations
+        const i = C[pc + 3]
+        const j = C[pc + 4]
+        const x = i >= 0 ? R[i] : (K[~i] as Term)
+        const y = j >= 0 ? R[j] : (K[~j] as Term)
+        this.pcNow = pc
+        const tag = BINARY[op - 32]
+        if (tag === undefined) throw new Error(`unknown register instruction ${op} at ${pc}`)
+        const r = this.operate(m, pc, pc + 5, C[pc + 2], tag, '', [x, y])
+        if (r === undefined) return -1
+        R[C[pc + 2]] = r
+        return pc + 5
+      }
+    }
+  }
+
+  /** The list or tuple that the instruction at `pc` makes, if its items need no evaluation and have no variables. */
+  private collected(C: Int32Array, K: readonly unknown[], R: readonly Term[], pc: number): Term | null {
+    const n = C[pc + 3]
+    const items = new Array<Term>(n)
+    let flags = 0
+    let size = 4
+    let sized = true
+    for (let j = 0; j < n; j++) {
+      const i = C[pc + 4 + j]
+      const v = i >= 0 ? R[i] : (K[~i] as Term)
+      items[j] = v
+      if (typeof v === 'number') size += 8
+      else if (typeof v !== 'object') size += sizeOfValue(v)
+      else {
+        flags |= v.flags
+        if ((v.flags & EXPOSED) !== 0 || v.free > 0) return null
+        if (v instanceof Unforgeable) size += 36
+        else if ((v as Compound).size >= 0) size += (v as Compound).size
+        else sized = false
+      }
+    }
+    const op = C[pc]
+    const made = op === 7 || op === 68 ? new List(items) : new Tuple(items, flags)
+    if (sized) made.size = size
+    return made
   }
 
   /** The tuple that the instruction at `pc` would make, if it is the name of a channel. */
@@ -2875,7 +2785,27 @@ class Kept {
 }
 
 const NONE: readonly Term[] = []
-const OTHER = [Tag.Concat, Tag.Diff, Tag.Interp, Tag.And, Tag.Or]
+/** Register instructions from here on belong to parts without a machine (but for START and LAST, which always succeed). */
+const FIRST_PART = 60
+/** What the instructions from 32 on mean. */
+const BINARY = [
+  Tag.Add,
+  Tag.Sub,
+  Tag.Mul,
+  Tag.Div,
+  Tag.Mod,
+  Tag.Lt,
+  Tag.Le,
+  Tag.Gt,
+  Tag.Ge,
+  Tag.Eq,
+  Tag.Ne,
+  Tag.Concat,
+  Tag.Diff,
+  Tag.Interp,
+  Tag.And,
+  Tag.Or,
+]
 
 export function firstAccount(gasLimit: number): Account {
   return new Account(1, 'p:1', 1, gasLimit)
