@@ -8,13 +8,15 @@ import { hex, show, showName } from '../normal/print.ts'
 import { List, type Term, Unforgeable } from '../normal/term.ts'
 import { type CodeBook, TermReader, TermWriter } from './codec.ts'
 import { STATES } from './control.ts'
-import { type Linked, Member, type Program, Template } from './link.ts'
+import type { Linked, Program, Template } from './link.ts'
 import { Account, Machine, Meters, State } from './machine.ts'
 import { SystemName } from './names.ts'
 import type { Failure } from './outcome.ts'
+import { Places } from './places.ts'
 import { collectNames } from './reach.ts'
 import type { Shard } from './shard.ts'
 import { NO_SITE, REPLY_SITE, RecvSite, SendSite } from './site.ts'
+import { type AccountTally, accountTallyOf, tallyOf } from './tally.ts'
 
 /**
  * The state of a session as one JSON text: the sorted multiset of machine records, the messages of the space, and the rows that belong to no machine (accounts,
@@ -74,19 +76,12 @@ export interface DatumRow {
   readonly argc: number
 }
 
-export interface AccountRow {
+export interface AccountRow extends Readonly<AccountTally> {
   readonly id: number
   readonly label: string
   readonly program: number
   readonly gasLimit: number | null
-  readonly gas: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly steps: number
-  readonly machines: number
-  readonly bytes: number
   readonly memory: number
-  readonly failed: number
   readonly stopped: boolean
 }
 
@@ -311,14 +306,8 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
       label: a.label,
       program: a.program,
       gasLimit: Number.isFinite(a.gasLimit) ? a.gasLimit : null,
-      gas: a.gas,
-      comms: a.comms,
-      primitiveComms: a.primitiveComms,
-      steps: a.steps,
-      machines: a.machines,
-      bytes: a.bytes,
+      ...accountTallyOf(a),
       memory: a.memory,
-      failed: a.failed,
       stopped: a.stopped,
     })),
     queue: { order: queue.items().map(m => m.priv), state: queue.state(), pumpTurn: shard.pumpsNext },
@@ -345,12 +334,7 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
       hidden: shard.primitives.nextHidden,
       op: kernel.op,
       counter: kernel.counter,
-      comms: shard.comms,
-      primitiveComms: shard.primitiveComms,
-      machinesMade: shard.machinesMade,
-      slices: shard.slices,
-      namesMade: shard.namesMade,
-      produced: shard.produced,
+      ...tallyOf(shard),
       logicalTime: state.logicalTime,
       time: state.time,
     },
@@ -372,8 +356,7 @@ class Reader implements CodeBook {
   private readonly names = new Map<number, Unforgeable>()
   private readonly bases: number[]
   private readonly programs: (Program | undefined)[] = []
-  private readonly templates = new Map<string, Template>()
-  private readonly code = new Map<string, Linked>()
+  private readonly places: Places
   private readonly s: Snapshot
   private readonly accounts: ReadonlyMap<number, Account>
   private readonly systemNames = new Map<string, Unforgeable>()
@@ -383,6 +366,7 @@ class Reader implements CodeBook {
     this.key = keyBytes(s)
     this.listen = listen
     this.shard = shard
+    this.places = new Places(shard.linker)
     this.s = s
     this.accounts = accounts
     this.bases = s.sources.map(f => sources.add(f.name, f.text).base)
@@ -430,21 +414,11 @@ class Reader implements CodeBook {
     return p
   }
   template(program: Program, at: number, len: number): Template {
-    const key = `${this.programs.indexOf(program)}:${at}:${len}`
-    let t = this.templates.get(key)
-    if (t === undefined || this.programs.indexOf(program) < 0) {
-      const { linker } = this.shard
-      t = len === 0 ? new Template(linker, program, at) : new Template(linker, program, 0, new Member(linker, program, 1, at, len))
-      this.templates.set(key, t)
-    }
-    return t
+    return this.places.template(program, at, len)
   }
   linked(row: MachineRow): Linked {
     const [program, at, len] = row.code
-    const key = `${program}:${at}`
-    let l = this.code.get(key)
-    if (l === undefined) this.code.set(key, (l = this.shard.linker.sequence(this.program(program), at, len)))
-    return l
+    return this.places.member(this.program(program), at, len).linked
   }
   value(row: ValueRow): Term | undefined {
     if (row === null) return undefined
@@ -507,8 +481,7 @@ export function restoreInto(shard: Shard, s: Snapshot, to: Resumed): void {
   const accounts = new Map<number, Account>()
   for (const row of s.accounts) {
     const a = new Account(row.id, row.label, row.program, row.gasLimit ?? Number.POSITIVE_INFINITY)
-    const { gas, comms, primitiveComms, steps, machines, bytes, failed, stopped } = row
-    Object.assign(a, { gas, comms, primitiveComms, steps, machines, bytes, failed, stopped })
+    Object.assign(a, accountTallyOf(row), { stopped: row.stopped })
     accounts.set(row.id, a)
   }
   to.accounts([...accounts.values()])

@@ -2,6 +2,7 @@ import type { Machine } from '../machine/machine.ts'
 import { SystemName } from '../machine/names.ts'
 import type { Failure, Note } from '../machine/outcome.ts'
 import { Shard, type ShardOptions } from '../machine/shard.ts'
+import { type Tally, takeTally } from '../machine/tally.ts'
 import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
 import { type AccountDelta, Mesh } from './mesh.ts'
 import { RingReader, RingWriter, ringMemory } from './ring.ts'
@@ -151,7 +152,7 @@ export interface TurnOrder {
 }
 
 /** What a turn came to. Counts are those since the last turn, but for `sent`, `received`. */
-export interface TurnReport {
+export interface TurnReport extends Readonly<Tally> {
   readonly index: number
   /** Something is left to do at once. */
   readonly more: boolean
@@ -161,12 +162,6 @@ export interface TurnReport {
   readonly pending: number
   readonly alive: number
   readonly load: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly machinesMade: number
-  readonly slices: number
-  readonly namesMade: number
-  readonly produced: number
   readonly accounts: readonly AccountDelta[]
   readonly failures: readonly Failure[]
   readonly notes: readonly Note[]
@@ -402,12 +397,7 @@ export class Member {
       pending: shard.pending,
       alive: shard.alive,
       load: shard.queue.length,
-      comms: shard.comms,
-      primitiveComms: shard.primitiveComms,
-      machinesMade: shard.machinesMade,
-      slices: shard.slices,
-      namesMade: shard.namesMade,
-      produced: shard.produced,
+      ...takeTally(shard),
       accounts: mesh.takeAccounts(),
       failures: shard.failures.splice(0),
       notes: shard.notes.splice(0),
@@ -418,7 +408,7 @@ export class Member {
       drawn: shard.numbers.names > this.namesEnd - RANGE / 2,
       spent: mesh.spent?.span ?? null,
     }
-    shard.comms = shard.primitiveComms = shard.machinesMade = shard.slices = shard.namesMade = shard.produced = shard.notesMore = 0
+    shard.notesMore = 0
     mesh.crossings = 0
     return report
   }

@@ -4,8 +4,10 @@ import { ChanConst } from '../machine/link.ts'
 import { Account, Machine, MachineFault, type Place, State } from '../machine/machine.ts'
 import { keep, SystemName } from '../machine/names.ts'
 import { Native } from '../machine/native.ts'
+import { waitsOn } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
 import { REPLY_SITE, type RecvSite, type SendSite } from '../machine/site.ts'
+import { type AccountTally, takeAccountTally } from '../machine/tally.ts'
 import { hashOf } from '../normal/order.ts'
 import { type Term, Unforgeable } from '../normal/term.ts'
 import type { RingReader, RingWriter } from './ring.ts'
@@ -70,15 +72,8 @@ class Outlet {
 }
 
 /** What a program is told of its accounts: sums since the last time. */
-export interface AccountDelta {
+export interface AccountDelta extends Readonly<AccountTally> {
   readonly id: number
-  readonly gas: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly steps: number
-  readonly machines: number
-  readonly bytes: number
-  readonly failed: number
 }
 
 export interface MeshOptions {
@@ -403,14 +398,7 @@ export class Mesh implements Elsewhere {
 
   private move(m: Machine, to: number): void {
     const w = this.begin(to, Kind.Arrive)
-    if (m.chan !== null) {
-      w.count(0)
-      w.value(m.chan.owner as Term)
-    } else {
-      const chans = m.chans as readonly Chan[]
-      w.count(chans.length)
-      for (const c of chans) w.value(c.owner as Term)
-    }
+    w.channels(m)
     w.machine(m)
     w.request(m)
     this.left(m)
@@ -578,17 +566,15 @@ export class Mesh implements Elsewhere {
   }
 
   private onArrive(from: number, r: WireReader): void {
-    const n = r.count()
-    const chans = new Array<Chan>(Math.max(1, n))
-    for (let i = 0; i < chans.length; i++) chans[i] = this.shard.chanOf(r.term())
+    const on = r.channels()
+    const { chans } = on
     const m = r.machine()
-    r.request(m)
-    m.chan = n === 0 ? chans[0] : null
-    m.chans = n === 0 ? null : chans
+    r.waits(m, r.request())
+    waitsOn(m, on)
     this.shard.alive++
     this.crossings++
     for (const c of chans) this.passOn(c)
-    if (n === 0) {
+    if (on.single) {
       const f = this.forwardOf(chans[0])
       if (f !== null) this.teach(from, chans[0], f)
     }
@@ -703,7 +689,7 @@ export class Mesh implements Elsewhere {
         const many = r.count()
         const list = Array.from({ length: Math.max(1, many) }, () => chans[r.count()])
         const m = r.machine()
-        r.request(m)
+        r.waits(m, r.request())
         m.chan = many === 0 ? list[0] : null
         m.chans = many === 0 ? null : list
         shard.alive++
@@ -893,10 +879,9 @@ export class Mesh implements Elsewhere {
   takeAccounts(): AccountDelta[] {
     const out: AccountDelta[] = []
     for (const a of this.book.accounts.values()) {
-      const { id, gas, comms, primitiveComms, steps, machines, bytes, failed } = a
+      const { gas, comms, steps, machines, failed } = a
       if (gas === 0 && steps === 0 && comms === 0 && failed === 0 && machines === 0) continue
-      out.push({ id, gas, comms, primitiveComms, steps, machines, bytes, failed })
-      a.gas = a.comms = a.primitiveComms = a.steps = a.machines = a.bytes = a.failed = 0
+      out.push({ id: a.id, ...takeAccountTally(a) })
     }
     return out
   }
