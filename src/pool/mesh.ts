@@ -71,6 +71,9 @@ class Outlet {
   }
 }
 
+/** Shards of machines, by private channel, and of channels. */
+export type Whereabouts = Map<number | Chan, number>
+
 /** What a program is told of its accounts: sums since the last time. */
 export interface AccountDelta extends Readonly<AccountTally> {
   readonly id: number
@@ -123,8 +126,9 @@ export class Mesh implements Elsewhere {
   /** Messages from peers for contracts here, since the last time that a copy was thought of. */
   private readonly calls = new Map<Chan, number>()
   private readonly envoy: Machine
-  /** While somebody wants to know: the shards that machines come from, by private channel. */
-  cameFrom: Map<number, number> | null = null
+  /** While it is set: where everything comes from, but for one shard. */
+  cameFrom: Whereabouts | null = null
+  cameFromBut = -1
   /** Messages and machines that went to other shards and came from them since this was last set to 0. */
   crossings = 0
 
@@ -448,7 +452,7 @@ export class Mesh implements Elsewhere {
         const m = r.machine()
         this.shard.alive++
         this.crossings++
-        this.cameFrom?.set(m.priv, from)
+        this.note(m.priv, from)
         this.shard.enqueue(m)
         return
       }
@@ -666,6 +670,10 @@ export class Mesh implements Elsewhere {
     this.post(to)
   }
 
+  private note(what: number | Chan, from: number): void {
+    if (this.cameFrom !== null && from !== this.cameFromBut) this.cameFrom.set(what, from)
+  }
+
   private onMove(from: number, r: WireReader): void {
     const { shard } = this
     const { kernel } = shard
@@ -674,6 +682,7 @@ export class Mesh implements Elsewhere {
       r.count()
       const chan = shard.chanOf(r.term())
       this.come(chan, r.count())
+      this.note(chan, from)
       chans.push(chan)
     }
     this.crossings++
@@ -693,7 +702,7 @@ export class Mesh implements Elsewhere {
         m.chan = many === 0 ? list[0] : null
         m.chans = many === 0 ? null : list
         shard.alive++
-        this.cameFrom?.set(m.priv, from)
+        if (this.cameFromBut < 0) this.note(m.priv, from)
         if (r.u8() === 1) shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text()))
         kernel.restoreCont(m, ref, ref)
         record = m
@@ -737,33 +746,75 @@ export class Mesh implements Elsewhere {
     return false
   }
 
-  /** Everything that waits or runs here goes to `to`, what the engine itself listens on excepted. */
-  giveAll(to: number): void {
+  /**
+   * Everything that waits or runs here goes to `to`, or, as far as that is known, to where it was before; what the engine itself listens on stays, with all
+   * that is joined with it.
+   */
+  giveAll(to: number, before: Whereabouts | null = null): void {
     const { shard } = this
-    const { kernel } = shard
     shard.whole()
     for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
     while (this.departing.length > 0) this.depart()
-    const chans = new Set<Chan>()
-    const conts = new Set<Cont>()
-    for (const chan of kernel.nonEmpty()) {
-      if ([...kernel.conts(chan)].some(k => k instanceof Native)) continue
-      chans.add(chan)
-      for (const k of kernel.conts(chan)) {
-        conts.add(k)
-        if (k.chans !== null) for (const c of k.chans) chans.add(c)
-      }
+    // Before the channels go, so that copies of what they call go with them.
+    for (const m of shard.takeRunnable()) {
+      const target = before?.get(m.priv) ?? to
+      if (target === this.index) shard.enqueue(m)
+      else this.giveMachine(m, target)
     }
-    for (const k of kernel.stalled()) {
-      conts.add(k)
-      for (const c of k.chans ?? [k.chan as Chan]) chans.add(c)
-    }
-    if (chans.size > 0) this.give([...chans], [...conts], to)
-    for (const m of shard.takeRunnable()) this.giveMachine(m, to)
+    for (const [target, part] of this.classes(to, before)) if (target !== this.index) this.give(part.chans, part.conts, target)
+    if (to === this.index) return
     for (const m of [...this.held]) {
       this.held.delete(m)
       this.move(m, to)
     }
+  }
+
+  /** All channels that may leave, by where they go: what is joined goes together. */
+  private classes(to: number, before: Whereabouts | null): Map<number, { chans: Chan[]; conts: Cont[] }> {
+    const { kernel } = this.shard
+    const stalled = new Map<Chan, Cont[]>()
+    for (const k of kernel.stalled()) {
+      for (const c of k.chans ?? [k.chan as Chan]) {
+        const list = stalled.get(c)
+        if (list === undefined) stalled.set(c, [k])
+        else list.push(k)
+      }
+    }
+    const parts = new Map<number, { chans: Chan[]; conts: Cont[] }>()
+    const seen = new Set<Chan | Cont>()
+    for (const first of [...kernel.nonEmpty(), ...stalled.keys()]) {
+      if (seen.has(first)) continue
+      seen.add(first)
+      const chans = [first]
+      const conts: Cont[] = []
+      let target: number | undefined
+      let pinned = false
+      const take = (k: Cont): void => {
+        if (k instanceof Native) pinned = true
+        if (seen.has(k)) return
+        seen.add(k)
+        conts.push(k)
+        if (k.chans === null) return
+        for (const c of k.chans) {
+          if (seen.has(c)) continue
+          seen.add(c)
+          chans.push(c)
+        }
+      }
+      for (const c of chans) {
+        target ??= before?.get(c)
+        for (const k of kernel.conts(c)) take(k)
+        for (const k of stalled.get(c) ?? []) take(k)
+      }
+      if (pinned) continue
+      const part = parts.get(target ?? to)
+      if (part === undefined) parts.set(target ?? to, { chans, conts })
+      else {
+        for (const c of chans) part.chans.push(c)
+        for (const k of conts) part.conts.push(k)
+      }
+    }
+    return parts
   }
 
   // ── contracts that are served in several places ─────────────────────────────────────────────────────────────────

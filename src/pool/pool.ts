@@ -6,6 +6,7 @@ import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
 import { Board, connect, Doing, Member, makeWires, reserve, type TurnOrder, type TurnReport, type Wires } from './member.ts'
+import type { Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
@@ -15,6 +16,8 @@ export interface PoolOptions {
   readonly workers: number | 'auto'
   /** So many names and programs may a shard remember before all begin anew; default half a million. */
   readonly weightMax?: number
+  /** Shards that together get done less than so many could without crossings are brought together; default 0.95, 0: never. */
+  readonly worthWhile?: number
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
   readonly host?: HeldHost
   /** Take a cut whenever so many COMMs have happened since the last one, and go on from it when a worker is lost. */
@@ -75,7 +78,7 @@ const ALONE_QUEUE = 2
 
 /** What one crossing costs both sides together, in milliseconds, about. */
 const CROSSING_MS = 0.003
-/** Shards that get done less than this many could without crossings had better be one. */
+/** See `PoolOptions.worthWhile`. */
 const WORTH_WHILE = 0.95
 /** Over so many milliseconds that is looked at, if there were so many crossings. */
 const WINDOW_MS = 40
@@ -97,6 +100,7 @@ export class Pool implements Team {
   private readonly cuts: PoolOptions['cuts']
   private readonly host: HeldHost | undefined
   private weightMax: number
+  private readonly worthWhile: number
   private state: string | null = null
   private cutAt = 0
   private cutting = false
@@ -146,6 +150,7 @@ export class Pool implements Team {
     this.cuts = o.cuts
     this.host = o.host
     this.weightMax = o.weightMax ?? 500_000
+    this.worthWhile = o.worthWhile ?? WORTH_WHILE
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
     this.base = this.auto ? 0 : 1
@@ -252,7 +257,7 @@ export class Pool implements Team {
     this.active = true
     this.control()
     // What is there already goes first: nobody has looked for it elsewhere.
-    if (!this.auto) mesh.giveAll(1)
+    if (!this.auto) this.spread()
     const begun = this.each(index =>
       this.call(index, { init: { index, wires, base, options, systems, numbers } }).catch(e => {
         throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
@@ -368,7 +373,7 @@ export class Pool implements Team {
     const wall = now - this.windowFrom
     if (wall < WINDOW_MS) return
     const done = this.busyMs - this.crossings * CROSSING_MS
-    const bad = this.crossings > CROSSINGS_MIN && done < WORTH_WHILE * wall
+    const bad = this.crossings > CROSSINGS_MIN && done < this.worthWhile * wall
     this.crossings = this.busyMs = 0
     this.windowFrom = now
     if (!bad) return
@@ -477,6 +482,7 @@ export class Pool implements Team {
     this.session = cuts.restore(state)
     this.session.team = this
     this.cutAt = this.session.shard.comms
+    this.places = null
     this.last = []
     this.busy = []
     this.threads = []
@@ -583,7 +589,7 @@ export class Pool implements Team {
     if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
     const { session } = this
-    if (this.rested && !this.auto) this.own.mesh.giveAll(1)
+    if (this.rested) this.spread()
     this.rested = false
     for (;;) {
       if (this.lost !== null) throw this.lost
@@ -604,7 +610,8 @@ export class Pool implements Team {
           // What has to be remembered all the same is no reason to do it again.
           this.weightMax = Math.max(this.weightMax, 2 * this.own.mesh.weight)
           this.mayRenewAt = performance.now() + RENEW_MS
-        } else if (!this.auto) this.own.mesh.giveAll(1)
+        }
+        this.spread()
       }
       const { own } = this
       const seen = this.board.hostBell
@@ -625,7 +632,7 @@ export class Pool implements Team {
           if ((this.cuts !== undefined || session.keeper !== null) && this.moved) {
             await this.collapse()
             await this.takeCut('idle')
-            if (!this.auto) own.mesh.giveAll(1)
+            this.spread()
           }
           await this.pause(this.board.hostBell, LOOK_MS)
           if (performance.now() >= until) return 'budget'
@@ -664,10 +671,11 @@ export class Pool implements Team {
     this.awake = null
   }
 
-  /** Everything comes back to shard 0. Only while no turn is running. @param watched somebody will look: remember where it was */
+  /** Everything comes back to shard 0. Only while no turn is running. @param watched somebody will look: remember where each machine was */
   async collapse(watched = false): Promise<void> {
     const { own } = this
-    this.places = own.mesh.cameFrom = watched ? new Map() : null
+    this.places = own.mesh.cameFrom = new Map()
+    own.mesh.cameFromBut = watched ? -1 : this.base
     for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
     for (;;) {
       own.mesh.drain()
@@ -682,8 +690,16 @@ export class Pool implements Team {
     }
     own.mesh.cameFrom = null
   }
-  /** Shards of machines, by private channel, as they were before everything came to shard 0; those that are not in it were there. */
-  private places: Map<number, number> | null = null
+  /** Where things were before everything came to shard 0. */
+  private places: Whereabouts | null = null
+
+  /** What was brought together goes back to where it was, and what has come since to the lowest shard that programs run in. */
+  private spread(): void {
+    const { places } = this
+    this.places = null
+    const before = performance.now() < this.togetherUntil ? null : places
+    if (!this.auto || (before !== null && before.size > 0)) this.own.mesh.giveAll(this.base, before)
+  }
 
   shardOf(m: Machine): number {
     return this.places?.get(m.priv) ?? 0
