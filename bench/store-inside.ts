@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { loadHashes } from '../rspace/hash.ts'
 import { memory, type OpenOptions, open, type Space } from '../rspace/index.ts'
-import { type Gathered, LevelEngine, MemoryEngine, type Op, openStore } from '../rspace/store/index.ts'
+import { type Gathering, LevelEngine, MemoryEngine, type Op, openStore } from '../rspace/store/index.ts'
 
 /** Measurements of the stored tuplespace against the bare engine, each pair in one process and alternately. Every program checks its own result. */
 
@@ -85,9 +85,22 @@ async function pairs(passes: number, ours: () => Promise<number>, theirs: () => 
 class Recorder extends LevelEngine {
   readonly batches: (readonly Op[])[] = []
   recording = false
-  override gather(ops: readonly Op[]): Promise<Gathered> {
-    if (this.recording) this.batches.push(ops.map(o => ({ key: o.key.slice(), value: o.value?.slice() })))
-    return super.gather(ops)
+  override gather(): Gathering {
+    const batch = super.gather()
+    if (!this.recording) return batch
+    const ops: Op[] = []
+    this.batches.push(ops)
+    return {
+      ...batch,
+      put: (key, value) => {
+        ops.push({ key: key.slice(), value: value.slice() })
+        batch.put(key, value)
+      },
+      del: key => {
+        ops.push({ key: key.slice() })
+        batch.del(key)
+      },
+    }
   }
 }
 
