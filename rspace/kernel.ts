@@ -27,11 +27,15 @@ const STALLED = 4
 const SHARED = 8
 const REPORTED = 16
 const HIDDEN = 32
+/** This continuation has another turn than when it came: `REFS` knows its ref. */
+const RENEWED = 64
 
 // bits of Chan.flags
 const LISTED = 1
 const DIRTY = 2
 const PINNED = 4
+/** Scratch of `repeats`. */
+const SEEN = 8
 
 /** A channel. `owner` is the embedder's name object; everything else belongs to the kernel. Lists are circular, oldest first. */
 export class Chan {
@@ -47,8 +51,6 @@ export class Chan {
   /** Number of waiting continuations that listen here (each once). */
   nK: number
   flags: number
-  /** Scratch: number of the last attempt that visited this channel; finds channels that occur twice in a join. */
-  stamp: number
   index: Index | null
   constructor(owner: unknown) {
     this.owner = owner
@@ -58,7 +60,6 @@ export class Chan {
     this.nD = 0
     this.nK = 0
     this.flags = 0
-    this.stamp = 0
     this.index = null
   }
 }
@@ -74,33 +75,50 @@ export interface Site {
   readonly branches?: readonly Site[]
 }
 
+/** Refs of continuations whose turn has been renewed. Few have one, so the others need no field for it. */
+const REFS = new WeakMap<Cont, number>()
+
 /**
  * A waiting continuation. Embedders subclass it, so that what waits needs no second object. Before `consume`, set `site` and either `chan` (one bind) or
- * `chans` (a join, or all binds of a select). While it is stored, the other fields are the kernel's; afterwards `next` and `prev` are null and free for use.
+ * `chans` (a join, or all binds of a select); setting one clears the other. While it is stored, the other fields are the kernel's; afterwards `next` is
+ * null and free for use.
  */
 export class Cont {
-  /** Identity: drawn at each `consume`, unique, in order of arrival. */
-  ref: number
-  /** Place in the order of choice; differs from `ref` once a persistent record has had its turn renewed. */
+  /** Place in the order of choice. */
   turn: number
   site: Site
+  /** Channel of the only bind; null if there are several. */
   chan: Chan | null
-  chans: readonly Chan[] | null
+  /** Neighbours on the channel. One with several channels is on none of their lists itself: it has its links and its channels here, see below. */
   next: Cont | null
   prev: Cont | null
-  /** One link per distinct channel of a stored join. */
-  links: Link | null
   state: number
   constructor(site: Site) {
-    this.ref = 0
     this.turn = 0
     this.site = site
     this.chan = null
-    this.chans = null
     this.next = null
     this.prev = null
-    this.links = null
     this.state = 0
+  }
+  /** Identity: drawn at each `consume`, unique, in order of arrival. Differs from `turn` once a persistent record has had its turn renewed. */
+  get ref(): number {
+    return (this.state & RENEWED) === 0 ? this.turn : (REFS.get(this) as number)
+  }
+  /** Channels of a join, or of all binds of a select; null where `chan` is set. */
+  get chans(): readonly Chan[] | null {
+    return this.chan === null ? (this.prev as unknown as readonly Chan[] | null) : null
+  }
+  set chans(chans: readonly Chan[] | null) {
+    if (chans !== null) this.chan = null
+    if (this.chan === null) this.prev = chans as unknown as Cont
+  }
+  /** One link per distinct channel of a stored join. */
+  get links(): Link | null {
+    return this.chan === null ? (this.next as unknown as Link | null) : null
+  }
+  set links(link: Link | null) {
+    if (this.chan === null) this.next = link as unknown as Cont
   }
   /** Whether it waits in the space (stalled ones do). */
   get waiting(): boolean {
@@ -574,7 +592,6 @@ export class Kernel<V, R, K extends Cont> {
   private readonly tracking: boolean
   private readonly need: number
 
-  private stamp = 0
   private chosen: (Datum | null)[] = []
   private readonly contCursor = new ContCursor()
   private readonly dataCursor = new DataCursor()
@@ -821,7 +838,7 @@ export class Kernel<V, R, K extends Cont> {
     this.op++
     this.steps = 0
     k.state = 0
-    k.ref = k.turn = ++this.counter
+    k.turn = ++this.counter
     const site = k.site
     const chan = k.chan
     if (chan !== null) {
@@ -869,7 +886,6 @@ export class Kernel<V, R, K extends Cont> {
     }
     if (site.branches === undefined) {
       const chans = k.chans as readonly Chan[]
-      const stamp = ++this.stamp
       let simple = !site.guarded && this.fifo
       for (let i = 0; i < chans.length; i++) {
         const c = chans[i]
@@ -877,10 +893,9 @@ export class Kernel<V, R, K extends Cont> {
           this.parkJoin(k, chans)
           return false
         }
-        if (c.stamp === stamp || c.index !== null) simple = false
-        c.stamp = stamp
+        if (c.index !== null) simple = false
       }
-      if (simple) {
+      if (simple && !repeats(chans, 0, chans.length)) {
         const fired = this.quickConsume(k, chans)
         if (fired !== UNDECIDED) return fired
       }
@@ -1033,13 +1048,17 @@ export class Kernel<V, R, K extends Cont> {
 
   /** Put a continuation back as it was when it was saved; nothing fires. */
   restoreCont(k: K, ref: number, turn: number): void {
-    k.ref = ref
-    k.turn = turn
-    k.state = 0
+    this.number(k, ref, turn)
     if (this.counter < ref) this.counter = ref
     if (this.counter < turn) this.counter = turn
     this.insertCont(k)
     this.observer?.parked?.(k)
+  }
+
+  private number(k: K, ref: number, turn: number): void {
+    k.turn = turn
+    k.state = ref === turn ? 0 : RENEWED
+    if (ref !== turn) REFS.set(k, ref)
   }
 
   /** Enter a stored record into the pump; L1 asks for it when something outside the kernel may have made it able to fire. */
@@ -1490,14 +1509,12 @@ export class Kernel<V, R, K extends Cont> {
       if (d !== null) own = 0
       else if (chan.dHead === null) return false
     } else {
-      const stamp = ++this.stamp
       for (let i = 0; i < n; i++) {
         const chan = chans[offset + i]
         if (d !== null && chan === d.chan) own = i
         if (chan.dHead === null && !(free && chan === d.chan)) return false
-        if (chan.stamp === stamp) shared = true
-        chan.stamp = stamp
       }
+      shared = repeats(chans, offset, n)
     }
     if (d !== null && own < 0) return false
     if (site.guarded) return this.searchGuarded(k, b, offset, site, d)
@@ -2287,7 +2304,7 @@ export class Kernel<V, R, K extends Cont> {
   private unparkSingle(k: K, chan: Chan): void {
     if (this.undo !== null) this.noteLeaving(k)
     if ((k.state & PUMPED) !== 0) this.pumpLive--
-    k.state = 0
+    k.state &= RENEWED
     this.unlinkCont(k, chan)
     if (this.observer !== null && this.observer.unparked !== undefined) this.observer.unparked(k)
   }
@@ -2304,7 +2321,7 @@ export class Kernel<V, R, K extends Cont> {
   private unparkQuietly(k: K): void {
     if (this.undo !== null) this.noteLeaving(k)
     if ((k.state & PUMPED) !== 0) this.pumpLive--
-    k.state = 0
+    k.state &= RENEWED
     this.unlinkAny(k)
   }
 
@@ -2343,6 +2360,10 @@ export class Kernel<V, R, K extends Cont> {
       u.places = this.placesOf(k)
       u.turn = k.turn
       this.undo.push(u)
+    }
+    if ((k.state & RENEWED) === 0) {
+      k.state |= RENEWED
+      REFS.set(k, k.turn)
     }
     k.turn = ++this.counter
     const chan = k.chan
@@ -2420,7 +2441,7 @@ export class Kernel<V, R, K extends Cont> {
 
   private setStalled(k: K): void {
     if (this.undo !== null) this.undo.push(new Undo(U_STALL, k))
-    k.state = STALLED
+    k.state = (k.state & RENEWED) | STALLED
     this.stalledConts.add(k)
     this.observer?.stalled?.(k)
   }
@@ -2432,7 +2453,7 @@ export class Kernel<V, R, K extends Cont> {
       this.undo.push(u)
     }
     this.stalledConts.delete(k)
-    k.state = 0
+    k.state &= RENEWED
   }
 
   // ---------------------------------------------------------------------------------------------- undoing
@@ -2487,12 +2508,11 @@ export class Kernel<V, R, K extends Cont> {
       case U_PARK:
         this.dropIndexes(k)
         this.unlinkAny(k)
-        k.state = 0
+        k.state &= RENEWED
         if (u.told) observer?.unparked?.(k)
         break
       case U_UNPARK:
-        k.ref = u.ref
-        k.turn = u.turn
+        this.number(k, u.ref, u.turn)
         k.site = u.site as Site
         k.chan = u.chan
         k.chans = u.chans
@@ -2516,7 +2536,7 @@ export class Kernel<V, R, K extends Cont> {
       }
       case U_STALL:
         this.stalledConts.delete(k)
-        k.state = 0
+        k.state &= RENEWED
         if (u.told) observer?.unparked?.(k)
         break
       case U_UNSTALL:
@@ -2584,6 +2604,21 @@ class LazyCandidates<V, R, K extends Cont> {
     this.cursor = cursor
     this.bind = bind
   }
+}
+
+/** Whether one of these channels occurs twice. */
+function repeats(chans: readonly Chan[], from: number, n: number): boolean {
+  if (n <= 8) {
+    for (let i = 1; i < n; i++) {
+      const c = chans[from + i]
+      for (let j = 0; j < i; j++) if (chans[from + j] === c) return true
+    }
+    return false
+  }
+  let i = 0
+  for (; i < n && (chans[from + i].flags & SEEN) === 0; i++) chans[from + i].flags |= SEEN
+  for (let j = 0; j < i; j++) chans[from + j].flags &= ~SEEN
+  return i < n
 }
 
 function placeOf(node: Cont | Datum | Link, head: boolean): Place {

@@ -329,7 +329,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (++this.alive > this.limits.machines) this.tooMany(account)
     account.machines++
     const m = new Machine(linked, regs, this.nextPriv++, account, NO_SITE, origin, level)
-    if (!this.pooling) m.meters = new Meters()
+    if (!this.pooling) m.home = new Meters(0, 0)
     if (this.tracer !== null) this.tracer.created(m)
     return m
   }
@@ -393,7 +393,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.gas = 0
     m.steps = 0
     m.origin = origin
-    m.level = level
+    m.rank = level
   }
 
   /** A child of a persistent receive, with the registers that it had when it began to wait. */
@@ -1001,7 +1001,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.exec(p)
     const fault = this.pureFault as MachineFault | null
     this.pureFault = outer
-    return fault === null ? p.regs[p.dest] : fault
+    return fault === null ? p.regs[0] : fault
   }
 
   /** A guard of a `match` case failed: it counts as false and is noted. */
@@ -1723,7 +1723,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 c.gas = 0
                 c.steps = 1
                 c.origin = site
-                c.level = k.level
+                c.rank = k.level
                 c.pc = target.next
                 gas += target.commGas
               } else woken = this.call(k, target, m, site)
@@ -1875,7 +1875,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             }
           }
           m.chan = chan
-          m.chans = null
           m.pc = pc
           if (!this.receive(m, site)) {
             this.gas += gas
@@ -1922,12 +1921,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             }
             chans[j] = chan
           }
-          m.chan = null
-          m.chans = chans
-          if (n === 1 && site.branches === undefined) {
-            m.chan = chans[0]
-            m.chans = null
-          }
+          if (n === 1 && site.branches === undefined) m.chan = chans[0]
+          else m.chans = chans
           m.pc = pc
           if (!this.receive(m, site)) {
             this.gas += gas
@@ -2052,7 +2047,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             regs = new Array<Term>(own.registers)
             child = this.machine(own, regs, m.account, m.origin, m.level)
-            child.home = member
+            if (this.pooling) child.home = member
           }
           for (let j = 0; j < n; j++) regs[j] = R[C[pc + 4 + j]]
           if (C[pc] === 60) {
@@ -2625,7 +2620,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (r === null) return
             v = r
           }
-          m.dest = 0
           R[0] = v
           return
         }
@@ -2709,7 +2703,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       m.linked = linked
       m.regs = regs
       m.pc = 0
-      m.home = null
+      m.settle()
       return true
     }
     if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {
@@ -2734,7 +2728,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   awaitReply(m: Machine, reply: Unforgeable): void {
     m.site = REPLY_SITE
     m.chan = this.chanOf(reply)
-    m.chans = null
     this.kernel.consume(m)
   }
 

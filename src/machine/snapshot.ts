@@ -515,8 +515,7 @@ export function restoreInto(shard: Shard, s: Snapshot, to: Resumed): void {
     m.paused = row.paused
     m.gas = row.meters.gas
     m.steps = row.meters.steps
-    if (row.meters.comms + row.meters.bytes > 0)
-      m.meters = Object.assign(new Meters(), { comms: row.meters.comms, bytes: row.meters.bytes })
+    if (row.meters.comms + row.meters.bytes > 0) m.home = new Meters(row.meters.comms, row.meters.bytes)
     machines.set(row.priv, m)
     shard.alive++
     if (row.waits === null) continue

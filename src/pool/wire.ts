@@ -236,11 +236,7 @@ export class WireReader extends RecordReader {
     const m = super.machine()
     const comms = this.count()
     const bytes = this.count()
-    if (comms + bytes > 0) {
-      m.meters = new Meters()
-      m.meters.comms = comms
-      m.meters.bytes = bytes
-    }
+    if (comms + bytes > 0) m.home = new Meters(comms, bytes)
     return m
   }
 
