@@ -3,7 +3,8 @@ import { instructionLength, OP_INFO, Op } from '../../bytecode/opcodes.ts'
 import type { Site } from '../../rspace/kernel.ts'
 import { NO_SPAN, type Span } from '../base/source.ts'
 import { decodePattern } from '../compile/decode.ts'
-import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
+import { type Difference, firstDifference } from '../normal/difference.ts'
+import { Budget, type CompiledPattern, compilePattern, ground, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
 import { type Free, List, type Ref, Tag, type Term, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
 import type { Linked, Linker, Program } from './link.ts'
 import { type Machine, MachineFault, type Pool } from './machine.ts'
@@ -136,6 +137,15 @@ export class MessagePattern {
       yield out
     }
     shard.charge(before - budget.left)
+  }
+
+  /** Of a message with the right number of values that does not fit: where it differs first. */
+  difference(values: readonly Term[], regs: readonly Term[]): Difference {
+    const refs = refsOf(this.slots, regs)
+    const patterns = this.patterns.map(p => ground(p, refs))
+    return this.arity === 1 && this.rest === null
+      ? firstDifference(patterns[0], values[0])
+      : firstDifference(new List(patterns, this.rest), new List(values))
   }
 
   fill(regs: Term[], result: readonly Term[]): void {
