@@ -3,6 +3,7 @@ import type { JsonTypes, OpenOptions, Page, Report, Root, Types } from './api.ts
 import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
 import { History, Proofs, pageChain } from './history.ts'
+import { hasReset } from './journal.ts'
 import { json } from './json.ts'
 import { netChanges } from './net.ts'
 import { nothingLoaded, type Row, readRow, TAG } from './rows.ts'
@@ -114,8 +115,7 @@ export async function openStored<T extends Types>(
     if (settings.journal === 'events') {
       // A reset begins a new log.
       let first = from === undefined ? undefined : from + 1
-      if (from === undefined)
-        for await (const { number, events } of store.log()) if (events.some(e => Buffer.from(e).includes('"kind":"reset"'))) first = number
+      if (from === undefined) for await (const { number, events } of store.log()) if (events.some(hasReset)) first = number
       for await (const { number, events } of store.log(first)) {
         const list = events.flatMap(e => space.decodeEvents(e, number))
         yield* from === undefined

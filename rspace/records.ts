@@ -38,11 +38,15 @@ export class Handle<T extends Types> implements Channel<T> {
   get drawn(): boolean {
     return this.encoded !== null
   }
+  /** First byte of its identity. */
+  get kindByte(): number {
+    return this.kind === 'named' ? 0 : KINDS.indexOf(this.kind)
+  }
   /** Kind and canonical bytes: what a row of the channel holds, and its identity. */
   identity(): Uint8Array {
     const bytes = this.bytes()
     const id = new Uint8Array(bytes.length + 1)
-    id[0] = KINDS.indexOf(this.kind)
+    id[0] = this.kindByte
     id.set(bytes, 1)
     return id
   }

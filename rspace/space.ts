@@ -36,6 +36,7 @@ import type {
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
+import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
 import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, shapeOf, Waiting } from './records.ts'
@@ -193,7 +194,9 @@ export class Space<T extends Types> implements Namer<T> {
 
   // journal, digest, replay
   private readonly keepsEvents: boolean
+  /** With journal `events`: those of this group, packed if there is a store, else as they are. */
   private groupEvents: SpaceEvent<T>[] = []
+  private packed: EventWriter | null = null
   private journal: SpaceEvent<T>[] = []
   /** The first commit whose events the journal has. */
   private journalStart = 0
@@ -217,6 +220,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.burst = settings.mode === 'classic' ? 1 : (settings.burst ?? 1000)
     this.classic = settings.mode === 'classic'
     this.keepsEvents = settings.journal === 'events'
+    if (this.keepsEvents && store !== null) this.packed = new EventWriter()
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
     const limits = settings.limits ?? {}
@@ -626,8 +630,7 @@ export class Space<T extends Types> implements Namer<T> {
   private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[], comms: CommEvent<T>[]): void {
     this.counts.comms++
     for (const m of matches) if (!m.persistent && !m.peeked) this.counts.consumed++
-    if (this.keepsEvents || this.settings.report === true)
-      this.emit('comm', { ref: k.ref, data: matches.map(m => m.ref), branch: branchNumber })
+    this.emitComm(k.ref, matches, branchNumber)
     const ref = k.ref
     const comm: CommEvent<T> = {
       ref,
@@ -1146,7 +1149,7 @@ export class Space<T extends Types> implements Namer<T> {
       this.op++
       this.kernel.take(d)
       this.counts.consumed++
-      this.emit('comm', { data: [got.ref], branch: 0 })
+      this.emitComm(undefined, [got], 0)
       found.push({ ...got, at: this.op })
     }
     if (found.length > 0) this.leave()
@@ -1265,7 +1268,8 @@ export class Space<T extends Types> implements Namer<T> {
   /** A place to come back to. O(1). Until it is released, changes are not committed (unless `hold: false`) and COMMs are not delivered. */
   mark(o: { hold?: boolean } = {}): Mark {
     this.begin()
-    const lengths = [this.undoLog.length, this.deferred.length, this.queue.length, this.groupEvents.length] as const
+    const events = this.packed === null ? this.groupEvents.length : this.packed.count
+    const lengths = [this.undoLog.length, this.deferred.length, this.queue.length, events] as const
     const m = new Mark(this.kernel.mark(), o.hold !== false, this.op, this.tickNow, lengths)
     this.marks.push(m)
     this.emit('mark', {})
@@ -1281,6 +1285,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.deferred.length = m.deferredLength
     this.queue.length = m.queueLength
     this.tickNow = m.tick
+    this.packed?.undo(m.eventLength)
     for (let i = m.eventLength; i < this.groupEvents.length; i++) this.groupEvents[i] = { ...this.groupEvents[i], undone: true }
     for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     for (const k of [...this.installed]) if (this.installs.get(k.install as string) !== k) this.kernel.withdraw(k)
@@ -1361,47 +1366,67 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
+    if (this.packed !== null) {
+      if (more.error !== undefined) this.packed.errors.set(this.packed.count, more.error)
+      this.packed.plain(kind, this.op, more.ref)
+    }
+    if (this.tellsEvents) this.tell(kind, more)
+  }
+  /** Whether events are wanted as objects. */
+  private get tellsEvents(): boolean {
+    return this.settings.report === true || (this.keepsEvents && this.packed === null)
+  }
+  private tell(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
     if (this.settings.report === true) {
       if (kind === 'mark' || kind === 'checkpoint') this.batches.push([])
       else (this.batches.at(-1) as SpaceEvent<T>[]).push({ kind, op: this.op, commit: this.last.number, ...more })
     }
-    if (!this.keepsEvents) return
-    this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
+    if (this.keepsEvents && this.packed === null) this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
   }
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
-    if (!this.keepsEvents && this.settings.report !== true) return
-    const id = this.produceId(h, value, persistent)
-    this.emit('produce', { ref, channel: h.show, value, persistent, id })
+    this.packed?.produce(this.op, ref, h, encode(this.settings.codec.datum, value), persistent)
+    if (this.tellsEvents) this.tell('produce', { ref, channel: h.show, value, persistent, id: this.produceId(h, value, persistent) })
   }
   private emitConsume(k: Waiting<T>): void {
-    if (!this.keepsEvents && this.settings.report !== true) return
-    const id = this.consumeId(k)
-    this.emit('consume', {
-      ref: k.ref,
-      channel: k.handle(0, 0).show,
-      persistent: k.persistent,
-      id,
-    })
+    if (this.packed !== null) this.packConsume(k, this.packed)
+    if (this.tellsEvents)
+      this.tell('consume', { ref: k.ref, channel: k.handle(0, 0).show, persistent: k.persistent, id: this.consumeId(k) })
+  }
+  private packConsume(k: Waiting<T>, to: EventWriter): void {
+    const { codec } = this.settings
+    const { shape, where } = k
+    const parts = shape.branches ?? [shape]
+    const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
+    to.consume(this.op, k.ref, k.persistent, parts.length)
+    for (let b = 0; b < parts.length; b++) {
+      const { peeks } = parts[b]
+      to.branch(peeks.length, guard)
+      for (let i = 0; i < peeks.length; i++) to.bind(k.handle(b, i), encode(codec.pattern, k.pattern(b, i)), peeks[i])
+    }
+    to.body(encode(codec.body, k.body))
+  }
+  private emitComm(ref: Ref | undefined, data: readonly { readonly ref: Ref }[], branch: number): void {
+    this.packed?.comm(this.op, ref, data, branch)
+    if (this.tellsEvents) this.tell('comm', { ...(ref === undefined ? {} : { ref }), data: data.map(d => d.ref), branch })
   }
   /** Identity of a produce: channel, value, persistence. */
   produceId(h: Handle<T>, value: T['A'], persistent: boolean): string {
-    return toHex(hash('produce', rows.framed([h.identity(), encode(this.settings.codec.datum, value), Uint8Array.of(persistent ? 1 : 0)])))
+    return produceId(h.identity(), encode(this.settings.codec.datum, value), persistent)
   }
   /** Identity of a consume: which pattern belongs to which channel and which binds peek, in any order of binds; guard, body, persistence. */
   consumeId(k: Waiting<T>): string {
-    return toHex(hash('consume', this.contBytes(k)))
+    return consumeId(this.branchParts(k), encode(this.settings.codec.body, k.body), k.persistent)
   }
 
   private contBytes(k: Waiting<T>): Uint8Array {
+    return consumeBytes(this.branchParts(k), encode(this.settings.codec.body, k.body), k.persistent)
+  }
+  private branchParts(k: Waiting<T>): BranchParts[] {
     const { codec } = this.settings
-    const branches = k.branches.map(b => {
-      const triples = b.handles.map((h, i) =>
-        rows.framed([h.identity(), encode(codec.pattern, b.patterns[i]), Uint8Array.of(b.peeks[i] ? 1 : 0)]),
-      )
-      triples.sort(compareBytes)
-      return rows.framed([...triples, ...(b.where === undefined ? [] : [Uint8Array.of(1), encode(codec.guard as Codec<T['G']>, b.where)])])
-    })
-    return rows.framed([...branches, encode(codec.body, k.body), Uint8Array.of(k.persistent ? 1 : 0)])
+    return k.branches.map(b => ({
+      binds: b.handles.map((h, i) => ({ channel: h.identity(), pattern: encode(codec.pattern, b.patterns[i]), peek: b.peeks[i] })),
+      guard: b.where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, b.where),
+    }))
   }
 
   // ------------------------------------------------------------------------------------------------ commits
@@ -1450,7 +1475,9 @@ export class Space<T extends Types> implements Namer<T> {
     this.handedOp = op
     this.lastGroupAt = performance.now()
     const events = this.groupEvents
+    const { packed } = this
     this.groupEvents = []
+    if (packed !== null) this.packed = new EventWriter(packed.view().length + 4096)
     try {
       const net = this.keepsEvents ? null : this.netEvents()
       const taken = this.takeGroup()
@@ -1461,7 +1488,7 @@ export class Space<T extends Types> implements Namer<T> {
         this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op, net ?? events)
         return
       }
-      const event = this.keepsEvents ? this.encodeEvents(events) : undefined
+      const event = packed?.view()
       const hand = (delta: rows.Delta): Promise<Commit> => {
         if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
         // By the marks a repair tells rows of commits that are lost.
@@ -1482,7 +1509,7 @@ export class Space<T extends Types> implements Namer<T> {
         work.then(
           commit => {
             this.flights.shift()
-            this.arrived(commit, op, net ?? events)
+            this.arrived(commit, op, net ?? (packed === null || this.watchers.size === 0 ? events : this.unpacked(packed, commit.number)))
           },
           (error: unknown) => {
             this.flights.shift()
@@ -2222,6 +2249,7 @@ export class Space<T extends Types> implements Namer<T> {
   private async afterReset(): Promise<void> {
     this.op = Math.max(this.op, this.dirtyOp) + 1
     this.groupEvents = []
+    if (this.packed !== null) this.packed = new EventWriter()
     this.journal = []
     this.journalStart = this.last.number + 1
     this.emit('reset', {})
@@ -2322,31 +2350,18 @@ export class Space<T extends Types> implements Namer<T> {
 
   // ------------------------------------------------------------------------------------------------ journal, watch, replay
 
-  private encodeEvents(events: SpaceEvent<T>[]): Uint8Array {
-    // JSON, put together by hand: kinds, numbers and hexadecimal digits need no quoting.
-    const { codec } = this.settings
-    let text = '['
-    for (const e of events) {
-      text += `${text.length > 1 ? ',' : ''}{"kind":"${e.kind}","op":${e.op}`
-      if (e.ref !== undefined) text += `,"ref":${e.ref}`
-      if (e.channel !== undefined) text += `,"channel":"${toHex(this.intern(e.channel).identity())}"`
-      if (e.kind === 'produce') text += `,"value":"${toHex(encode(codec.datum, e.value as T['A']))}"`
-      if (e.persistent !== undefined) text += `,"persistent":${e.persistent}`
-      if (e.id !== undefined) text += `,"id":"${e.id}"`
-      if (e.data !== undefined) text += `,"data":[${e.data}]`
-      if (e.branch !== undefined) text += `,"branch":${e.branch}`
-      text += e.undone === true ? ',"undone":true}' : '}'
-    }
-    return new TextEncoder().encode(`${text}]`)
-  }
   decodeEvents(bytes: Uint8Array, commit: number): SpaceEvent<T>[] {
-    const list = JSON.parse(new TextDecoder().decode(bytes)) as (SpaceEvent<T> & { channel?: string; value?: string })[]
-    return list.map(e => ({
+    return readEvents(bytes).map(({ channel, value, ...e }) => ({
       ...e,
       commit,
-      ...(e.channel === undefined ? {} : { channel: this.internIdentity(fromHex(e.channel)).show }),
-      ...(e.value === undefined ? {} : { value: this.settings.codec.datum.decode(fromHex(e.value)) }),
+      ...(channel === undefined ? {} : { channel: this.internIdentity(channel).show }),
+      ...(value === undefined ? {} : { value: this.settings.codec.datum.decode(value) }),
     }))
+  }
+  private unpacked(packed: EventWriter, commit: number): SpaceEvent<T>[] {
+    const events = this.decodeEvents(packed.view(), commit)
+    for (const [i, error] of packed.errors) events[i] = { ...events[i], error }
+    return events
   }
   /** Every operation that would change something throws READ_ONLY. */
   readOnly = false
@@ -2915,9 +2930,3 @@ const keepsCopies = <T extends Types>({ pattern, body, guard }: Settings<T>['cod
   pattern.copy !== undefined && body.copy !== undefined && (guard === undefined || guard.copy !== undefined)
 export const orderOf = (text: string): Settings<Types>['order'] =>
   text.startsWith('seed ') ? { seed: BigInt(text.slice(5)) } : text === 'lifo' ? 'lifo' : 'fifo'
-
-function fromHex(s: string): Uint8Array {
-  const bytes = new Uint8Array(s.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(s.slice(2 * i, 2 * i + 2), 16)
-  return bytes
-}
