@@ -66,7 +66,8 @@ function startOf(d: Datum): number {
 /** Values longer than this are cut in explanations. */
 const SHOWN_MAX = 200
 
-function shown(args: readonly Term[]): string {
+/** Values as reports show them: on one line, cut where they are long. */
+export function shown(args: readonly Term[]): string {
   const text = args
     .map(a => reportText(a))
     .join(', ')

@@ -25,6 +25,7 @@ import type { Failure, Note } from './outcome.ts'
 import { Fault } from './primitives/fault.ts'
 import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
+import { shown } from './report.ts'
 import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, Of, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
@@ -2595,8 +2596,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         }
         case 54: {
           // NOTE: no case of a match fitted
+          const i = C[pc + 2]
           this.gas += gas
-          this.note(m, pc)
+          this.note(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
           this.end(m, State.Done)
           return
         }
@@ -2715,13 +2717,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return false
   }
 
-  private note(m: Machine, pc: number): void {
+  private note(m: Machine, pc: number, value: Term): void {
     if (this.notes.length >= NOTES_MAX) {
       this.notesMore++
       return
     }
     const span = m.linked.spanAt(pc)
-    this.notes.push({ start: span.start, end: span.end, text: 'no case fits' })
+    this.notes.push({ start: span.start, end: span.end, text: `no case fits ${shown([value])}` })
   }
 
   /** A reply channel for a primitive in flight: `m` waits on it. */
