@@ -39,7 +39,8 @@ export const isSummed = (key: Uint8Array): boolean => SUMMED[key[0]!] === 1
 export const isLog = (key: Uint8Array): boolean => key[0] === LOG_TAG
 export const isMeta = (key: Uint8Array): boolean => key[0] === META_TAG
 /** Rows an embedder may write: everything but the store's own `L` and `M`. */
-export const isEmbedders = (key: Uint8Array): boolean => KNOWN[key[0]!] === 1 && key[0] !== LOG_TAG && key[0] !== META_TAG
+export const isEmbedders = (key: Uint8Array): boolean => isEmbeddersTag(key[0]!)
+export const isEmbeddersTag = (tag: number): boolean => KNOWN[tag] === 1 && tag !== LOG_TAG && tag !== META_TAG
 
 const bound = (text: string) => fromText(text)
 /** Above every key of this format: tags are letters, so 0xff bytes cannot start one. */

@@ -1,7 +1,5 @@
-import { CHECKSUM_BYTES, isEmbedders } from './format.ts'
-
 /** Room that a row of a pack leaves behind its value for the checksum. */
-export const PACK_TAIL = CHECKSUM_BYTES
+export const PACK_TAIL = 8
 
 /**
  * New rows that lie one behind another in large pieces of memory, each as key ‖ value ‖ `PACK_TAIL` free bytes: no object for any of them. All keys have the same
@@ -33,18 +31,5 @@ export class Pack {
     this.places[at + 1] = start
     this.places[at + 2] = end
     this.bytes += end - start
-  }
-
-  /** What is wrong with the rows as such; undefined: nothing. */
-  fault(): string | undefined {
-    const { chunks, places, keyBytes } = this
-    for (let at = 0; at < 3 * this.count; at += 3) {
-      const chunk = chunks[places[at]!]!
-      const start = places[at + 1]!
-      const end = places[at + 2]!
-      if (end > chunk.length || end - start < keyBytes + PACK_TAIL) return 'a row of a pack has no room for its key and its checksum'
-      if (!isEmbedders(chunk.subarray(start, start + 1))) return 'a row key must be bytes that begin with the tag of an embedder’s row'
-    }
-    return undefined
   }
 }

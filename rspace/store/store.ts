@@ -13,6 +13,7 @@ import {
   finishRecord,
   genesis,
   isEmbedders,
+  isEmbeddersTag,
   isSummed,
   logKey,
   MASK_64,
@@ -761,8 +762,7 @@ function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Chan
   }
   let ops = changes.size
   for (const pack of delta.packs ?? []) {
-    const fault = pack.fault()
-    if (fault !== undefined) throw new BadArgument(fault)
+    checkPack(pack)
     ops += pack.count
     bytes += pack.bytes
   }
@@ -772,6 +772,16 @@ function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Chan
   }
   if (bytes > COMMIT_BYTES_MAX) throw tooLarge('commitBytesMax', COMMIT_BYTES_MAX, bytes)
   return { bytes, changes, ops }
+}
+
+function checkPack({ chunks, places, count, keyBytes }: Pack): void {
+  for (let at = 0; at < 3 * count; at += 3) {
+    const chunk = chunks[places[at]!]!
+    const start = places[at + 1]!
+    const end = places[at + 2]!
+    if (end > chunk.length || end - start < keyBytes + PACK_TAIL) throw new BadArgument('a row of a pack has no room for its checksum')
+    if (!isEmbeddersTag(chunk[start]!)) throw new BadArgument('a row of a pack does not begin with the tag of an embedder’s row')
+  }
 }
 
 function tooLarge(limit: string, max: number, got: number): RhizomeError {

@@ -2,6 +2,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { verify } from '../../bytecode/verify.ts'
 import { RhizomeError } from '../../rspace/errors.ts'
 import type { Chan, Cont, Datum, KernelObserver } from '../../rspace/kernel.ts'
+import { Pack } from '../../rspace/store/pack.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { nameOf } from '../compile/names.ts'
 import { hex } from '../normal/print.ts'
@@ -268,6 +269,8 @@ export class Durable implements Keeper, RecordBook {
   private endedRequests: number[] = []
   private nextRequest = 1
   private puts: Put[] = []
+  /** New rows of the group: most of all. */
+  private pack = new Pack(KEY_BYTES)
   private dels: Uint8Array[] = []
   private attempting: { gone: number; taken: number } | null = null
 
@@ -495,25 +498,28 @@ export class Durable implements Keeper, RecordBook {
     this.saveAttempts()
     this.saveControl()
     this.saveCounters(last)
-    const { puts, dels } = this
+    const { puts, dels, pack } = this
     this.puts = []
     this.dels = []
-    this.lastRows = puts.length + dels.length
+    this.pack = new Pack(KEY_BYTES)
+    this.lastRows = puts.length + dels.length + pack.count
     this.since = kernel.counter
     this.sinceSlices = shard.slices
     this.sincePrivs = shard.numbers.privs
     this.sinceTime = this.now()
     if (this.lastRows === 0) return false
-    this.inFlight = this.rows.commit({ put: puts, del: dels }, { marks: { refs: kernel.counter } }).then(
-      () => {
-        this.inFlight = null
-        if (outputKey !== null) this.leave(outputKey, outputs)
-      },
-      e => {
-        this.inFlight = null
-        this.failure = e
-      },
-    )
+    this.inFlight = this.rows
+      .commit(pack.count === 0 ? { put: puts, del: dels } : { put: puts, del: dels, packs: [pack] }, { marks: { refs: kernel.counter } })
+      .then(
+        () => {
+          this.inFlight = null
+          if (outputKey !== null) this.leave(outputKey, outputs)
+        },
+        e => {
+          this.inFlight = null
+          this.failure = e
+        },
+      )
     return true
   }
 
@@ -537,7 +543,7 @@ export class Durable implements Keeper, RecordBook {
       const oldest = chan.dHead
       if (oldest !== null) {
         for (let d = oldest.prev as Datum; d.turn > since; d = d.prev as Datum) {
-          if (d.ref > since) this.puts.push([keyOf(Row.Datum, d.ref), this.datumRow(d), null])
+          if (d.ref > since) this.newDatum(d)
           else this.saveTurn(d.ref, d.turn)
           if (d === oldest) break
         }
@@ -576,7 +582,7 @@ export class Durable implements Keeper, RecordBook {
   }
 
   private saveWaiting(m: Machine): void {
-    if (m.ref > this.since) this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), null])
+    if (m.ref > this.since) this.newWaiting(m)
     else this.saveTurn(m.ref, m.turn)
   }
 
@@ -621,8 +627,10 @@ export class Durable implements Keeper, RecordBook {
       }
       now.set(m.priv, new Saved(m))
       const w = this.writer
+      if (old === undefined) this.newKey(Row.Runnable, m.priv)
       w.machine(m)
-      this.puts.push([keyOf(Row.Runnable, m.priv), w.take(), old === undefined ? null : undefined])
+      if (old === undefined) w.row(this.pack)
+      else this.puts.push([keyOf(Row.Runnable, m.priv), w.take()])
     }
     for (const priv of before.keys()) if (!now.has(priv)) this.dels.push(keyOf(Row.Runnable, priv))
     this.saved = now
@@ -727,23 +735,41 @@ export class Durable implements Keeper, RecordBook {
 
   // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private datumRow(d: Datum): Uint8Array {
+  /** The key of a row that is new. */
+  private newKey(kind: number, n: number): RecordWriter {
     const w = this.writer
+    w.u8(X)
+    w.u8(kind)
+    w.u64(n)
+    return w
+  }
+
+  private newDatum(d: Datum): void {
+    const w = this.newKey(Row.Datum, d.ref)
     w.u8(d.persistent ? 1 : 0)
     w.count(d.turn - d.ref)
     w.value(d.chan.owner as Term)
     w.origin(d.origin)
     w.values(d.value as readonly Term[])
-    return w.take()
+    w.row(this.pack)
+  }
+
+  private newWaiting(m: Machine): void {
+    const w = this.newKey(Row.Waiting, m.ref)
+    this.waiting(w, m)
+    w.row(this.pack)
   }
 
   private waitingRow(m: Machine): Uint8Array {
-    const w = this.writer
+    this.waiting(this.writer, m)
+    return this.writer.take()
+  }
+
+  private waiting(w: RecordWriter, m: Machine): void {
     w.request(m)
     w.count(m.turn - m.ref)
     w.channels(m)
     w.machine(m)
-    return w.take()
   }
 
   private outputsRow(outputs: readonly Outgoing[]): Uint8Array {
@@ -784,8 +810,16 @@ export class Durable implements Keeper, RecordBook {
   // ── code ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   numberOf(program: Program): number {
-    let n = this.numbers.get(program)
-    if (n !== undefined) return n
+    if (program === this.lastProgram) return this.lastNumber
+    const n = this.numbers.get(program) ?? this.newNumber(program)
+    this.lastProgram = program
+    this.lastNumber = n
+    return n
+  }
+  private lastProgram: Program | null = null
+  private lastNumber = 0
+
+  private newNumber(program: Program): number {
     const w = new TermWriter(this)
     w.text(program.name)
     w.count(program.account?.id ?? 0)
@@ -793,7 +827,7 @@ export class Durable implements Keeper, RecordBook {
     const body = w.take()
     const hash = blake2b(body, { dkLen: 32 })
     const id = hex(hash)
-    n = this.byHash.get(id)
+    let n = this.byHash.get(id)
     if (n === undefined) {
       n = this.nextProgram++
       this.byHash.set(id, n)

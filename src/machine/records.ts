@@ -21,6 +21,10 @@ export interface RecordBook extends CodeBook {
 
 export class RecordWriter extends TermWriter {
   protected readonly records: RecordBook
+  /** The place that was asked for last: machines of one kind come together. */
+  private placed: Linked | null = null
+  private pc = 0
+  private place = { at: 0, nth: 0, beyond: 0 }
   constructor(book: RecordBook, chunk?: number) {
     super(book, chunk)
     this.records = book
@@ -60,7 +64,12 @@ export class RecordWriter extends TermWriter {
     this.count(this.records.numberOf(linked.program))
     this.count(linked.at)
     this.count(linked.len)
-    const place = placeOf(linked, m.pc)
+    if (this.placed !== linked || this.pc !== m.pc) {
+      this.placed = linked
+      this.pc = m.pc
+      this.place = placeOf(linked, m.pc)
+    }
+    const { place } = this
     this.signed(place.at - linked.at)
     this.count(place.nth)
     this.count(place.beyond)

@@ -188,17 +188,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         stalled: k => told?.stalled?.(k),
       }
     }
-    if (told === undefined) return own
-    return {
-      ...own,
-      stored: d => told.stored?.(d),
-      removed: d => told.removed?.(d),
-      parked: k => told.parked?.(k),
-      unparked: k => told.unparked?.(k),
-      renewed: r => told.renewed?.(r),
-      failed: (k, e) => told.failed?.(k, e),
-      stalled: k => told.stalled?.(k),
-    }
+    // Only what is defined is called: a keeper wants to know of few things.
+    return { ...own, ...told }
   }
 
   private bringBack(m: Machine, kept: Kept): void {
