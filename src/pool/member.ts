@@ -149,6 +149,8 @@ export interface TurnOrder {
   readonly mayAsk: boolean
   /** Gas that limited accounts may use in this turn, each. */
   readonly gas?: readonly (readonly [id: number, gas: number])[]
+  /** With more machines here, or more bytes of one account, the turn ends soon. */
+  readonly room?: { readonly machines: number; readonly memory: readonly (readonly [id: number, bytes: number])[] }
 }
 
 /** What a turn came to. Counts are those since the last turn, but for `sent`, `received`. */
@@ -163,6 +165,8 @@ export interface TurnReport extends Readonly<Tally> {
   readonly alive: number
   readonly load: number
   readonly accounts: readonly AccountDelta[]
+  /** Bytes that accounts hold here, where there is a limit. */
+  readonly memory: readonly (readonly [id: number, bytes: number])[]
   readonly failures: readonly Failure[]
   readonly notes: readonly Note[]
   readonly notesMore: number
@@ -339,7 +343,7 @@ export class Member {
       const now = active ? this.adapt(last) : performance.now()
       last = now
       if (now >= until) break
-      if (mesh.spent !== undefined) break
+      if (mesh.spent !== undefined || (o.room !== undefined && this.full(o.room))) break
       if (active) {
         if (shard.queue.length > 0) this.got()
         continue
@@ -357,6 +361,11 @@ export class Member {
     // What came while the turn ended would be seen by nobody.
     const more = shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.incoming || mesh.spilled > 0
     return this.report(more, performance.now() - begin - slept)
+  }
+
+  private full(room: NonNullable<TurnOrder['room']>): boolean {
+    if (this.shard.alive > room.machines) return true
+    return room.memory.some(([id, bytes]) => this.mesh.heldBy(id) > bytes)
   }
 
   /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
@@ -399,6 +408,7 @@ export class Member {
       load: shard.queue.length,
       ...takeTally(shard),
       accounts: mesh.takeAccounts(),
+      memory: shard.limits.memory === Number.POSITIVE_INFINITY ? [] : mesh.memory(),
       failures: shard.failures.splice(0),
       notes: shard.notes.splice(0),
       notesMore: shard.notesMore,

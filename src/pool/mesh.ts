@@ -926,6 +926,15 @@ export class Mesh implements Elsewhere {
     this.shard.dropAccount(account)
   }
 
+  /** Bytes that accounts hold here. */
+  memory(): [id: number, bytes: number][] {
+    return [...this.book.accounts.values()].map(a => [a.id, a.memory])
+  }
+
+  heldBy(account: number): number {
+    return this.book.accounts.get(account)?.memory ?? 0
+  }
+
   /** What was counted since the last time, by account. */
   takeAccounts(): AccountDelta[] {
     const out: AccountDelta[] = []

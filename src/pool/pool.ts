@@ -1,6 +1,6 @@
 import type { Piscina } from 'piscina'
 import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
-import type { Machine } from '../machine/machine.ts'
+import type { Account, Machine } from '../machine/machine.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
@@ -63,6 +63,8 @@ const IN_VAIN_MAX = 20
 /** A kept session on workers commits this often, or less often if a commit takes more than a part of that. */
 const COMMIT_MS = 250
 const COMMIT_SHARE = 5
+/** Counting all shards together for nothing takes at most this part of the time. */
+const COUNT_SHARE = 10
 /** Milliseconds between two times that all shards begin anew. */
 const RENEW_MS = 1000
 /** A worker that has not answered its first call after this time does not come. */
@@ -88,6 +90,10 @@ const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
 const TOGETHER_MS = 400
 const TOGETHER_MAX_MS = 10_000
+
+function heldIn(r: TurnReport | null | undefined, account: number): number {
+  return r?.memory.find(([id]) => id === account)?.[1] ?? 0
+}
 
 /**
  * A session on several shards: shard 0 in the calling thread, which has all system channels, and one shard for each worker of a pool. With a number of
@@ -345,7 +351,7 @@ export class Pool implements Team {
       if (this.busy[i]) continue
       if (this.last[i]?.more !== true && !this.hasMail(i) && (together || most <= 1)) continue
       const redirect = together && i > this.base ? this.base : undefined
-      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares() })
+      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares(), room: this.room(i) })
     }
   }
 
@@ -453,6 +459,7 @@ export class Pool implements Team {
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
     for (;;) {
+      await this.held()
       this.going = true
       let status: Status | undefined
       try {
@@ -489,7 +496,7 @@ export class Pool implements Team {
     this.bringing = []
     this.inFlight = 0
     this.lost = null
-    this.cutting = false
+    this.cutting = this.counting = false
     this.starting = null
     this.state = state
   }
@@ -528,6 +535,26 @@ export class Pool implements Team {
     return this.going ? new Promise(resolve => this.stills.push(resolve)) : Promise.resolve()
   }
   private stills: (() => void)[] = []
+
+  /** Does something while everything is in shard 0 and nothing runs, and lets nothing run until it is done. */
+  together<T>(what: () => T | Promise<T>): Promise<T> {
+    const begin = (): Promise<T> => {
+      const done = (async () => what())()
+      const held = done.then(
+        () => {},
+        () => {}, // told to whoever asked
+      )
+      this.holds.push(held)
+      return done
+    }
+    return this.going ? this.still().then(begin) : begin()
+  }
+  private holds: Promise<void>[] = []
+
+  private async held(): Promise<void> {
+    while (this.holds.length > 0) await Promise.all(this.holds.splice(0))
+  }
+
   /** `settle` is at it. */
   private going = false
 
@@ -547,6 +574,64 @@ export class Pool implements Team {
       return undefined
     }
   }
+
+  /** What all shards together hold as far as they have told: machines, and bytes of each account. Each speaks of another moment. */
+  private holdings(): { alive: number; bytes: Map<number, number> } {
+    let { alive } = this.session.shard
+    const bytes = new Map<number, number>()
+    for (const a of this.session.kept.accounts) bytes.set(a.id, a.memory)
+    for (let i = 1; i <= this.workers; i++) {
+      const r = this.last[i]
+      if (r === null || r === undefined) continue
+      alive += r.alive
+      for (const [id, n] of r.memory) bytes.set(id, (bytes.get(id) ?? 0) + n)
+    }
+    return { alive, bytes }
+  }
+  private get holdsLimited(): boolean {
+    const { machines, memory } = this.session.shard.limits
+    return machines !== Number.POSITIVE_INFINITY || memory !== Number.POSITIVE_INFINITY
+  }
+
+  /** Whether that seems to be more than it may be. To be sure one has to look while nothing moves; not at once again if it was not so. */
+  private get overfull(): boolean {
+    if (!this.holdsLimited || performance.now() < this.countAt) return false
+    const { machines, memory } = this.session.shard.limits
+    const { alive, bytes } = this.holdings()
+    if (alive > machines) return true
+    for (const n of bytes.values()) if (n > memory) return true
+    return false
+  }
+
+  /** How far each shard may go in its next turn: what it has, and its part of what is left. */
+  private room(shard: number): TurnOrder['room'] {
+    if (!this.holdsLimited) return undefined
+    const { machines, memory } = this.session.shard.limits
+    const { alive, bytes } = this.holdings()
+    const own = this.last[shard]
+    const part = (limit: number, all: number, here: number): number => here + Math.max(0, (limit - all) / this.workers)
+    return {
+      machines: part(machines, alive, own?.alive ?? 0),
+      memory: memory === Number.POSITIVE_INFINITY ? [] : [...bytes].map(([id, n]) => [id, part(memory, n, heldIn(own, id))]),
+    }
+  }
+
+  /** While everything is in shard 0: whoever has most of the machines pays if there are too many. Bytes were counted as they came. */
+  private recount(): void {
+    const { shard } = this.session
+    const max = shard.limits.machines
+    if (shard.alive <= max) return
+    const counts = new Map<Account, number>()
+    for (const { account } of shard.machines()) counts.set(account, (counts.get(account) ?? 0) + 1)
+    const [[most]] = [...counts].sort((x, y) => y[1] - x[1])
+    const message = `the program has more than ${max} machines (limit max-machines)`
+    const nowhere = { start: -1, end: -1, machine: 'm:0', startedBy: -1 }
+    shard.stopAccount(most, { code: 'RHO604', message, hint: 'raise --max-machines', ...nowhere, limit: true })
+  }
+  /** All shards are to be counted together. */
+  private counting = false
+  /** Not again before. */
+  private countAt = 0
 
   /** Whether it is time for a cut; then no more turns begin until it is taken. */
   private get cutDue(): boolean {
@@ -595,15 +680,29 @@ export class Pool implements Team {
       if (this.lost !== null) throw this.lost
       if (session.stopped || this.first.stopped) return 'idle'
       const due = this.cutDue
-      if (due || this.stills.length > 0) {
+      this.counting ||= this.overfull
+      if (due || this.counting || this.stills.length > 0) {
         if (this.inFlight > 0) {
           await this.pause(this.board.hostBell, LOOK_MS)
           continue
         }
+        const began = performance.now()
         await this.collapse(this.stills.length > 0)
+        if (this.counting) {
+          this.counting = false
+          this.recount()
+          session.shard.run(1) // looks first whether somebody has to stop: before anything goes back to the workers
+          const now = performance.now()
+          this.countAt = now + COUNT_SHARE * (now - began)
+        }
         if (due) await this.takeCut('budget')
         for (const resolve of this.stills.splice(0)) resolve()
         await new Promise<void>(resolve => setImmediate(resolve))
+        if (this.holds.length > 0) {
+          await this.held()
+          // What was made safe meanwhile will not be done again.
+          if (session.keeper !== null) await this.takeCut('idle')
+        }
         if (due && this.outgrown) {
           this.renewals++
           await this.connect()

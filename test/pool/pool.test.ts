@@ -113,16 +113,21 @@ describe('a session on workers', () => {
   })
 
   it('T40: a group that is moved to and fro under load loses and doubles no message', async () => {
-    const [n, moves] = long ? [1_000_000, 10_000] : [6000, 8]
-    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), r, move in {
+    const n = long ? 1_000_000 : 2000
+    // Every hundred messages it is moved once, while the next three hundred are under way.
+    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), r, move, tick, more, again in {
       spawn!({ new c, d, send, take in {
-        contract send(@i, to) = { if (i <= ${n}) { to!(i) | send!(i + 1, *to) } } |
+        contract send(@i, to, go) = {
+          if (i <= ${n}) { to!(i) | if (i % 100 == 0) { for (<- go) { send!(i + 1, *to, *go) } } else { send!(i + 1, *to, *go) } } } |
         contract take(@left, @sum, @squares) = {
-          if (left == 0) { @"taken"!(sum, squares) } else { for (@i <- c & @j <- d) { take!(left - 1, sum + i + j, squares + i * i + j * j) } } } |
-        send!(1, *c) | send!(1, *d) | take!(${n}, 0, 0) } }, *r) |
-      for (@group, _ <- r) { move!(group, ${moves}) } |
+          if (left == 0) { @"taken"!(sum, squares) }
+          else { for (@i <- c & @j <- d) { if (left % 100 == 1) { tick!() } | take!(left - 1, sum + i + j, squares + i * i + j * j) } } } |
+        send!(1, *c, *more) | send!(1, *d, *again) | take!(${n}, 0, 0) } }, *r) |
+      more!() | more!() | more!() | again!() | again!() | again!() |
+      for (@group, _ <- r) { move!(group, ${n / 100}) } |
       contract move(@group, @n) = {
-        if (n == 0) { stdout!("moved") } else { new ack in { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { move!(group, n - 1) } } } }
+        if (n == 0) { stdout!("moved") }
+        else { new ack in { for (<- tick) { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { more!() | again!() | move!(group, n - 1) } } } } }
     }`
     const { ending, session, host } = await run([text], { workers: 3, weightMax: 300, allow: { control: true } })
     expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['"moved"']])
