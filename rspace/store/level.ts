@@ -80,11 +80,19 @@ export class LevelEngine implements Engine {
   async *iterate(from: Uint8Array, to: Uint8Array): AsyncGenerator<[Uint8Array, Uint8Array][]> {
     const options = { gte: from, lt: to, highWaterMarkBytes: PAGE_BYTES }
     const iterator = await attempt('reading rows', async () => this.#open().iterator(options as object))
+    const read = (): Promise<[Uint8Array, Uint8Array][]> => {
+      const page = attempt('reading rows', () => iterator.nextv(PAGE_ROWS) as Promise<[Uint8Array, Uint8Array][]>)
+      page.catch(() => undefined) // told when it is its turn, if it comes
+      return page
+    }
     try {
+      // The engine reads the next page while the caller is busy with this one.
+      let next = read()
       for (;;) {
-        const page = await attempt('reading rows', () => iterator.nextv(PAGE_ROWS))
+        const page = await next
         if (page.length === 0) return
-        yield page as [Uint8Array, Uint8Array][]
+        next = read()
+        yield page
       }
     } finally {
       await iterator.close()

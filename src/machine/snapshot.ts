@@ -132,6 +132,7 @@ class Writer implements Pick<CodeBook, 'numberOf' | 'sourceOf' | 'isOwn'> {
   readonly programs: Program[] = []
   readonly files: { name: string; text: string; base: number }[] = []
   private readonly numbers = new Map<Program, number>()
+  private readonly sequences = new Map<Linked, string>()
   private readonly shard: Shard
   private readonly terms: TermWriter
   constructor(shard: Shard) {
@@ -157,6 +158,16 @@ class Writer implements Pick<CodeBook, 'numberOf' | 'sourceOf' | 'isOwn'> {
     return name.origin === this.shard.origin
   }
 
+  /** Identity of a sequence. */
+  sequence(linked: Linked): string {
+    let id = this.sequences.get(linked)
+    if (id === undefined) {
+      id = hex(hashSequence(linked.program.words.subarray(linked.at, linked.at + linked.len)))
+      this.sequences.set(linked, id)
+    }
+    return id
+  }
+
   value(t: Term | undefined): ValueRow {
     if (t === undefined) return null
     if (typeof t === 'number' || typeof t === 'boolean' || typeof t === 'string') return t
@@ -177,7 +188,7 @@ class Writer implements Pick<CodeBook, 'numberOf' | 'sourceOf' | 'isOwn'> {
 }
 
 function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 function nameText(owner: unknown): string {
@@ -235,7 +246,7 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
   const waits = m.waiting ? (m.chan !== null ? [m.chan] : (m.chans ?? [])) : null
   const request = shard.primitives.requestOf(m)
   return {
-    seq: hex(hashSequence(linked.program.words.subarray(linked.at, linked.at + linked.len))),
+    seq: w.sequence(linked),
     pc: linked.canonical(m.pc) - linked.at,
     ...(step[0] === 0 && step[1] === 0 ? {} : { step }),
     status: STATES[m.status],
@@ -268,11 +279,11 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
   }
 }
 
-function rows<T extends object>(list: readonly T[]): T[] {
-  return list
-    .map(o => [JSON.stringify(o), o] as const)
-    .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
-    .map(p => p[1])
+/** The texts of rows, sorted: a multiset has one text. */
+function sorted(rows: readonly object[]): string {
+  const texts = new Array<string>(rows.length)
+  for (let i = 0; i < rows.length; i++) texts[i] = JSON.stringify(rows[i])
+  return `[${texts.sort().join(',')}]`
 }
 
 /** Between two slices only. */
@@ -296,11 +307,9 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
     }
   }
   const { queue } = shard
-  const snapshot: Omit<Snapshot, 'programs' | 'sources'> = {
-    v: 1,
-    kind: 'snapshot',
-    machines: rows(own.map(m => machineRow(w, shard, m))),
-    space: rows(space),
+  // Machines and messages are many: their texts are made once.
+  const many = `{"v":1,"kind":"snapshot","machines":${sorted(own.map(m => machineRow(w, shard, m)))},"space":${sorted(space)},`
+  const rest: Omit<Snapshot, 'v' | 'kind' | 'machines' | 'space' | 'programs' | 'sources'> = {
     accounts: state.accounts.map(a => ({
       id: a.id,
       label: a.label,
@@ -346,7 +355,8 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
     const p = w.programs[i]
     programs.push({ name: p.name, account: p.account?.id ?? 0, bytes: w.program(p) })
   }
-  return JSON.stringify({ ...snapshot, programs, sources: w.files.map(({ name, text }) => ({ name, text })) } satisfies Snapshot)
+  const sources = w.files.map(({ name, text }) => ({ name, text }))
+  return many + JSON.stringify({ ...rest, programs, sources }).slice(1)
 }
 
 // ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
