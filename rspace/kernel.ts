@@ -234,17 +234,46 @@ export interface KernelOptions<K extends Cont> {
   readonly trackDirty?: boolean
 }
 
-/** Records of one key in order of turn. Removal costs nothing: an entry is stale if its record is gone or has another turn. */
+/**
+ * Records of one key in order of turn. Removal costs nothing: an entry is stale if its record is gone or has another turn. Mostly there is one record, which
+ * then has its place in the bucket itself.
+ */
 class Bucket<T extends { turn: number; state: number }> {
-  readonly records: T[] = []
-  readonly turns: number[] = []
+  private one: T | null = null
+  private oneTurn = 0
+  /** All entries, once there were several. */
+  private records: T[] | null = null
+  private turns: number[] = NO_TURNS
   head = 0
   private readonly table: Table<T>
   constructor(table: Table<T>) {
     this.table = table
   }
+  get length(): number {
+    return this.records !== null ? this.records.length : this.one === null ? 0 : 1
+  }
+  at(i: number): T {
+    return (this.records !== null ? this.records[i] : this.one) as T
+  }
+  /** The record, if there is exactly one and there were never more at a time. */
+  sole(): T | null {
+    const { one } = this
+    return one !== null && one.turn === this.oneTurn && (one.state & STORED) !== 0 ? one : null
+  }
   push(record: T): void {
     // A record that leaves and comes back finds its own stale entry here, mostly.
+    if (this.records === null) {
+      const one = this.sole()
+      if (one === null) {
+        if (this.one === null) this.table.entries++
+        this.one = record
+        this.oneTurn = record.turn
+        return
+      }
+      this.records = [one]
+      this.turns = [this.oneTurn]
+      this.one = null
+    }
     const { records, turns } = this
     if (this.head < records.length) this.live(this.head)
     this.table.entries++
@@ -262,6 +291,12 @@ class Bucket<T extends { turn: number; state: number }> {
   /** First live position at or after `i`; the length if there is none. */
   live(i: number): number {
     const { records, turns, head } = this
+    if (records === null) {
+      if (this.sole() !== null) return i
+      if (this.one !== null) this.table.entries--
+      this.one = null
+      return 0
+    }
     const n = records.length
     const trim = i === head
     while (i < n && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i++
@@ -280,10 +315,12 @@ class Bucket<T extends { turn: number; state: number }> {
   /** Last live position at or before `i`, or −1. */
   liveBefore(i: number): number {
     const { records, turns } = this
+    if (records === null) return i < 0 || this.sole() === null ? -1 : 0
     while (i >= this.head && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i--
     return i < this.head ? -1 : i
   }
 }
+const NO_TURNS: number[] = []
 
 class Table<T extends { turn: number; state: number }> {
   readonly byKey = new Map<Key, Bucket<T>>()
@@ -415,8 +452,8 @@ class DataCursor {
     this.a = table.byKey.get(key as Key)
     this.b = table.free
     this.mode = backward ? 3 : 2
-    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.records.length - 1) : this.a.live(this.a.head)
-    this.j = backward ? this.b.liveBefore(this.b.records.length - 1) : this.b.live(this.b.head)
+    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.length - 1) : this.a.live(this.a.head)
+    this.j = backward ? this.b.liveBefore(this.b.length - 1) : this.b.live(this.b.head)
     return this
   }
   startList(list: Datum[]): this {
@@ -442,8 +479,8 @@ class DataCursor {
       default: {
         const { a, mode } = this
         const b = this.b as Bucket<Datum>
-        const x = a !== undefined && this.i >= 0 && this.i < a.records.length ? a.records[this.i] : null
-        const y = this.j >= 0 && this.j < b.records.length ? b.records[this.j] : null
+        const x = a !== undefined && this.i >= 0 && this.i < a.length ? a.at(this.i) : null
+        const y = this.j >= 0 && this.j < b.length ? b.at(this.j) : null
         const first = y === null || (x !== null && x.turn < y.turn === (mode === 2))
         if (first) {
           if (x !== null) this.i = mode === 2 ? (a as Bucket<Datum>).live(this.i + 1) : (a as Bucket<Datum>).liveBefore(this.i - 1)
@@ -481,8 +518,8 @@ class ContCursor {
     this.a = table.byKey.get(key as Key)
     this.b = table.free
     this.mode = backward ? 3 : 2
-    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.records.length - 1) : this.a.live(this.a.head)
-    this.j = backward ? this.b.liveBefore(this.b.records.length - 1) : this.b.live(this.b.head)
+    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.length - 1) : this.a.live(this.a.head)
+    this.j = backward ? this.b.liveBefore(this.b.length - 1) : this.b.live(this.b.head)
     return this
   }
   startList(list: Cont[]): this {
@@ -518,8 +555,8 @@ class ContCursor {
       default: {
         const { a, mode } = this
         const b = this.b as Bucket<Cont>
-        const x = a !== undefined && this.i >= 0 && this.i < a.records.length ? a.records[this.i] : null
-        const y = this.j >= 0 && this.j < b.records.length ? b.records[this.j] : null
+        const x = a !== undefined && this.i >= 0 && this.i < a.length ? a.at(this.i) : null
+        const y = this.j >= 0 && this.j < b.length ? b.at(this.j) : null
         const first = y === null || (x !== null && x.turn < y.turn === (mode === 2))
         if (first) {
           if (x !== null) this.i = mode === 2 ? (a as Bucket<Cont>).live(this.i + 1) : (a as Bucket<Cont>).liveBefore(this.i - 1)
@@ -704,6 +741,27 @@ export class Kernel<V, R, K extends Cont> {
     for (let i = 0; i < chans.length; i++) if (i !== own) this.useDatum(chans[i].dHead as Datum, LINEAR)
     if (!k.site.persistent) this.unpark(k)
     else if (this.hasNeighbours(k)) this.renewCont(k)
+  }
+
+  /** The continuation that alone could take a message with this key, found through the index of the channel. null: several, none, or it does not say. */
+  taker(chan: Chan, key: Key): K | null {
+    const conts = chan.index === null ? null : chan.index.conts
+    if (conts === null || !this.fifo || chan.nK < this.indexMin || conts.entries > 2 * chan.nK + 64) return null
+    const { free } = conts
+    if (free.live(free.head) < free.length) return null
+    const bucket = conts.byKey.get(key)
+    if (bucket === undefined) return null
+    this.taken = bucket
+    return bucket.sole() as K | null
+  }
+  private taken: Bucket<Cont> | null = null
+
+  /** `produce` of a message that the persistent continuation `k`, which `taker` has just found, takes. No peek. */
+  serve(k: K): void {
+    this.op++
+    this.lastDatum = null
+    this.lastDatumRef = ++this.counter
+    this.renewCont(k, this.taken)
   }
 
   /** `consume` of a linear continuation that takes the oldest datum of the channel. */
@@ -1406,7 +1464,7 @@ export class Kernel<V, R, K extends Cont> {
     const found: Cont[] = []
     const add = (bucket: Bucket<Cont> | undefined): void => {
       if (bucket === undefined) return
-      for (let i = bucket.live(bucket.head); i < bucket.records.length; i = bucket.live(i + 1)) found.push(bucket.records[i])
+      for (let i = bucket.live(bucket.head); i < bucket.length; i = bucket.live(i + 1)) found.push(bucket.at(i))
     }
     add(table.free)
     for (const key of this.datumKeysOf(value)) add(table.byKey.get(key))
@@ -2354,7 +2412,8 @@ export class Kernel<V, R, K extends Cont> {
     return places
   }
 
-  private renewCont(k: K): void {
+  /** @param bucket where it is in the index of its channel, if the caller knows */
+  private renewCont(k: K, bucket: Bucket<Cont> | null = null): void {
     if (this.undo !== null) {
       const u = new Undo(U_RENEW_CONT, k)
       u.places = this.placesOf(k)
@@ -2374,7 +2433,8 @@ export class Kernel<V, R, K extends Cont> {
         this.linkCont(k, (chan.kHead as Cont).prev, false)
       }
       if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
-      if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
+      if (bucket !== null) bucket.push(k)
+      else if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
     } else {
       for (let l = k.links; l !== null; l = l.sibling) {
         const c = l.chan

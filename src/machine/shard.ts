@@ -1120,7 +1120,24 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (own >= 0 && (k.site as RecvSite).patterns[own].arity === n) return this.completed(m, k, own, n, v, w, site)
         }
       }
-    } else if (join === null && head.next === head && chan.index === null) {
+    } else if (chan.index !== null) {
+      const k = typeof v !== 'object' || v instanceof Unforgeable ? (this.kernel.taker(chan, v) as Machine | null) : null
+      if (k !== null && k.chan !== null && (k.site as RecvSite).keyed === n) {
+        const target = k.site as RecvSite
+        let woken = k
+        if (target.persistent) {
+          this.kernel.serve(k)
+          this.produced++
+          this.comms++
+          m.account.comms++
+          this.gas += target.commGas
+          woken = this.child(k, target, m.account, site)
+          woken.pc = target.next
+        } else this.woken(m, k, target, chan)
+        if (n === 2) woken.regs[target.live] = w
+        return woken
+      }
+    } else if (join === null && head.next === head) {
       const k = head as Machine
       const target = k.site as RecvSite
       if (target.direct === n) {

@@ -73,6 +73,15 @@ export class MessagePattern {
     this.keySlot = patterns.length > 0 && tagOf(first) === Tag.Ref ? slots[(first as Ref).index] : -1
   }
 
+  /** The first value has to be the key, the others are variables whose registers go side by side. */
+  get keyed(): boolean {
+    return (
+      (this.key !== undefined || this.keySlot >= 0) &&
+      this.rest === null &&
+      this.patterns.every((p, i) => i === 0 || (tagOf(p) === Tag.Free && (p as Free).index === i - 1))
+    )
+  }
+
   fits(n: number): boolean {
     return this.rest === null ? n === this.arity : n >= this.arity
   }
@@ -219,6 +228,11 @@ export class RecvSite implements Site, Pool {
   readonly direct: number
   /** The same for one bind that takes its datum and goes. */
   readonly linear: number
+  /**
+   * The number of values of a message for one bind, no peek, whose pattern asks for one particular first value and binds the others side by side: all that is
+   * left to compare once the index has found it. −1 otherwise.
+   */
+  readonly keyed: number
   /** One bind, no peek, whose pattern needs no search, and which is not plain. */
   readonly quick: boolean
   /** Several binds, none a peek, of which only the numbers of values matter; their values go side by side. */
@@ -245,6 +259,10 @@ export class RecvSite implements Site, Pool {
     this.arrows = arrows
     this.direct = of === Of.Machine && arrows[0] === 1 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
     this.linear = of === Of.Machine && arrows[0] === 0 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
+    this.keyed =
+      of === Of.Machine && patterns.length === 1 && guard === null && branches === null && arrows[0] !== 2 && patterns[0].keyed
+        ? patterns[0].arity
+        : -1
     this.quick =
       of === Of.Machine &&
       patterns.length === 1 &&
