@@ -52,7 +52,7 @@ export function hostFor(flags: Flags, host: Host): Host {
 export async function workersFor(flags: Flags, session: Session, options: SessionOptions): Promise<Pool | undefined> {
   const workers = workersOf(flags)
   // What may be undone runs alone: such programs may lie in a space or a snapshot.
-  if (workers === 0 || session.kept.waiting.length > 0) return undefined
+  if (workers === 0 || session.atomicPending) return undefined
   const { Pool } = await import('../pool/pool.ts')
   const every = flags.number('checkpoint-every')
   const host = options.host instanceof HeldHost ? options.host : undefined

@@ -552,7 +552,8 @@ export class Session {
     return shard.runnable().some(m => accounts.includes(m.account)) ? 'busy' : 'quiet'
   }
 
-  private get atomicPending(): boolean {
+  /** Whether something runs, or waits to run, that may be undone: it runs alone. */
+  get atomicPending(): boolean {
     return this.waiting.length > 0 || this.mark !== null
   }
 

@@ -178,7 +178,7 @@ export class Pool implements Team {
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
     if (this.starting !== null) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
-    if (this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
+    if (this.session.atomicPending || this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
     this.start().then(
       () => {},
       // Nothing has left this thread: it goes on alone.
