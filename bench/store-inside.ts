@@ -25,6 +25,12 @@ const codec = {
     float[0] = n
     return floatBytes.slice()
   },
+  encodeInto: (n: number, into: Uint8Array, at: number): number => {
+    if (at + 8 > into.length) return -1
+    float[0] = n
+    for (let i = 0; i < 8; i++) into[at + i] = floatBytes[i]
+    return at + 8
+  },
   decode: (b: Uint8Array): number => {
     for (let i = 0; i < 8; i++) floatBytes[i] = b[i]
     return float[0]
@@ -41,6 +47,13 @@ const wide = {
     const out = filled.slice()
     out.set(floatBytes)
     return out
+  },
+  encodeInto: (n: number, into: Uint8Array, at: number): number => {
+    if (at + filled.length > into.length) return -1
+    float[0] = n
+    into.set(filled, at)
+    into.set(floatBytes, at)
+    return at + filled.length
   },
   decode: codec.decode,
   copy: codec.copy,

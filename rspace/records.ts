@@ -24,6 +24,8 @@ export class Handle<T extends Types> implements Channel<T> {
   held = false
   /** The group of the continuations that wait here alone. */
   group: Group | null = null
+  /** The last group of two channels that has it first, if there is still one. */
+  pair: Group | null = null
   constructor(owner: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
     this.owner = owner
     this.value = value

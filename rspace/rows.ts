@@ -1,6 +1,8 @@
 /** Records as rows of the durable format (docs/persistence.md) and back. One key layout for disk, export and fork. */
 import { BadArgument, RhizomeError } from './errors.ts'
+import { type Packer, setCount } from './packer.ts'
 import { Malformed, Reader, Writer } from './store/bytes.ts'
+import type { Pack } from './store/pack.ts'
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
 /** A row to write and what its key held before: `null` nothing, undefined unknown. */
@@ -10,6 +12,9 @@ export type Removal = Uint8Array | readonly [key: Uint8Array, before: Uint8Array
 export interface Delta {
   readonly put: Change[]
   readonly del: Removal[]
+  /** Rows of records that have come, and of those that have gone with what they held. */
+  readonly packs?: readonly Pack[]
+  readonly gone?: readonly Pack[]
 }
 
 export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, N: 0x4e, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const
@@ -17,7 +22,7 @@ export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, N: 0x4e, O: 0x
 const F_PERSISTENT = 1
 const F_LEASE = 2
 const F_STRAY = 2
-const F_WHERE = 4
+export const F_WHERE = 4
 
 const copy = (w: Writer): Uint8Array => w.bytes.slice(0, w.length)
 
@@ -26,11 +31,6 @@ function numbered(length: number, tag: number): Uint8Array {
   const key = new Uint8Array(length)
   key[0] = tag
   return key
-}
-/** A safe non-negative integer in eight bytes, big-endian. */
-function setCount(into: Uint8Array, at: number, n: number): void {
-  for (let high = Math.floor(n / 2 ** 32), i = at + 3; high > 0; i--, high >>>= 8) into[i] = high
-  for (let low = n >>> 0, i = at + 7; low > 0; i--, low >>>= 8) into[i] = low
 }
 const oneKey = (tag: number, n: number, length = 9): Uint8Array => {
   const key = numbered(length, tag)
@@ -61,40 +61,12 @@ export interface DatumRow {
   readonly lease: number
   readonly value: Uint8Array
 }
-export function datumValue(persistent: boolean, lease: number, value: Uint8Array): Uint8Array {
-  if (lease === 0) {
-    const row = room(value.length + 1)
-    row[0] = persistent ? F_PERSISTENT : 0
-    row.set(value, 1)
-    return row
-  }
-  return copy(
-    new Writer(value.length + 10)
-      .u8((persistent ? F_PERSISTENT : 0) | F_LEASE)
-      .varint(lease)
-      .raw(value),
-  )
+/** The first bytes of a datum or continuation. */
+export function flags(to: Packer, persistent: boolean, lease: number): void {
+  to.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
+  if (lease > 0) to.varint(lease)
 }
 
-/** Up to here the host keeps the bytes in the array object itself; above, each array costs a piece of memory of its own. */
-const SMALL = 64
-const SLAB_BYTES = 1 << 16
-let slab = new ArrayBuffer(0)
-let slabUsed = 0
-/** An array to be filled, cut from a larger piece; values are written and forgotten together. */
-function room(length: number): Uint8Array {
-  if (length <= SMALL || length > SLAB_BYTES / 8) return new Uint8Array(length)
-  if (slabUsed + length > slab.byteLength) {
-    slab = new ArrayBuffer(SLAB_BYTES)
-    slabUsed = 0
-  }
-  slabUsed += length
-  return new Uint8Array(slab, slabUsed - length, length)
-}
-
-/** Reused; its content is copied out at once. */
-let scratch = new Writer(1024)
-const SCRATCH_BYTES_MAX = 1 << 20
 export interface BranchRow {
   /** Per bind: place of its channel in the group. */
   readonly places: readonly number[]
@@ -109,31 +81,6 @@ export interface ContRow {
   readonly lease: number
   readonly branches: readonly BranchRow[]
   readonly body: Uint8Array
-}
-/** The parts of a continuation's value, in order: begin, per branch begin, binds and guard, then the end. One at a time. */
-export function beginCont(persistent: boolean, lease: number, branches: number): Writer {
-  const w = scratch
-  w.length = 0
-  w.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
-  if (lease > 0) w.varint(lease)
-  return w.varint(branches)
-}
-export function beginBranch(w: Writer, binds: number, guarded: boolean): void {
-  w.u8(guarded ? F_WHERE : 0).varint(binds)
-}
-export function addBind(w: Writer, place: number, peek: boolean, pattern: Uint8Array): void {
-  w.varint(place * 2 + (peek ? 1 : 0)).blob(pattern)
-}
-export function endCont(w: Writer, body: Uint8Array): Uint8Array {
-  w.raw(body)
-  let row: Uint8Array
-  if (w.length <= SMALL) row = w.bytes.slice(0, w.length)
-  else {
-    row = room(w.length)
-    row.set(w.view())
-  }
-  if (w.bytes.length > SCRATCH_BYTES_MAX) scratch = new Writer(1024)
-  return row
 }
 export function groupValue(cids: readonly number[]): Uint8Array {
   const w = new Writer(8 + cids.length * 8).varint(cids.length)

@@ -39,16 +39,14 @@ import { History, type Kept, type NodeId, pageChain, treeHex } from './history.t
 import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
+import { encode, Packer, rowsOfPack } from './packer.ts'
 import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, shapeOf, Waiting } from './records.ts'
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
 
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
-  commit(
-    delta: { put: readonly rows.Change[]; del: readonly rows.Removal[] },
-    meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } },
-  ): Promise<Commit>
+  commit(delta: rows.Delta, meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } }): Promise<Commit>
   /** Values of rows, for the nodes of earlier states. */
   get?(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   close(): Promise<void>
@@ -1524,10 +1522,15 @@ export class Space<T extends Types> implements Namer<T> {
   /** The group that is being encoded in slices. */
   private encoding: Promise<rows.Delta> | null = null
 
-  private noteBytes({ put, del }: rows.Delta): void {
+  private noteBytes({ put, del, packs = [], gone = [] }: rows.Delta): void {
     let bytes = 0
+    let count = put.length + del.length
+    for (const p of [...packs, ...gone]) {
+      bytes += p.bytes
+      count += p.count
+    }
     for (const [key, value] of put) bytes += key.length + value.length
-    if (put.length + del.length > 1) this.bytesPerChange = Math.max(1, bytes / (put.length + del.length))
+    if (count > 1) this.bytesPerChange = Math.max(1, bytes / count)
   }
 
   private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
@@ -1629,7 +1632,10 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
   delta(): rows.Delta {
-    return atOnce(this.encodeGroup(this.takeGroup()))
+    const { put, del, packs = [], gone = [] } = atOnce(this.encodeGroup(this.takeGroup()))
+    for (const p of packs) for (const [key, value] of rowsOfPack(p)) put.push([key, value, null])
+    for (const p of gone) for (const row of rowsOfPack(p)) del.push(row)
+    return { put, del }
   }
 
   /** The changes of the group, as they are now; the next group begins. Records do not change, so that their rows can be made later. */
@@ -1676,39 +1682,50 @@ export class Space<T extends Types> implements Namer<T> {
   private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, rows.Delta> {
     if (this.store === null && this.past === null) return { put: [], del: [] }
     const { codec } = this.settings
+    const copiesConts = keepsCopies(codec)
     const touched = new Set<Handle<T>>()
+    const born = new Packer()
+    const reborn = new Packer()
+    const gone = new Packer()
     let n = 0
     for (const r of added.values()) {
       if (++n % SLICE === 0) yield
+      // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
+      const to = r.ref > highest ? born : reborn
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        this.nameRow(h, put)
+        if (h.cid === 0) this.nameRow(h, put)
         h.rows++
-        put.push([rows.datumKey(h.cid, r.ref), this.datumBytes(r), bornAfter(r.ref, highest)])
-      } else put.push(this.contRow(r, put, highest))
+        this.packDatum(to, h, r)
+      } else {
+        const group = this.groupFor(r, put)
+        group.rows++
+        r.group = group
+        this.packCont(to, r, group)
+      }
     }
+    for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
     for (const r of removed.values()) {
       if (++n % SLICE === 0) yield
       const { ref } = r
-      if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
+      if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        const key = rows.datumKey(h.cid, ref)
-        del.push(codec.datum.copy === undefined ? key : [key, this.datumBytes(r)])
-        h.rows--
-        touched.add(h)
+        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, ref))
+        else this.packDatum(gone, h, r)
+        if (--h.rows === 0) touched.add(h)
       } else {
         const group = r.group as Group
         r.group = null
-        const key = rows.contKey(group.gid, ref)
-        del.push(keepsCopies(codec) ? [key, this.contBytesIn(r, group)] : key)
+        if (copiesConts) this.packCont(gone, r, group)
+        else del.push(rows.contKey(group.gid, ref))
         if (--group.rows === 0) {
           if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
-          del.push(rows.groupKey(group.gid))
+          del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
           for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
             if (group.cids.length === 1) h.group = null
-            h.rows--
-            touched.add(h)
+            if (h.pair === group) h.pair = null
+            if (--h.rows === 0) touched.add(h)
           }
         }
       }
@@ -1721,32 +1738,36 @@ export class Space<T extends Types> implements Namer<T> {
     }
     for (const h of touched) {
       if (h.rows > 0 || h.cid === 0) continue
-      del.push(rows.channelKey(h.cid))
+      del.push([rows.channelKey(h.cid), h.identity()])
       h.cid = 0
     }
     const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
     put.push([rows.STATE_KEY, value, this.stateBefore])
     this.stateBefore = value
-    if (this.past !== null) this.noteHistory(this.past, naming, put, del)
-    return { put, del }
+    const delta = { put, del, packs: [born.pack], gone: [gone.pack] }
+    if (this.past !== null) this.noteHistory(this.past, naming, delta)
+    return delta
   }
 
   /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
-  private noteHistory(past: History, naming: Naming | null, put: rows.Change[], del: rows.Removal[]): void {
+  private noteHistory(past: History, naming: Naming | null, { put, del, packs = [], gone = [] }: rows.Delta): void {
     const since = this.sinceTree
-    for (const [key, value, before] of put) {
-      if (key[0] === rows.TAG.O) continue
+    const came = (key: Uint8Array, value: Uint8Array, before: Uint8Array | null | undefined): void => {
+      if (key[0] === rows.TAG.O) return
       const id = latin1(key)
       since.set(id, { key, value, isNew: since.get(id)?.isNew ?? before === null })
     }
-    for (const d of del) {
-      const key = d instanceof Uint8Array ? d : d[0]
-      if (key[0] === rows.TAG.O) continue
+    const left = (key: Uint8Array): void => {
+      if (key[0] === rows.TAG.O) return
       const id = latin1(key)
       // What came and went between two checkpoints leaves nothing to remember.
       if (since.get(id)?.isNew === true) since.delete(id)
       else since.set(id, { key, value: null, isNew: false })
     }
+    for (const [key, value, before] of put) came(key, value, before)
+    for (const p of packs) for (const [key, value] of rowsOfPack(p)) came(key, value, null)
+    for (const d of del) left(d instanceof Uint8Array ? d : d[0])
+    for (const p of gone) for (const [key] of rowsOfPack(p)) left(key)
     if (naming !== null) {
       const tree = past.change(this.tree, since.values())
       past.hold(tree)
@@ -1800,13 +1821,6 @@ export class Space<T extends Types> implements Namer<T> {
     put.push([rows.channelKey(h.cid), h.identity(), null])
   }
 
-  private contRow(k: Waiting<T>, put: rows.Change[], highest: Ref): rows.Change {
-    const group = this.groupFor(k, put)
-    group.rows++
-    k.group = group
-    return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), bornAfter(k.ref, highest)]
-  }
-
   private groupFor(k: Waiting<T>, put: rows.Change[]): Group {
     if (k.chans === null) {
       const h = k.handle(0, 0)
@@ -1816,14 +1830,26 @@ export class Space<T extends Types> implements Namer<T> {
       }
       return h.group
     }
-    const all = k.handles
-    for (const h of all) this.nameRow(h, put)
+    const { chans } = k
+    let first: Handle<T> | null = null
     let cids: number[]
-    if (all.length === 2) cids = all[0].cid < all[1].cid ? [all[0].cid, all[1].cid] : [all[1].cid, all[0].cid]
-    else cids = all.map(h => h.cid).sort((a, b) => a - b)
+    if (chans.length === 2) {
+      const [a, b] = [handleOf<T>(chans[0]), handleOf<T>(chans[1])]
+      if (a.cid === 0) this.nameRow(a, put)
+      if (b.cid === 0) this.nameRow(b, put)
+      first = a.cid < b.cid ? a : b
+      const second = first === a ? b : a
+      if (first.pair !== null && first.pair.cids[1] === second.cid) return first.pair
+      cids = [first.cid, second.cid]
+    } else {
+      const all = k.handles
+      for (const h of all) this.nameRow(h, put)
+      cids = all.map(h => h.cid).sort((a, b) => a - b)
+    }
     const id = groupId(cids)
     let group = this.groups.get(id)
-    if (group === undefined) this.groups.set(id, (group = this.newGroup(cids, [...new Set(all)], put)))
+    if (group === undefined) this.groups.set(id, (group = this.newGroup(cids, [...new Set(k.handles)], put)))
+    if (first !== null) first.pair = group
     return group
   }
 
@@ -1834,26 +1860,35 @@ export class Space<T extends Types> implements Namer<T> {
     return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
   }
 
-  private datumBytes(d: Datum): Uint8Array {
-    return rows.datumValue(d.persistent, itemOf(d)?.lease ?? 0, encode(this.settings.codec.datum, d.value as T['A']))
+  private packDatum(to: Packer, h: Handle<T>, d: Datum): void {
+    const lease = itemOf(d)?.lease ?? 0
+    to.begin(rows.TAG.D, h.cid, d.ref)
+    rows.flags(to, d.persistent, lease)
+    to.value(this.settings.codec.datum, d.value as T['A'])
+    to.end()
   }
 
-  private contBytesIn(k: Waiting<T>, { cids }: Group): Uint8Array {
+  private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group): void {
     const { codec } = this.settings
     const { shape, where } = k
     const parts = shape.branches ?? [shape]
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
-    const w = rows.beginCont(k.persistent, k.lease, parts.length)
+    to.begin(rows.TAG.K, gid, k.ref)
+    rows.flags(to, k.persistent, k.lease)
+    to.varint(parts.length)
     for (let b = 0; b < parts.length; b++) {
       const { peeks } = parts[b]
-      rows.beginBranch(w, peeks.length, guard !== undefined)
+      to.u8(guard === undefined ? 0 : rows.F_WHERE)
+      to.varint(peeks.length)
       for (let i = 0; i < peeks.length; i++) {
         const place = k.chans === null ? 0 : cids.indexOf(k.handle(b, i).cid)
-        rows.addBind(w, place, peeks[i], encode(codec.pattern, k.pattern(b, i)))
+        to.varint(place * 2 + (peeks[i] ? 1 : 0))
+        to.blob(encode(codec.pattern, k.pattern(b, i)))
       }
-      if (guard !== undefined) w.blob(guard)
+      if (guard !== undefined) to.blob(guard)
     }
-    return rows.endCont(w, encode(codec.body, k.body))
+    to.value(codec.body, k.body)
+    to.end()
   }
 
   /** Rows that must be side by side with the records; same commit, same marks. */
@@ -2845,15 +2880,6 @@ function branchesOf<T extends Types>(
 
 function durable(r: Datum | Waiting<Types>): boolean {
   return r instanceof Datum ? itemOf(r)?.volatile !== true : !r.volatile
-}
-
-function encode<X>(codec: Codec<X>, value: X): Uint8Array {
-  try {
-    return codec.encode(value)
-  } catch (cause) {
-    if (cause instanceof RhizomeError || cause instanceof BadArgument) throw cause
-    throw new RhizomeError('CODEC', `the value cannot be encoded by ${codec.id}`, { cause })
-  }
 }
 
 function quietly<X>(fn: () => X): X | undefined {

@@ -249,6 +249,22 @@ export function writeChange(w: Writer, key: Uint8Array, hash: bigint | undefined
   if (before !== undefined) w.blob(before)
 }
 
+/** The same for a new row that lies in memory as key ‖ value ‖ checksum. */
+export function writeNew(w: Writer, row: Uint8Array, keyAt: number, valueAt: number, checksumAt: number): void {
+  w.u8(CHANGE_PUT)
+    .varint(valueAt - keyAt)
+    .part(row, keyAt, valueAt)
+    .part(row, checksumAt, checksumAt + CHECKSUM_BYTES)
+}
+/** The same for a row that goes. */
+export function writeGone(w: Writer, row: Uint8Array, keyAt: number, valueAt: number, end: number): void {
+  w.u8(CHANGE_BEFORE)
+    .varint(valueAt - keyAt)
+    .part(row, keyAt, valueAt)
+    .varint(end - valueAt)
+    .part(row, valueAt, end)
+}
+
 /** body ‖ chain: the value of an `L` row, and its chain. */
 export function finishRecord(w: Writer, previous: Uint8Array): { value: Uint8Array; chain: Uint8Array } {
   const chain = chainOf(previous, w.view())

@@ -25,6 +25,8 @@ import {
   type RowChange,
   sealRow,
   writeChange,
+  writeGone,
+  writeNew,
   writeRecordStart,
 } from './format.ts'
 import { rowHash, xxh64 } from './hash.ts'
@@ -43,6 +45,8 @@ export interface Delta {
   readonly del?: readonly Del[]
   /** New rows, beside `put` and `del`: their keys occur neither there nor in another pack. A delta with packs has a commit of its own. */
   readonly packs?: readonly Pack[]
+  /** Rows that go, with what they held; the same promises as for `packs`. */
+  readonly gone?: readonly Pack[]
 }
 
 export interface CommitMeta {
@@ -373,9 +377,9 @@ export class Store {
     let n = 1
     const first = this.#queue[0]!
     let { bytes, ops } = first
-    for (; n < this.#queue.length && first.delta.packs === undefined; n++) {
+    for (; n < this.#queue.length && !hasPacks(first.delta); n++) {
       const w = this.#queue[n]!
-      if (w.delta.packs !== undefined || bytes + w.bytes > GROUP_BYTES_MAX || ops + w.ops > GROUP_OPS_MAX) break
+      if (hasPacks(w.delta) || bytes + w.bytes > GROUP_BYTES_MAX || ops + w.ops > GROUP_OPS_MAX) break
       bytes += w.bytes
       ops += w.ops
     }
@@ -393,13 +397,13 @@ export class Store {
     const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks)
     const kept: number[] = []
     for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], befores[i])) kept.push(i)
-    const packs = group[0]!.delta.packs ?? []
-    if (kept.length === 0 && packs.every(p => p.count === 0) && events.length === 0 && marks === this.#planned.marks) return { group }
+    const { packs = NO_PACKS, gone = NO_PACKS } = group[0]!.delta
+    if (kept.length === 0 && isEmpty(packs) && isEmpty(gone) && events.length === 0 && marks === this.#planned.marks) return { group }
     const drops = await this.#dueDrops()
     const batch = this.#engine.gather?.() ?? new Gathered(this.#engine)
     let next: Standing
     try {
-      next = await this.#encode(batch, changes, befores, kept, { packs, marks, events, drops })
+      next = await this.#encode(batch, changes, befores, kept, { packs, gone, marks, events, drops })
     } catch (e) {
       await batch.discard()
       throw e
@@ -419,7 +423,7 @@ export class Store {
         }
         this.#epoch++
         this.#flying = changes
-        this.#flyingPacks = group[0]!.delta.packs !== undefined
+        this.#flyingPacks = hasPacks(group[0]!.delta)
         await batch!.write(this.#sync)
         this.#standing = next
         this.#flying = undefined
@@ -476,7 +480,13 @@ export class Store {
     changes: Changes,
     befores: readonly (Uint8Array | undefined)[],
     kept: readonly number[],
-    o: { readonly packs: readonly Pack[]; readonly marks: Marks; readonly events: readonly Uint8Array[]; readonly drops: number },
+    o: {
+      readonly packs: readonly Pack[]
+      readonly gone: readonly Pack[]
+      readonly marks: Marks
+      readonly events: readonly Uint8Array[]
+      readonly drops: number
+    },
   ): Promise<Standing> {
     const now = this.#planned
     let { rowCount, rowSum } = now
@@ -512,14 +522,17 @@ export class Store {
         await nextTurn()
       }
     }
-    for (const pack of o.packs) {
-      count += pack.count
-      for (let from = 0; from < pack.count; from += SLICE_OPS) {
-        const to = Math.min(pack.count, from + SLICE_OPS)
-        const { added, sum } = putPacked(batch, list, pack, from, to)
-        rowCount += added
-        rowSum += sum
-        if (to - from === SLICE_OPS) await nextTurn()
+    const sums = new Sums()
+    for (const [packs, isGone] of [[o.packs, false] as const, [o.gone, true] as const]) {
+      for (const pack of packs) {
+        count += pack.count
+        for (let from = 0; from < pack.count; from += SLICE_OPS) {
+          const to = Math.min(pack.count, from + SLICE_OPS)
+          takePacked(batch, list, pack, from, to, isGone, sums)
+          rowCount += sums.rows
+          rowSum += sums.total
+          if (to - from === SLICE_OPS) await nextTurn()
+        }
       }
     }
     const number = now.number + 1
@@ -664,14 +677,28 @@ class Gathered implements Gathering {
   async discard(): Promise<void> {}
 }
 
-/** Rows `from` to `to` of a pack into the batch and into the list of changes of the record. */
-function putPacked(batch: Gathering, list: Writer, pack: Pack, from: number, to: number): { added: number; sum: bigint } {
+const NO_PACKS: readonly Pack[] = []
+const hasPacks = (d: Delta): boolean => d.packs !== undefined || d.gone !== undefined
+const isEmpty = (packs: readonly Pack[]): boolean => packs.every(p => p.count === 0)
+
+/** Row count and row sum of a slice, the sum by halves: no large integer for each row. */
+class Sums {
+  rows = 0
+  high = 0
+  low = 0
+  get total(): bigint {
+    return (BigInt(this.high) << 32n) + BigInt(this.low)
+  }
+}
+
+/** Rows `from` to `to` of a pack, which come or go, into the batch and into the list of changes of the record. */
+function takePacked(batch: Gathering, list: Writer, pack: Pack, from: number, to: number, isGone: boolean, sums: Sums): void {
   const { chunks, places, keyBytes } = pack
-  let added = 0
-  let sum = 0n
+  const by = isGone ? -1 : 1
   let at = -1
   let chunk: Uint8Array = EMPTY
   let view = new DataView(chunk.buffer)
+  sums.rows = sums.high = sums.low = 0
   for (let i = 3 * from; i < 3 * to; i += 3) {
     if (places[i] !== at) {
       at = places[i]!
@@ -680,17 +707,23 @@ function putPacked(batch: Gathering, list: Writer, pack: Pack, from: number, to:
     }
     const start = places[i + 1]!
     const end = places[i + 2]!
-    const hash = xxh64(chunk.subarray(start, end - PACK_TAIL))
-    view.setBigUint64(end - PACK_TAIL, hash)
-    const key = chunk.subarray(start, start + keyBytes)
-    batch.put(key, chunk.subarray(start + keyBytes, end))
-    writeChange(list, key, hash, undefined)
+    const valueAt = start + keyBytes
+    const tailAt = end - PACK_TAIL
+    view.setBigUint64(tailAt, xxh64(chunk.subarray(start, tailAt)))
+    const key = chunk.subarray(start, valueAt)
     if (isSummed(key)) {
-      added++
-      sum += hash
+      sums.rows += by
+      sums.high += by * view.getUint32(tailAt)
+      sums.low += by * view.getUint32(tailAt + 4)
+    }
+    if (isGone) {
+      batch.del(key)
+      writeGone(list, chunk, start, valueAt, tailAt)
+    } else {
+      batch.put(key, chunk.subarray(valueAt, end))
+      writeNew(list, chunk, start, valueAt, tailAt)
     }
   }
-  return { added, sum }
 }
 
 /** Rows laid out as key ‖ value ‖ checksum in large buffers: what is hashed is contiguous, and no row costs an allocation. */
@@ -761,7 +794,7 @@ function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Chan
     else throw new BadArgument('`del` takes keys or [key, before] pairs')
   }
   let ops = changes.size
-  for (const pack of delta.packs ?? []) {
+  for (const pack of [...(delta.packs ?? []), ...(delta.gone ?? [])]) {
     checkPack(pack)
     ops += pack.count
     bytes += pack.bytes
