@@ -236,6 +236,7 @@ export class Pool implements Team {
     try {
       await Promise.race([Promise.all(this.each(index => this.call(index, {}))), late])
       await Promise.race([this.connect(), late])
+      this.spread()
     } finally {
       clearTimeout(timer)
     }
@@ -262,8 +263,6 @@ export class Pool implements Team {
     this.own.draw(numbers)
     this.active = true
     this.control()
-    // What is there already goes first: nobody has looked for it elsewhere.
-    if (!this.auto) this.spread()
     const begun = this.each(index =>
       this.call(index, { init: { index, wires, base, options, systems, numbers } }).catch(e => {
         throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
@@ -696,19 +695,20 @@ export class Pool implements Team {
           this.countAt = now + COUNT_SHARE * (now - began)
         }
         if (due) await this.takeCut('budget')
-        for (const resolve of this.stills.splice(0)) resolve()
-        await new Promise<void>(resolve => setImmediate(resolve))
-        if (this.holds.length > 0) {
-          await this.held()
-          // What was made safe meanwhile will not be done again.
-          if (session.keeper !== null) await this.takeCut('idle')
-        }
         if (due && this.outgrown) {
           this.renewals++
           await this.connect()
           // What has to be remembered all the same is no reason to do it again.
           this.weightMax = Math.max(this.weightMax, 2 * this.own.mesh.weight)
           this.mayRenewAt = performance.now() + RENEW_MS
+        }
+        // Not before: what is moved now is on the wires.
+        for (const resolve of this.stills.splice(0)) resolve()
+        await new Promise<void>(resolve => setImmediate(resolve))
+        if (this.holds.length > 0) {
+          await this.held()
+          // What was made safe meanwhile will not be done again.
+          if (session.keeper !== null) await this.takeCut('idle')
         }
         this.spread()
       }

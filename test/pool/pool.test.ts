@@ -129,8 +129,10 @@ describe('a session on workers', () => {
         if (n == 0) { stdout!("moved") }
         else { new ack in { for (<- tick) { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { more!() | again!() | move!(group, n - 1) } } } } }
     }`
-    const { ending, session, host } = await run([text], { workers: 3, weightMax: 300, allow: { control: true } })
+    const { ending, session, host, pool } = await run([text], { workers: 3, weightMax: 0, allow: { control: true } })
     expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['"moved"']])
+    // All shards began anew meanwhile, too.
+    expect(pool.renewals).toBeGreaterThan(0)
     const sum = BigInt(n) * BigInt(n + 1)
     expect(session.data().get('@"taken"')).toEqual([[String(sum), String((sum * BigInt(2 * n + 1)) / 3n)]])
   })
