@@ -19,7 +19,7 @@ import {
 import { type Elsewhere, FORWARD_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, Meters, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
-import { NameTable, ShardNames } from './names.ts'
+import { type NameKey, NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
 import { Fault } from './primitives/fault.ts'
@@ -54,7 +54,7 @@ export interface ShardOptions {
   readonly handoff: boolean
   readonly limits: Limits
   readonly unknownOp: 'block' | 'fail'
-  readonly key: Uint8Array
+  readonly key: NameKey
   /** Told what is stored and removed, if this space is kept somewhere. */
   readonly observer?: KernelObserver<Cont>
   /** Resolves a URI that was linked; undefined: not available here. */
