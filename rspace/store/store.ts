@@ -54,6 +54,8 @@ export interface CommitMeta {
   readonly marks?: Partial<Marks>
   /** Kept in the commit record as it is. */
   readonly event?: Uint8Array
+  /** Called when all of the changes have been taken in and are only to be written: what is left is not this thread's work. */
+  readonly gathered?: () => void
 }
 
 export interface Commit {
@@ -357,7 +359,9 @@ export class Store {
   async #prepareNext(landing?: Promise<void>): Promise<Prepared | undefined> {
     const group = this.#takeGroup()
     try {
-      return await this.#prepare(group)
+      const prepared = await this.#prepare(group)
+      for (const w of group) w.meta.gathered?.()
+      return prepared
     } catch (e) {
       await landing // answers are given in the order of the commits
       this.#abandon(group, e)

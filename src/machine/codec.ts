@@ -120,6 +120,10 @@ export class ByteWriter {
   count(n: number): void {
     this.room(8)
     const { bytes } = this
+    if (n < 128) {
+      bytes[this.end++] = n
+      return
+    }
     let v = n
     while (v >= HIGH) {
       bytes[this.end++] = (v % 128) | 128

@@ -59,7 +59,11 @@ export interface Rows {
       /** Rows whose keys held nothing before. */
       readonly packs?: readonly Pack[]
     },
-    meta: { readonly marks: { readonly refs: number } },
+    meta: {
+      readonly marks: { readonly refs: number }
+      /** May be called when the rows have been taken in and are only to be written. */
+      readonly gathered?: () => void
+    },
   ): Promise<unknown>
   close(): Promise<void>
 }
