@@ -18,7 +18,7 @@ export function withPreset<T extends Types>(o: Partial<OpenOptions<T>>): Setting
   return { ...o, codec: o.codec ?? preset.codec, matcher: o.matcher ?? preset.matcher }
 }
 
-const codecsId = <T extends Types>({ codec }: Settings<T>): string =>
+export const codecsId = <T extends Types>({ codec }: Settings<T>): string =>
   [codec.channel.id, codec.pattern.id, codec.datum.id, codec.body.id, codec.guard?.id ?? '-'].join(' ')
 
 /** A space of its own for each directory or engine, plus what only a stored space can do. */

@@ -14,6 +14,11 @@ export class Packer {
   private chunk = new Uint8Array(0)
   private start = 0
   private at = 0
+  private readonly shard: number
+
+  constructor(shard: number) {
+    this.shard = shard
+  }
 
   /** Begin the row of a record; its value follows, then `end`. */
   begin(tag: number, id: number, ref: number): void {
@@ -23,7 +28,8 @@ export class Packer {
     chunk[at] = tag
     setCount(chunk, at + 1, id)
     setCount(chunk, at + 9, ref)
-    chunk[at + 17] = chunk[at + 18] = 0
+    chunk[at + 17] = this.shard >>> 8
+    chunk[at + 18] = this.shard
     this.at = at + RECORD_KEY_BYTES
   }
   end(): void {

@@ -39,15 +39,21 @@ const oneKey = (tag: number, n: number, length = 9): Uint8Array => {
 }
 export const channelKey = (cid: number): Uint8Array => oneKey(TAG.C, cid)
 export const groupKey = (gid: number): Uint8Array => oneKey(TAG.G, gid)
-const refKey = (tag: number, id: number, ref: number): Uint8Array => {
+/** A ref in a key: its number, and which of the cores that share the store gave it out. */
+function setShard(key: Uint8Array, shard: number): Uint8Array {
+  key[key.length - 2] = shard >>> 8
+  key[key.length - 1] = shard
+  return key
+}
+const refKey = (tag: number, id: number, ref: number, shard: number): Uint8Array => {
   const key = numbered(19, tag)
   setCount(key, 1, id)
   setCount(key, 9, ref)
-  return key
+  return setShard(key, shard)
 }
-export const datumKey = (cid: number, ref: number): Uint8Array => refKey(TAG.D, cid, ref)
-export const contKey = (gid: number, ref: number): Uint8Array => refKey(TAG.K, gid, ref)
-export const turnKey = (ref: number): Uint8Array => oneKey(TAG.T, ref, 11)
+export const datumKey = (cid: number, ref: number, shard: number): Uint8Array => refKey(TAG.D, cid, ref, shard)
+export const contKey = (gid: number, ref: number, shard: number): Uint8Array => refKey(TAG.K, gid, ref, shard)
+export const turnKey = (ref: number, shard: number): Uint8Array => setShard(oneKey(TAG.T, ref, 11), shard)
 export const outboxKey = (ref: number): Uint8Array => oneKey(TAG.O, ref, 11)
 export const idKey = (id: string): Uint8Array => copy(new Writer(64).u8(TAG.I).raw(new TextEncoder().encode(id)))
 /** Side rows of the space itself live in the namespace with the empty name. */
@@ -106,7 +112,33 @@ export function stateValue(s: State): Uint8Array {
   for (const ref of s.pumped) w.varint(ref)
   return copy(w)
 }
-export const STATE_KEY: Uint8Array = sideKey('', new TextEncoder().encode('state'))
+/** Of a space, or of one of several cores that share a store. */
+export const stateName = ({ index, of }: { readonly index: number; readonly of: number }): string =>
+  of === 1 ? 'state' : `state ${index}/${of}`
+export const stateKey = (part: { readonly index: number; readonly of: number }): Uint8Array =>
+  sideKey('', new TextEncoder().encode(stateName(part)))
+
+const EMPTY_NAMESPACE = sideKey('', new Uint8Array(0))
+/** Of a state row, its name. */
+export function stateNameOf(key: Uint8Array): string | undefined {
+  const n = EMPTY_NAMESPACE.length
+  for (let i = 0; i < n; i++) if (key[i] !== EMPTY_NAMESPACE[i]) return undefined
+  return new TextDecoder().decode(key.subarray(n))
+}
+/** Whether a row was written by this one of so many cores. Side rows are nobody's. */
+export function isOf(key: Uint8Array, index: number, of: number): boolean {
+  switch (key[0]) {
+    case TAG.C:
+    case TAG.G:
+      return new Reader(key.subarray(1)).count() % of === index
+    case TAG.D:
+    case TAG.K:
+    case TAG.T:
+      return key[key.length - 2] * 256 + key[key.length - 1] === index
+    default:
+      return stateNameOf(key) === stateName({ index, of })
+  }
+}
 
 export interface IdRow {
   readonly id: string
@@ -154,6 +186,8 @@ export interface Loaded {
   readonly outbox: OutboxRow[]
   readonly side: { namespace: string; key: Uint8Array; value: Uint8Array }[]
   state: State | undefined
+  /** Names of the state rows: more than one core may share a store. */
+  readonly states: string[]
 }
 export const nothingLoaded = (): Loaded => ({
   channels: new Map(),
@@ -165,6 +199,7 @@ export const nothingLoaded = (): Loaded => ({
   outbox: [],
   side: [],
   state: undefined,
+  states: [],
 })
 
 const plain = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength)
@@ -249,6 +284,7 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
       case TAG.X: {
         const namespace = new TextDecoder().decode(k.blob())
         const own = k.raw(k.left)
+        if (namespace === '') into.states.push(new TextDecoder().decode(own))
         if (namespace !== '') into.side.push({ namespace, key: own.slice(), value: value.slice() })
         else {
           const [op, kernelOp, counter, tick, cids, gids, names] = [

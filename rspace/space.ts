@@ -44,6 +44,13 @@ import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Nam
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
 
+/** One of several that share a store; each has its own. */
+export interface Part {
+  readonly index: number
+  readonly of: number
+}
+const ALONE: Part = { index: 0, of: 1 }
+
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
   commit(delta: rows.Delta, meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } }): Promise<Commit>
@@ -126,11 +133,11 @@ interface OutboxEntry<T extends Types> {
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
 
 export class Space<T extends Types> implements Namer<T> {
-  private readonly settings: Settings<T>
-  private readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
+  protected readonly settings: Settings<T>
+  protected readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
   private readonly named = new Map<string, Handle<T>>()
   private sweepAt = 1024
-  private readonly records = new Map<Ref, Datum | Waiting<T>>()
+  protected readonly records = new Map<Ref, Datum | Waiting<T>>()
   private readonly installs = new Map<string, Waiting<T>>()
   /** Installs that wait; after a rollback also replaced ones, until they are withdrawn again. */
   private readonly installed = new Set<Waiting<T>>()
@@ -142,7 +149,7 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly sides = new Map<string, Map<string, Uint8Array>>()
   private readonly watchers = new Set<Watcher<T>>()
 
-  private op = 0
+  protected op = 0
   private tickNow = 0
   private names = 0
   private key: Uint8Array
@@ -168,8 +175,10 @@ export class Space<T extends Types> implements Namer<T> {
   private removed = new Map<Ref, Datum | Waiting<T>>()
   private turned = new Set<Datum | Waiting<T>>()
   private readonly turnRows = new Set<Ref>()
-  private cids = 0
-  private gids = 0
+  private cids: number
+  private gids: number
+  /** Which of how many cores that share a store: they give out different numbers. */
+  private readonly part: Part
   /** Of two channels and more, by their numbers. */
   private readonly groups = new Map<string | number, Group>()
   private dirtySide = new Map<string, { namespace: string; key: string }>()
@@ -212,8 +221,10 @@ export class Space<T extends Types> implements Namer<T> {
   private replay: Replay<T> | null = null
   private batches: SpaceEvent<T>[][] = [[]]
 
-  constructor(settings: Settings<T>, store: Committer | null) {
+  constructor(settings: Settings<T>, store: Committer | null, part: Part = ALONE) {
     this.settings = settings
+    this.part = part
+    this.cids = this.gids = part.index
     this.store = store
     this.burst = settings.mode === 'classic' ? 1 : (settings.burst ?? 1000)
     this.classic = settings.mode === 'classic'
@@ -284,7 +295,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** At the head of every call that may change something. */
-  private begin(): void {
+  protected begin(): void {
     this.enter()
     if (this.readOnly) throw new RhizomeError('READ_ONLY', 'the space was opened for reading only')
   }
@@ -300,7 +311,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** After every operation: deliver, commit, pump. */
-  private leave(): void {
+  protected leave(): void {
     this.dirtyOp = this.op
     this.settleDeferred()
     this.scheduleCommit()
@@ -368,7 +379,7 @@ export class Space<T extends Types> implements Namer<T> {
     return h
   }
 
-  private intern(c: T['C'] | Channel<T>): Handle<T> {
+  protected intern(c: T['C'] | Channel<T>): Handle<T> {
     if (c instanceof Handle) return this.own(c as Handle<T>)
     if (c === undefined) throw new BadArgument('a channel is missing')
     return this.internValue(this.accepted(c))
@@ -882,7 +893,7 @@ export class Space<T extends Types> implements Namer<T> {
     return comms
   }
 
-  private lease(due: number, ref: Ref): void {
+  protected lease(due: number, ref: Ref): void {
     if (due === 0) return
     let refs = this.due.get(due)
     if (refs === undefined) this.due.set(due, (refs = new Set()))
@@ -1255,7 +1266,14 @@ export class Space<T extends Types> implements Namer<T> {
 
   // ------------------------------------------------------------------------------------------------ marks and transactions
 
-  private get held(): boolean {
+  protected get holdsMarks(): boolean {
+    return this.marks.length > 0
+  }
+  /** The highest numbers that have been given out. */
+  protected get given(): { refs: number; cids: number; gids: number } {
+    return { refs: this.kernel.counter, cids: this.cids, gids: this.gids }
+  }
+  protected get held(): boolean {
     return this.marks.some(m => m.hold)
   }
 
@@ -1684,9 +1702,10 @@ export class Space<T extends Types> implements Namer<T> {
     const { codec } = this.settings
     const copiesConts = keepsCopies(codec)
     const touched = new Set<Handle<T>>()
-    const born = new Packer()
-    const reborn = new Packer()
-    const gone = new Packer()
+    const { index } = this.part
+    const born = new Packer(index)
+    const reborn = new Packer(index)
+    const gone = new Packer(index)
     let n = 0
     for (const r of added.values()) {
       if (++n % SLICE === 0) yield
@@ -1708,17 +1727,17 @@ export class Space<T extends Types> implements Namer<T> {
     for (const r of removed.values()) {
       if (++n % SLICE === 0) yield
       const { ref } = r
-      if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
+      if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, ref))
+        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, ref, this.part.index))
         else this.packDatum(gone, h, r)
         if (--h.rows === 0) touched.add(h)
       } else {
         const group = r.group as Group
         r.group = null
         if (copiesConts) this.packCont(gone, r, group)
-        else del.push(rows.contKey(group.gid, ref))
+        else del.push(rows.contKey(group.gid, ref, this.part.index))
         if (--group.rows === 0) {
           if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
           del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
@@ -1732,9 +1751,9 @@ export class Space<T extends Types> implements Namer<T> {
     }
     for (const [{ ref }, turn] of turns) {
       if (turn !== ref) {
-        put.push([rows.turnKey(ref), rows.turnValue(turn), this.turnRows.has(ref) ? undefined : bornAfter(ref, highest)])
+        put.push([rows.turnKey(ref, this.part.index), rows.turnValue(turn), this.turnRows.has(ref) ? undefined : bornAfter(ref, highest)])
         this.turnRows.add(ref)
-      } else if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
+      } else if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
     }
     for (const h of touched) {
       if (h.rows > 0 || h.cid === 0) continue
@@ -1742,7 +1761,7 @@ export class Space<T extends Types> implements Namer<T> {
       h.cid = 0
     }
     const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
-    put.push([rows.STATE_KEY, value, this.stateBefore])
+    put.push([rows.stateKey(this.part), value, this.stateBefore])
     this.stateBefore = value
     const delta = { put, del, packs: [born.pack], gone: [gone.pack] }
     if (this.past !== null) this.noteHistory(this.past, naming, delta)
@@ -1817,7 +1836,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   private nameRow(h: Handle<T>, put: rows.Change[]): void {
     if (h.cid !== 0) return
-    h.cid = ++this.cids
+    h.cid = this.cids += this.part.of
     put.push([rows.channelKey(h.cid), h.identity(), null])
   }
 
@@ -1855,7 +1874,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   private newGroup(cids: readonly number[], handles: readonly Handle<T>[], put: rows.Change[]): Group {
     for (const h of handles) h.rows++
-    const gid = ++this.gids
+    const gid = (this.gids += this.part.of)
     put.push([rows.groupKey(gid), rows.groupValue(cids), null])
     return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
   }
@@ -1934,7 +1953,14 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Fill an empty space from rows. @throws RhizomeError CORRUPT, CODEC, CODEC_MISMATCH */
   load(loaded: rows.Loaded): void {
-    const { codec, matcher } = this.settings
+    const { codec } = this.settings
+    const mine = rows.stateName(this.part)
+    const other = loaded.states.find(name => name !== mine)
+    if (other !== undefined)
+      throw new RhizomeError('CODEC_MISMATCH', `the rows are those of \`${other}\`, not of \`${mine}\``, {
+        details: { stored: other, asked: mine },
+        hint: 'What several cores have written is loaded into as many.',
+      })
     this.loading = true
     try {
       const handles = new Map<number, Handle<T>>()
@@ -1976,19 +2002,8 @@ export class Space<T extends Types> implements Namer<T> {
       for (const row of loaded.conts) {
         const group = byGid.get(row.gid)
         if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
-        const chans = row.branches.flatMap(b => b.places.map(p => handle(group.cids[p]).chan))
-        const patterns = row.branches.flatMap(b => b.patterns.map(p => codec.pattern.decode(p)))
-        const encodedGuard = row.branches[0].where
-        const where = encodedGuard === undefined ? undefined : codec.guard?.decode(encodedGuard)
-        const shape = shapeOf(
-          row.branches.map(b => b.peeks),
-          row.persistent,
-          where !== undefined,
-        )
+        const k = this.decodeCont(row, p => handle(group.cids[p]))
         const turn = loaded.turns.get(row.ref) ?? row.ref
-        const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
-        const k = new Waiting<T>(shape, chans, patterns, codec.body.decode(row.body), extra)
-        if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
         group.rows++
         k.group = group
         records.push({
@@ -2036,7 +2051,19 @@ export class Space<T extends Types> implements Namer<T> {
     }
   }
 
-  private internIdentity(identity: Uint8Array): Handle<T> {
+  protected decodeCont(row: rows.ContRow, handle: (place: number) => Handle<T>): Waiting<T> {
+    const { codec, matcher } = this.settings
+    const chans = row.branches.flatMap(b => b.places.map(p => handle(p).chan))
+    const patterns = row.branches.flatMap(b => b.patterns.map(p => codec.pattern.decode(p)))
+    const encodedGuard = row.branches[0].where
+    const where = encodedGuard === undefined ? undefined : codec.guard?.decode(encodedGuard)
+    const peeks = row.branches.map(b => b.peeks)
+    const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
+    if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
+    return new Waiting<T>(shapeOf(peeks, row.persistent, where !== undefined), chans, patterns, codec.body.decode(row.body), extra)
+  }
+
+  protected internIdentity(identity: Uint8Array): Handle<T> {
     const kind = identity[0]
     const bytes = identity.slice(1)
     if (kindOfByte(kind) === undefined) throw new RhizomeError('CORRUPT', 'a channel row has an unknown kind')
@@ -2730,7 +2757,7 @@ const unknownRoot = (root: Root): RhizomeError =>
   new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept', { details: { root } })
 
 /** A committer for spaces that are only asked for their rows. */
-const NOWHERE: Committer = {
+export const NOWHERE: Committer = {
   commit: () => Promise.reject(new RhizomeError('READ_ONLY', 'this copy is not written')),
   close: () => Promise.resolve(),
 }
