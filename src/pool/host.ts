@@ -7,7 +7,7 @@ import type { TurnReport } from './member.ts'
 /** What a shard of its own is made with: all of the options that can be sent. */
 export function plainOptions(o: ShardOptions): Omit<ShardOptions, 'uri' | 'observer'> {
   const { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise } = o
-  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise }
+  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key: typeof key === 'function' ? key() : key, optimise }
 }
 
 /** System channels that shard 0 has given names of its own. */
