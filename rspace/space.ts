@@ -33,6 +33,7 @@ import type {
   Types,
   Wait,
 } from './api.ts'
+import { Changed } from './changed.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
@@ -112,8 +113,8 @@ interface Naming {
 }
 /** What a group has changed, and what else its commit says. */
 interface Taken<T extends Types> {
-  readonly added: ReadonlyMap<Ref, Datum | Waiting<T>>
-  readonly removed: ReadonlyMap<Ref, Datum | Waiting<T>>
+  readonly added: readonly (Datum | Waiting<T>)[]
+  readonly removed: readonly (Datum | Waiting<T>)[]
   readonly turns: readonly (readonly [Datum | Waiting<T>, number])[]
   readonly put: rows.Change[]
   readonly del: rows.Removal[]
@@ -171,8 +172,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   // durability
   private readonly store: Committer | null
-  private added = new Map<Ref, Datum | Waiting<T>>()
-  private removed = new Map<Ref, Datum | Waiting<T>>()
+  private readonly changed = new Changed<Datum | Waiting<T>>(isThere)
   private turned = new Set<Datum | Waiting<T>>()
   private readonly turnRows = new Set<Ref>()
   private cids: number
@@ -1370,14 +1370,14 @@ export class Space<T extends Types> implements Namer<T> {
     this.records.set(r.ref, r)
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
-    if (this.tracks && !this.removed.delete(r.ref)) this.added.set(r.ref, r)
+    if (this.tracks) this.changed.came(r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.records.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if ((!this.tracks && this.lattice === null) || !durable(r)) return
-    if (this.tracks && !this.added.delete(r.ref)) this.removed.set(r.ref, r)
+    if (this.tracks) this.changed.went(r)
     this.noteDigest(r, false)
   }
 
@@ -1459,7 +1459,7 @@ export class Space<T extends Types> implements Namer<T> {
   /** Whether so much has changed that the group closes though another one is on its way, or its time has not come. */
   private get full(): boolean {
     const { opsMax = OPS_AHEAD, bytesMax = MAX } = this.grouping
-    const changes = this.added.size + this.removed.size
+    const changes = this.changed.size
     return changes >= opsMax || changes * this.bytesPerChange >= bytesMax
   }
 
@@ -1495,8 +1495,8 @@ export class Space<T extends Types> implements Namer<T> {
     this.groupEvents = []
     if (packed !== null) this.packed = new EventWriter(packed.view().length + 4096)
     try {
-      const net = this.keepsEvents ? null : this.netEvents()
       const taken = this.takeGroup()
+      const net = this.keepsEvents ? null : this.netEvents(taken)
       const { store } = this
       if (store === null) {
         // Memory: the commit is a number, and it is there at once.
@@ -1511,7 +1511,7 @@ export class Space<T extends Types> implements Namer<T> {
         return store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
       }
       let work: Promise<Commit>
-      if (this.encoding === null && taken.added.size + taken.removed.size <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
+      if (this.encoding === null && taken.added.length + taken.removed.length <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
       else {
         // Groups are encoded one after the other, as they are numbered.
         const mine: Promise<rows.Delta> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
@@ -1635,7 +1635,7 @@ export class Space<T extends Types> implements Namer<T> {
     })
   }
 
-  private netEvents(): SpaceEvent<T>[] {
+  private netEvents({ added, removed }: Taken<T>): SpaceEvent<T>[] {
     if (this.watchers.size === 0) return []
     const events: SpaceEvent<T>[] = []
     const op = this.op
@@ -1643,8 +1643,8 @@ export class Space<T extends Types> implements Namer<T> {
       r instanceof Datum
         ? { channel: handleOf<T>(r.chan).show, value: r.value as T['A'], persistent: r.persistent }
         : { channel: r.handle(0, 0).show, persistent: r.persistent }
-    for (const [ref, r] of this.removed) events.push({ kind: 'remove', op, commit: 0, ref, ...describe(r) })
-    for (const [ref, r] of this.added) events.push({ kind: r instanceof Datum ? 'produce' : 'consume', op, commit: 0, ref, ...describe(r) })
+    for (const r of removed) events.push({ kind: 'remove', op, commit: 0, ref: r.ref, ...describe(r) })
+    for (const r of added) events.push({ kind: r instanceof Datum ? 'produce' : 'consume', op, commit: 0, ref: r.ref, ...describe(r) })
     return events
   }
 
@@ -1660,9 +1660,8 @@ export class Space<T extends Types> implements Namer<T> {
   private takeGroup(): Taken<T> {
     const put: rows.Change[] = []
     const del: rows.Removal[] = []
-    const { added, removed, turned } = this
-    this.added = new Map()
-    this.removed = new Map()
+    const { turned } = this
+    const { added, removed } = this.changed.take(this.kernel.counter)
     this.turned = new Set()
     const turns: [Datum | Waiting<T>, number][] = []
     for (const id of this.dirtyIds) {
@@ -1670,7 +1669,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (row !== undefined) put.push([rows.idKey(id), rows.idValue(row)])
     }
     if (this.store !== null || this.past !== null) {
-      for (const r of added.values()) if (r.turn !== r.ref) turned.add(r)
+      for (const r of added) if (r.turn !== r.ref) turned.add(r)
       for (const r of turned) if (durable(r) && this.records.get(r.ref) === r) turns.push([r, r.turn])
       this.forgetIds(del)
       for (const ref of this.dirtyOutbox) {
@@ -1707,7 +1706,7 @@ export class Space<T extends Types> implements Namer<T> {
     const reborn = new Packer(index)
     const gone = new Packer(index)
     let n = 0
-    for (const r of added.values()) {
+    for (const r of added) {
       if (++n % SLICE === 0) yield
       // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
       const to = r.ref > highest ? born : reborn
@@ -1724,7 +1723,7 @@ export class Space<T extends Types> implements Namer<T> {
       }
     }
     for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
-    for (const r of removed.values()) {
+    for (const r of removed) {
       if (++n % SLICE === 0) yield
       const { ref } = r
       if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
@@ -2045,6 +2044,7 @@ export class Space<T extends Types> implements Namer<T> {
       this.dirtyOp = this.op
       // A new space has its order and key to write, with its first commit or at its close.
       this.highestWritten = this.kernel.counter
+      this.changed.take(this.kernel.counter)
       this.committedOp = this.handedOp = s === undefined ? -1 : this.op
     } finally {
       this.loading = false
@@ -2904,6 +2904,8 @@ function branchesOf<T extends Types>(
   const any = what !== null && typeof what === 'object' ? (what as { any?: readonly (readonly Bind<T>[])[] }).any : undefined
   return Array.isArray(any) ? any : undefined
 }
+
+const isThere = (r: Datum | Waiting<Types>): boolean => (r instanceof Datum ? r.stored || r.hidden : r.waiting)
 
 function durable(r: Datum | Waiting<Types>): boolean {
   return r instanceof Datum ? itemOf(r)?.volatile !== true : !r.volatile
