@@ -1,7 +1,8 @@
 // Builds the command (dist/cli.js, which starts dist/rho.cjs) and the library (dist/src, dist/rspace, dist/bytecode with type declarations).
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -9,7 +10,8 @@ import { build } from 'esbuild'
 const root = dirname(fileURLToPath(import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-// Half of a cold start was parsing the bundle, so it is run with the code cache that the build left beside it: 20 ms less on 40 over bare Node.
+// Half of a cold start was parsing the bundle, so it is run with the code cache that the build left beside it: 20 ms less on 40 over bare Node. One for runs
+// with a space on disk, which would be a burden to the others.
 // Node refuses a cache of another version or another bundle and compiles as usual.
 // A CommonJS script: the loader of ES modules alone takes 8 ms.
 const START = `const { readFileSync } = require('node:fs')
@@ -18,61 +20,65 @@ const { pathToFileURL } = require('node:url')
 const { Script } = require('node:vm')
 
 const at = name => join(__dirname, name)
+const cache = process.argv.includes('--space') ? 'space.cache' : 'rho.cache'
 let cachedData
 try {
-  cachedData = readFileSync(at('rho.cache'))
+  cachedData = readFileSync(at(cache))
 } catch {}
 const script = new Script(readFileSync(at('rho.cjs'), 'latin1'), { filename: at('rho.cjs'), cachedData })
 `
 const RUN = 'script.runInThisContext()(require, {}, pathToFileURL(__filename).href)\n'
-const WARM = `process.on('exit', () => require('node:fs').writeFileSync(at('rho.cache'), script.createCachedData()))
+const WARM = `process.on('exit', () => require('node:fs').writeFileSync(at(cache), script.createCachedData()))
 `
 
-/** Bundles the command into a folder. Native storage stays outside: it is required when it is needed. */
+const resolve = createRequire(import.meta.url).resolve
+const source = path => join(root, path)
+
+/** Of its twenty hashes two are used; the module for browsers lets the bundler leave out the others. */
+const alias = { 'hash-wasm': join(dirname(resolve('hash-wasm')), 'index.esm.js') }
+
+/** What all bundles have in common. */
+const COMMON = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning', alias }
+const SCRIPT = { ...COMMON, format: 'cjs', minifySyntax: true, minifyWhitespace: true }
+const MODULE = { ...COMMON, format: 'esm' }
+
+/** The engine of spaces in the bundle and its code cache: finding, reading and compiling its thirty files took 20 ms. Only its native part stays outside. */
+const engineInside = {
+  name: 'engine',
+  setup(build) {
+    build.onLoad({ filter: /classic-level.binding\.js$/ }, () => ({
+      contents: `module.exports = require('node-gyp-build')(require('node:path').dirname(require.resolve('classic-level/package.json')))`,
+      resolveDir: dirname(resolve('classic-level')),
+    }))
+  },
+}
+
+/** Parts of the host that most runs do not need and that take a millisecond or more to load: a bundle gets them when it first uses them. */
+const DEAR = ['crypto', 'child_process', 'worker_threads', 'net', 'readline/promises', 'module', 'os']
+const LATER = 'const LATER=name=>new Proxy({},{get:(_,key)=>require(name)[key]});'
+
+/** Bundles the command into a folder. Native code stays outside: it is required when it is needed. */
 export async function bundle(outdir) {
   mkdirSync(outdir, { recursive: true })
-  await build({
-    entryPoints: [join(root, 'src/cli/main.ts')],
-    outfile: join(outdir, 'rho.cjs'),
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node20',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    banner: { js: '(function(require, module, RHO_URL){' },
-    footer: { js: '})' },
-    external: ['classic-level', 'level', 'hash-wasm', 'piscina'],
+  const command = await build({
+    ...SCRIPT,
+    entryPoints: [source('src/cli/main.ts')],
+    write: false,
+    external: ['piscina', 'classic-level/package.json'],
+    plugins: [engineInside],
     define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL' },
-    logLevel: 'warning',
   })
+  let { text } = command.outputFiles[0]
+  for (const name of DEAR) text = text.replaceAll(`require("node:${name}")`, `LATER("node:${name}")`)
+  writeFileSync(join(outdir, 'rho.cjs'), `(function(require, module, RHO_URL){${LATER}\n${text}})`)
   // A shard on a worker. Loaded with `require`.
-  await build({
-    entryPoints: [join(root, 'src/pool/worker.ts')],
-    outfile: join(outdir, 'worker.cjs'),
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node20',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-  })
+  await build({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], outfile: join(outdir, 'worker.cjs') })
   // The process that reads damaged stores, so that it is the one that dies of them.
   await build({
-    entryPoints: [join(root, 'rspace/store/child.ts')],
+    ...SCRIPT,
+    entryPoints: [source('rspace/store/child.ts')],
     outfile: join(outdir, 'child.cjs'),
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node20',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    external: ['classic-level', 'level', 'hash-wasm'],
-    logLevel: 'warning',
+    external: ['classic-level'],
   })
   writeFileSync(join(outdir, 'package.json'), '{"type":"commonjs"}\n')
   writeFileSync(join(outdir, 'cli.js'), `#!/usr/bin/env node\n${START}${RUN}`)
@@ -82,15 +88,11 @@ export async function bundle(outdir) {
 /** Programs of the benchmark that measure something inside a process: bundled, since a loader that translates while it runs makes ours three times slower. */
 export async function bundleInside(outdir) {
   await build({
-    entryPoints: ['inside', 'store-inside', 'durable-inside'].map(name => join(root, 'bench', `${name}.ts`)),
+    ...MODULE,
+    entryPoints: ['inside', 'store-inside', 'durable-inside'].map(name => source(`bench/${name}.ts`)),
     outdir,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: ['classic-level', 'level', 'hash-wasm'],
-    logLevel: 'error',
+    external: ['classic-level'],
   })
 }
 
@@ -99,36 +101,31 @@ export async function bundleBench(outdir) {
   mkdirSync(outdir, { recursive: true })
   writeFileSync(join(outdir, 'package.json'), '{"type":"module"}\n')
   await build({
-    entryPoints: [join(root, 'bench/run.ts')],
+    ...MODULE,
+    entryPoints: [source('bench/run.ts')],
     outfile: join(outdir, 'run.js'),
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: ['classic-level', 'level', 'hash-wasm', '*/build.mjs'],
-    logLevel: 'warning',
+    external: ['classic-level', '*/build.mjs'],
   })
   await bundleInside(outdir)
-  for (const folder of ['suite', 'baseline']) cpSync(join(root, 'bench', folder), join(outdir, folder), { recursive: true })
-  cpSync(join(root, 'bench/gate.json'), join(outdir, 'gate.json'))
-  cpSync(
-    createRequire(import.meta.url)
-      .resolve('acorn')
-      .replace(/\.js$/, '.mjs'),
-    join(outdir, 'acorn.mjs'),
-  )
+  for (const folder of ['suite', 'baseline']) cpSync(source(`bench/${folder}`), join(outdir, folder), { recursive: true })
+  cpSync(source('bench/gate.json'), join(outdir, 'gate.json'))
+  cpSync(resolve('acorn').replace(/\.js$/, '.mjs'), join(outdir, 'acorn.mjs'))
 }
 
-/** Runs a small program once and keeps what the host compiled for it. */
+/** Runs a small program, in memory and in a space on disk, and keeps what the host compiled for it. */
 function warm(outdir) {
   const script = join(outdir, 'warm.js')
+  const folder = mkdtempSync(join(tmpdir(), 'rho-'))
   writeFileSync(script, `${START}${WARM}${RUN}`)
-  execFileSync(process.execPath, [script, 'run', join(root, 'examples', 'hello.rho')], { stdio: 'ignore' })
+  const run = [script, 'run', source('examples/hello.rho')]
+  execFileSync(process.execPath, run, { stdio: 'ignore' })
+  execFileSync(process.execPath, [...run, '--space', join(folder, 'space'), '--create'], { stdio: 'ignore' })
+  rmSync(folder, { recursive: true })
   rmSync(script)
 }
 
 function library() {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
+  const tsc = join(dirname(resolve('typescript/package.json')), 'bin', 'tsc')
   const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' })
   if (status !== 0) process.exitCode = 1 // the compiler has said why
   for (const folder of ['src', 'rspace', 'bytecode']) writeFileSync(join(root, 'dist', folder, 'package.json'), '{"type":"module"}\n')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { loadHashes } from '../rspace/hash.ts'
 import { memory, type OpenOptions, open, type Space } from '../rspace/index.ts'
-import { type Gathered, LevelEngine, MemoryEngine, type Op, openStore } from '../rspace/store/index.ts'
+import { type Gathering, LevelEngine, MemoryEngine, type Op, openStore } from '../rspace/store/index.ts'
 
 /** Measurements of the stored tuplespace against the bare engine, each pair in one process and alternately. Every program checks its own result. */
 
@@ -25,6 +25,12 @@ const codec = {
     float[0] = n
     return floatBytes.slice()
   },
+  encodeInto: (n: number, into: Uint8Array, at: number): number => {
+    if (at + 8 > into.length) return -1
+    float[0] = n
+    for (let i = 0; i < 8; i++) into[at + i] = floatBytes[i]
+    return at + 8
+  },
   decode: (b: Uint8Array): number => {
     for (let i = 0; i < 8; i++) floatBytes[i] = b[i]
     return float[0]
@@ -41,6 +47,13 @@ const wide = {
     const out = filled.slice()
     out.set(floatBytes)
     return out
+  },
+  encodeInto: (n: number, into: Uint8Array, at: number): number => {
+    if (at + filled.length > into.length) return -1
+    float[0] = n
+    into.set(filled, at)
+    into.set(floatBytes, at)
+    return at + filled.length
   },
   decode: codec.decode,
   copy: codec.copy,
@@ -85,9 +98,22 @@ async function pairs(passes: number, ours: () => Promise<number>, theirs: () => 
 class Recorder extends LevelEngine {
   readonly batches: (readonly Op[])[] = []
   recording = false
-  override gather(ops: readonly Op[]): Promise<Gathered> {
-    if (this.recording) this.batches.push(ops.map(o => ({ key: o.key.slice(), value: o.value?.slice() })))
-    return super.gather(ops)
+  override gather(): Gathering {
+    const batch = super.gather()
+    if (!this.recording) return batch
+    const ops: Op[] = []
+    this.batches.push(ops)
+    return {
+      ...batch,
+      put: (key, value) => {
+        ops.push({ key: key.slice(), value: value.slice() })
+        batch.put(key, value)
+      },
+      del: key => {
+        ops.push({ key: key.slice() })
+        batch.del(key)
+      },
+    }
   }
 }
 

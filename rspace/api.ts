@@ -7,6 +7,8 @@ export type { JsonTypes }
 export interface Codec<T> {
   readonly id: string
   encode(value: T): Uint8Array
+  /** Write what `encode` gives into `into` from `at` on and return where it ends, or −1 if there is no room. Saves an array for each value. */
+  encodeInto?(value: T, into: Uint8Array, at: number): number
   decode(bytes: Uint8Array): T
   /** A private immutable copy, made when a value enters; throws BAD_ARGUMENT for what cannot be stored. Without it values must be immutable. */
   copy?(value: T, bytesMax?: number): T

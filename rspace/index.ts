@@ -5,6 +5,7 @@ import { withPreset } from './open.ts'
 import { Space } from './space.ts'
 
 export type * from './api.ts'
+export { Core, type CoreDelta, type CoreOptions, core, type RowStore, type SideDelta, store } from './core.ts'
 export { BadArgument, codeOf, ERRORS, type ErrorCode, RhizomeError } from './errors.ts'
 export { _, type Bindings, exact, type JsonValue, json, lit, rest, v } from './json.ts'
 export { importInto, open, repair, type StoredSpace } from './open.ts'

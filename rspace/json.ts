@@ -228,9 +228,27 @@ function jsonKey(value: JsonValue): string {
   return value.charCodeAt(0) <= 1 ? `\u0001${value}` : value
 }
 
+/** Shorter ones are written one by one. */
+const SHORT_TEXT = 64
+
 export const jsonCodec = Object.freeze({
   id: 'rhz-json-1',
   encode: (value: JsonValue): Uint8Array => TEXT.encode(canonicalText(value)),
+  encodeInto(value: JsonValue, into: Uint8Array, at: number): number {
+    const text = canonicalText(value)
+    if (at + text.length > into.length) return -1
+    if (text.length <= SHORT_TEXT) {
+      let i = 0
+      for (; i < text.length; i++) {
+        const c = text.charCodeAt(i)
+        if (c > 127) break
+        into[at + i] = c
+      }
+      if (i === text.length) return at + i
+    }
+    const { read, written } = TEXT.encodeInto(text, into.subarray(at))
+    return read === text.length ? at + written : -1
+  },
   decode(bytes: Uint8Array): JsonValue {
     let text: string
     let value: JsonValue

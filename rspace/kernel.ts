@@ -27,11 +27,15 @@ const STALLED = 4
 const SHARED = 8
 const REPORTED = 16
 const HIDDEN = 32
+/** This continuation has another turn than when it came: `REFS` knows its ref. */
+const RENEWED = 64
 
 // bits of Chan.flags
 const LISTED = 1
 const DIRTY = 2
 const PINNED = 4
+/** Scratch of `repeats`. */
+const SEEN = 8
 
 /** A channel. `owner` is the embedder's name object; everything else belongs to the kernel. Lists are circular, oldest first. */
 export class Chan {
@@ -47,8 +51,6 @@ export class Chan {
   /** Number of waiting continuations that listen here (each once). */
   nK: number
   flags: number
-  /** Scratch: number of the last attempt that visited this channel; finds channels that occur twice in a join. */
-  stamp: number
   index: Index | null
   constructor(owner: unknown) {
     this.owner = owner
@@ -58,7 +60,6 @@ export class Chan {
     this.nD = 0
     this.nK = 0
     this.flags = 0
-    this.stamp = 0
     this.index = null
   }
 }
@@ -74,33 +75,50 @@ export interface Site {
   readonly branches?: readonly Site[]
 }
 
+/** Refs of continuations whose turn has been renewed. Few have one, so the others need no field for it. */
+const REFS = new WeakMap<Cont, number>()
+
 /**
  * A waiting continuation. Embedders subclass it, so that what waits needs no second object. Before `consume`, set `site` and either `chan` (one bind) or
- * `chans` (a join, or all binds of a select). While it is stored, the other fields are the kernel's; afterwards `next` and `prev` are null and free for use.
+ * `chans` (a join, or all binds of a select); setting one clears the other. While it is stored, the other fields are the kernel's; afterwards `next` is
+ * null and free for use.
  */
 export class Cont {
-  /** Identity: drawn at each `consume`, unique, in order of arrival. */
-  ref: number
-  /** Place in the order of choice; differs from `ref` once a persistent record has had its turn renewed. */
+  /** Place in the order of choice. */
   turn: number
   site: Site
+  /** Channel of the only bind; null if there are several. */
   chan: Chan | null
-  chans: readonly Chan[] | null
+  /** Neighbours on the channel. One with several channels is on none of their lists itself: it has its links and its channels here, see below. */
   next: Cont | null
   prev: Cont | null
-  /** One link per distinct channel of a stored join. */
-  links: Link | null
   state: number
   constructor(site: Site) {
-    this.ref = 0
     this.turn = 0
     this.site = site
     this.chan = null
-    this.chans = null
     this.next = null
     this.prev = null
-    this.links = null
     this.state = 0
+  }
+  /** Identity: drawn at each `consume`, unique, in order of arrival. Differs from `turn` once a persistent record has had its turn renewed. */
+  get ref(): number {
+    return (this.state & RENEWED) === 0 ? this.turn : (REFS.get(this) as number)
+  }
+  /** Channels of a join, or of all binds of a select; null where `chan` is set. */
+  get chans(): readonly Chan[] | null {
+    return this.chan === null ? (this.prev as unknown as readonly Chan[] | null) : null
+  }
+  set chans(chans: readonly Chan[] | null) {
+    if (chans !== null) this.chan = null
+    if (this.chan === null) this.prev = chans as unknown as Cont
+  }
+  /** One link per distinct channel of a stored join. */
+  get links(): Link | null {
+    return this.chan === null ? (this.next as unknown as Link | null) : null
+  }
+  set links(link: Link | null) {
+    if (this.chan === null) this.next = link as unknown as Cont
   }
   /** Whether it waits in the space (stalled ones do). */
   get waiting(): boolean {
@@ -216,17 +234,46 @@ export interface KernelOptions<K extends Cont> {
   readonly trackDirty?: boolean
 }
 
-/** Records of one key in order of turn. Removal costs nothing: an entry is stale if its record is gone or has another turn. */
+/**
+ * Records of one key in order of turn. Removal costs nothing: an entry is stale if its record is gone or has another turn. Mostly there is one record, which
+ * then has its place in the bucket itself.
+ */
 class Bucket<T extends { turn: number; state: number }> {
-  readonly records: T[] = []
-  readonly turns: number[] = []
+  private one: T | null = null
+  private oneTurn = 0
+  /** All entries, once there were several. */
+  private records: T[] | null = null
+  private turns: number[] = NO_TURNS
   head = 0
   private readonly table: Table<T>
   constructor(table: Table<T>) {
     this.table = table
   }
+  get length(): number {
+    return this.records !== null ? this.records.length : this.one === null ? 0 : 1
+  }
+  at(i: number): T {
+    return (this.records !== null ? this.records[i] : this.one) as T
+  }
+  /** The record, if there is exactly one and there were never more at a time. */
+  sole(): T | null {
+    const { one } = this
+    return one !== null && one.turn === this.oneTurn && (one.state & STORED) !== 0 ? one : null
+  }
   push(record: T): void {
     // A record that leaves and comes back finds its own stale entry here, mostly.
+    if (this.records === null) {
+      const one = this.sole()
+      if (one === null) {
+        if (this.one === null) this.table.entries++
+        this.one = record
+        this.oneTurn = record.turn
+        return
+      }
+      this.records = [one]
+      this.turns = [this.oneTurn]
+      this.one = null
+    }
     const { records, turns } = this
     if (this.head < records.length) this.live(this.head)
     this.table.entries++
@@ -244,6 +291,12 @@ class Bucket<T extends { turn: number; state: number }> {
   /** First live position at or after `i`; the length if there is none. */
   live(i: number): number {
     const { records, turns, head } = this
+    if (records === null) {
+      if (this.sole() !== null) return i
+      if (this.one !== null) this.table.entries--
+      this.one = null
+      return 0
+    }
     const n = records.length
     const trim = i === head
     while (i < n && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i++
@@ -262,10 +315,12 @@ class Bucket<T extends { turn: number; state: number }> {
   /** Last live position at or before `i`, or −1. */
   liveBefore(i: number): number {
     const { records, turns } = this
+    if (records === null) return i < 0 || this.sole() === null ? -1 : 0
     while (i >= this.head && (turns[i] !== records[i].turn || (records[i].state & STORED) === 0)) i--
     return i < this.head ? -1 : i
   }
 }
+const NO_TURNS: number[] = []
 
 class Table<T extends { turn: number; state: number }> {
   readonly byKey = new Map<Key, Bucket<T>>()
@@ -397,8 +452,8 @@ class DataCursor {
     this.a = table.byKey.get(key as Key)
     this.b = table.free
     this.mode = backward ? 3 : 2
-    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.records.length - 1) : this.a.live(this.a.head)
-    this.j = backward ? this.b.liveBefore(this.b.records.length - 1) : this.b.live(this.b.head)
+    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.length - 1) : this.a.live(this.a.head)
+    this.j = backward ? this.b.liveBefore(this.b.length - 1) : this.b.live(this.b.head)
     return this
   }
   startList(list: Datum[]): this {
@@ -424,8 +479,8 @@ class DataCursor {
       default: {
         const { a, mode } = this
         const b = this.b as Bucket<Datum>
-        const x = a !== undefined && this.i >= 0 && this.i < a.records.length ? a.records[this.i] : null
-        const y = this.j >= 0 && this.j < b.records.length ? b.records[this.j] : null
+        const x = a !== undefined && this.i >= 0 && this.i < a.length ? a.at(this.i) : null
+        const y = this.j >= 0 && this.j < b.length ? b.at(this.j) : null
         const first = y === null || (x !== null && x.turn < y.turn === (mode === 2))
         if (first) {
           if (x !== null) this.i = mode === 2 ? (a as Bucket<Datum>).live(this.i + 1) : (a as Bucket<Datum>).liveBefore(this.i - 1)
@@ -463,8 +518,8 @@ class ContCursor {
     this.a = table.byKey.get(key as Key)
     this.b = table.free
     this.mode = backward ? 3 : 2
-    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.records.length - 1) : this.a.live(this.a.head)
-    this.j = backward ? this.b.liveBefore(this.b.records.length - 1) : this.b.live(this.b.head)
+    this.i = this.a === undefined ? -1 : backward ? this.a.liveBefore(this.a.length - 1) : this.a.live(this.a.head)
+    this.j = backward ? this.b.liveBefore(this.b.length - 1) : this.b.live(this.b.head)
     return this
   }
   startList(list: Cont[]): this {
@@ -500,8 +555,8 @@ class ContCursor {
       default: {
         const { a, mode } = this
         const b = this.b as Bucket<Cont>
-        const x = a !== undefined && this.i >= 0 && this.i < a.records.length ? a.records[this.i] : null
-        const y = this.j >= 0 && this.j < b.records.length ? b.records[this.j] : null
+        const x = a !== undefined && this.i >= 0 && this.i < a.length ? a.at(this.i) : null
+        const y = this.j >= 0 && this.j < b.length ? b.at(this.j) : null
         const first = y === null || (x !== null && x.turn < y.turn === (mode === 2))
         if (first) {
           if (x !== null) this.i = mode === 2 ? (a as Bucket<Cont>).live(this.i + 1) : (a as Bucket<Cont>).liveBefore(this.i - 1)
@@ -574,7 +629,6 @@ export class Kernel<V, R, K extends Cont> {
   private readonly tracking: boolean
   private readonly need: number
 
-  private stamp = 0
   private chosen: (Datum | null)[] = []
   private readonly contCursor = new ContCursor()
   private readonly dataCursor = new DataCursor()
@@ -687,6 +741,27 @@ export class Kernel<V, R, K extends Cont> {
     for (let i = 0; i < chans.length; i++) if (i !== own) this.useDatum(chans[i].dHead as Datum, LINEAR)
     if (!k.site.persistent) this.unpark(k)
     else if (this.hasNeighbours(k)) this.renewCont(k)
+  }
+
+  /** The continuation that alone could take a message with this key, found through the index of the channel. null: several, none, or it does not say. */
+  taker(chan: Chan, key: Key): K | null {
+    const conts = chan.index === null ? null : chan.index.conts
+    if (conts === null || !this.fifo || chan.nK < this.indexMin || conts.entries > 2 * chan.nK + 64) return null
+    const { free } = conts
+    if (free.live(free.head) < free.length) return null
+    const bucket = conts.byKey.get(key)
+    if (bucket === undefined) return null
+    this.taken = bucket
+    return bucket.sole() as K | null
+  }
+  private taken: Bucket<Cont> | null = null
+
+  /** `produce` of a message that the persistent continuation `k`, which `taker` has just found, takes. No peek. */
+  serve(k: K): void {
+    this.op++
+    this.lastDatum = null
+    this.lastDatumRef = ++this.counter
+    this.renewCont(k, this.taken)
   }
 
   /** `consume` of a linear continuation that takes the oldest datum of the channel. */
@@ -821,7 +896,7 @@ export class Kernel<V, R, K extends Cont> {
     this.op++
     this.steps = 0
     k.state = 0
-    k.ref = k.turn = ++this.counter
+    k.turn = ++this.counter
     const site = k.site
     const chan = k.chan
     if (chan !== null) {
@@ -869,7 +944,6 @@ export class Kernel<V, R, K extends Cont> {
     }
     if (site.branches === undefined) {
       const chans = k.chans as readonly Chan[]
-      const stamp = ++this.stamp
       let simple = !site.guarded && this.fifo
       for (let i = 0; i < chans.length; i++) {
         const c = chans[i]
@@ -877,10 +951,9 @@ export class Kernel<V, R, K extends Cont> {
           this.parkJoin(k, chans)
           return false
         }
-        if (c.stamp === stamp || c.index !== null) simple = false
-        c.stamp = stamp
+        if (c.index !== null) simple = false
       }
-      if (simple) {
+      if (simple && !repeats(chans, 0, chans.length)) {
         const fired = this.quickConsume(k, chans)
         if (fired !== UNDECIDED) return fired
       }
@@ -1033,13 +1106,17 @@ export class Kernel<V, R, K extends Cont> {
 
   /** Put a continuation back as it was when it was saved; nothing fires. */
   restoreCont(k: K, ref: number, turn: number): void {
-    k.ref = ref
-    k.turn = turn
-    k.state = 0
+    this.number(k, ref, turn)
     if (this.counter < ref) this.counter = ref
     if (this.counter < turn) this.counter = turn
     this.insertCont(k)
     this.observer?.parked?.(k)
+  }
+
+  private number(k: K, ref: number, turn: number): void {
+    k.turn = turn
+    k.state = ref === turn ? 0 : RENEWED
+    if (ref !== turn) REFS.set(k, ref)
   }
 
   /** Enter a stored record into the pump; L1 asks for it when something outside the kernel may have made it able to fire. */
@@ -1387,7 +1464,7 @@ export class Kernel<V, R, K extends Cont> {
     const found: Cont[] = []
     const add = (bucket: Bucket<Cont> | undefined): void => {
       if (bucket === undefined) return
-      for (let i = bucket.live(bucket.head); i < bucket.records.length; i = bucket.live(i + 1)) found.push(bucket.records[i])
+      for (let i = bucket.live(bucket.head); i < bucket.length; i = bucket.live(i + 1)) found.push(bucket.at(i))
     }
     add(table.free)
     for (const key of this.datumKeysOf(value)) add(table.byKey.get(key))
@@ -1490,14 +1567,12 @@ export class Kernel<V, R, K extends Cont> {
       if (d !== null) own = 0
       else if (chan.dHead === null) return false
     } else {
-      const stamp = ++this.stamp
       for (let i = 0; i < n; i++) {
         const chan = chans[offset + i]
         if (d !== null && chan === d.chan) own = i
         if (chan.dHead === null && !(free && chan === d.chan)) return false
-        if (chan.stamp === stamp) shared = true
-        chan.stamp = stamp
       }
+      shared = repeats(chans, offset, n)
     }
     if (d !== null && own < 0) return false
     if (site.guarded) return this.searchGuarded(k, b, offset, site, d)
@@ -2287,7 +2362,7 @@ export class Kernel<V, R, K extends Cont> {
   private unparkSingle(k: K, chan: Chan): void {
     if (this.undo !== null) this.noteLeaving(k)
     if ((k.state & PUMPED) !== 0) this.pumpLive--
-    k.state = 0
+    k.state &= RENEWED
     this.unlinkCont(k, chan)
     if (this.observer !== null && this.observer.unparked !== undefined) this.observer.unparked(k)
   }
@@ -2304,7 +2379,7 @@ export class Kernel<V, R, K extends Cont> {
   private unparkQuietly(k: K): void {
     if (this.undo !== null) this.noteLeaving(k)
     if ((k.state & PUMPED) !== 0) this.pumpLive--
-    k.state = 0
+    k.state &= RENEWED
     this.unlinkAny(k)
   }
 
@@ -2337,12 +2412,17 @@ export class Kernel<V, R, K extends Cont> {
     return places
   }
 
-  private renewCont(k: K): void {
+  /** @param bucket where it is in the index of its channel, if the caller knows */
+  private renewCont(k: K, bucket: Bucket<Cont> | null = null): void {
     if (this.undo !== null) {
       const u = new Undo(U_RENEW_CONT, k)
       u.places = this.placesOf(k)
       u.turn = k.turn
       this.undo.push(u)
+    }
+    if ((k.state & RENEWED) === 0) {
+      k.state |= RENEWED
+      REFS.set(k, k.turn)
     }
     k.turn = ++this.counter
     const chan = k.chan
@@ -2353,7 +2433,8 @@ export class Kernel<V, R, K extends Cont> {
         this.linkCont(k, (chan.kHead as Cont).prev, false)
       }
       if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
-      if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
+      if (bucket !== null) bucket.push(k)
+      else if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
     } else {
       for (let l = k.links; l !== null; l = l.sibling) {
         const c = l.chan
@@ -2420,7 +2501,7 @@ export class Kernel<V, R, K extends Cont> {
 
   private setStalled(k: K): void {
     if (this.undo !== null) this.undo.push(new Undo(U_STALL, k))
-    k.state = STALLED
+    k.state = (k.state & RENEWED) | STALLED
     this.stalledConts.add(k)
     this.observer?.stalled?.(k)
   }
@@ -2432,7 +2513,7 @@ export class Kernel<V, R, K extends Cont> {
       this.undo.push(u)
     }
     this.stalledConts.delete(k)
-    k.state = 0
+    k.state &= RENEWED
   }
 
   // ---------------------------------------------------------------------------------------------- undoing
@@ -2487,12 +2568,11 @@ export class Kernel<V, R, K extends Cont> {
       case U_PARK:
         this.dropIndexes(k)
         this.unlinkAny(k)
-        k.state = 0
+        k.state &= RENEWED
         if (u.told) observer?.unparked?.(k)
         break
       case U_UNPARK:
-        k.ref = u.ref
-        k.turn = u.turn
+        this.number(k, u.ref, u.turn)
         k.site = u.site as Site
         k.chan = u.chan
         k.chans = u.chans
@@ -2516,7 +2596,7 @@ export class Kernel<V, R, K extends Cont> {
       }
       case U_STALL:
         this.stalledConts.delete(k)
-        k.state = 0
+        k.state &= RENEWED
         if (u.told) observer?.unparked?.(k)
         break
       case U_UNSTALL:
@@ -2584,6 +2664,21 @@ class LazyCandidates<V, R, K extends Cont> {
     this.cursor = cursor
     this.bind = bind
   }
+}
+
+/** Whether one of these channels occurs twice. */
+function repeats(chans: readonly Chan[], from: number, n: number): boolean {
+  if (n <= 8) {
+    for (let i = 1; i < n; i++) {
+      const c = chans[from + i]
+      for (let j = 0; j < i; j++) if (chans[from + j] === c) return true
+    }
+    return false
+  }
+  let i = 0
+  for (; i < n && (chans[from + i].flags & SEEN) === 0; i++) chans[from + i].flags |= SEEN
+  for (let j = 0; j < i; j++) chans[from + j].flags &= ~SEEN
+  return i < n
 }
 
 function placeOf(node: Cont | Datum | Link, head: boolean): Place {

@@ -2,6 +2,7 @@
 import type { Checkpoint, Codec, Commit, Root, Types } from './api.ts'
 import { RhizomeError } from './errors.ts'
 import { latin1 } from './hash.ts'
+import { readEvents } from './journal.ts'
 import { Names } from './net.ts'
 import { openStored, type StoredSpace } from './open.ts'
 import { kindOfByte } from './records.ts'
@@ -154,22 +155,17 @@ function rowEvent({ key, value, before, hash }: RowChange, commit: number): Stor
 }
 
 function* recorded(bytes: Uint8Array, commit: number): Generator<StoredEvent> {
-  const list = quietly(() => JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Record<string, unknown>[])
-  if (!Array.isArray(list)) {
+  const list = quietly(() => readEvents(bytes))
+  if (list === undefined) {
     yield { commit, kind: 'event', value: bytes }
     return
   }
-  for (const { kind, ref, channel, value, persistent, commit: _, ...more } of list) {
+  for (const { kind, ref, channel, value, persistent, ...more } of list)
     yield {
-      commit,
-      kind: String(kind),
-      ref: ref as number | undefined,
-      ...(typeof channel === 'string' ? { channel: channelIn(Buffer.from(channel, 'hex')) } : {}),
-      ...(typeof value === 'string' ? { value: Buffer.from(value, 'hex') } : {}),
-      persistent: persistent as boolean | undefined,
-      more,
+      ...{ commit, kind, ref, persistent, more },
+      ...(channel === undefined ? {} : { channel: channelIn(channel) }),
+      ...(value === undefined ? {} : { value }),
     }
-  }
 }
 
 /** Rows of another layout than a space's are passed over. */

@@ -3,6 +3,7 @@ import type { JsonTypes, OpenOptions, Page, Report, Root, Types } from './api.ts
 import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
 import { History, Proofs, pageChain } from './history.ts'
+import { hasReset } from './journal.ts'
 import { json } from './json.ts'
 import { netChanges } from './net.ts'
 import { nothingLoaded, type Row, readRow, TAG } from './rows.ts'
@@ -17,7 +18,7 @@ export function withPreset<T extends Types>(o: Partial<OpenOptions<T>>): Setting
   return { ...o, codec: o.codec ?? preset.codec, matcher: o.matcher ?? preset.matcher }
 }
 
-const codecsId = <T extends Types>({ codec }: Settings<T>): string =>
+export const codecsId = <T extends Types>({ codec }: Settings<T>): string =>
   [codec.channel.id, codec.pattern.id, codec.datum.id, codec.body.id, codec.guard?.id ?? '-'].join(' ')
 
 /** A space of its own for each directory or engine, plus what only a stored space can do. */
@@ -114,8 +115,7 @@ export async function openStored<T extends Types>(
     if (settings.journal === 'events') {
       // A reset begins a new log.
       let first = from === undefined ? undefined : from + 1
-      if (from === undefined)
-        for await (const { number, events } of store.log()) if (events.some(e => Buffer.from(e).includes('"kind":"reset"'))) first = number
+      if (from === undefined) for await (const { number, events } of store.log()) if (events.some(hasReset)) first = number
       for await (const { number, events } of store.log(first)) {
         const list = events.flatMap(e => space.decodeEvents(e, number))
         yield* from === undefined

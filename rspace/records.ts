@@ -24,6 +24,8 @@ export class Handle<T extends Types> implements Channel<T> {
   held = false
   /** The group of the continuations that wait here alone. */
   group: Group | null = null
+  /** The last group of two channels that has it first, if there is still one. */
+  pair: Group | null = null
   constructor(owner: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
     this.owner = owner
     this.value = value
@@ -38,11 +40,15 @@ export class Handle<T extends Types> implements Channel<T> {
   get drawn(): boolean {
     return this.encoded !== null
   }
+  /** First byte of its identity. */
+  get kindByte(): number {
+    return this.kind === 'named' ? 0 : KINDS.indexOf(this.kind)
+  }
   /** Kind and canonical bytes: what a row of the channel holds, and its identity. */
   identity(): Uint8Array {
     const bytes = this.bytes()
     const id = new Uint8Array(bytes.length + 1)
-    id[0] = KINDS.indexOf(this.kind)
+    id[0] = this.kindByte
     id.set(bytes, 1)
     return id
   }

@@ -1,6 +1,8 @@
 /** Records as rows of the durable format (docs/persistence.md) and back. One key layout for disk, export and fork. */
 import { BadArgument, RhizomeError } from './errors.ts'
+import { type Packer, setCount } from './packer.ts'
 import { Malformed, Reader, Writer } from './store/bytes.ts'
+import type { Pack } from './store/pack.ts'
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
 /** A row to write and what its key held before: `null` nothing, undefined unknown. */
@@ -10,6 +12,9 @@ export type Removal = Uint8Array | readonly [key: Uint8Array, before: Uint8Array
 export interface Delta {
   readonly put: Change[]
   readonly del: Removal[]
+  /** Rows of records that have come, and of those that have gone with what they held. */
+  readonly packs?: readonly Pack[]
+  readonly gone?: readonly Pack[]
 }
 
 export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, N: 0x4e, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const
@@ -17,7 +22,7 @@ export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, N: 0x4e, O: 0x
 const F_PERSISTENT = 1
 const F_LEASE = 2
 const F_STRAY = 2
-const F_WHERE = 4
+export const F_WHERE = 4
 
 const copy = (w: Writer): Uint8Array => w.bytes.slice(0, w.length)
 
@@ -27,11 +32,6 @@ function numbered(length: number, tag: number): Uint8Array {
   key[0] = tag
   return key
 }
-/** A safe non-negative integer in eight bytes, big-endian. */
-function setCount(into: Uint8Array, at: number, n: number): void {
-  for (let high = Math.floor(n / 2 ** 32), i = at + 3; high > 0; i--, high >>>= 8) into[i] = high
-  for (let low = n >>> 0, i = at + 7; low > 0; i--, low >>>= 8) into[i] = low
-}
 const oneKey = (tag: number, n: number, length = 9): Uint8Array => {
   const key = numbered(length, tag)
   setCount(key, 1, n)
@@ -39,15 +39,21 @@ const oneKey = (tag: number, n: number, length = 9): Uint8Array => {
 }
 export const channelKey = (cid: number): Uint8Array => oneKey(TAG.C, cid)
 export const groupKey = (gid: number): Uint8Array => oneKey(TAG.G, gid)
-const refKey = (tag: number, id: number, ref: number): Uint8Array => {
+/** A ref in a key: its number, and which of the cores that share the store gave it out. */
+function setShard(key: Uint8Array, shard: number): Uint8Array {
+  key[key.length - 2] = shard >>> 8
+  key[key.length - 1] = shard
+  return key
+}
+const refKey = (tag: number, id: number, ref: number, shard: number): Uint8Array => {
   const key = numbered(19, tag)
   setCount(key, 1, id)
   setCount(key, 9, ref)
-  return key
+  return setShard(key, shard)
 }
-export const datumKey = (cid: number, ref: number): Uint8Array => refKey(TAG.D, cid, ref)
-export const contKey = (gid: number, ref: number): Uint8Array => refKey(TAG.K, gid, ref)
-export const turnKey = (ref: number): Uint8Array => oneKey(TAG.T, ref, 11)
+export const datumKey = (cid: number, ref: number, shard: number): Uint8Array => refKey(TAG.D, cid, ref, shard)
+export const contKey = (gid: number, ref: number, shard: number): Uint8Array => refKey(TAG.K, gid, ref, shard)
+export const turnKey = (ref: number, shard: number): Uint8Array => setShard(oneKey(TAG.T, ref, 11), shard)
 export const outboxKey = (ref: number): Uint8Array => oneKey(TAG.O, ref, 11)
 export const idKey = (id: string): Uint8Array => copy(new Writer(64).u8(TAG.I).raw(new TextEncoder().encode(id)))
 /** Side rows of the space itself live in the namespace with the empty name. */
@@ -61,40 +67,12 @@ export interface DatumRow {
   readonly lease: number
   readonly value: Uint8Array
 }
-export function datumValue(persistent: boolean, lease: number, value: Uint8Array): Uint8Array {
-  if (lease === 0) {
-    const row = room(value.length + 1)
-    row[0] = persistent ? F_PERSISTENT : 0
-    row.set(value, 1)
-    return row
-  }
-  return copy(
-    new Writer(value.length + 10)
-      .u8((persistent ? F_PERSISTENT : 0) | F_LEASE)
-      .varint(lease)
-      .raw(value),
-  )
+/** The first bytes of a datum or continuation. */
+export function flags(to: Packer, persistent: boolean, lease: number): void {
+  to.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
+  if (lease > 0) to.varint(lease)
 }
 
-/** Up to here the host keeps the bytes in the array object itself; above, each array costs a piece of memory of its own. */
-const SMALL = 64
-const SLAB_BYTES = 1 << 16
-let slab = new ArrayBuffer(0)
-let slabUsed = 0
-/** An array to be filled, cut from a larger piece; values are written and forgotten together. */
-function room(length: number): Uint8Array {
-  if (length <= SMALL || length > SLAB_BYTES / 8) return new Uint8Array(length)
-  if (slabUsed + length > slab.byteLength) {
-    slab = new ArrayBuffer(SLAB_BYTES)
-    slabUsed = 0
-  }
-  slabUsed += length
-  return new Uint8Array(slab, slabUsed - length, length)
-}
-
-/** Reused; its content is copied out at once. */
-let scratch = new Writer(1024)
-const SCRATCH_BYTES_MAX = 1 << 20
 export interface BranchRow {
   /** Per bind: place of its channel in the group. */
   readonly places: readonly number[]
@@ -109,31 +87,6 @@ export interface ContRow {
   readonly lease: number
   readonly branches: readonly BranchRow[]
   readonly body: Uint8Array
-}
-/** The parts of a continuation's value, in order: begin, per branch begin, binds and guard, then the end. One at a time. */
-export function beginCont(persistent: boolean, lease: number, branches: number): Writer {
-  const w = scratch
-  w.length = 0
-  w.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
-  if (lease > 0) w.varint(lease)
-  return w.varint(branches)
-}
-export function beginBranch(w: Writer, binds: number, guarded: boolean): void {
-  w.u8(guarded ? F_WHERE : 0).varint(binds)
-}
-export function addBind(w: Writer, place: number, peek: boolean, pattern: Uint8Array): void {
-  w.varint(place * 2 + (peek ? 1 : 0)).blob(pattern)
-}
-export function endCont(w: Writer, body: Uint8Array): Uint8Array {
-  w.raw(body)
-  let row: Uint8Array
-  if (w.length <= SMALL) row = w.bytes.slice(0, w.length)
-  else {
-    row = room(w.length)
-    row.set(w.view())
-  }
-  if (w.bytes.length > SCRATCH_BYTES_MAX) scratch = new Writer(1024)
-  return row
 }
 export function groupValue(cids: readonly number[]): Uint8Array {
   const w = new Writer(8 + cids.length * 8).varint(cids.length)
@@ -159,7 +112,33 @@ export function stateValue(s: State): Uint8Array {
   for (const ref of s.pumped) w.varint(ref)
   return copy(w)
 }
-export const STATE_KEY: Uint8Array = sideKey('', new TextEncoder().encode('state'))
+/** Of a space, or of one of several cores that share a store. */
+export const stateName = ({ index, of }: { readonly index: number; readonly of: number }): string =>
+  of === 1 ? 'state' : `state ${index}/${of}`
+export const stateKey = (part: { readonly index: number; readonly of: number }): Uint8Array =>
+  sideKey('', new TextEncoder().encode(stateName(part)))
+
+const EMPTY_NAMESPACE = sideKey('', new Uint8Array(0))
+/** Of a state row, its name. */
+export function stateNameOf(key: Uint8Array): string | undefined {
+  const n = EMPTY_NAMESPACE.length
+  for (let i = 0; i < n; i++) if (key[i] !== EMPTY_NAMESPACE[i]) return undefined
+  return new TextDecoder().decode(key.subarray(n))
+}
+/** Whether a row was written by this one of so many cores. Side rows are nobody's. */
+export function isOf(key: Uint8Array, index: number, of: number): boolean {
+  switch (key[0]) {
+    case TAG.C:
+    case TAG.G:
+      return new Reader(key.subarray(1)).count() % of === index
+    case TAG.D:
+    case TAG.K:
+    case TAG.T:
+      return key[key.length - 2] * 256 + key[key.length - 1] === index
+    default:
+      return stateNameOf(key) === stateName({ index, of })
+  }
+}
 
 export interface IdRow {
   readonly id: string
@@ -207,6 +186,8 @@ export interface Loaded {
   readonly outbox: OutboxRow[]
   readonly side: { namespace: string; key: Uint8Array; value: Uint8Array }[]
   state: State | undefined
+  /** Names of the state rows: more than one core may share a store. */
+  readonly states: string[]
 }
 export const nothingLoaded = (): Loaded => ({
   channels: new Map(),
@@ -218,6 +199,7 @@ export const nothingLoaded = (): Loaded => ({
   outbox: [],
   side: [],
   state: undefined,
+  states: [],
 })
 
 const plain = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength)
@@ -302,6 +284,7 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
       case TAG.X: {
         const namespace = new TextDecoder().decode(k.blob())
         const own = k.raw(k.left)
+        if (namespace === '') into.states.push(new TextDecoder().decode(own))
         if (namespace !== '') into.side.push({ namespace, key: own.slice(), value: value.slice() })
         else {
           const [op, kernelOp, counter, tick, cids, gids, names] = [

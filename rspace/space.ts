@@ -33,21 +33,28 @@ import type {
   Types,
   Wait,
 } from './api.ts'
+import { Changed } from './changed.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
+import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
+import { encode, Packer, rowsOfPack } from './packer.ts'
 import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, shapeOf, Waiting } from './records.ts'
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
 
+/** One of several that share a store; each has its own. */
+export interface Part {
+  readonly index: number
+  readonly of: number
+}
+const ALONE: Part = { index: 0, of: 1 }
+
 /** Where commits go. Without one a commit is only a number. */
 export interface Committer {
-  commit(
-    delta: { put: readonly rows.Change[]; del: readonly rows.Removal[] },
-    meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } },
-  ): Promise<Commit>
+  commit(delta: rows.Delta, meta: { event?: Uint8Array; marks: { refs: number; cids: number; gids: number } }): Promise<Commit>
   /** Values of rows, for the nodes of earlier states. */
   get?(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   close(): Promise<void>
@@ -106,8 +113,8 @@ interface Naming {
 }
 /** What a group has changed, and what else its commit says. */
 interface Taken<T extends Types> {
-  readonly added: ReadonlyMap<Ref, Datum | Waiting<T>>
-  readonly removed: ReadonlyMap<Ref, Datum | Waiting<T>>
+  readonly added: readonly (Datum | Waiting<T>)[]
+  readonly removed: readonly (Datum | Waiting<T>)[]
   readonly turns: readonly (readonly [Datum | Waiting<T>, number])[]
   readonly put: rows.Change[]
   readonly del: rows.Removal[]
@@ -127,11 +134,11 @@ interface OutboxEntry<T extends Types> {
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
 
 export class Space<T extends Types> implements Namer<T> {
-  private readonly settings: Settings<T>
-  private readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
+  protected readonly settings: Settings<T>
+  protected readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
   private readonly named = new Map<string, Handle<T>>()
   private sweepAt = 1024
-  private readonly records = new Map<Ref, Datum | Waiting<T>>()
+  protected readonly records = new Map<Ref, Datum | Waiting<T>>()
   private readonly installs = new Map<string, Waiting<T>>()
   /** Installs that wait; after a rollback also replaced ones, until they are withdrawn again. */
   private readonly installed = new Set<Waiting<T>>()
@@ -143,7 +150,7 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly sides = new Map<string, Map<string, Uint8Array>>()
   private readonly watchers = new Set<Watcher<T>>()
 
-  private op = 0
+  protected op = 0
   private tickNow = 0
   private names = 0
   private key: Uint8Array
@@ -165,12 +172,13 @@ export class Space<T extends Types> implements Namer<T> {
 
   // durability
   private readonly store: Committer | null
-  private added = new Map<Ref, Datum | Waiting<T>>()
-  private removed = new Map<Ref, Datum | Waiting<T>>()
+  private readonly changed = new Changed<Datum | Waiting<T>>(isThere)
   private turned = new Set<Datum | Waiting<T>>()
   private readonly turnRows = new Set<Ref>()
-  private cids = 0
-  private gids = 0
+  private cids: number
+  private gids: number
+  /** Which of how many cores that share a store: they give out different numbers. */
+  private readonly part: Part
   /** Of two channels and more, by their numbers. */
   private readonly groups = new Map<string | number, Group>()
   private dirtySide = new Map<string, { namespace: string; key: string }>()
@@ -193,7 +201,9 @@ export class Space<T extends Types> implements Namer<T> {
 
   // journal, digest, replay
   private readonly keepsEvents: boolean
+  /** With journal `events`: those of this group, packed if there is a store, else as they are. */
   private groupEvents: SpaceEvent<T>[] = []
+  private packed: EventWriter | null = null
   private journal: SpaceEvent<T>[] = []
   /** The first commit whose events the journal has. */
   private journalStart = 0
@@ -211,12 +221,15 @@ export class Space<T extends Types> implements Namer<T> {
   private replay: Replay<T> | null = null
   private batches: SpaceEvent<T>[][] = [[]]
 
-  constructor(settings: Settings<T>, store: Committer | null) {
+  constructor(settings: Settings<T>, store: Committer | null, part: Part = ALONE) {
     this.settings = settings
+    this.part = part
+    this.cids = this.gids = part.index
     this.store = store
     this.burst = settings.mode === 'classic' ? 1 : (settings.burst ?? 1000)
     this.classic = settings.mode === 'classic'
     this.keepsEvents = settings.journal === 'events'
+    if (this.keepsEvents && store !== null) this.packed = new EventWriter()
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
     const limits = settings.limits ?? {}
@@ -282,7 +295,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** At the head of every call that may change something. */
-  private begin(): void {
+  protected begin(): void {
     this.enter()
     if (this.readOnly) throw new RhizomeError('READ_ONLY', 'the space was opened for reading only')
   }
@@ -298,7 +311,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** After every operation: deliver, commit, pump. */
-  private leave(): void {
+  protected leave(): void {
     this.dirtyOp = this.op
     this.settleDeferred()
     this.scheduleCommit()
@@ -366,7 +379,7 @@ export class Space<T extends Types> implements Namer<T> {
     return h
   }
 
-  private intern(c: T['C'] | Channel<T>): Handle<T> {
+  protected intern(c: T['C'] | Channel<T>): Handle<T> {
     if (c instanceof Handle) return this.own(c as Handle<T>)
     if (c === undefined) throw new BadArgument('a channel is missing')
     return this.internValue(this.accepted(c))
@@ -626,8 +639,7 @@ export class Space<T extends Types> implements Namer<T> {
   private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[], comms: CommEvent<T>[]): void {
     this.counts.comms++
     for (const m of matches) if (!m.persistent && !m.peeked) this.counts.consumed++
-    if (this.keepsEvents || this.settings.report === true)
-      this.emit('comm', { ref: k.ref, data: matches.map(m => m.ref), branch: branchNumber })
+    this.emitComm(k.ref, matches, branchNumber)
     const ref = k.ref
     const comm: CommEvent<T> = {
       ref,
@@ -881,7 +893,7 @@ export class Space<T extends Types> implements Namer<T> {
     return comms
   }
 
-  private lease(due: number, ref: Ref): void {
+  protected lease(due: number, ref: Ref): void {
     if (due === 0) return
     let refs = this.due.get(due)
     if (refs === undefined) this.due.set(due, (refs = new Set()))
@@ -1146,7 +1158,7 @@ export class Space<T extends Types> implements Namer<T> {
       this.op++
       this.kernel.take(d)
       this.counts.consumed++
-      this.emit('comm', { data: [got.ref], branch: 0 })
+      this.emitComm(undefined, [got], 0)
       found.push({ ...got, at: this.op })
     }
     if (found.length > 0) this.leave()
@@ -1254,7 +1266,14 @@ export class Space<T extends Types> implements Namer<T> {
 
   // ------------------------------------------------------------------------------------------------ marks and transactions
 
-  private get held(): boolean {
+  protected get holdsMarks(): boolean {
+    return this.marks.length > 0
+  }
+  /** The highest numbers that have been given out. */
+  protected get given(): { refs: number; cids: number; gids: number } {
+    return { refs: this.kernel.counter, cids: this.cids, gids: this.gids }
+  }
+  protected get held(): boolean {
     return this.marks.some(m => m.hold)
   }
 
@@ -1265,7 +1284,8 @@ export class Space<T extends Types> implements Namer<T> {
   /** A place to come back to. O(1). Until it is released, changes are not committed (unless `hold: false`) and COMMs are not delivered. */
   mark(o: { hold?: boolean } = {}): Mark {
     this.begin()
-    const lengths = [this.undoLog.length, this.deferred.length, this.queue.length, this.groupEvents.length] as const
+    const events = this.packed === null ? this.groupEvents.length : this.packed.count
+    const lengths = [this.undoLog.length, this.deferred.length, this.queue.length, events] as const
     const m = new Mark(this.kernel.mark(), o.hold !== false, this.op, this.tickNow, lengths)
     this.marks.push(m)
     this.emit('mark', {})
@@ -1281,6 +1301,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.deferred.length = m.deferredLength
     this.queue.length = m.queueLength
     this.tickNow = m.tick
+    this.packed?.undo(m.eventLength)
     for (let i = m.eventLength; i < this.groupEvents.length; i++) this.groupEvents[i] = { ...this.groupEvents[i], undone: true }
     for (const k of this.installs.values()) if (!k.waiting) this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     for (const k of [...this.installed]) if (this.installs.get(k.install as string) !== k) this.kernel.withdraw(k)
@@ -1349,59 +1370,79 @@ export class Space<T extends Types> implements Namer<T> {
     this.records.set(r.ref, r)
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
-    if (this.tracks && !this.removed.delete(r.ref)) this.added.set(r.ref, r)
+    if (this.tracks) this.changed.came(r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.records.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if ((!this.tracks && this.lattice === null) || !durable(r)) return
-    if (this.tracks && !this.added.delete(r.ref)) this.removed.set(r.ref, r)
+    if (this.tracks) this.changed.went(r)
     this.noteDigest(r, false)
   }
 
   private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
+    if (this.packed !== null) {
+      if (more.error !== undefined) this.packed.errors.set(this.packed.count, more.error)
+      this.packed.plain(kind, this.op, more.ref)
+    }
+    if (this.tellsEvents) this.tell(kind, more)
+  }
+  /** Whether events are wanted as objects. */
+  private get tellsEvents(): boolean {
+    return this.settings.report === true || (this.keepsEvents && this.packed === null)
+  }
+  private tell(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
     if (this.settings.report === true) {
       if (kind === 'mark' || kind === 'checkpoint') this.batches.push([])
       else (this.batches.at(-1) as SpaceEvent<T>[]).push({ kind, op: this.op, commit: this.last.number, ...more })
     }
-    if (!this.keepsEvents) return
-    this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
+    if (this.keepsEvents && this.packed === null) this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
   }
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
-    if (!this.keepsEvents && this.settings.report !== true) return
-    const id = this.produceId(h, value, persistent)
-    this.emit('produce', { ref, channel: h.show, value, persistent, id })
+    this.packed?.produce(this.op, ref, h, encode(this.settings.codec.datum, value), persistent)
+    if (this.tellsEvents) this.tell('produce', { ref, channel: h.show, value, persistent, id: this.produceId(h, value, persistent) })
   }
   private emitConsume(k: Waiting<T>): void {
-    if (!this.keepsEvents && this.settings.report !== true) return
-    const id = this.consumeId(k)
-    this.emit('consume', {
-      ref: k.ref,
-      channel: k.handle(0, 0).show,
-      persistent: k.persistent,
-      id,
-    })
+    if (this.packed !== null) this.packConsume(k, this.packed)
+    if (this.tellsEvents)
+      this.tell('consume', { ref: k.ref, channel: k.handle(0, 0).show, persistent: k.persistent, id: this.consumeId(k) })
+  }
+  private packConsume(k: Waiting<T>, to: EventWriter): void {
+    const { codec } = this.settings
+    const { shape, where } = k
+    const parts = shape.branches ?? [shape]
+    const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
+    to.consume(this.op, k.ref, k.persistent, parts.length)
+    for (let b = 0; b < parts.length; b++) {
+      const { peeks } = parts[b]
+      to.branch(peeks.length, guard)
+      for (let i = 0; i < peeks.length; i++) to.bind(k.handle(b, i), encode(codec.pattern, k.pattern(b, i)), peeks[i])
+    }
+    to.body(encode(codec.body, k.body))
+  }
+  private emitComm(ref: Ref | undefined, data: readonly { readonly ref: Ref }[], branch: number): void {
+    this.packed?.comm(this.op, ref, data, branch)
+    if (this.tellsEvents) this.tell('comm', { ...(ref === undefined ? {} : { ref }), data: data.map(d => d.ref), branch })
   }
   /** Identity of a produce: channel, value, persistence. */
   produceId(h: Handle<T>, value: T['A'], persistent: boolean): string {
-    return toHex(hash('produce', rows.framed([h.identity(), encode(this.settings.codec.datum, value), Uint8Array.of(persistent ? 1 : 0)])))
+    return produceId(h.identity(), encode(this.settings.codec.datum, value), persistent)
   }
   /** Identity of a consume: which pattern belongs to which channel and which binds peek, in any order of binds; guard, body, persistence. */
   consumeId(k: Waiting<T>): string {
-    return toHex(hash('consume', this.contBytes(k)))
+    return consumeId(this.branchParts(k), encode(this.settings.codec.body, k.body), k.persistent)
   }
 
   private contBytes(k: Waiting<T>): Uint8Array {
+    return consumeBytes(this.branchParts(k), encode(this.settings.codec.body, k.body), k.persistent)
+  }
+  private branchParts(k: Waiting<T>): BranchParts[] {
     const { codec } = this.settings
-    const branches = k.branches.map(b => {
-      const triples = b.handles.map((h, i) =>
-        rows.framed([h.identity(), encode(codec.pattern, b.patterns[i]), Uint8Array.of(b.peeks[i] ? 1 : 0)]),
-      )
-      triples.sort(compareBytes)
-      return rows.framed([...triples, ...(b.where === undefined ? [] : [Uint8Array.of(1), encode(codec.guard as Codec<T['G']>, b.where)])])
-    })
-    return rows.framed([...branches, encode(codec.body, k.body), Uint8Array.of(k.persistent ? 1 : 0)])
+    return k.branches.map(b => ({
+      binds: b.handles.map((h, i) => ({ channel: h.identity(), pattern: encode(codec.pattern, b.patterns[i]), peek: b.peeks[i] })),
+      guard: b.where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, b.where),
+    }))
   }
 
   // ------------------------------------------------------------------------------------------------ commits
@@ -1418,7 +1459,7 @@ export class Space<T extends Types> implements Namer<T> {
   /** Whether so much has changed that the group closes though another one is on its way, or its time has not come. */
   private get full(): boolean {
     const { opsMax = OPS_AHEAD, bytesMax = MAX } = this.grouping
-    const changes = this.added.size + this.removed.size
+    const changes = this.changed.size
     return changes >= opsMax || changes * this.bytesPerChange >= bytesMax
   }
 
@@ -1450,10 +1491,12 @@ export class Space<T extends Types> implements Namer<T> {
     this.handedOp = op
     this.lastGroupAt = performance.now()
     const events = this.groupEvents
+    const { packed } = this
     this.groupEvents = []
+    if (packed !== null) this.packed = new EventWriter(packed.view().length + 4096)
     try {
-      const net = this.keepsEvents ? null : this.netEvents()
       const taken = this.takeGroup()
+      const net = this.keepsEvents ? null : this.netEvents(taken)
       const { store } = this
       if (store === null) {
         // Memory: the commit is a number, and it is there at once.
@@ -1461,14 +1504,14 @@ export class Space<T extends Types> implements Namer<T> {
         this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op, net ?? events)
         return
       }
-      const event = this.keepsEvents ? this.encodeEvents(events) : undefined
+      const event = packed?.view()
       const hand = (delta: rows.Delta): Promise<Commit> => {
         if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
         // By the marks a repair tells rows of commits that are lost.
         return store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
       }
       let work: Promise<Commit>
-      if (this.encoding === null && taken.added.size + taken.removed.size <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
+      if (this.encoding === null && taken.added.length + taken.removed.length <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
       else {
         // Groups are encoded one after the other, as they are numbered.
         const mine: Promise<rows.Delta> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
@@ -1482,7 +1525,7 @@ export class Space<T extends Types> implements Namer<T> {
         work.then(
           commit => {
             this.flights.shift()
-            this.arrived(commit, op, net ?? events)
+            this.arrived(commit, op, net ?? (packed === null || this.watchers.size === 0 ? events : this.unpacked(packed, commit.number)))
           },
           (error: unknown) => {
             this.flights.shift()
@@ -1497,10 +1540,15 @@ export class Space<T extends Types> implements Namer<T> {
   /** The group that is being encoded in slices. */
   private encoding: Promise<rows.Delta> | null = null
 
-  private noteBytes({ put, del }: rows.Delta): void {
+  private noteBytes({ put, del, packs = [], gone = [] }: rows.Delta): void {
     let bytes = 0
+    let count = put.length + del.length
+    for (const p of [...packs, ...gone]) {
+      bytes += p.bytes
+      count += p.count
+    }
     for (const [key, value] of put) bytes += key.length + value.length
-    if (put.length + del.length > 1) this.bytesPerChange = Math.max(1, bytes / (put.length + del.length))
+    if (count > 1) this.bytesPerChange = Math.max(1, bytes / count)
   }
 
   private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
@@ -1587,7 +1635,7 @@ export class Space<T extends Types> implements Namer<T> {
     })
   }
 
-  private netEvents(): SpaceEvent<T>[] {
+  private netEvents({ added, removed }: Taken<T>): SpaceEvent<T>[] {
     if (this.watchers.size === 0) return []
     const events: SpaceEvent<T>[] = []
     const op = this.op
@@ -1595,23 +1643,25 @@ export class Space<T extends Types> implements Namer<T> {
       r instanceof Datum
         ? { channel: handleOf<T>(r.chan).show, value: r.value as T['A'], persistent: r.persistent }
         : { channel: r.handle(0, 0).show, persistent: r.persistent }
-    for (const [ref, r] of this.removed) events.push({ kind: 'remove', op, commit: 0, ref, ...describe(r) })
-    for (const [ref, r] of this.added) events.push({ kind: r instanceof Datum ? 'produce' : 'consume', op, commit: 0, ref, ...describe(r) })
+    for (const r of removed) events.push({ kind: 'remove', op, commit: 0, ref: r.ref, ...describe(r) })
+    for (const r of added) events.push({ kind: r instanceof Datum ? 'produce' : 'consume', op, commit: 0, ref: r.ref, ...describe(r) })
     return events
   }
 
   /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
   delta(): rows.Delta {
-    return atOnce(this.encodeGroup(this.takeGroup()))
+    const { put, del, packs = [], gone = [] } = atOnce(this.encodeGroup(this.takeGroup()))
+    for (const p of packs) for (const [key, value] of rowsOfPack(p)) put.push([key, value, null])
+    for (const p of gone) for (const row of rowsOfPack(p)) del.push(row)
+    return { put, del }
   }
 
   /** The changes of the group, as they are now; the next group begins. Records do not change, so that their rows can be made later. */
   private takeGroup(): Taken<T> {
     const put: rows.Change[] = []
     const del: rows.Removal[] = []
-    const { added, removed, turned } = this
-    this.added = new Map()
-    this.removed = new Map()
+    const { turned } = this
+    const { added, removed } = this.changed.take(this.kernel.counter)
     this.turned = new Set()
     const turns: [Datum | Waiting<T>, number][] = []
     for (const id of this.dirtyIds) {
@@ -1619,7 +1669,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (row !== undefined) put.push([rows.idKey(id), rows.idValue(row)])
     }
     if (this.store !== null || this.past !== null) {
-      for (const r of added.values()) if (r.turn !== r.ref) turned.add(r)
+      for (const r of added) if (r.turn !== r.ref) turned.add(r)
       for (const r of turned) if (durable(r) && this.records.get(r.ref) === r) turns.push([r, r.turn])
       this.forgetIds(del)
       for (const ref of this.dirtyOutbox) {
@@ -1649,77 +1699,93 @@ export class Space<T extends Types> implements Namer<T> {
   private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, rows.Delta> {
     if (this.store === null && this.past === null) return { put: [], del: [] }
     const { codec } = this.settings
+    const copiesConts = keepsCopies(codec)
     const touched = new Set<Handle<T>>()
+    const { index } = this.part
+    const born = new Packer(index)
+    const reborn = new Packer(index)
+    const gone = new Packer(index)
     let n = 0
-    for (const r of added.values()) {
+    for (const r of added) {
       if (++n % SLICE === 0) yield
+      // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
+      const to = r.ref > highest ? born : reborn
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        this.nameRow(h, put)
+        if (h.cid === 0) this.nameRow(h, put)
         h.rows++
-        put.push([rows.datumKey(h.cid, r.ref), this.datumBytes(r), bornAfter(r.ref, highest)])
-      } else put.push(this.contRow(r, put, highest))
+        this.packDatum(to, h, r)
+      } else {
+        const group = this.groupFor(r, put)
+        group.rows++
+        r.group = group
+        this.packCont(to, r, group)
+      }
     }
-    for (const r of removed.values()) {
+    for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
+    for (const r of removed) {
       if (++n % SLICE === 0) yield
       const { ref } = r
-      if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
+      if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        const key = rows.datumKey(h.cid, ref)
-        del.push(codec.datum.copy === undefined ? key : [key, this.datumBytes(r)])
-        h.rows--
-        touched.add(h)
+        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, ref, this.part.index))
+        else this.packDatum(gone, h, r)
+        if (--h.rows === 0) touched.add(h)
       } else {
         const group = r.group as Group
         r.group = null
-        const key = rows.contKey(group.gid, ref)
-        del.push(keepsCopies(codec) ? [key, this.contBytesIn(r, group)] : key)
+        if (copiesConts) this.packCont(gone, r, group)
+        else del.push(rows.contKey(group.gid, ref, this.part.index))
         if (--group.rows === 0) {
           if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
-          del.push(rows.groupKey(group.gid))
+          del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
           for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
             if (group.cids.length === 1) h.group = null
-            h.rows--
-            touched.add(h)
+            if (h.pair === group) h.pair = null
+            if (--h.rows === 0) touched.add(h)
           }
         }
       }
     }
     for (const [{ ref }, turn] of turns) {
       if (turn !== ref) {
-        put.push([rows.turnKey(ref), rows.turnValue(turn), this.turnRows.has(ref) ? undefined : bornAfter(ref, highest)])
+        put.push([rows.turnKey(ref, this.part.index), rows.turnValue(turn), this.turnRows.has(ref) ? undefined : bornAfter(ref, highest)])
         this.turnRows.add(ref)
-      } else if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref))
+      } else if (this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
     }
     for (const h of touched) {
       if (h.rows > 0 || h.cid === 0) continue
-      del.push(rows.channelKey(h.cid))
+      del.push([rows.channelKey(h.cid), h.identity()])
       h.cid = 0
     }
     const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
-    put.push([rows.STATE_KEY, value, this.stateBefore])
+    put.push([rows.stateKey(this.part), value, this.stateBefore])
     this.stateBefore = value
-    if (this.past !== null) this.noteHistory(this.past, naming, put, del)
-    return { put, del }
+    const delta = { put, del, packs: [born.pack], gone: [gone.pack] }
+    if (this.past !== null) this.noteHistory(this.past, naming, delta)
+    return delta
   }
 
   /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
-  private noteHistory(past: History, naming: Naming | null, put: rows.Change[], del: rows.Removal[]): void {
+  private noteHistory(past: History, naming: Naming | null, { put, del, packs = [], gone = [] }: rows.Delta): void {
     const since = this.sinceTree
-    for (const [key, value, before] of put) {
-      if (key[0] === rows.TAG.O) continue
+    const came = (key: Uint8Array, value: Uint8Array, before: Uint8Array | null | undefined): void => {
+      if (key[0] === rows.TAG.O) return
       const id = latin1(key)
       since.set(id, { key, value, isNew: since.get(id)?.isNew ?? before === null })
     }
-    for (const d of del) {
-      const key = d instanceof Uint8Array ? d : d[0]
-      if (key[0] === rows.TAG.O) continue
+    const left = (key: Uint8Array): void => {
+      if (key[0] === rows.TAG.O) return
       const id = latin1(key)
       // What came and went between two checkpoints leaves nothing to remember.
       if (since.get(id)?.isNew === true) since.delete(id)
       else since.set(id, { key, value: null, isNew: false })
     }
+    for (const [key, value, before] of put) came(key, value, before)
+    for (const p of packs) for (const [key, value] of rowsOfPack(p)) came(key, value, null)
+    for (const d of del) left(d instanceof Uint8Array ? d : d[0])
+    for (const p of gone) for (const [key] of rowsOfPack(p)) left(key)
     if (naming !== null) {
       const tree = past.change(this.tree, since.values())
       past.hold(tree)
@@ -1769,15 +1835,8 @@ export class Space<T extends Types> implements Namer<T> {
 
   private nameRow(h: Handle<T>, put: rows.Change[]): void {
     if (h.cid !== 0) return
-    h.cid = ++this.cids
+    h.cid = this.cids += this.part.of
     put.push([rows.channelKey(h.cid), h.identity(), null])
-  }
-
-  private contRow(k: Waiting<T>, put: rows.Change[], highest: Ref): rows.Change {
-    const group = this.groupFor(k, put)
-    group.rows++
-    k.group = group
-    return [rows.contKey(group.gid, k.ref), this.contBytesIn(k, group), bornAfter(k.ref, highest)]
   }
 
   private groupFor(k: Waiting<T>, put: rows.Change[]): Group {
@@ -1789,44 +1848,65 @@ export class Space<T extends Types> implements Namer<T> {
       }
       return h.group
     }
-    const all = k.handles
-    for (const h of all) this.nameRow(h, put)
+    const { chans } = k
+    let first: Handle<T> | null = null
     let cids: number[]
-    if (all.length === 2) cids = all[0].cid < all[1].cid ? [all[0].cid, all[1].cid] : [all[1].cid, all[0].cid]
-    else cids = all.map(h => h.cid).sort((a, b) => a - b)
+    if (chans.length === 2) {
+      const [a, b] = [handleOf<T>(chans[0]), handleOf<T>(chans[1])]
+      if (a.cid === 0) this.nameRow(a, put)
+      if (b.cid === 0) this.nameRow(b, put)
+      first = a.cid < b.cid ? a : b
+      const second = first === a ? b : a
+      if (first.pair !== null && first.pair.cids[1] === second.cid) return first.pair
+      cids = [first.cid, second.cid]
+    } else {
+      const all = k.handles
+      for (const h of all) this.nameRow(h, put)
+      cids = all.map(h => h.cid).sort((a, b) => a - b)
+    }
     const id = groupId(cids)
     let group = this.groups.get(id)
-    if (group === undefined) this.groups.set(id, (group = this.newGroup(cids, [...new Set(all)], put)))
+    if (group === undefined) this.groups.set(id, (group = this.newGroup(cids, [...new Set(k.handles)], put)))
+    if (first !== null) first.pair = group
     return group
   }
 
   private newGroup(cids: readonly number[], handles: readonly Handle<T>[], put: rows.Change[]): Group {
     for (const h of handles) h.rows++
-    const gid = ++this.gids
+    const gid = (this.gids += this.part.of)
     put.push([rows.groupKey(gid), rows.groupValue(cids), null])
     return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
   }
 
-  private datumBytes(d: Datum): Uint8Array {
-    return rows.datumValue(d.persistent, itemOf(d)?.lease ?? 0, encode(this.settings.codec.datum, d.value as T['A']))
+  private packDatum(to: Packer, h: Handle<T>, d: Datum): void {
+    const lease = itemOf(d)?.lease ?? 0
+    to.begin(rows.TAG.D, h.cid, d.ref)
+    rows.flags(to, d.persistent, lease)
+    to.value(this.settings.codec.datum, d.value as T['A'])
+    to.end()
   }
 
-  private contBytesIn(k: Waiting<T>, { cids }: Group): Uint8Array {
+  private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group): void {
     const { codec } = this.settings
     const { shape, where } = k
     const parts = shape.branches ?? [shape]
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
-    const w = rows.beginCont(k.persistent, k.lease, parts.length)
+    to.begin(rows.TAG.K, gid, k.ref)
+    rows.flags(to, k.persistent, k.lease)
+    to.varint(parts.length)
     for (let b = 0; b < parts.length; b++) {
       const { peeks } = parts[b]
-      rows.beginBranch(w, peeks.length, guard !== undefined)
+      to.u8(guard === undefined ? 0 : rows.F_WHERE)
+      to.varint(peeks.length)
       for (let i = 0; i < peeks.length; i++) {
         const place = k.chans === null ? 0 : cids.indexOf(k.handle(b, i).cid)
-        rows.addBind(w, place, peeks[i], encode(codec.pattern, k.pattern(b, i)))
+        to.varint(place * 2 + (peeks[i] ? 1 : 0))
+        to.blob(encode(codec.pattern, k.pattern(b, i)))
       }
-      if (guard !== undefined) w.blob(guard)
+      if (guard !== undefined) to.blob(guard)
     }
-    return rows.endCont(w, encode(codec.body, k.body))
+    to.value(codec.body, k.body)
+    to.end()
   }
 
   /** Rows that must be side by side with the records; same commit, same marks. */
@@ -1872,7 +1952,14 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Fill an empty space from rows. @throws RhizomeError CORRUPT, CODEC, CODEC_MISMATCH */
   load(loaded: rows.Loaded): void {
-    const { codec, matcher } = this.settings
+    const { codec } = this.settings
+    const mine = rows.stateName(this.part)
+    const other = loaded.states.find(name => name !== mine)
+    if (other !== undefined)
+      throw new RhizomeError('CODEC_MISMATCH', `the rows are those of \`${other}\`, not of \`${mine}\``, {
+        details: { stored: other, asked: mine },
+        hint: 'What several cores have written is loaded into as many.',
+      })
     this.loading = true
     try {
       const handles = new Map<number, Handle<T>>()
@@ -1914,19 +2001,8 @@ export class Space<T extends Types> implements Namer<T> {
       for (const row of loaded.conts) {
         const group = byGid.get(row.gid)
         if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
-        const chans = row.branches.flatMap(b => b.places.map(p => handle(group.cids[p]).chan))
-        const patterns = row.branches.flatMap(b => b.patterns.map(p => codec.pattern.decode(p)))
-        const encodedGuard = row.branches[0].where
-        const where = encodedGuard === undefined ? undefined : codec.guard?.decode(encodedGuard)
-        const shape = shapeOf(
-          row.branches.map(b => b.peeks),
-          row.persistent,
-          where !== undefined,
-        )
+        const k = this.decodeCont(row, p => handle(group.cids[p]))
         const turn = loaded.turns.get(row.ref) ?? row.ref
-        const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
-        const k = new Waiting<T>(shape, chans, patterns, codec.body.decode(row.body), extra)
-        if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
         group.rows++
         k.group = group
         records.push({
@@ -1968,13 +2044,26 @@ export class Space<T extends Types> implements Namer<T> {
       this.dirtyOp = this.op
       // A new space has its order and key to write, with its first commit or at its close.
       this.highestWritten = this.kernel.counter
+      this.changed.take(this.kernel.counter)
       this.committedOp = this.handedOp = s === undefined ? -1 : this.op
     } finally {
       this.loading = false
     }
   }
 
-  private internIdentity(identity: Uint8Array): Handle<T> {
+  protected decodeCont(row: rows.ContRow, handle: (place: number) => Handle<T>): Waiting<T> {
+    const { codec, matcher } = this.settings
+    const chans = row.branches.flatMap(b => b.places.map(p => handle(p).chan))
+    const patterns = row.branches.flatMap(b => b.patterns.map(p => codec.pattern.decode(p)))
+    const encodedGuard = row.branches[0].where
+    const where = encodedGuard === undefined ? undefined : codec.guard?.decode(encodedGuard)
+    const peeks = row.branches.map(b => b.peeks)
+    const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
+    if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
+    return new Waiting<T>(shapeOf(peeks, row.persistent, where !== undefined), chans, patterns, codec.body.decode(row.body), extra)
+  }
+
+  protected internIdentity(identity: Uint8Array): Handle<T> {
     const kind = identity[0]
     const bytes = identity.slice(1)
     if (kindOfByte(kind) === undefined) throw new RhizomeError('CORRUPT', 'a channel row has an unknown kind')
@@ -2222,6 +2311,7 @@ export class Space<T extends Types> implements Namer<T> {
   private async afterReset(): Promise<void> {
     this.op = Math.max(this.op, this.dirtyOp) + 1
     this.groupEvents = []
+    if (this.packed !== null) this.packed = new EventWriter()
     this.journal = []
     this.journalStart = this.last.number + 1
     this.emit('reset', {})
@@ -2322,31 +2412,18 @@ export class Space<T extends Types> implements Namer<T> {
 
   // ------------------------------------------------------------------------------------------------ journal, watch, replay
 
-  private encodeEvents(events: SpaceEvent<T>[]): Uint8Array {
-    // JSON, put together by hand: kinds, numbers and hexadecimal digits need no quoting.
-    const { codec } = this.settings
-    let text = '['
-    for (const e of events) {
-      text += `${text.length > 1 ? ',' : ''}{"kind":"${e.kind}","op":${e.op}`
-      if (e.ref !== undefined) text += `,"ref":${e.ref}`
-      if (e.channel !== undefined) text += `,"channel":"${toHex(this.intern(e.channel).identity())}"`
-      if (e.kind === 'produce') text += `,"value":"${toHex(encode(codec.datum, e.value as T['A']))}"`
-      if (e.persistent !== undefined) text += `,"persistent":${e.persistent}`
-      if (e.id !== undefined) text += `,"id":"${e.id}"`
-      if (e.data !== undefined) text += `,"data":[${e.data}]`
-      if (e.branch !== undefined) text += `,"branch":${e.branch}`
-      text += e.undone === true ? ',"undone":true}' : '}'
-    }
-    return new TextEncoder().encode(`${text}]`)
-  }
   decodeEvents(bytes: Uint8Array, commit: number): SpaceEvent<T>[] {
-    const list = JSON.parse(new TextDecoder().decode(bytes)) as (SpaceEvent<T> & { channel?: string; value?: string })[]
-    return list.map(e => ({
+    return readEvents(bytes).map(({ channel, value, ...e }) => ({
       ...e,
       commit,
-      ...(e.channel === undefined ? {} : { channel: this.internIdentity(fromHex(e.channel)).show }),
-      ...(e.value === undefined ? {} : { value: this.settings.codec.datum.decode(fromHex(e.value)) }),
+      ...(channel === undefined ? {} : { channel: this.internIdentity(channel).show }),
+      ...(value === undefined ? {} : { value: this.settings.codec.datum.decode(value) }),
     }))
+  }
+  private unpacked(packed: EventWriter, commit: number): SpaceEvent<T>[] {
+    const events = this.decodeEvents(packed.view(), commit)
+    for (const [i, error] of packed.errors) events[i] = { ...events[i], error }
+    return events
   }
   /** Every operation that would change something throws READ_ONLY. */
   readOnly = false
@@ -2680,7 +2757,7 @@ const unknownRoot = (root: Root): RhizomeError =>
   new RhizomeError('UNKNOWN_ROOT', 'no checkpoint with that root is kept', { details: { root } })
 
 /** A committer for spaces that are only asked for their rows. */
-const NOWHERE: Committer = {
+export const NOWHERE: Committer = {
   commit: () => Promise.reject(new RhizomeError('READ_ONLY', 'this copy is not written')),
   close: () => Promise.resolve(),
 }
@@ -2828,17 +2905,10 @@ function branchesOf<T extends Types>(
   return Array.isArray(any) ? any : undefined
 }
 
+const isThere = (r: Datum | Waiting<Types>): boolean => (r instanceof Datum ? r.stored || r.hidden : r.waiting)
+
 function durable(r: Datum | Waiting<Types>): boolean {
   return r instanceof Datum ? itemOf(r)?.volatile !== true : !r.volatile
-}
-
-function encode<X>(codec: Codec<X>, value: X): Uint8Array {
-  try {
-    return codec.encode(value)
-  } catch (cause) {
-    if (cause instanceof RhizomeError || cause instanceof BadArgument) throw cause
-    throw new RhizomeError('CODEC', `the value cannot be encoded by ${codec.id}`, { cause })
-  }
 }
 
 function quietly<X>(fn: () => X): X | undefined {
@@ -2915,9 +2985,3 @@ const keepsCopies = <T extends Types>({ pattern, body, guard }: Settings<T>['cod
   pattern.copy !== undefined && body.copy !== undefined && (guard === undefined || guard.copy !== undefined)
 export const orderOf = (text: string): Settings<Types>['order'] =>
   text.startsWith('seed ') ? { seed: BigInt(text.slice(5)) } : text === 'lifo' ? 'lifo' : 'fifo'
-
-function fromHex(s: string): Uint8Array {
-  const bytes = new Uint8Array(s.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(s.slice(2 * i, 2 * i + 2), 16)
-  return bytes
-}

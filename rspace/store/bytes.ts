@@ -65,6 +65,9 @@ export function varintLength(n: number): number {
   return length
 }
 
+/** Short pieces are copied faster one by one than by the host. */
+const SHORT = 32
+
 /** Appends to a buffer that grows by doubling. */
 export class Writer {
   bytes: Uint8Array
@@ -119,6 +122,16 @@ export class Writer {
     this.#room(bytes.length)
     this.bytes.set(bytes, this.length)
     this.length += bytes.length
+    return this
+  }
+
+  /** A piece of an array. */
+  part(from: Uint8Array, start: number, end: number): this {
+    this.#room(end - start)
+    const { bytes } = this
+    if (end - start > SHORT) bytes.set(from.subarray(start, end), this.length)
+    else for (let at = this.length, i = start; i < end; i++) bytes[at++] = from[i]!
+    this.length += end - start
     return this
   }
 

@@ -6,8 +6,10 @@ export interface Op {
   readonly value?: Uint8Array
 }
 
-/** A batch that has been taken in. Exactly one of the two is called, once. */
-export interface Gathered {
+/** A batch that takes changes in, in order; each key and value may change as soon as the call returns. In the end `write` or `discard` is called, once. */
+export interface Gathering {
+  put(key: Uint8Array, value: Uint8Array): void
+  del(key: Uint8Array): void
   write(sync: boolean): Promise<void>
   discard(): Promise<void>
 }
@@ -27,8 +29,8 @@ export interface Engine {
   /** Resolves when everything written before would survive a power cut. */
   flush(): Promise<void>
   close(): Promise<void>
-  /** Take a batch in now and write it later, while another one is in flight; or discard it. Without this `batch` does both at once. */
-  gather?(ops: readonly Op[]): Promise<Gathered>
+  /** Take a batch in change by change, while another one is in flight, and write it later. Without this `batch` does all at once. */
+  gather?(): Gathering
   /** Give space of deleted entries back. May take long; other calls go on. */
   compact?(): Promise<void>
   /** Before `open`: keep the files as they are now in a place that `open` does not touch; returns it. */

@@ -39,7 +39,8 @@ export const isSummed = (key: Uint8Array): boolean => SUMMED[key[0]!] === 1
 export const isLog = (key: Uint8Array): boolean => key[0] === LOG_TAG
 export const isMeta = (key: Uint8Array): boolean => key[0] === META_TAG
 /** Rows an embedder may write: everything but the store's own `L` and `M`. */
-export const isEmbedders = (key: Uint8Array): boolean => KNOWN[key[0]!] === 1 && key[0] !== LOG_TAG && key[0] !== META_TAG
+export const isEmbedders = (key: Uint8Array): boolean => isEmbeddersTag(key[0]!)
+export const isEmbeddersTag = (tag: number): boolean => KNOWN[tag] === 1 && tag !== LOG_TAG && tag !== META_TAG
 
 const bound = (text: string) => fromText(text)
 /** Above every key of this format: tags are letters, so 0xff bytes cannot start one. */
@@ -246,6 +247,22 @@ export function writeChange(w: Writer, key: Uint8Array, hash: bigint | undefined
   w.u8((hash === undefined ? 0 : CHANGE_PUT) | (before === undefined ? 0 : CHANGE_BEFORE)).blob(key)
   if (hash !== undefined) w.u64(hash)
   if (before !== undefined) w.blob(before)
+}
+
+/** The same for a new row that lies in memory as key ‖ value ‖ checksum. */
+export function writeNew(w: Writer, row: Uint8Array, keyAt: number, valueAt: number, checksumAt: number): void {
+  w.u8(CHANGE_PUT)
+    .varint(valueAt - keyAt)
+    .part(row, keyAt, valueAt)
+    .part(row, checksumAt, checksumAt + CHECKSUM_BYTES)
+}
+/** The same for a row that goes. */
+export function writeGone(w: Writer, row: Uint8Array, keyAt: number, valueAt: number, end: number): void {
+  w.u8(CHANGE_BEFORE)
+    .varint(valueAt - keyAt)
+    .part(row, keyAt, valueAt)
+    .varint(end - valueAt)
+    .part(row, valueAt, end)
 }
 
 /** body ‖ chain: the value of an `L` row, and its chain. */

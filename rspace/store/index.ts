@@ -1,6 +1,6 @@
 /** The durable row store. What is not here is internal. */
 export { ERRORS, RhizomeError } from '../errors.ts'
-export { asStorageError, type Engine, type Gathered, type Op } from './engine.ts'
+export { asStorageError, type Engine, type Gathering, type Op } from './engine.ts'
 export {
   type CommitRecord,
   type Format,
@@ -15,6 +15,7 @@ export {
 export { LevelEngine, type LevelOptions } from './level.ts'
 export { MemoryEngine } from './memory.ts'
 export { openStore, type StoreOptions } from './open.ts'
+export { PACK_TAIL, Pack } from './pack.ts'
 export { exportDir, importDir } from './pages.ts'
 export { Reader } from './reader.ts'
 export type { Commit, CommitMeta, Del, Delta, Keep, Put, Store } from './store.ts'

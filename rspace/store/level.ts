@@ -1,5 +1,5 @@
 import { ClassicLevel } from 'classic-level'
-import { asStorageError, type Engine, type Gathered, nextTurn, type Op } from './engine.ts'
+import { asStorageError, type Engine, type Gathering, type Op } from './engine.ts'
 import { setAside, syncEngineFiles } from './files.ts'
 
 /** Gives: an ordered, compressed, crash-safe table on disk. What leaves with it: native code, one per platform. */
@@ -16,8 +16,6 @@ const CACHE_BYTES = 8 << 20
 /** Without this the engine hands out 16 KiB per call, whatever the number of rows asked for. */
 const PAGE_BYTES = 1 << 20
 const PAGE_ROWS = 1000
-/** Puts between two turns of the event loop: about 2 ms on the measuring machine. */
-const OPS_PER_TURN = 2048
 
 /** The engine behind directories: LevelDB by classic-level. */
 export class LevelEngine implements Engine {
@@ -52,45 +50,49 @@ export class LevelEngine implements Engine {
   }
 
   async batch(ops: readonly Op[], sync: boolean): Promise<void> {
-    return (await this.gather(ops)).write(sync)
+    await attempt('writing a commit', async () => {
+      const batch = this.gather()
+      for (const { key, value } of ops) {
+        if (value === undefined) batch.del(key)
+        else batch.put(key, value)
+      }
+      await batch.write(sync)
+    })
   }
 
-  gather(ops: readonly Op[]): Promise<Gathered> {
-    return attempt('writing a commit', async () => {
-      const batch = this.#open().batch()
-      try {
-        for (let i = 0; i < ops.length; i++) {
-          const { key, value } = ops[i]!
-          if (value === undefined) batch.del(key)
-          else batch.put(key, value)
-          if ((i + 1) % OPS_PER_TURN === 0) await nextTurn()
-        }
-      } catch (e) {
-        await batch.close().catch(() => undefined) // the first error is the one to report
-        throw e
-      }
-      return {
-        write: sync =>
-          attempt('writing a commit', async () => {
-            try {
-              await batch.write({ sync })
-            } finally {
-              await batch.close()
-            }
-          }),
-        discard: () => batch.close().catch(() => undefined), // nothing has been written
-      }
-    })
+  gather(): Gathering {
+    const batch = this.#open().batch()
+    return {
+      put: (key, value) => void batch.put(key, value),
+      del: key => void batch.del(key),
+      write: sync =>
+        attempt('writing a commit', async () => {
+          try {
+            await batch.write({ sync })
+          } finally {
+            await batch.close()
+          }
+        }),
+      discard: () => batch.close().catch(() => undefined), // nothing has been written
+    }
   }
 
   async *iterate(from: Uint8Array, to: Uint8Array): AsyncGenerator<[Uint8Array, Uint8Array][]> {
     const options = { gte: from, lt: to, highWaterMarkBytes: PAGE_BYTES }
     const iterator = await attempt('reading rows', async () => this.#open().iterator(options as object))
+    const read = (): Promise<[Uint8Array, Uint8Array][]> => {
+      const page = attempt('reading rows', () => iterator.nextv(PAGE_ROWS) as Promise<[Uint8Array, Uint8Array][]>)
+      page.catch(() => undefined) // told when it is its turn, if it comes
+      return page
+    }
     try {
+      // The engine reads the next page while the caller is busy with this one.
+      let next = read()
       for (;;) {
-        const page = await attempt('reading rows', () => iterator.nextv(PAGE_ROWS))
+        const page = await next
         if (page.length === 0) return
-        yield page as [Uint8Array, Uint8Array][]
+        next = read()
+        yield page
       }
     } finally {
       await iterator.close()

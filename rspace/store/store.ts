@@ -3,7 +3,7 @@ import type { Anchor } from './anchor.ts'
 import { EMPTY, equalBytes, showKey, Writer } from './bytes.ts'
 import { type Before, Changes } from './changes.ts'
 import { copyStore } from './copy.ts'
-import { asStorageError, type Engine, type Gathered, nextTurn, type Op, REPAIR_HINT } from './engine.ts'
+import { asStorageError, type Engine, type Gathering, nextTurn, type Op, REPAIR_HINT } from './engine.ts'
 import {
   CHECKSUM_BYTES,
   type CommitRecord,
@@ -13,6 +13,7 @@ import {
   finishRecord,
   genesis,
   isEmbedders,
+  isEmbeddersTag,
   isSummed,
   logKey,
   MASK_64,
@@ -24,9 +25,12 @@ import {
   type RowChange,
   sealRow,
   writeChange,
+  writeGone,
+  writeNew,
   writeRecordStart,
 } from './format.ts'
 import { rowHash, xxh64 } from './hash.ts'
+import { PACK_TAIL, type Pack } from './pack.ts'
 import { type Report, verifyEngine } from './verify.ts'
 import { readRecord, recordBytes, Tally } from './walk.ts'
 
@@ -39,6 +43,10 @@ export type Del = Uint8Array | readonly [key: Uint8Array, before?: Before]
 export interface Delta {
   readonly put?: readonly Put[]
   readonly del?: readonly Del[]
+  /** New rows, beside `put` and `del`: their keys occur neither there nor in another pack. A delta with packs has a commit of its own. */
+  readonly packs?: readonly Pack[]
+  /** Rows that go, with what they held; the same promises as for `packs`. */
+  readonly gone?: readonly Pack[]
 }
 
 export interface CommitMeta {
@@ -46,6 +54,8 @@ export interface CommitMeta {
   readonly marks?: Partial<Marks>
   /** Kept in the commit record as it is. */
   readonly event?: Uint8Array
+  /** Called when all of the changes have been taken in and are only to be written: what is left is not this thread's work. */
+  readonly gathered?: () => void
 }
 
 export interface Commit {
@@ -68,7 +78,7 @@ export const COMMIT_BYTES_MAX = 1 << 30
 const GROUP_OPS_MAX = 65_536
 const GROUP_BYTES_MAX = 16 << 20
 /** Encoding gives the event loop a turn after this much: about 2 ms on the measuring machine. */
-const SLICE_OPS = 2048
+const SLICE_OPS = 1024
 const SLICE_BYTES = 1 << 20
 /** Records dropped by one commit, so that none has to pay for all. */
 const DROPS_MAX = 64
@@ -105,6 +115,8 @@ export interface Opened {
 interface Waiting {
   readonly delta: Delta
   readonly changes: Changes
+  /** Changes, rows of packs among them. */
+  readonly ops: number
   readonly meta: CommitMeta
   readonly bytes: number
   resolve(c: Commit): void
@@ -116,7 +128,7 @@ interface Prepared {
   readonly group: Waiting[]
   readonly changes?: Changes
   readonly next?: Standing
-  readonly batch?: Gathered
+  readonly batch?: Gathering
 }
 
 /** Changes that wait before the next batch is made ready beside the one in flight; fewer are better gathered. */
@@ -148,6 +160,9 @@ export class Store {
   #nudge: (() => void) | undefined
   /** The changes of the batch in flight. */
   #flying: Changes | undefined
+  /** It also has packs. */
+  #flyingPacks = false
+  #landing: Promise<void> | undefined
   /** Odd while a batch is in flight; tells a reading whether commits went on beside it. */
   #epoch = 0
   /** `logBytesBefore` of the oldest records, from `oldest` on. */
@@ -238,9 +253,9 @@ export class Store {
     return new Promise((resolve, reject) => {
       if (this.readOnly) throw new RhizomeError('READ_ONLY')
       this.#checkUsable()
-      const { bytes, changes } = measure(delta, meta)
-      this.#queue.push({ delta, changes, meta, bytes, resolve, reject })
-      this.#queuedOps += changes.size
+      const { bytes, changes, ops } = measure(delta, meta)
+      this.#queue.push({ delta, changes, ops, meta, bytes, resolve, reject })
+      this.#queuedOps += ops
       if (this.#queuedOps >= AHEAD_OPS) this.#nudge?.()
       this.#leader ??= this.#lead()
     })
@@ -311,7 +326,7 @@ export class Store {
       const now: Prepared | undefined = ahead ?? (await this.#prepareNext())
       ahead = undefined
       if (now === undefined) continue
-      const landing = this.#land(now)
+      const landing = (this.#landing = this.#land(now))
       if (this.#firstDone) ahead = await this.#prepareBeside(landing)
       await landing
       if (ahead !== undefined && this.#failure !== undefined) {
@@ -344,7 +359,9 @@ export class Store {
   async #prepareNext(landing?: Promise<void>): Promise<Prepared | undefined> {
     const group = this.#takeGroup()
     try {
-      return await this.#prepare(group)
+      const prepared = await this.#prepare(group)
+      for (const w of group) w.meta.gathered?.()
+      return prepared
     } catch (e) {
       await landing // answers are given in the order of the commits
       this.#abandon(group, e)
@@ -362,13 +379,13 @@ export class Store {
 
   #takeGroup(): Waiting[] {
     let n = 1
-    let bytes = this.#queue[0]!.bytes
-    let ops = this.#queue[0]!.changes.size
-    for (; n < this.#queue.length; n++) {
-      const { bytes: more, changes } = this.#queue[n]!
-      if (bytes + more > GROUP_BYTES_MAX || ops + changes.size > GROUP_OPS_MAX) break
-      bytes += more
-      ops += changes.size
+    const first = this.#queue[0]!
+    let { bytes, ops } = first
+    for (; n < this.#queue.length && !hasPacks(first.delta); n++) {
+      const w = this.#queue[n]!
+      if (hasPacks(w.delta) || bytes + w.bytes > GROUP_BYTES_MAX || ops + w.ops > GROUP_OPS_MAX) break
+      bytes += w.bytes
+      ops += w.ops
     }
     this.#queuedOps -= ops
     return this.#queue.splice(0, n)
@@ -384,10 +401,17 @@ export class Store {
     const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks)
     const kept: number[] = []
     for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], befores[i])) kept.push(i)
-    if (kept.length === 0 && events.length === 0 && marks === this.#planned.marks) return { group }
+    const { packs = NO_PACKS, gone = NO_PACKS } = group[0]!.delta
+    if (kept.length === 0 && isEmpty(packs) && isEmpty(gone) && events.length === 0 && marks === this.#planned.marks) return { group }
     const drops = await this.#dueDrops()
-    const { ops, next } = await this.#encode(changes, befores, kept, { marks, events, drops })
-    const batch = await gather(this.#engine, ops)
+    const batch = this.#engine.gather?.() ?? new Gathered(this.#engine)
+    let next: Standing
+    try {
+      next = await this.#encode(batch, changes, befores, kept, { packs, gone, marks, events, drops })
+    } catch (e) {
+      await batch.discard()
+      throw e
+    }
     this.#planned = next
     this.#ages.splice(0, drops)
     return { group, changes, next, batch }
@@ -403,9 +427,11 @@ export class Store {
         }
         this.#epoch++
         this.#flying = changes
+        this.#flyingPacks = hasPacks(group[0]!.delta)
         await batch!.write(this.#sync)
         this.#standing = next
         this.#flying = undefined
+        this.#flyingPacks = false
         this.#epoch++
         if (!this.#firstDone) {
           await this.#opened.onFirstCommit()
@@ -428,6 +454,8 @@ export class Store {
       befores.push(before ?? undefined)
       if (before === undefined) unknown.push(i)
     }
+    // What is in a pack is not looked for there.
+    if (unknown.length > 0 && this.#flyingPacks) await this.#landing
     const flying = this.#flying
     if (flying !== undefined) {
       // What is on its way is not in the engine yet.
@@ -450,18 +478,26 @@ export class Store {
     return befores
   }
 
+  /** Everything but the writing of a commit: fills the batch and says where the store will stand. */
   async #encode(
+    batch: Gathering,
     changes: Changes,
     befores: readonly (Uint8Array | undefined)[],
     kept: readonly number[],
-    o: { readonly marks: Marks; readonly events: readonly Uint8Array[]; readonly drops: number },
-  ): Promise<{ ops: Op[]; next: Standing }> {
+    o: {
+      readonly packs: readonly Pack[]
+      readonly gone: readonly Pack[]
+      readonly marks: Marks
+      readonly events: readonly Uint8Array[]
+      readonly drops: number
+    },
+  ): Promise<Standing> {
     const now = this.#planned
     let { rowCount, rowSum } = now
     const arena = new Arena()
-    const ops: Op[] = []
     const list = new Writer(1024)
     let spent = 0
+    let count = kept.length
     for (let n = 0; n < kept.length; n++) {
       const i = kept[n]!
       const key = changes.keys[i]!
@@ -473,11 +509,11 @@ export class Store {
         rowSum -= rowHash(key, before)
       }
       let hash: bigint | undefined
-      if (value === undefined) ops.push({ key })
+      if (value === undefined) batch.del(key)
       else {
         const row = arena.row(key, value)
         hash = row.hash
-        ops.push(row)
+        batch.put(key, row.value)
         if (summed) {
           rowCount++
           rowSum += hash
@@ -490,21 +526,33 @@ export class Store {
         await nextTurn()
       }
     }
+    const sums = new Sums()
+    for (const [packs, isGone] of [[o.packs, false] as const, [o.gone, true] as const]) {
+      for (const pack of packs) {
+        count += pack.count
+        for (let from = 0; from < pack.count; from += SLICE_OPS) {
+          const to = Math.min(pack.count, from + SLICE_OPS)
+          takePacked(batch, list, pack, from, to, isGone, sums)
+          rowCount += sums.rows
+          rowSum += sums.total
+          if (to - from === SLICE_OPS) await nextTurn()
+        }
+      }
+    }
     const number = now.number + 1
     const oldest = now.oldest + o.drops
     rowSum &= MASK_64
     const start = { number, previous: now.chain, oldest, logBytesBefore: now.logBytes, rowCount, rowSum, marks: o.marks }
     const w = writeRecordStart(new Writer(list.length + 256), start)
-      .varint(kept.length)
+      .varint(count)
       .raw(list.view())
       .varint(o.events.length)
     for (const e of o.events) w.blob(e)
     const { value, chain } = finishRecord(w, now.chain)
-    for (let n = now.oldest; n < oldest; n++) ops.push({ key: logKey(n) })
+    for (let n = now.oldest; n < oldest; n++) batch.del(logKey(n))
     const key = logKey(number)
-    ops.push({ key, value: sealRow(key, value) })
-    const next = { number, chain, rowCount, rowSum, marks: o.marks, oldest, logBytes: now.logBytes + recordBytes(value.length) }
-    return { ops, next }
+    batch.put(key, sealRow(key, value))
+    return { number, chain, rowCount, rowSum, marks: o.marks, oldest, logBytes: now.logBytes + recordBytes(value.length) }
   }
 
   /** How many of the oldest records the next commit may drop. */
@@ -614,9 +662,72 @@ export class Store {
   }
 }
 
-/** An engine that cannot gather ahead gets the batch when it is written. */
-async function gather(engine: Engine, ops: readonly Op[]): Promise<Gathered> {
-  return (await engine.gather?.(ops)) ?? { write: sync => engine.batch(ops, sync), discard: async () => undefined }
+/** For an engine that cannot gather ahead: it gets the batch when it is written. */
+class Gathered implements Gathering {
+  readonly #engine: Engine
+  readonly #ops: Op[] = []
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#ops.push({ key: key.slice(), value: value.slice() })
+  }
+  del(key: Uint8Array): void {
+    this.#ops.push({ key: key.slice() })
+  }
+  write(sync: boolean): Promise<void> {
+    return this.#engine.batch(this.#ops, sync)
+  }
+  async discard(): Promise<void> {}
+}
+
+const NO_PACKS: readonly Pack[] = []
+const hasPacks = (d: Delta): boolean => d.packs !== undefined || d.gone !== undefined
+const isEmpty = (packs: readonly Pack[]): boolean => packs.every(p => p.count === 0)
+
+/** Row count and row sum of a slice, the sum by halves: no large integer for each row. */
+class Sums {
+  rows = 0
+  high = 0
+  low = 0
+  get total(): bigint {
+    return (BigInt(this.high) << 32n) + BigInt(this.low)
+  }
+}
+
+/** Rows `from` to `to` of a pack, which come or go, into the batch and into the list of changes of the record. */
+function takePacked(batch: Gathering, list: Writer, pack: Pack, from: number, to: number, isGone: boolean, sums: Sums): void {
+  const { chunks, places, keyBytes } = pack
+  const by = isGone ? -1 : 1
+  let at = -1
+  let chunk: Uint8Array = EMPTY
+  let view = new DataView(chunk.buffer)
+  sums.rows = sums.high = sums.low = 0
+  for (let i = 3 * from; i < 3 * to; i += 3) {
+    if (places[i] !== at) {
+      at = places[i]!
+      chunk = chunks[at]!
+      view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    }
+    const start = places[i + 1]!
+    const end = places[i + 2]!
+    const valueAt = start + keyBytes
+    const tailAt = end - PACK_TAIL
+    view.setBigUint64(tailAt, xxh64(chunk.subarray(start, tailAt)))
+    const key = chunk.subarray(start, valueAt)
+    if (isSummed(key)) {
+      sums.rows += by
+      sums.high += by * view.getUint32(tailAt)
+      sums.low += by * view.getUint32(tailAt + 4)
+    }
+    if (isGone) {
+      batch.del(key)
+      writeGone(list, chunk, start, valueAt, tailAt)
+    } else {
+      batch.put(key, chunk.subarray(valueAt, end))
+      writeNew(list, chunk, start, valueAt, tailAt)
+    }
+  }
 }
 
 /** Rows laid out as key ‖ value ‖ checksum in large buffers: what is hashed is contiguous, and no row costs an allocation. */
@@ -625,7 +736,7 @@ class Arena {
   #view = new DataView(new ArrayBuffer(0))
   #at = 0
 
-  row(key: Uint8Array, value: Uint8Array): { key: Uint8Array; value: Uint8Array; hash: bigint } {
+  row(key: Uint8Array, value: Uint8Array): { value: Uint8Array; hash: bigint } {
     const length = key.length + value.length + CHECKSUM_BYTES
     if (this.#at + length > this.#bytes.length) {
       this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(length, ARENA_BYTES)).buffer)
@@ -640,7 +751,7 @@ class Arena {
     const hash = xxh64(this.#bytes.subarray(at, end))
     this.#view.setBigUint64(end, hash)
     this.#at = at + length
-    return { key, value: this.#bytes.subarray(valueAt, end + CHECKSUM_BYTES), hash }
+    return { value: this.#bytes.subarray(valueAt, end + CHECKSUM_BYTES), hash }
   }
 }
 const ARENA_BYTES = 64 << 10
@@ -662,7 +773,7 @@ export function firstBatch(format: Format): { ops: Op[]; standing: Standing } {
 }
 
 /** Check everything that does not need the state, before anything of the delta can mix with others. */
-function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Changes } {
+function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Changes; ops: number } {
   const changes = new Changes()
   let bytes = meta.event?.length ?? 0
   const one = (key: unknown, value: Uint8Array | undefined, before: Before) => {
@@ -686,12 +797,28 @@ function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Chan
     else if (Array.isArray(d)) one(d[0], undefined, d[1])
     else throw new BadArgument('`del` takes keys or [key, before] pairs')
   }
+  let ops = changes.size
+  for (const pack of [...(delta.packs ?? []), ...(delta.gone ?? [])]) {
+    checkPack(pack)
+    ops += pack.count
+    bytes += pack.bytes
+  }
   if (meta.event !== undefined && !(meta.event instanceof Uint8Array)) throw new BadArgument('`event` must be bytes')
   for (const mark of Object.values(meta.marks ?? {})) {
     if (mark !== undefined && (!Number.isSafeInteger(mark) || mark < 0)) throw new BadArgument('marks must be non-negative integers')
   }
   if (bytes > COMMIT_BYTES_MAX) throw tooLarge('commitBytesMax', COMMIT_BYTES_MAX, bytes)
-  return { bytes, changes }
+  return { bytes, changes, ops }
+}
+
+function checkPack({ chunks, places, count, keyBytes }: Pack): void {
+  for (let at = 0; at < 3 * count; at += 3) {
+    const chunk = chunks[places[at]!]!
+    const start = places[at + 1]!
+    const end = places[at + 2]!
+    if (end > chunk.length || end - start < keyBytes + PACK_TAIL) throw new BadArgument('a row of a pack has no room for its checksum')
+    if (!isEmbeddersTag(chunk[start]!)) throw new BadArgument('a row of a pack does not begin with the tag of an embedder’s row')
+  }
 }
 
 function tooLarge(limit: string, max: number, got: number): RhizomeError {

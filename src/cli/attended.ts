@@ -10,23 +10,18 @@ import { UsageError } from './usage.ts'
 /** With workers: operators find everything in one shard, and nothing runs while they are served. */
 function together(pool: Pool, serve: Serve): Serve {
   return async (request, answer) => {
-    if (request.op === 'deploy' && pool.active) {
-      answer({
-        kind: 'error',
-        code: 'BAD_ARGUMENT',
-        message: 'programs can be added to runs on one shard',
-        hint: 'start it with `--workers 0`',
-      })
+    if (request.op === 'deploy' && request.atomic === true && pool.active) {
+      const message = 'programs that may be undone run on one shard'
+      answer({ kind: 'error', code: 'BAD_ARGUMENT', message, hint: 'start the run with `--workers 0`' })
       return EXIT.usage
     }
-    if (request.op === 'top') {
-      const began = performance.now()
-      const shards = pool.shards() // as they are before everything is brought together
-      if (request.detail !== false) await pool.still()
-      return top(pool.session, request, answer, shards, began)
-    }
-    await pool.still()
-    return serve(request, answer)
+    // It waits for its programs, and stands still by itself when it has to.
+    if (request.op === 'deploy') return serve(request, answer)
+    if (request.op !== 'top') return pool.together(() => serve(request, answer))
+    const began = performance.now()
+    const shards = pool.shards() // as they are before everything is brought together
+    const look = (): number => top(pool.session, request, answer, shards, began)
+    return request.detail === false ? look() : pool.together(look)
   }
 }
 
@@ -42,7 +37,7 @@ export class Attended {
   /** @throws UsageError if the socket cannot be made */
   static async open(path: string, session: Session, stored: Durable | undefined, pool?: Pool): Promise<Attended> {
     try {
-      const serve = operatorOf(session, stored)
+      const serve = operatorOf(session, stored, undefined, pool === undefined ? undefined : what => pool.together(what))
       return new Attended(await ControlServer.open(path, pool === undefined ? serve : together(pool, serve)), new Operator(session))
     } catch (e) {
       throw e instanceof ControlError ? new UsageError(e.message, e.hint) : e

@@ -140,11 +140,23 @@ function* garbageRecords(found: Garbage, views: ReadonlyMap<string, MachineView>
   }
 }
 
-/** Serves the operators of a running session. */
-export function operatorOf(session: Session, durable: Durable | undefined, held: () => Iterable<Term> = () => []): Serve {
+/** Does something while nothing runs. */
+type Still = <T>(what: () => T | Promise<T>) => Promise<T>
+const AT_ONCE: Still = async what => what()
+
+/**
+ * Serves the operators of a running session.
+ * @param still where a session is spread over several shards: how to get hold of all of it. Nothing but `deploy` asks for that: what is called is called in one
+ */
+export function operatorOf(
+  session: Session,
+  durable: Durable | undefined,
+  held: () => Iterable<Term> = () => [],
+  still: Still = AT_ONCE,
+): Serve {
   return async (request, answer) => {
     try {
-      const exit = await perform(session, durable, held, request, answer)
+      const exit = await perform(session, durable, held, still, request, answer)
       return exit
     } catch (e) {
       if (!(e instanceof UsageError)) throw e
@@ -158,6 +170,7 @@ async function perform(
   session: Session,
   durable: Durable | undefined,
   held: () => Iterable<Term>,
+  still: Still,
   request: Message,
   answer: Answer,
 ): Promise<number> {
@@ -176,7 +189,7 @@ async function perform(
       await durable?.safe()
       return EXIT.rest
     case 'deploy':
-      return deploy(session, durable, request, answer)
+      return deploy(session, durable, still, request, answer)
     default:
       if (!VERBS.includes(op as Verb)) throw new UsageError(`an operator cannot \`${String(op)}\``)
       return act(session, durable, op as Verb, labels, request.level, answer)
@@ -214,29 +227,47 @@ async function act(
 
 /** How often it is looked whether a program that an operator deployed has come to rest. */
 const LOOK_MS = 5
+/** The same where a look brings everything to a stand-still. */
+const LOOK_APART_MS = 50
 /** Beside others that run on, one that was found quiet so often in a row is at rest. */
 const QUIET_LOOKS = 10
 
 /** Programs from an operator: checked, made safe, run with everything else; the answer comes when they are at rest. */
-async function deploy(session: Session, durable: Durable | undefined, request: Message, answer: Answer): Promise<number> {
+async function deploy(session: Session, durable: Durable | undefined, still: Still, request: Message, answer: Answer): Promise<number> {
   const programs = Array.isArray(request.programs) ? (request.programs as { name: unknown; source: unknown }[]) : []
   const compiled = programs.map(p => session.compile(String(p.name), Buffer.from(String(p.source), 'base64')))
   const diagnostics = compiled.flatMap(c => c.diagnostics)
   for (const d of inOrder(diagnostics)) answer({ kind: 'diagnostic', ...diagnosticRecord(sources, d) })
   if (programs.length === 0 || compiled.some(c => c.program === undefined)) return EXIT.refused
   const before = session.failures.length
-  const ids = compiled.flatMap(c =>
-    c.program === undefined ? [] : [session.deploy(c.program, request.atomic === true ? true : undefined)],
-  )
+  const ids = await still(async () => {
+    const made = compiled.flatMap(c =>
+      c.program === undefined ? [] : [session.deploy(c.program, request.atomic === true ? true : undefined)],
+    )
+    for (const id of made) await durable?.kept(id)
+    return made
+  })
   const accounts = session.kept.accounts.filter(a => ids.includes(a.id))
-  for (const id of ids) await durable?.kept(id)
   session.shard.wake?.()
   for (let quiet = 0; quiet < QUIET_LOOKS; ) {
-    const state = session.stateOf(accounts)
+    const state = await still(() => session.stateOf(accounts))
     if (state === 'rest') break
     quiet = state === 'quiet' ? quiet + 1 : 0
-    await new Promise<void>(resolve => setTimeout(resolve, LOOK_MS))
+    await new Promise<void>(resolve => setTimeout(resolve, still === AT_ONCE ? LOOK_MS : LOOK_APART_MS))
   }
+  return still(() => deployed(session, durable, request, compiled, accounts, before, answer))
+}
+
+/** What has become of programs that are at rest. */
+async function deployed(
+  session: Session,
+  durable: Durable | undefined,
+  request: Message,
+  compiled: readonly ReturnType<Session['compile']>[],
+  accounts: readonly Account[],
+  before: number,
+  answer: Answer,
+): Promise<number> {
   await durable?.safe()
   const failures = inOrder(failuresOf(session.failures.slice(before), compiled, accounts))
   for (const f of failures) answer({ kind: 'failure', ...failureRecord(sources, f) })
@@ -250,7 +281,7 @@ async function deploy(session: Session, durable: Durable | undefined, request: M
 /** A failure does not name its program: it is one of theirs if it happened in their text or was started there. */
 function failuresOf(
   found: readonly Failure[],
-  compiled: ReturnType<Session['compile']>[],
+  compiled: readonly ReturnType<Session['compile']>[],
   accounts: readonly Account[],
 ): readonly Failure[] {
   if (accounts.every(a => a.failed === 0)) return []

@@ -57,6 +57,8 @@ export async function replCommand(flags: Flags): Promise<number> {
     show(await repl.line(line))
     if (repl.done) break
   }
+  stdout.write(await repl.end())
+  flushAll()
   reader.close()
   return EXIT.rest
 }

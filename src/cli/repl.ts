@@ -2,9 +2,11 @@ import { nearest } from '../base/nearest.ts'
 import { sources } from '../base/source.ts'
 import type { SessionOptions } from '../machine/session.ts'
 import { Session } from '../machine/session.ts'
+import { reportName } from '../normal/print.ts'
 import { SYSTEM_URIS } from '../normal/uris.ts'
 import { drive, hasErrors } from './engine.ts'
 import { machineRows } from './machines.ts'
+import { nameOf } from './names.ts'
 import { inOrder } from './outcome.ts'
 import { showDiagnostics, showFailures, showMetrics, showRest } from './show.ts'
 
@@ -56,6 +58,11 @@ const WORDS =
     ' ',
   )
 
+/** A channel as reports write it, from however a user writes it. What is no public name is the name of a variable. */
+function channelOf(text: string, command: string): string {
+  return text.startsWith('@') ? reportName(nameOf(text, command)) : text
+}
+
 export class Repl {
   session: Session
   done = false
@@ -96,6 +103,8 @@ export class Repl {
   /** Takes one line and gives back what is to be shown, '' or text that ends with a line break. */
   async line(text: string): Promise<string> {
     if (this.pending === '' && text.trimStart().startsWith('.')) return this.command(text.trim())
+    if (this.pending === '' && /^\s*(:|(help|quit|exit)\s*$)/.test(text))
+      return 'commands begin with a dot: .help lists them, .quit leaves\n'
     const source = this.pending === '' ? text : `${this.pending}\n${text}`
     if (source.trim() === '') return ''
     // An empty line ends an input that the brackets say is not finished: otherwise a slip would trap the user.
@@ -105,6 +114,11 @@ export class Repl {
     }
     this.pending = ''
     return this.start(source, `<input ${++this.count}>`, true)
+  }
+
+  /** There are no more lines: what is not finished is taken as it is. */
+  async end(): Promise<string> {
+    return this.pending === '' ? '' : await this.line('')
   }
 
   /** Forgets a half-typed input. */
@@ -185,14 +199,16 @@ export class Repl {
       .join('')
   }
 
-  blocked(name: string): string {
+  blocked(text: string): string {
+    const name = channelOf(text, '.blocked')
     const { waiting } = this.session.report(true)
     const chosen = name === '' ? waiting : waiting.filter(w => w.channels.includes(name))
     if (chosen.length === 0) return name === '' ? 'nothing waits\n' : `nothing waits on ${name}\n`
     return showRest({ waiting: chosen, messages: [], notes: [], idleServers: 0, unreachable: 0 }, { sources, color: this.color })
   }
 
-  space(name: string): string {
+  space(text: string): string {
+    const name = channelOf(text, '.space')
     const lines: string[] = []
     for (const [channel, messages] of this.session.data()) {
       if (name === '' || name === channel) for (const values of messages) lines.push(`${channel}!(${values.join(', ')})\n`)

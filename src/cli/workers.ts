@@ -30,17 +30,16 @@ const MOST = 63
 
 /** The first flag that several shards do not know how to keep. */
 function aloneBecause(flags: Flags): string | undefined {
-  for (const name of ['trace', 'restore', 'stop-after', 'seeds', 'atomic', 'max-machines', 'max-memory'] as const)
-    if (flags.has(name)) return `--${name}`
-  if (flags.has('space') && flags.has('control')) return '--space with --control'
+  for (const name of ['trace', 'stop-after', 'seeds', 'atomic'] as const) if (flags.has(name)) return `--${name}`
   if (flags.text('on-error') === 'rollback') return '--on-error rollback'
   if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'
   return undefined
 }
 
-/** Whether the run is to be the same every time: that takes one shard. */
+/** Whether the run is to be the same every time, or limits are to hold to the last message: that takes one shard. */
 function repeatable(flags: Flags): boolean {
-  return (['seed', 'order', 'shuffle', 'gas', 'virtual-time'] as const).some(name => flags.has(name))
+  const exact = ['seed', 'order', 'shuffle', 'virtual-time', 'gas', 'max-machines', 'max-memory'] as const
+  return exact.some(name => flags.has(name))
 }
 
 /** The host of a run that may go back to its last cut or commit. */
@@ -52,7 +51,8 @@ export function hostFor(flags: Flags, host: Host): Host {
 /** The workers of a run; undefined: it stays on the calling thread. */
 export async function workersFor(flags: Flags, session: Session, options: SessionOptions): Promise<Pool | undefined> {
   const workers = workersOf(flags)
-  if (workers === 0) return undefined
+  // What may be undone runs alone: such programs may lie in a space or a snapshot.
+  if (workers === 0 || session.atomicPending) return undefined
   const { Pool } = await import('../pool/pool.ts')
   const every = flags.number('checkpoint-every')
   const host = options.host instanceof HeldHost ? options.host : undefined

@@ -1,4 +1,5 @@
 import { fromBytes, toBytes } from '../../bytecode/words.ts'
+import { PACK_TAIL, type Pack } from '../../rspace/store/pack.ts'
 import { sources } from '../base/source.ts'
 import { compile } from '../compile/compile.ts'
 import { decodeImage } from '../compile/decode.ts'
@@ -23,7 +24,7 @@ import {
   Tag,
   type Term,
   Tuple,
-  type Unforgeable,
+  Unforgeable,
   Uri,
 } from '../normal/term.ts'
 import { Program, QUOTED, Template } from './link.ts'
@@ -79,6 +80,18 @@ export class ByteWriter {
     return this.end - this.start
   }
 
+  /** What was written goes into a pack as a row, without a copy; the next piece begins. It begins with the key. */
+  row(pack: Pack): void {
+    this.room(PACK_TAIL)
+    this.end += PACK_TAIL
+    pack.add(this.bytes, this.start, this.end)
+    this.start = this.end
+    this.ended()
+  }
+
+  /** A piece has ended. */
+  protected ended(): void {}
+
   private room(n: number): void {
     if (this.end + n <= this.bytes.length) return
     const used = this.end - this.start
@@ -94,6 +107,7 @@ export class ByteWriter {
   take(): Uint8Array {
     const out = new Uint8Array(this.bytes.buffer, this.start, this.end - this.start)
     this.start = this.end
+    this.ended()
     return out
   }
 
@@ -106,6 +120,10 @@ export class ByteWriter {
   count(n: number): void {
     this.room(8)
     const { bytes } = this
+    if (n < 128) {
+      bytes[this.end++] = n
+      return
+    }
     let v = n
     while (v >= HIGH) {
       bytes[this.end++] = (v % 128) | 128
@@ -128,6 +146,14 @@ export class ByteWriter {
       this.u8(((v % 64) << 1) | (n < 0 ? 1 : 0) | 128)
       this.count(Math.floor(v / 64))
     }
+  }
+
+  /** 0 to 2^53 − 1 in eight bytes, highest first. */
+  u64(n: number): void {
+    this.room(8)
+    this.view.setUint32(this.end, n / 0x100000000)
+    this.view.setUint32(this.end + 4, n)
+    this.end += 8
   }
 
   f64(n: number): void {
@@ -309,15 +335,18 @@ export class TermWriter extends ByteWriter {
     this.book = book
   }
 
-  override take(): Uint8Array {
+  protected override ended(): void {
     if (this.shared.size > 0) this.shared.clear()
-    return super.take()
   }
 
   value(root: Term | undefined): void {
     if (typeof root === 'number') {
       this.u8(V.Int)
       this.signed(root)
+      return
+    }
+    if (root instanceof Unforgeable) {
+      this.name(root)
       return
     }
     const work = this.work

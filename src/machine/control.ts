@@ -81,7 +81,7 @@ export class Control {
   of(m: Machine, as?: Unforgeable): Term {
     let name = this.names.get(m)
     if (name === undefined) {
-      m.home = null // the object stays this machine's for good
+      m.settle()
       name = this.facet((request, ret) => this.now(() => this.act([this.current(m)], request, ret)), as)
       this.names.set(m, name)
     }

@@ -2,24 +2,24 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { verify } from '../../bytecode/verify.ts'
 import { RhizomeError } from '../../rspace/errors.ts'
 import type { Chan, Cont, Datum, KernelObserver } from '../../rspace/kernel.ts'
+import { Pack } from '../../rspace/store/pack.ts'
 import { type SourceFile, sources } from '../base/source.ts'
-import { decodeImage } from '../compile/decode.ts'
 import { nameOf } from '../compile/names.ts'
 import { hex } from '../normal/print.ts'
-import { List, type Term, Unforgeable } from '../normal/term.ts'
-import { ByteReader, ByteWriter, type CodeBook, Garbled, NameSkimmer, TermReader, TermWriter } from './codec.ts'
+import { type Term, Unforgeable } from '../normal/term.ts'
+import { ByteReader, ByteWriter, Garbled, NameSkimmer, TermReader, TermWriter } from './codec.ts'
 import type { Keeper, Outgoing, Outlet, Rows } from './keeper.ts'
-import { type Linked, Member, type Program, QUOTED, Template } from './link.ts'
-import { Account, Machine, type Place, State } from './machine.ts'
+import type { Program, Template } from './link.ts'
+import { Account, Machine, State } from './machine.ts'
 import { SystemName } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Status } from './outcome.ts'
 import { Parked } from './parked.ts'
-import { collectNames } from './reach.ts'
+import { namesIn, Places } from './places.ts'
+import { type RecordBook, RecordReader, RecordWriter, waitsOn } from './records.ts'
 import { Session, type SessionOptions } from './session.ts'
 import type { Shard } from './shard.ts'
-import { NO_SITE, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
-import { liveRegisters } from './snapshot.ts'
+import { type Tally, tallyOf } from './tally.ts'
 
 /**
  * A session that outlives its process: net-effect group commit (architecture.md 8). Between two quanta the difference between what was saved last and what is
@@ -189,13 +189,9 @@ class Loading {
   readonly requests: { uri: string; account: Account; dueMs: number; args: Term[] }[] = []
   readonly outputs: (readonly [Uint8Array, Uint8Array])[] = []
   readonly names = new Map<number, Unforgeable>()
-  readonly reader: TermReader
-  /** The code that was asked for last. */
-  program: Program | null = null
-  at = -1
-  linked: Linked | null = null
-  constructor(book: CodeBook) {
-    this.reader = new TermReader(NO_BYTES, book)
+  readonly reader: RecordReader
+  constructor(book: RecordBook) {
+    this.reader = new RecordReader(NO_BYTES, book)
   }
 }
 const NO_BYTES = new Uint8Array(0)
@@ -211,7 +207,7 @@ class Parking {
   }
 }
 
-export class Durable implements Keeper, CodeBook {
+export class Durable implements Keeper, RecordBook {
   readonly session: Session
   readonly key: Uint8Array
   readonly observer: KernelObserver<Cont>
@@ -223,7 +219,7 @@ export class Durable implements Keeper, CodeBook {
   private readonly now: () => number
   private readonly groupSlices: number
   readonly quantum: number
-  private readonly shard: Shard
+  readonly shard: Shard
 
   // names
   private readonly systemNames = new Map<string, Unforgeable>()
@@ -238,9 +234,7 @@ export class Durable implements Keeper, CodeBook {
   private readonly programs = new Map<number, Program>()
   private readonly numbers = new WeakMap<Program, number>()
   private readonly byHash = new Map<string, number>()
-  private readonly templates = new WeakMap<Program, Map<string, Template>>()
-  private readonly members = new WeakMap<Program, Map<number, Member>>()
-  private readonly sites = new WeakMap<Program, Map<number, SendSite>>()
+  readonly places: Places
   private nextProgram = 1
   private readonly loadedSources = new Map<number, SourceFile>()
   private readonly sourceNumbers = new Map<SourceFile, number>()
@@ -275,6 +269,8 @@ export class Durable implements Keeper, CodeBook {
   private endedRequests: number[] = []
   private nextRequest = 1
   private puts: Put[] = []
+  /** New rows of the group: most of all. */
+  private pack = new Pack(KEY_BYTES)
   private dels: Uint8Array[] = []
   private attempting: { gone: number; taken: number } | null = null
 
@@ -282,8 +278,10 @@ export class Durable implements Keeper, CodeBook {
   private left: Uint8Array[] = []
   private reported: Uint8Array[] = []
   private inFlight: Promise<void> | null = null
+  /** The rows in flight are still being taken in. */
+  private gathering = false
   private failure: unknown = null
-  private readonly writer: TermWriter
+  private readonly writer: RecordWriter
   private readonly counters: Counters | null
 
   constructor(options: SessionOptions, rows: Rows, o: DurableOptions, identity: Uint8Array | null, counters: Uint8Array | null) {
@@ -292,7 +290,7 @@ export class Durable implements Keeper, CodeBook {
     this.now = o.now
     this.groupSlices = o.groupSlices ?? GROUP_SLICES
     this.quantum = Math.min(QUANTUM, this.groupSlices)
-    this.writer = new TermWriter(this, 1 << 16)
+    this.writer = new RecordWriter(this, 1 << 16)
     this.fresh = identity === null
     if ((identity === null) !== (counters === null)) throw new Garbled('the identity of the space or its counters are missing')
     this.identity = identity === null ? newIdentity(options) : readIdentity(identity)
@@ -316,6 +314,7 @@ export class Durable implements Keeper, CodeBook {
       keeper: this,
     })
     this.shard = this.session.shard
+    this.places = new Places(this.shard.linker)
     this.shard.touched = m => {
       if (m.status === State.Blocked && m.ref <= this.since) this.touched.add(m)
     }
@@ -364,8 +363,10 @@ export class Durable implements Keeper, CodeBook {
 
   /** A program that waits for its attempt is not in the space yet: were the attempt cut off, nobody would begin it again. */
   holdsBack(): boolean {
-    for (const { account } of this.session.kept.waiting) if (!this.accountRows.has(account.id)) return true
-    return this.inFlight !== null && this.session.kept.waiting.length > 0
+    const { waiting } = this.session.kept
+    if (waiting.length === 0) return false
+    for (const { account } of waiting) if (!this.accountRows.has(account.id)) return true
+    return this.inFlight !== null
   }
 
   attempt(): void {
@@ -395,7 +396,11 @@ export class Durable implements Keeper, CodeBook {
     if (this.inFlight === null && this.isDue()) this.begin(false)
     if (this.inFlight === null) return
     if (this.lastRows > ROWS_AT_ONCE) await this.inFlight
-    else await new Promise<void>(resolve => setImmediate(resolve))
+    else {
+      // Taking a group in is this thread's work: machines that ran between would only make the next one longer.
+      do await new Promise<void>(resolve => setImmediate(resolve))
+      while (this.gathering)
+    }
     if (this.failure !== null) throw this.failure
   }
 
@@ -501,22 +506,30 @@ export class Durable implements Keeper, CodeBook {
     this.saveAttempts()
     this.saveControl()
     this.saveCounters(last)
-    const { puts, dels } = this
+    const { puts, dels, pack } = this
     this.puts = []
     this.dels = []
-    this.lastRows = puts.length + dels.length
+    this.pack = new Pack(KEY_BYTES)
+    this.lastRows = puts.length + dels.length + pack.count
     this.since = kernel.counter
     this.sinceSlices = shard.slices
     this.sincePrivs = shard.numbers.privs
     this.sinceTime = this.now()
     if (this.lastRows === 0) return false
-    this.inFlight = this.rows.commit({ put: puts, del: dels }, { marks: { refs: kernel.counter } }).then(
+    this.gathering = true
+    const gathered = (): void => {
+      this.gathering = false
+    }
+    const delta = pack.count === 0 ? { put: puts, del: dels } : { put: puts, del: dels, packs: [pack] }
+    this.inFlight = this.rows.commit(delta, { marks: { refs: kernel.counter }, gathered }).then(
       () => {
         this.inFlight = null
+        this.gathering = false
         if (outputKey !== null) this.leave(outputKey, outputs)
       },
       e => {
         this.inFlight = null
+        this.gathering = false
         this.failure = e
       },
     )
@@ -543,7 +556,7 @@ export class Durable implements Keeper, CodeBook {
       const oldest = chan.dHead
       if (oldest !== null) {
         for (let d = oldest.prev as Datum; d.turn > since; d = d.prev as Datum) {
-          if (d.ref > since) this.puts.push([keyOf(Row.Datum, d.ref), this.datumRow(d), null])
+          if (d.ref > since) this.newDatum(d)
           else this.saveTurn(d.ref, d.turn)
           if (d === oldest) break
         }
@@ -582,7 +595,7 @@ export class Durable implements Keeper, CodeBook {
   }
 
   private saveWaiting(m: Machine): void {
-    if (m.ref > this.since) this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), null])
+    if (m.ref > this.since) this.newWaiting(m)
     else this.saveTurn(m.ref, m.turn)
   }
 
@@ -627,8 +640,10 @@ export class Durable implements Keeper, CodeBook {
       }
       now.set(m.priv, new Saved(m))
       const w = this.writer
-      this.machine(w, m)
-      this.puts.push([keyOf(Row.Runnable, m.priv), w.take(), old === undefined ? null : undefined])
+      if (old === undefined) this.newKey(Row.Runnable, m.priv)
+      w.machine(m)
+      if (old === undefined) w.row(this.pack)
+      else this.puts.push([keyOf(Row.Runnable, m.priv), w.take()])
     }
     for (const priv of before.keys()) if (!now.has(priv)) this.dels.push(keyOf(Row.Runnable, priv))
     this.saved = now
@@ -719,12 +734,7 @@ export class Durable implements Keeper, CodeBook {
       hidden: promised.hidden,
       op: kernel.op,
       refs: kernel.counter,
-      comms: shard.comms,
-      primitiveComms: shard.primitiveComms,
-      machinesMade: shard.machinesMade,
-      slices: shard.slices,
-      namesMade: shard.namesMade,
-      produced: shard.produced,
+      ...tallyOf(shard),
       logicalTime,
       nextOutput: this.nextOutput,
       nextGroup: this.nextGroup,
@@ -738,71 +748,41 @@ export class Durable implements Keeper, CodeBook {
 
   // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private origin(w: TermWriter, o: unknown): void {
-    if (!(o instanceof SendSite)) {
-      w.count(0)
-      return
-    }
-    w.count(this.numberOf(o.program))
-    w.count(o.at)
-    w.count(o.argc * 2 + (o.persistent ? 1 : 0))
+  /** The key of a row that is new. */
+  private newKey(kind: number, n: number): RecordWriter {
+    const w = this.writer
+    w.u8(X)
+    w.u8(kind)
+    w.u64(n)
+    return w
   }
 
-  private datumRow(d: Datum): Uint8Array {
-    const w = this.writer
+  private newDatum(d: Datum): void {
+    const w = this.newKey(Row.Datum, d.ref)
     w.u8(d.persistent ? 1 : 0)
     w.count(d.turn - d.ref)
     w.value(d.chan.owner as Term)
-    this.origin(w, d.origin)
-    const values = d.value as readonly Term[]
-    w.count(values.length)
-    for (let i = 0; i < values.length; i++) w.value(values[i])
-    return w.take()
+    w.origin(d.origin)
+    w.values(d.value as readonly Term[])
+    w.row(this.pack)
+  }
+
+  private newWaiting(m: Machine): void {
+    const w = this.newKey(Row.Waiting, m.ref)
+    this.waiting(w, m)
+    w.row(this.pack)
   }
 
   private waitingRow(m: Machine): Uint8Array {
-    const w = this.writer
-    const request = m.site === REPLY_SITE ? this.shard.primitives.requestOf(m) : undefined
-    w.u8(request === undefined ? 0 : 1)
-    w.count(m.turn - m.ref)
-    if (request !== undefined) {
-      w.count(request.tag)
-      for (const t of [request.name, request.key, request.how]) w.text(t)
-      w.value(request.reply)
-      w.value(new List(request.args))
-    }
-    if (m.chan !== null) {
-      w.count(0)
-      w.value(m.chan.owner as Term)
-    } else {
-      const chans = m.chans as readonly Chan[]
-      w.count(chans.length)
-      for (const c of chans) w.value(c.owner as Term)
-    }
-    this.machine(w, m)
-    return w.take()
+    this.waiting(this.writer, m)
+    return this.writer.take()
   }
 
-  private machine(w: TermWriter, m: Machine): void {
-    const { linked } = m
-    w.count(this.numberOf(linked.program))
-    w.count(linked.at)
-    w.count(linked.len)
-    const place = placeOf(linked, m.pc)
-    w.signed(place.at - linked.at)
-    w.count(place.nth)
-    w.count(place.beyond)
-    w.count(m.priv)
-    w.count(m.account.id)
-    w.count(m.level)
-    w.count(m.paused)
-    w.count(m.gas)
-    w.count(m.steps)
-    this.origin(w, m.origin)
-    w.count(m.dest + 1)
-    const n = liveRegisters(m)
-    w.count(n)
-    for (let i = 0; i < n; i++) w.value(m.regs[i])
+  private waiting(w: RecordWriter, m: Machine): void {
+    w.request(m)
+    w.count(m.turn - m.ref)
+    w.channels(m)
+    w.machine(m)
   }
 
   private outputsRow(outputs: readonly Outgoing[]): Uint8Array {
@@ -843,8 +823,16 @@ export class Durable implements Keeper, CodeBook {
   // ── code ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   numberOf(program: Program): number {
-    let n = this.numbers.get(program)
-    if (n !== undefined) return n
+    if (program === this.lastProgram) return this.lastNumber
+    const n = this.numbers.get(program) ?? this.newNumber(program)
+    this.lastProgram = program
+    this.lastNumber = n
+    return n
+  }
+  private lastProgram: Program | null = null
+  private lastNumber = 0
+
+  private newNumber(program: Program): number {
     const w = new TermWriter(this)
     w.text(program.name)
     w.count(program.account?.id ?? 0)
@@ -852,7 +840,7 @@ export class Durable implements Keeper, CodeBook {
     const body = w.take()
     const hash = blake2b(body, { dkLen: 32 })
     const id = hex(hash)
-    n = this.byHash.get(id)
+    let n = this.byHash.get(id)
     if (n === undefined) {
       n = this.nextProgram++
       this.byHash.set(id, n)
@@ -927,24 +915,7 @@ export class Durable implements Keeper, CodeBook {
   }
 
   template(program: Program, at: number, len: number): Template {
-    let known = this.templates.get(program)
-    if (known === undefined) this.templates.set(program, (known = new Map()))
-    const id = `${at}/${len}`
-    let t = known.get(id)
-    if (t === undefined) {
-      const { linker } = this.shard
-      t = len === 0 ? new Template(linker, program, at) : new Template(linker, program, 0, this.member(program, at, len))
-      known.set(id, t)
-    }
-    return t
-  }
-
-  private member(program: Program, at: number, len: number): Member {
-    let known = this.members.get(program)
-    if (known === undefined) this.members.set(program, (known = new Map()))
-    let m = known.get(at)
-    if (m === undefined) known.set(at, (m = new Member(this.shard.linker, program, 1, at, len)))
-    return m
+    return this.places.template(program, at, len)
   }
 
   name(counter: number): Unforgeable {
@@ -958,60 +929,14 @@ export class Durable implements Keeper, CodeBook {
     return nameOf(id)
   }
 
-  private readOrigin(r: TermReader): SendSite | null {
-    const n = r.count()
-    if (n === 0) return null
-    const program = this.program(n)
-    const at = r.count()
-    const form = r.count()
-    let known = this.sites.get(program)
-    if (known === undefined) this.sites.set(program, (known = new Map()))
-    let site = known.get(at)
-    if (site === undefined) known.set(at, (site = new SendSite(form % 2 === 1, form >> 1, program, at)))
-    return site
+  accountOf(a: Account): number {
+    return a.id
   }
 
-  private account(id: number): Account {
+  account(id: number): Account {
     const a = this.accountsById.get(id)
     if (a === undefined) throw new Garbled(`account ${id} is missing`)
     return a
-  }
-
-  private readMachine(r: TermReader): Machine {
-    const loading = this.loading as Loading
-    const program = this.program(r.count())
-    const at = r.count()
-    const len = r.count()
-    if (loading.program !== program || loading.at !== at) {
-      loading.program = program
-      loading.at = at
-      loading.linked = this.member(program, at, len).linked
-    }
-    const linked = loading.linked as Linked
-    const offset = at + r.signed()
-    const nth = r.count()
-    const pc = pcOf(linked, offset, nth) + r.count()
-    const priv = r.count()
-    const account = this.account(r.count())
-    const level = r.count()
-    const paused = r.count()
-    const gas = r.count()
-    const steps = r.count()
-    const origin: Place | null = this.readOrigin(r)
-    const dest = r.count() - 1
-    const regs = new Array<Term>(linked.registers)
-    const n = r.count()
-    for (let i = 0; i < n; i++) {
-      const v = r.value()
-      if (v !== undefined) regs[i] = v
-    }
-    const m = new Machine(linked, regs, priv, account, NO_SITE, origin, level)
-    m.pc = pc
-    m.paused = paused
-    m.gas = gas
-    m.steps = steps
-    m.dest = dest
-    return m
   }
 
   private beginLoading(row: Uint8Array, c: Counters): void {
@@ -1081,7 +1006,7 @@ export class Durable implements Keeper, CodeBook {
         if (!this.parks(loading, kind, n, bytes)) this.loadDatum(loading, n, r)
         break
       case Row.Runnable: {
-        const m = this.readMachine(r)
+        const m = r.machine()
         loading.machines.set(n, m)
         this.saved.set(n, new Saved(m))
         this.shard.alive++
@@ -1184,15 +1109,15 @@ export class Durable implements Keeper, CodeBook {
   }
 
   private readonly makeWaiting = (ref: number, bytes: Uint8Array): void => {
-    const m = this.readWaiting(new TermReader(bytes, this))
+    const m = this.readWaiting(new RecordReader(bytes, this))
     this.shard.kernel.restoreCont(m, ref, ref + m.turn)
   }
 
   private readonly makeDatum = (ref: number, bytes: Uint8Array): void => {
-    this.loadDatum(this.loading as Loading, ref, new TermReader(bytes, this))
+    this.loadDatum(this.loading as Loading, ref, new RecordReader(bytes, this))
   }
 
-  private loadWaiting(loading: Loading, ref: number, r: TermReader): void {
+  private loadWaiting(loading: Loading, ref: number, r: RecordReader): void {
     const { kernel } = this.shard
     const m = this.readWaiting(r)
     if (loading.wantedMachines.has(m.priv)) loading.machines.set(m.priv, m)
@@ -1205,14 +1130,13 @@ export class Durable implements Keeper, CodeBook {
     }
   }
 
-  private loadDatum(loading: Loading, ref: number, r: TermReader): void {
+  private loadDatum(loading: Loading, ref: number, r: RecordReader): void {
     const { kernel } = this.shard
     const persistent = r.u8() === 1
     const own = ref + r.count()
     const chan = this.shard.chanOf(r.term())
-    const origin = this.readOrigin(r)
-    const values = new Array<Term>(r.count())
-    for (let i = 0; i < values.length; i++) values[i] = r.term()
+    const origin = r.origin()
+    const values = r.values()
     const renewed = this.turns.get(ref)
     const turn = renewed === undefined ? own : new ByteReader(renewed).count()
     const put = (): void => {
@@ -1300,25 +1224,14 @@ export class Durable implements Keeper, CodeBook {
     for (const m of paused) shard.enqueue(m)
   }
 
-  private readWaiting(r: TermReader): Machine {
-    const reply = r.u8() === 1
+  private readWaiting(r: RecordReader): Machine {
+    const request = r.request()
     const late = r.count()
-    const request = reply
-      ? { tag: r.count(), name: r.text(), key: r.text(), how: r.text(), reply: r.term() as Unforgeable, args: (r.term() as List).items }
-      : null
-    const n = r.count()
-    const chans = new Array<Chan>(Math.max(1, n))
-    for (let i = 0; i < chans.length; i++) chans[i] = this.shard.chanOf(r.term())
-    const m = this.readMachine(r)
-    m.status = State.Blocked
+    const on = r.channels()
+    const m = r.machine()
+    r.waits(m, request)
     m.turn = late
-    if (n === 0) m.chan = chans[0]
-    else m.chans = chans
-    m.site = reply ? REPLY_SITE : siteAt(m.linked, m.pc)
-    if (request !== null) {
-      const { tag, name, key, args, how } = request
-      this.shard.primitives.resumeRequest(m, tag, name, key, [...args], request.reply, how as 'nobody')
-    }
+    waitsOn(m, on)
     return m
   }
 
@@ -1384,62 +1297,14 @@ class RowSkimmer extends NameSkimmer {
 const SKIM = new RowSkimmer(NO_BYTES)
 const FOUND = { own: false, n: 0 }
 
-// ── places in code ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * A position in register code in terms of the image: the instruction, the how-manieth piece of register code made from it, and how far into that. The last
- * two are 0 but for machines that wait in the midst of an expression.
- */
-export function placeOf(linked: Linked, pc: number): { at: number; nth: number; beyond: number } {
-  const { map } = linked
-  if (map.length === 0) return { at: linked.at, nth: 0, beyond: pc }
-  let low = 0
-  let high = map.length / 2 - 1
-  while (low < high) {
-    const mid = (low + high + 1) >> 1
-    if (map[2 * mid] <= pc) low = mid
-    else high = mid - 1
-  }
-  const at = map[2 * low + 1]
-  let nth = 0
-  for (let i = 0; i < low; i++) if (map[2 * i + 1] === at) nth++
-  return { at, nth, beyond: pc - map[2 * low] }
-}
-
-export function pcOf(linked: Linked, at: number, nth: number): number {
-  const { map } = linked
-  if (map.length === 0) return 0
-  let left = nth
-  for (let i = 0; i < map.length; i += 2) if (map[i + 1] === at && left-- === 0) return map[i]
-  throw new Garbled(`no instruction at ${at}`)
-}
-
-/** The receive that a machine at `pc` waits in. */
-export function siteAt(linked: Linked, pc: number): RecvSite {
-  const op = linked.code[pc]
-  if (op < 21 || op > 24) throw new Garbled('a machine waits where there is no receive')
-  return linked.consts[linked.code[pc + 2]] as RecvSite
-}
-
-/** Names that stand in the code of a program: only in code that came as a term. */
-function namesIn(program: Program): Unforgeable[] {
-  return program.name === QUOTED ? collectNames(decodeImage(program.words, 0)([])) : []
-}
-
 // ── small rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-interface Counters {
+interface Counters extends Readonly<Tally> {
   readonly names: number
   readonly privs: number
   readonly hidden: number
   readonly op: number
   readonly refs: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly machinesMade: number
-  readonly slices: number
-  readonly namesMade: number
-  readonly produced: number
   readonly logicalTime: number
   readonly nextOutput: number
   readonly nextGroup: number
@@ -1449,52 +1314,38 @@ interface Counters {
   readonly time: number
 }
 
+/** In the order in which they are written; `time` follows. */
+const COUNTERS = [
+  'names',
+  'privs',
+  'hidden',
+  'op',
+  'refs',
+  'comms',
+  'primitiveComms',
+  'machinesMade',
+  'slices',
+  'namesMade',
+  'produced',
+  'logicalTime',
+  'nextOutput',
+  'nextGroup',
+  'nextRequest',
+  'nextProgram',
+  'nextSource',
+] as const satisfies readonly (keyof Counters)[]
+
 function readCounters(bytes: Uint8Array): Counters {
   const r = new ByteReader(bytes)
-  return {
-    names: r.count(),
-    privs: r.count(),
-    hidden: r.count(),
-    op: r.count(),
-    refs: r.count(),
-    comms: r.count(),
-    primitiveComms: r.count(),
-    machinesMade: r.count(),
-    slices: r.count(),
-    namesMade: r.count(),
-    produced: r.count(),
-    logicalTime: r.count(),
-    nextOutput: r.count(),
-    nextGroup: r.count(),
-    nextRequest: r.count(),
-    nextProgram: r.count(),
-    nextSource: r.count(),
-    time: r.f64(),
-  }
+  const read: Partial<Record<keyof Counters, number>> = {}
+  for (const key of COUNTERS) read[key] = r.count()
+  read.time = r.f64()
+  return read as Counters
 }
 
 function writeCounters(c: Counters): Uint8Array {
   const w = new ByteWriter()
-  for (const n of [
-    c.names,
-    c.privs,
-    c.hidden,
-    c.op,
-    c.refs,
-    c.comms,
-    c.primitiveComms,
-    c.machinesMade,
-    c.slices,
-    c.namesMade,
-    c.produced,
-    c.logicalTime,
-    c.nextOutput,
-    c.nextGroup,
-    c.nextRequest,
-    c.nextProgram,
-    c.nextSource,
-  ])
-    w.count(n)
+  for (const key of COUNTERS) w.count(c[key])
   w.f64(c.time)
   return w.take()
 }

@@ -1,4 +1,5 @@
 import type { Cont, KernelObserver } from '../../rspace/kernel.ts'
+import type { Pack } from '../../rspace/store/pack.ts'
 import type { Term, Unforgeable } from '../normal/term.ts'
 import type { Account } from './machine.ts'
 import type { Failure, Status } from './outcome.ts'
@@ -55,8 +56,14 @@ export interface Rows {
     delta: {
       readonly put: readonly (readonly [key: Uint8Array, value: Uint8Array, before?: Uint8Array | null])[]
       readonly del: readonly Uint8Array[]
+      /** Rows whose keys held nothing before. */
+      readonly packs?: readonly Pack[]
     },
-    meta: { readonly marks: { readonly refs: number } },
+    meta: {
+      readonly marks: { readonly refs: number }
+      /** May be called when the rows have been taken in and are only to be written. */
+      readonly gathered?: () => void
+    },
   ): Promise<unknown>
   close(): Promise<void>
 }

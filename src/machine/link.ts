@@ -404,6 +404,9 @@ const COLLECT = new Map<number, number>([
   [Op.PAR, 14],
 ])
 
+/** How far down its stack a translation looks for a temporary. */
+const NEAR = 8
+
 /** Turns sequences into register code: stack slots become registers, loads vanish into operands, compare-and-branch pairs get a fast form. */
 export class Linker {
   readonly shard: Shard
@@ -565,7 +568,12 @@ class Translation {
 
   /** Register for a value pushed now. */
   private temp(): number {
-    const r = this.tempBase + this.stack.length
+    const { stack, tempBase } = this
+    // Above the highest temporary in use, if that is near: operands that are no temporaries need no place.
+    let i = stack.length
+    const least = Math.max(0, i - NEAR)
+    while (i > least && stack[i - 1] < tempBase) i--
+    const r = i > least ? stack[i - 1] + 1 : tempBase + i
     if (r >= this.registers) this.registers = r + 1
     return r
   }
@@ -660,12 +668,12 @@ class Translation {
         break
       case Op.POP:
         // The only value that is ever dropped is the scrutinee of a match that fitted no case.
-        this.stack.pop()
         if (this.elseCases.has(pc)) {
-          this.emit(54)
+          this.emit(54, this.stack.pop() as number)
           this.pc = next + 1
           return
         }
+        this.stack.pop()
         break
       case Op.LIST:
       case Op.TUPLE:

@@ -69,7 +69,7 @@ export const REGISTER_OPS: readonly RegisterOp[] = [
   ),
   // Operands, target if false, price, target if true; the plain comparison and JFALSE follow.
   ...['JLT', 'JLE', 'JGT', 'JGE', 'JEQ', 'JNE'].map(name => op(name, 'a', 'a', 't', 'n', 't')),
-  op('NOTE'),
+  op('NOTE', 'a'),
   op('FAIL'),
   op('RET', 'a'),
   op('LEND', 'n'),

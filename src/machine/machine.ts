@@ -40,6 +40,10 @@ export interface Place {
   readonly span: { readonly start: number; readonly end: number }
 }
 
+// Parts of `Machine.rank`. Plain arithmetic: where it all becomes too large for a small integer it is still exact.
+const DEST = 4
+const PAUSE = 2 ** 28
+
 /**
  * A running component: a sequence, where it is in it, its registers (captures, locals, temporaries), its private channel, its meters. It is its own
  * continuation in the space, so a receive that waits costs nothing beyond the machine.
@@ -52,19 +56,14 @@ export class Machine extends Cont {
   priv: number
   account: Account
   status: number
-  paused: number
   gas: number
   steps: number
-  /** COMMs and bytes, where somebody watches or limits single machines; null elsewhere: counting them for every machine costs as much as a COMM. */
-  meters: Meters | null
-  /** Scheduling level, 0 highest, inherited by children (policy `priority`). */
-  level: number
+  /** `level`, `dest` and `paused`, which are seldom needed, in one field: machines wait by the million. */
+  rank: number
   /** The send or receive that started it; null for a program's own machines. */
   origin: Place | null
-  /** Where the object goes when the machine has ended, to be used for the next one of its kind; null: nowhere. */
+  /** Where the object goes when the machine has ended, to be used for the next one of its kind; null: nowhere. Meters, if it has some: it stays what it is. */
   home: Pool | null
-  /** Register that the reply of a primitive in flight goes to. */
-  dest: number
   constructor(linked: Linked, regs: Term[], priv: number, account: Account, site: Site, origin: Place | null, level: number) {
     super(site)
     this.linked = linked
@@ -73,21 +72,41 @@ export class Machine extends Cont {
     this.priv = priv
     this.account = account
     this.status = State.Runnable
-    this.paused = 0
     this.gas = 0
     this.steps = 0
-    this.meters = null
-    this.level = level
+    this.rank = level & 3
     this.origin = origin
-    this.dest = -1
     this.home = null
   }
-}
-
-/** What a machine has done beside its gas and steps. */
-export class Meters {
-  comms = 0
-  bytes = 0
+  /** Scheduling level, 0 highest, to 3; inherited by children (policy `priority`). */
+  get level(): number {
+    return this.rank & 3
+  }
+  set level(level: number) {
+    this.rank += (level & 3) - this.level
+  }
+  /** Register that the reply of a primitive in flight goes to; −1: there is none. */
+  get dest(): number {
+    return Math.floor((this.rank % PAUSE) / DEST) - 1
+  }
+  set dest(register: number) {
+    this.rank += (register - this.dest) * DEST
+  }
+  /** How many times more it was paused than resumed. */
+  get paused(): number {
+    return this.rank < PAUSE ? 0 : Math.floor(this.rank / PAUSE)
+  }
+  set paused(times: number) {
+    this.rank += (times - this.paused) * PAUSE
+  }
+  /** COMMs and bytes, where somebody watches or limits single machines; null elsewhere: counting them for every machine costs as much as a COMM. */
+  get meters(): Meters | null {
+    return this.home instanceof Meters ? this.home : null
+  }
+  /** The object stays this machine's for good. */
+  settle(): void {
+    if (!(this.home instanceof Meters)) this.home = null
+  }
 }
 
 /** Ended machines kept for the next of their kind, linked by `next`: saves allocation, and the registers are still in the cache. */
@@ -97,6 +116,18 @@ export interface Pool {
 }
 /** More than this many are not kept. */
 export const SPARES_MAX = 32
+
+/** What a machine has done beside its gas and steps. A pool that is always full. */
+export class Meters implements Pool {
+  readonly spare = null
+  readonly spares: number = SPARES_MAX
+  comms: number
+  bytes: number
+  constructor(comms: number, bytes: number) {
+    this.comms = comms
+    this.bytes = bytes
+  }
+}
 
 /** Raised inside a slice to end the machine with a report; never leaves the shard. */
 export class MachineFault {

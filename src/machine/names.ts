@@ -4,23 +4,31 @@ import { equal, hashOf, hashOfTuple } from '../normal/order.ts'
 import { forced, type NameOrigin, Tag, type Term, Tuple } from '../normal/term.ts'
 import { sizeOfValue } from './size.ts'
 
+/** What the identifiers of names are derived from, or how to get it: drawing one takes a few milliseconds, and few runs show a name. */
+export type NameKey = Uint8Array | (() => Uint8Array)
+
+function bytesOf(key: NameKey): Uint8Array {
+  return typeof key === 'function' ? key() : key
+}
+
 /** Names of one shard in one run: identifier = BLAKE2b-256(key ‖ shard ‖ counter), computed only when a name leaves the process. */
 export class ShardNames implements NameOrigin {
-  private readonly key: Uint8Array
+  private readonly key: NameKey
   private readonly shard: number
   private readonly known = new Map<number, Uint8Array>()
-  constructor(key: Uint8Array, shard: number) {
+  constructor(key: NameKey, shard: number) {
     this.key = key
     this.shard = shard
   }
   bytes(counter: number): Uint8Array {
     let id = this.known.get(counter)
     if (id === undefined) {
-      const input = new Uint8Array(this.key.length + 12)
-      input.set(this.key)
+      const key = bytesOf(this.key)
+      const input = new Uint8Array(key.length + 12)
+      input.set(key)
       const view = new DataView(input.buffer)
-      view.setUint32(this.key.length, this.shard)
-      view.setBigUint64(this.key.length + 4, BigInt(counter))
+      view.setUint32(key.length, this.shard)
+      view.setBigUint64(key.length + 4, BigInt(counter))
       id = blake2b(input, { dkLen: 32 })
       this.known.set(counter, id)
     }
@@ -34,18 +42,19 @@ export class ShardNames implements NameOrigin {
  */
 export class SystemName implements NameOrigin {
   readonly uri: string
-  private readonly key: Uint8Array
+  private readonly key: NameKey
   private id: Uint8Array | null = null
-  constructor(key: Uint8Array, uri: string) {
+  constructor(key: NameKey, uri: string) {
     this.key = key
     this.uri = uri
   }
   bytes(): Uint8Array {
     if (this.id === null) {
       const uri = new TextEncoder().encode(this.uri)
-      const input = new Uint8Array(this.key.length + uri.length)
-      input.set(this.key)
-      input.set(uri, this.key.length)
+      const key = bytesOf(this.key)
+      const input = new Uint8Array(key.length + uri.length)
+      input.set(key)
+      input.set(uri, key.length)
       this.id = blake2b(input, { dkLen: 32 })
     }
     return this.id

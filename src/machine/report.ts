@@ -6,7 +6,7 @@ import { Machine } from './machine.ts'
 import { Native } from './native.ts'
 import type { Blocked, Reason, RestReport, Unconsumed } from './outcome.ts'
 import type { Shard } from './shard.ts'
-import { REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
+import { type MessagePattern, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 import { channelAt, textAt } from './written.ts'
 
 /** Why everything that waits waits (rholang.md 12.4). Derived from the space when asked; nothing is kept for it while running. */
@@ -66,7 +66,8 @@ function startOf(d: Datum): number {
 /** Values longer than this are cut in explanations. */
 const SHOWN_MAX = 200
 
-function shown(args: readonly Term[]): string {
+/** Values as reports show them: on one line, cut where they are long. */
+export function shown(args: readonly Term[]): string {
   const text = args
     .map(a => reportText(a))
     .join(', ')
@@ -74,10 +75,24 @@ function shown(args: readonly Term[]): string {
   return text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) + '…' : text
 }
 
+/** How to take a message of `n` values. */
+function taking(n: number, channel: string): string {
+  const all = `\`for (...@xs <- ${channel})\``
+  const each = ['', 'x', 'x, y', 'x, y, z'][n]
+  return each === undefined ? `Write ${all}.` : `Write \`for (${each} <- ${channel})\` or ${all}.`
+}
+
+/** What is wrong with a message that has as many values as the pattern wants. */
+function difference(k: Machine, p: MessagePattern, d: Datum): string {
+  const { wanted, found } = p.difference(d.value as Term[], k.regs)
+  return `the pattern has ${shown([wanted])} where ${shown([found])} stands`
+}
+
 function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, chans: readonly Chan[], names: readonly string[]): Why {
   const { kernel } = shard
   const lacking: string[] = []
   let single: Why | null = null
+  let advice = ''
   const candidates: boolean[] = []
   for (let i = 0; i < site.patterns.length; i++) {
     const p = site.patterns[i]
@@ -99,12 +114,13 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
     if (unfit !== null) {
       why = {
         reason: 'pattern',
-        detail: `the message${where(startOf(unfit))} has the value ${shown(unfit.value as Term[])}, which the pattern does not fit`,
+        detail: `the message${where(startOf(unfit))} has the value ${shown(unfit.value as Term[])}; ${difference(k, p, unfit)}`,
         counterpart: startOf(unfit),
       }
     } else if (arity !== null) {
       const n = (arity.value as Term[]).length
       const takes = p.rest === null ? `takes ${p.arity}` : `takes at least ${p.arity}`
+      advice = taking(n, names[i])
       why = {
         reason: 'arity',
         detail: `a message${where(startOf(arity))} has ${values(n)}, this pattern ${takes}`,
@@ -114,7 +130,7 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
     single ??= why
     lacking.push(`${names[i]}: ${why.detail}`)
   }
-  if (site.patterns.length === 1 && single !== null) return single
+  if (site.patterns.length === 1 && single !== null) return advice === '' ? single : { ...single, detail: `${single.detail}. ${advice}` }
   if (lacking.length > 0) {
     const present = candidates.filter(c => c).length
     if (present === 0 && single !== null && single.reason === 'nobody-sends') return { ...single, detail: lacking.join('; ') }
@@ -204,7 +220,11 @@ function whyMessage(shard: Shard, chan: Chan, d: Datum): Why {
           const takes = p.rest === null ? `takes ${p.arity}` : `takes at least ${p.arity}`
           w = { reason: 'arity', detail: `this send has ${values(args.length)}, the receive${where(start)} ${takes}`, counterpart: start }
         } else if (!shard.probe(m, branch, i, args))
-          w = { reason: 'pattern', detail: `the pattern of the receive${where(start)} does not fit`, counterpart: start }
+          w = {
+            reason: 'pattern',
+            detail: `the value is ${shown(args)}; in the receive${where(start)} ${difference(m, p, d)}`,
+            counterpart: start,
+          }
         else if (b.patterns.length > 1)
           w = { reason: 'join-incomplete', detail: `the join${where(start)} lacks other messages`, counterpart: start }
         else {

@@ -129,7 +129,8 @@ export class Session {
   private awake: (() => void) | null = null
   private tracer: TraceWriter | null = null
   readonly keeper: Keeper | null
-  private readonly key: Uint8Array
+  private known: Uint8Array | null
+  private readonly key = (): Uint8Array => (this.known ??= keyOf(this.options.seed))
   /** Names of system channels in a restored session. */
   private readonly systemNames = new Map<string, Unforgeable>()
   /** Requests to the outside that are open. */
@@ -146,7 +147,7 @@ export class Session {
     if (allow.test === true) granted.push('test')
     if (allow.read !== undefined || allow.write !== undefined) granted.push('read files')
     this.uris = new UriTable({ granted, injected: Object.keys(options.inject ?? {}) })
-    this.key = options.keeper?.key ?? options.key ?? keyOf(options.seed)
+    this.known = options.keeper?.key ?? options.key ?? null
     this.shard = new Shard({
       policy: options.policy ?? 'depth',
       order: options.order ?? 'fifo',
@@ -552,7 +553,8 @@ export class Session {
     return shard.runnable().some(m => accounts.includes(m.account)) ? 'busy' : 'quiet'
   }
 
-  private get atomicPending(): boolean {
+  /** Whether something runs, or waits to run, that may be undone: it runs alone. */
+  get atomicPending(): boolean {
     return this.waiting.length > 0 || this.mark !== null
   }
 
@@ -717,7 +719,7 @@ export class Session {
       waiting: this.kept.waiting,
       logicalTime: this.logicalTime,
       time: this.clock === null ? 0 : this.clock.now(),
-      key: this.key,
+      key: this.key(),
     })
   }
 

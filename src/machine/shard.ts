@@ -20,12 +20,13 @@ import {
 import { type Elsewhere, FORWARD_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
 import { Account, Machine, MachineFault, Meters, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
-import { NAME_ITEMS_BITS, NAME_ITEMS_MAX, type NameSite, NameTable, ShardNames } from './names.ts'
+import { NAME_ITEMS_BITS, NAME_ITEMS_MAX, type NameKey, type NameSite, NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
 import { Fault } from './primitives/fault.ts'
 import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
+import { shown } from './report.ts'
 import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, Of, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
@@ -54,7 +55,7 @@ export interface ShardOptions {
   readonly handoff: boolean
   readonly limits: Limits
   readonly unknownOp: 'block' | 'fail'
-  readonly key: Uint8Array
+  readonly key: NameKey
   /** Told what is stored and removed, if this space is kept somewhere. */
   readonly observer?: KernelObserver<Cont>
   /** Resolves a URI that was linked; undefined: not available here. */
@@ -188,17 +189,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         stalled: k => told?.stalled?.(k),
       }
     }
-    if (told === undefined) return own
-    return {
-      ...own,
-      stored: d => told.stored?.(d),
-      removed: d => told.removed?.(d),
-      parked: k => told.parked?.(k),
-      unparked: k => told.unparked?.(k),
-      renewed: r => told.renewed?.(r),
-      failed: (k, e) => told.failed?.(k, e),
-      stalled: k => told.stalled?.(k),
-    }
+    // Only what is defined is called: a keeper wants to know of few things.
+    return { ...own, ...told }
   }
 
   private bringBack(m: Machine, kept: Kept): void {
@@ -330,7 +322,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (++this.alive > this.limits.machines) this.tooMany(account)
     account.machines++
     const m = new Machine(linked, regs, this.nextPriv++, account, NO_SITE, origin, level)
-    if (!this.pooling) m.meters = new Meters()
+    if (!this.pooling) m.home = new Meters(0, 0)
     if (this.tracer !== null) this.tracer.created(m)
     return m
   }
@@ -395,7 +387,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.gas = 0
     m.steps = 0
     m.origin = origin
-    m.level = level
+    m.rank = level
   }
 
   /** A child of a persistent receive, with the registers that it had when it began to wait. */
@@ -1005,7 +997,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.exec(p)
     const fault = this.pureFault as MachineFault | null
     this.pureFault = outer
-    return fault === null ? p.regs[p.dest] : fault
+    return fault === null ? p.regs[0] : fault
   }
 
   /** A guard of a `match` case failed: it counts as false and is noted. */
@@ -1132,7 +1124,24 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (own >= 0 && (k.site as RecvSite).patterns[own].arity === n) return this.completed(m, k, own, n, v, w, site)
         }
       }
-    } else if (join === null && head.next === head && chan.index === null) {
+    } else if (chan.index !== null) {
+      const k = typeof v !== 'object' || v instanceof Unforgeable ? (this.kernel.taker(chan, v) as Machine | null) : null
+      if (k !== null && k.chan !== null && (k.site as RecvSite).keyed === n) {
+        const target = k.site as RecvSite
+        let woken = k
+        if (target.persistent) {
+          this.kernel.serve(k)
+          this.produced++
+          this.comms++
+          m.account.comms++
+          this.gas += target.commGas
+          woken = this.child(k, target, m.account, site)
+          woken.pc = target.next
+        } else this.woken(m, k, target, chan)
+        if (n === 2) woken.regs[target.live] = w
+        return woken
+      }
+    } else if (join === null && head.next === head) {
       const k = head as Machine
       const target = k.site as RecvSite
       if (target.direct === n) {
@@ -1613,7 +1622,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 m.gas = 0
                 m.steps = 1
                 m.origin = site
-                m.level = k.level
+                m.rank = k.level
                 pc = target.next
                 if (k.linked !== linked) {
                   linked = k.linked
@@ -1747,7 +1756,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             }
           }
           m.chan = chan
-          m.chans = null
           m.pc = pc
           if (!this.receive(m, site)) {
             this.gas += gas
@@ -1794,12 +1802,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             }
             chans[j] = chan
           }
-          m.chan = null
-          m.chans = chans
-          if (n === 1 && site.branches === undefined) {
-            m.chan = chans[0]
-            m.chans = null
-          }
+          if (n === 1 && site.branches === undefined) m.chan = chans[0]
+          else m.chans = chans
           m.pc = pc
           if (!this.receive(m, site)) {
             this.gas += gas
@@ -1916,7 +1920,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           } else {
             regs = new Array<Term>(own.registers)
             child = this.machine(own, regs, m.account, m.origin, m.level)
-            child.home = member
+            if (this.pooling) child.home = member
           }
           for (let j = 0; j < n; j++) regs[j] = R[C[pc + 4 + j]]
           if (C[pc] === 60) {
@@ -2283,8 +2287,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         }
         case 54: {
           // NOTE: no case of a match fitted
+          const i = C[pc + 2]
           this.gas += gas
-          this.note(m, pc)
+          this.note(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
           this.end(m, State.Done)
           return
         }
@@ -2304,7 +2309,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             if (r === null) return
             v = r
           }
-          m.dest = 0
           R[0] = v
           return
         }
@@ -2636,7 +2640,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       m.linked = linked
       m.regs = regs
       m.pc = 0
-      m.home = null
+      m.settle()
       return true
     }
     if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {
@@ -2648,20 +2652,19 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return false
   }
 
-  private note(m: Machine, pc: number): void {
+  private note(m: Machine, pc: number, value: Term): void {
     if (this.notes.length >= NOTES_MAX) {
       this.notesMore++
       return
     }
     const span = m.linked.spanAt(pc)
-    this.notes.push({ start: span.start, end: span.end, text: 'no case fits' })
+    this.notes.push({ start: span.start, end: span.end, text: `no case fits ${shown([value])}` })
   }
 
   /** A reply channel for a primitive in flight: `m` waits on it. */
   awaitReply(m: Machine, reply: Unforgeable): void {
     m.site = REPLY_SITE
     m.chan = this.chanOf(reply)
-    m.chans = null
     this.kernel.consume(m)
   }
 

@@ -3,7 +3,8 @@ import { instructionLength, OP_INFO, Op } from '../../bytecode/opcodes.ts'
 import type { Site } from '../../rspace/kernel.ts'
 import { NO_SPAN, type Span } from '../base/source.ts'
 import { decodePattern } from '../compile/decode.ts'
-import { Budget, type CompiledPattern, compilePattern, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
+import { type Difference, firstDifference } from '../normal/difference.ts'
+import { Budget, type CompiledPattern, compilePattern, ground, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
 import { type Free, List, type Ref, Tag, type Term, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
 import type { Linked, Linker, Program } from './link.ts'
 import { type Machine, MachineFault, type Pool } from './machine.ts'
@@ -70,6 +71,15 @@ export class MessagePattern {
     const first = patterns[0]
     this.key = patterns.length > 0 && isKey(first) ? first : undefined
     this.keySlot = patterns.length > 0 && tagOf(first) === Tag.Ref ? slots[(first as Ref).index] : -1
+  }
+
+  /** The first value has to be the key, the others are variables whose registers go side by side. */
+  get keyed(): boolean {
+    return (
+      (this.key !== undefined || this.keySlot >= 0) &&
+      this.rest === null &&
+      this.patterns.every((p, i) => i === 0 || (tagOf(p) === Tag.Free && (p as Free).index === i - 1))
+    )
   }
 
   fits(n: number): boolean {
@@ -153,6 +163,15 @@ export class MessagePattern {
     shard.charge(before - budget.left)
   }
 
+  /** Of a message with the right number of values that does not fit: where it differs first. */
+  difference(values: readonly Term[], regs: readonly Term[]): Difference {
+    const refs = refsOf(this.slots, regs)
+    const patterns = this.patterns.map(p => ground(p, refs))
+    return this.arity === 1 && this.rest === null
+      ? firstDifference(patterns[0], values[0])
+      : firstDifference(new List(patterns, this.rest), new List(values))
+  }
+
   fill(regs: Term[], result: readonly Term[]): void {
     const r = this.registers
     if (this.contiguous) {
@@ -224,6 +243,11 @@ export class RecvSite implements Site, Pool {
   readonly direct: number
   /** The same for one bind that takes its datum and goes. */
   readonly linear: number
+  /**
+   * The number of values of a message for one bind, no peek, whose pattern asks for one particular first value and binds the others side by side: all that is
+   * left to compare once the index has found it. −1 otherwise.
+   */
+  readonly keyed: number
   /** One bind, no peek, whose pattern needs no search, and which is not plain. */
   readonly quick: boolean
   /** Several binds, none a peek, of which only the numbers of values matter; their values go side by side. */
@@ -250,6 +274,10 @@ export class RecvSite implements Site, Pool {
     this.arrows = arrows
     this.direct = of === Of.Machine && arrows[0] === 1 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
     this.linear = of === Of.Machine && arrows[0] === 0 && (this.soleBase >= 0 || this.soleArity === 0) ? this.soleArity : -1
+    this.keyed =
+      of === Of.Machine && patterns.length === 1 && guard === null && branches === null && arrows[0] !== 2 && patterns[0].keyed
+        ? patterns[0].arity
+        : -1
     this.quick =
       of === Of.Machine &&
       patterns.length === 1 &&

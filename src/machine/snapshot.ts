@@ -8,13 +8,15 @@ import { hex, show, showName } from '../normal/print.ts'
 import { List, type Term, Unforgeable } from '../normal/term.ts'
 import { type CodeBook, TermReader, TermWriter } from './codec.ts'
 import { STATES } from './control.ts'
-import { type Linked, Member, type Program, Template } from './link.ts'
+import type { Linked, Program, Template } from './link.ts'
 import { Account, Machine, Meters, State } from './machine.ts'
 import { SystemName } from './names.ts'
 import type { Failure } from './outcome.ts'
+import { Places } from './places.ts'
 import { collectNames } from './reach.ts'
 import type { Shard } from './shard.ts'
 import { NO_SITE, REPLY_SITE, RecvSite, SendSite } from './site.ts'
+import { type AccountTally, accountTallyOf, tallyOf } from './tally.ts'
 
 /**
  * The state of a session as one JSON text: the sorted multiset of machine records, the messages of the space, and the rows that belong to no machine (accounts,
@@ -74,19 +76,12 @@ export interface DatumRow {
   readonly argc: number
 }
 
-export interface AccountRow {
+export interface AccountRow extends Readonly<AccountTally> {
   readonly id: number
   readonly label: string
   readonly program: number
   readonly gasLimit: number | null
-  readonly gas: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly steps: number
-  readonly machines: number
-  readonly bytes: number
   readonly memory: number
-  readonly failed: number
   readonly stopped: boolean
 }
 
@@ -137,6 +132,7 @@ class Writer implements Pick<CodeBook, 'numberOf' | 'sourceOf' | 'isOwn'> {
   readonly programs: Program[] = []
   readonly files: { name: string; text: string; base: number }[] = []
   private readonly numbers = new Map<Program, number>()
+  private readonly sequences = new Map<Linked, string>()
   private readonly shard: Shard
   private readonly terms: TermWriter
   constructor(shard: Shard) {
@@ -162,6 +158,16 @@ class Writer implements Pick<CodeBook, 'numberOf' | 'sourceOf' | 'isOwn'> {
     return name.origin === this.shard.origin
   }
 
+  /** Identity of a sequence. */
+  sequence(linked: Linked): string {
+    let id = this.sequences.get(linked)
+    if (id === undefined) {
+      id = hex(hashSequence(linked.program.words.subarray(linked.at, linked.at + linked.len)))
+      this.sequences.set(linked, id)
+    }
+    return id
+  }
+
   value(t: Term | undefined): ValueRow {
     if (t === undefined) return null
     if (typeof t === 'number' || typeof t === 'boolean' || typeof t === 'string') return t
@@ -182,7 +188,7 @@ class Writer implements Pick<CodeBook, 'numberOf' | 'sourceOf' | 'isOwn'> {
 }
 
 function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 function nameText(owner: unknown): string {
@@ -240,7 +246,7 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
   const waits = m.waiting ? (m.chan !== null ? [m.chan] : (m.chans ?? [])) : null
   const request = shard.primitives.requestOf(m)
   return {
-    seq: hex(hashSequence(linked.program.words.subarray(linked.at, linked.at + linked.len))),
+    seq: w.sequence(linked),
     pc: linked.canonical(m.pc) - linked.at,
     ...(step[0] === 0 && step[1] === 0 ? {} : { step }),
     status: STATES[m.status],
@@ -273,11 +279,11 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
   }
 }
 
-function rows<T extends object>(list: readonly T[]): T[] {
-  return list
-    .map(o => [JSON.stringify(o), o] as const)
-    .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
-    .map(p => p[1])
+/** The texts of rows, sorted: a multiset has one text. */
+function sorted(rows: readonly object[]): string {
+  const texts = new Array<string>(rows.length)
+  for (let i = 0; i < rows.length; i++) texts[i] = JSON.stringify(rows[i])
+  return `[${texts.sort().join(',')}]`
 }
 
 /** Between two slices only. */
@@ -301,24 +307,16 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
     }
   }
   const { queue } = shard
-  const snapshot: Omit<Snapshot, 'programs' | 'sources'> = {
-    v: 1,
-    kind: 'snapshot',
-    machines: rows(own.map(m => machineRow(w, shard, m))),
-    space: rows(space),
+  // Machines and messages are many: their texts are made once.
+  const many = `{"v":1,"kind":"snapshot","machines":${sorted(own.map(m => machineRow(w, shard, m)))},"space":${sorted(space)},`
+  const rest: Omit<Snapshot, 'v' | 'kind' | 'machines' | 'space' | 'programs' | 'sources'> = {
     accounts: state.accounts.map(a => ({
       id: a.id,
       label: a.label,
       program: a.program,
       gasLimit: Number.isFinite(a.gasLimit) ? a.gasLimit : null,
-      gas: a.gas,
-      comms: a.comms,
-      primitiveComms: a.primitiveComms,
-      steps: a.steps,
-      machines: a.machines,
-      bytes: a.bytes,
+      ...accountTallyOf(a),
       memory: a.memory,
-      failed: a.failed,
       stopped: a.stopped,
     })),
     queue: { order: queue.items().map(m => m.priv), state: queue.state(), pumpTurn: shard.pumpsNext },
@@ -345,12 +343,7 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
       hidden: shard.primitives.nextHidden,
       op: kernel.op,
       counter: kernel.counter,
-      comms: shard.comms,
-      primitiveComms: shard.primitiveComms,
-      machinesMade: shard.machinesMade,
-      slices: shard.slices,
-      namesMade: shard.namesMade,
-      produced: shard.produced,
+      ...tallyOf(shard),
       logicalTime: state.logicalTime,
       time: state.time,
     },
@@ -362,7 +355,8 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
     const p = w.programs[i]
     programs.push({ name: p.name, account: p.account?.id ?? 0, bytes: w.program(p) })
   }
-  return JSON.stringify({ ...snapshot, programs, sources: w.files.map(({ name, text }) => ({ name, text })) } satisfies Snapshot)
+  const sources = w.files.map(({ name, text }) => ({ name, text }))
+  return many + JSON.stringify({ ...rest, programs, sources }).slice(1)
 }
 
 // ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -372,8 +366,7 @@ class Reader implements CodeBook {
   private readonly names = new Map<number, Unforgeable>()
   private readonly bases: number[]
   private readonly programs: (Program | undefined)[] = []
-  private readonly templates = new Map<string, Template>()
-  private readonly code = new Map<string, Linked>()
+  private readonly places: Places
   private readonly s: Snapshot
   private readonly accounts: ReadonlyMap<number, Account>
   private readonly systemNames = new Map<string, Unforgeable>()
@@ -383,6 +376,7 @@ class Reader implements CodeBook {
     this.key = keyBytes(s)
     this.listen = listen
     this.shard = shard
+    this.places = new Places(shard.linker)
     this.s = s
     this.accounts = accounts
     this.bases = s.sources.map(f => sources.add(f.name, f.text).base)
@@ -430,21 +424,11 @@ class Reader implements CodeBook {
     return p
   }
   template(program: Program, at: number, len: number): Template {
-    const key = `${this.programs.indexOf(program)}:${at}:${len}`
-    let t = this.templates.get(key)
-    if (t === undefined || this.programs.indexOf(program) < 0) {
-      const { linker } = this.shard
-      t = len === 0 ? new Template(linker, program, at) : new Template(linker, program, 0, new Member(linker, program, 1, at, len))
-      this.templates.set(key, t)
-    }
-    return t
+    return this.places.template(program, at, len)
   }
   linked(row: MachineRow): Linked {
     const [program, at, len] = row.code
-    const key = `${program}:${at}`
-    let l = this.code.get(key)
-    if (l === undefined) this.code.set(key, (l = this.shard.linker.sequence(this.program(program), at, len)))
-    return l
+    return this.places.member(this.program(program), at, len).linked
   }
   value(row: ValueRow): Term | undefined {
     if (row === null) return undefined
@@ -507,8 +491,7 @@ export function restoreInto(shard: Shard, s: Snapshot, to: Resumed): void {
   const accounts = new Map<number, Account>()
   for (const row of s.accounts) {
     const a = new Account(row.id, row.label, row.program, row.gasLimit ?? Number.POSITIVE_INFINITY)
-    const { gas, comms, primitiveComms, steps, machines, bytes, failed, stopped } = row
-    Object.assign(a, { gas, comms, primitiveComms, steps, machines, bytes, failed, stopped })
+    Object.assign(a, accountTallyOf(row), { stopped: row.stopped })
     accounts.set(row.id, a)
   }
   to.accounts([...accounts.values()])
@@ -542,8 +525,7 @@ export function restoreInto(shard: Shard, s: Snapshot, to: Resumed): void {
     m.paused = row.paused
     m.gas = row.meters.gas
     m.steps = row.meters.steps
-    if (row.meters.comms + row.meters.bytes > 0)
-      m.meters = Object.assign(new Meters(), { comms: row.meters.comms, bytes: row.meters.bytes })
+    if (row.meters.comms + row.meters.bytes > 0) m.home = new Meters(row.meters.comms, row.meters.bytes)
     machines.set(row.priv, m)
     shard.alive++
     if (row.waits === null) continue

@@ -29,7 +29,7 @@ const NO_REFS: Refs = () => {
 }
 
 /** The pattern with references replaced by their values: what the search works on. */
-function ground(pattern: Term, refs: Refs): Term {
+export function ground(pattern: Term, refs: Refs): Term {
   return freeOf(pattern) === 0 ? pattern : substitute(pattern, refs)
 }
 

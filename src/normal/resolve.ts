@@ -5,13 +5,16 @@ import type { Span } from '../base/source.ts'
 import type * as Ast from '../syntax/ast.ts'
 import { Binding, Environment, type PatternScope, Sort } from './scope.ts'
 import { bound, free, Ref, type Rest, type Term, WILDCARD, Wildcard } from './term.ts'
-import type { UriTable } from './uris.ts'
+import { type UriTable, uriCalled } from './uris.ts'
 
 const NONE: readonly never[] = []
 /** Stands where an error was reported. It counts as a part of a pattern, so that nothing takes two of them for equal channels. */
 export const FAULTY: Term = new Wildcard()
 /** Effort for "did you mean" of a whole program: letters compared. */
 const SUGGESTION_EFFORT = 5_000_000
+
+/** Literals and types that people write with other capitals. */
+const WORDS = ['Nil', 'true', 'false', 'Bool', 'Int', 'String', 'Uri', 'ByteArray', 'Set']
 
 /** Lints that an error elsewhere can cause. */
 const CONSEQUENTIAL: ReadonlySet<Code> = new Set<Code>(['L01', 'L04', 'L05', 'L06'])
@@ -59,7 +62,12 @@ export class Resolver {
 
   private suggestion(name: string): string {
     if (this.effort <= 0) return ''
-    return didYouMean(name, this.candidates(name.length))
+    const near = didYouMean(name, this.candidates(name.length))
+    if (near !== '') return near
+    const word = WORDS.find(w => w.toLowerCase() === name.toLowerCase())
+    if (word !== undefined) return `did you mean \`${word}\`?`
+    const uri = uriCalled(name)
+    return uri === undefined ? '' : `bind it: new ${name}(\`${uri}\`) in { … }`
   }
 
   private *candidates(length: number): Iterable<string> {

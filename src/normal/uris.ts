@@ -80,6 +80,11 @@ export const SYSTEM_URIS: readonly UriEntry[] = [
   later('rho:test:rhoSpec', -1, 'contract', 'test'),
 ]
 
+/** The URI that everybody may bind and whose last word is `word`: somebody who uses `stdout` without declaring it means that one. */
+export function uriCalled(word: string): string | undefined {
+  return SYSTEM_URIS.find(e => e.available && e.grant === null && e.uri.endsWith(`:${word}`))?.uri
+}
+
 /** The option that gives a grant, as hints name it. */
 const OPTION: Record<Grant, string> = {
   'read files': 'pass `--allow-read DIR` or `--allow-write DIR`',

@@ -1,12 +1,13 @@
 import type { Session } from '../machine/session.ts'
 import type { ShardOptions } from '../machine/shard.ts'
+import { addAccountTally, addTally } from '../machine/tally.ts'
 import { Bundle, Unforgeable } from '../normal/term.ts'
 import type { TurnReport } from './member.ts'
 
 /** What a shard of its own is made with: all of the options that can be sent. */
 export function plainOptions(o: ShardOptions): Omit<ShardOptions, 'uri' | 'observer'> {
   const { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise } = o
-  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise }
+  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key: typeof key === 'function' ? key() : key, optimise }
 }
 
 /** System channels that shard 0 has given names of its own. */
@@ -22,21 +23,10 @@ export function systemsOf(session: Session): [string, number][] {
 /** Count what happened in another shard as if it had happened here. */
 export function mergeReport(session: Session, r: TurnReport): void {
   const { shard } = session
-  shard.comms += r.comms
-  shard.primitiveComms += r.primitiveComms
-  shard.machinesMade += r.machinesMade
-  shard.slices += r.slices
-  shard.namesMade += r.namesMade
-  shard.produced += r.produced
+  addTally(shard, r)
   for (const d of r.accounts) {
     const a = session.kept.accounts[d.id - 1]
-    a.gas += d.gas
-    a.comms += d.comms
-    a.primitiveComms += d.primitiveComms
-    a.steps += d.steps
-    a.machines += d.machines
-    a.bytes += d.bytes
-    a.failed += d.failed
+    addAccountTally(a, d)
     if (a.gas > a.gasLimit && !a.stopped) shard.overGas(a, null, r.spent === null ? null : { span: r.spent })
     else if (a.stopped && a.gas > a.gasLimit) a.gas = a.gasLimit
   }

@@ -2,6 +2,7 @@ import type { Machine } from '../machine/machine.ts'
 import { SystemName } from '../machine/names.ts'
 import type { Failure, Note } from '../machine/outcome.ts'
 import { Shard, type ShardOptions } from '../machine/shard.ts'
+import { type Tally, takeTally } from '../machine/tally.ts'
 import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
 import { type AccountDelta, Mesh } from './mesh.ts'
 import { RingReader, RingWriter, ringMemory } from './ring.ts'
@@ -148,10 +149,12 @@ export interface TurnOrder {
   readonly mayAsk: boolean
   /** Gas that limited accounts may use in this turn, each. */
   readonly gas?: readonly (readonly [id: number, gas: number])[]
+  /** With more machines here, or more bytes of one account, the turn ends soon. */
+  readonly room?: { readonly machines: number; readonly memory: readonly (readonly [id: number, bytes: number])[] }
 }
 
 /** What a turn came to. Counts are those since the last turn, but for `sent`, `received`. */
-export interface TurnReport {
+export interface TurnReport extends Readonly<Tally> {
   readonly index: number
   /** Something is left to do at once. */
   readonly more: boolean
@@ -161,13 +164,9 @@ export interface TurnReport {
   readonly pending: number
   readonly alive: number
   readonly load: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly machinesMade: number
-  readonly slices: number
-  readonly namesMade: number
-  readonly produced: number
   readonly accounts: readonly AccountDelta[]
+  /** Bytes that accounts hold here, where there is a limit. */
+  readonly memory: readonly (readonly [id: number, bytes: number])[]
   readonly failures: readonly Failure[]
   readonly notes: readonly Note[]
   readonly notesMore: number
@@ -344,7 +343,7 @@ export class Member {
       const now = active ? this.adapt(last) : performance.now()
       last = now
       if (now >= until) break
-      if (mesh.spent !== undefined) break
+      if (mesh.spent !== undefined || (o.room !== undefined && this.full(o.room))) break
       if (active) {
         if (shard.queue.length > 0) this.got()
         continue
@@ -362,6 +361,11 @@ export class Member {
     // What came while the turn ended would be seen by nobody.
     const more = shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.incoming || mesh.spilled > 0
     return this.report(more, performance.now() - begin - slept)
+  }
+
+  private full(room: NonNullable<TurnOrder['room']>): boolean {
+    if (this.shard.alive > room.machines) return true
+    return room.memory.some(([id, bytes]) => this.mesh.heldBy(id) > bytes)
   }
 
   /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
@@ -402,13 +406,9 @@ export class Member {
       pending: shard.pending,
       alive: shard.alive,
       load: shard.queue.length,
-      comms: shard.comms,
-      primitiveComms: shard.primitiveComms,
-      machinesMade: shard.machinesMade,
-      slices: shard.slices,
-      namesMade: shard.namesMade,
-      produced: shard.produced,
+      ...takeTally(shard),
       accounts: mesh.takeAccounts(),
+      memory: shard.limits.memory === Number.POSITIVE_INFINITY ? [] : mesh.memory(),
       failures: shard.failures.splice(0),
       notes: shard.notes.splice(0),
       notesMore: shard.notesMore,
@@ -418,7 +418,7 @@ export class Member {
       drawn: shard.numbers.names > this.namesEnd - RANGE / 2,
       spent: mesh.spent?.span ?? null,
     }
-    shard.comms = shard.primitiveComms = shard.machinesMade = shard.slices = shard.namesMade = shard.produced = shard.notesMore = 0
+    shard.notesMore = 0
     mesh.crossings = 0
     return report
   }

@@ -4,8 +4,10 @@ import { ChanConst } from '../machine/link.ts'
 import { Account, Machine, MachineFault, type Place, State } from '../machine/machine.ts'
 import { keep, SystemName } from '../machine/names.ts'
 import { Native } from '../machine/native.ts'
+import { waitsOn } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
 import { REPLY_SITE, type RecvSite, type SendSite } from '../machine/site.ts'
+import { type AccountTally, takeAccountTally } from '../machine/tally.ts'
 import { hashOf } from '../normal/order.ts'
 import { type Term, Unforgeable } from '../normal/term.ts'
 import type { RingReader, RingWriter } from './ring.ts'
@@ -69,16 +71,12 @@ class Outlet {
   }
 }
 
+/** Shards of machines, by private channel, and of channels. */
+export type Whereabouts = Map<number | Chan, number>
+
 /** What a program is told of its accounts: sums since the last time. */
-export interface AccountDelta {
+export interface AccountDelta extends Readonly<AccountTally> {
   readonly id: number
-  readonly gas: number
-  readonly comms: number
-  readonly primitiveComms: number
-  readonly steps: number
-  readonly machines: number
-  readonly bytes: number
-  readonly failed: number
 }
 
 export interface MeshOptions {
@@ -128,8 +126,9 @@ export class Mesh implements Elsewhere {
   /** Messages from peers for contracts here, since the last time that a copy was thought of. */
   private readonly calls = new Map<Chan, number>()
   private readonly envoy: Machine
-  /** While somebody wants to know: the shards that machines come from, by private channel. */
-  cameFrom: Map<number, number> | null = null
+  /** While it is set: where everything comes from, but for one shard. */
+  cameFrom: Whereabouts | null = null
+  cameFromBut = -1
   /** Messages and machines that went to other shards and came from them since this was last set to 0. */
   crossings = 0
 
@@ -403,14 +402,7 @@ export class Mesh implements Elsewhere {
 
   private move(m: Machine, to: number): void {
     const w = this.begin(to, Kind.Arrive)
-    if (m.chan !== null) {
-      w.count(0)
-      w.value(m.chan.owner as Term)
-    } else {
-      const chans = m.chans as readonly Chan[]
-      w.count(chans.length)
-      for (const c of chans) w.value(c.owner as Term)
-    }
+    w.channels(m)
     w.machine(m)
     w.request(m)
     this.left(m)
@@ -460,7 +452,7 @@ export class Mesh implements Elsewhere {
         const m = r.machine()
         this.shard.alive++
         this.crossings++
-        this.cameFrom?.set(m.priv, from)
+        this.note(m.priv, from)
         this.shard.enqueue(m)
         return
       }
@@ -578,17 +570,15 @@ export class Mesh implements Elsewhere {
   }
 
   private onArrive(from: number, r: WireReader): void {
-    const n = r.count()
-    const chans = new Array<Chan>(Math.max(1, n))
-    for (let i = 0; i < chans.length; i++) chans[i] = this.shard.chanOf(r.term())
+    const on = r.channels()
+    const { chans } = on
     const m = r.machine()
-    r.request(m)
-    m.chan = n === 0 ? chans[0] : null
-    m.chans = n === 0 ? null : chans
+    r.waits(m, r.request())
+    waitsOn(m, on)
     this.shard.alive++
     this.crossings++
     for (const c of chans) this.passOn(c)
-    if (n === 0) {
+    if (on.single) {
       const f = this.forwardOf(chans[0])
       if (f !== null) this.teach(from, chans[0], f)
     }
@@ -680,6 +670,10 @@ export class Mesh implements Elsewhere {
     this.post(to)
   }
 
+  private note(what: number | Chan, from: number): void {
+    if (this.cameFrom !== null && from !== this.cameFromBut) this.cameFrom.set(what, from)
+  }
+
   private onMove(from: number, r: WireReader): void {
     const { shard } = this
     const { kernel } = shard
@@ -688,6 +682,7 @@ export class Mesh implements Elsewhere {
       r.count()
       const chan = shard.chanOf(r.term())
       this.come(chan, r.count())
+      this.note(chan, from)
       chans.push(chan)
     }
     this.crossings++
@@ -703,11 +698,11 @@ export class Mesh implements Elsewhere {
         const many = r.count()
         const list = Array.from({ length: Math.max(1, many) }, () => chans[r.count()])
         const m = r.machine()
-        r.request(m)
+        r.waits(m, r.request())
         m.chan = many === 0 ? list[0] : null
         m.chans = many === 0 ? null : list
         shard.alive++
-        this.cameFrom?.set(m.priv, from)
+        if (this.cameFromBut < 0) this.note(m.priv, from)
         if (r.u8() === 1) shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text()))
         kernel.restoreCont(m, ref, ref)
         record = m
@@ -751,33 +746,75 @@ export class Mesh implements Elsewhere {
     return false
   }
 
-  /** Everything that waits or runs here goes to `to`, what the engine itself listens on excepted. */
-  giveAll(to: number): void {
+  /**
+   * Everything that waits or runs here goes to `to`, or, as far as that is known, to where it was before; what the engine itself listens on stays, with all
+   * that is joined with it.
+   */
+  giveAll(to: number, before: Whereabouts | null = null): void {
     const { shard } = this
-    const { kernel } = shard
     shard.whole()
     for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
     while (this.departing.length > 0) this.depart()
-    const chans = new Set<Chan>()
-    const conts = new Set<Cont>()
-    for (const chan of kernel.nonEmpty()) {
-      if ([...kernel.conts(chan)].some(k => k instanceof Native)) continue
-      chans.add(chan)
-      for (const k of kernel.conts(chan)) {
-        conts.add(k)
-        if (k.chans !== null) for (const c of k.chans) chans.add(c)
-      }
+    // Before the channels go, so that copies of what they call go with them.
+    for (const m of shard.takeRunnable()) {
+      const target = before?.get(m.priv) ?? to
+      if (target === this.index) shard.enqueue(m)
+      else this.giveMachine(m, target)
     }
-    for (const k of kernel.stalled()) {
-      conts.add(k)
-      for (const c of k.chans ?? [k.chan as Chan]) chans.add(c)
-    }
-    if (chans.size > 0) this.give([...chans], [...conts], to)
-    for (const m of shard.takeRunnable()) this.giveMachine(m, to)
+    for (const [target, part] of this.classes(to, before)) if (target !== this.index) this.give(part.chans, part.conts, target)
+    if (to === this.index) return
     for (const m of [...this.held]) {
       this.held.delete(m)
       this.move(m, to)
     }
+  }
+
+  /** All channels that may leave, by where they go: what is joined goes together. */
+  private classes(to: number, before: Whereabouts | null): Map<number, { chans: Chan[]; conts: Cont[] }> {
+    const { kernel } = this.shard
+    const stalled = new Map<Chan, Cont[]>()
+    for (const k of kernel.stalled()) {
+      for (const c of k.chans ?? [k.chan as Chan]) {
+        const list = stalled.get(c)
+        if (list === undefined) stalled.set(c, [k])
+        else list.push(k)
+      }
+    }
+    const parts = new Map<number, { chans: Chan[]; conts: Cont[] }>()
+    const seen = new Set<Chan | Cont>()
+    for (const first of [...kernel.nonEmpty(), ...stalled.keys()]) {
+      if (seen.has(first)) continue
+      seen.add(first)
+      const chans = [first]
+      const conts: Cont[] = []
+      let target: number | undefined
+      let pinned = false
+      const take = (k: Cont): void => {
+        if (k instanceof Native) pinned = true
+        if (seen.has(k)) return
+        seen.add(k)
+        conts.push(k)
+        if (k.chans === null) return
+        for (const c of k.chans) {
+          if (seen.has(c)) continue
+          seen.add(c)
+          chans.push(c)
+        }
+      }
+      for (const c of chans) {
+        target ??= before?.get(c)
+        for (const k of kernel.conts(c)) take(k)
+        for (const k of stalled.get(c) ?? []) take(k)
+      }
+      if (pinned) continue
+      const part = parts.get(target ?? to)
+      if (part === undefined) parts.set(target ?? to, { chans, conts })
+      else {
+        for (const c of chans) part.chans.push(c)
+        for (const k of conts) part.conts.push(k)
+      }
+    }
+    return parts
   }
 
   // ── contracts that are served in several places ─────────────────────────────────────────────────────────────────
@@ -889,14 +926,22 @@ export class Mesh implements Elsewhere {
     this.shard.dropAccount(account)
   }
 
+  /** Bytes that accounts hold here. */
+  memory(): [id: number, bytes: number][] {
+    return [...this.book.accounts.values()].map(a => [a.id, a.memory])
+  }
+
+  heldBy(account: number): number {
+    return this.book.accounts.get(account)?.memory ?? 0
+  }
+
   /** What was counted since the last time, by account. */
   takeAccounts(): AccountDelta[] {
     const out: AccountDelta[] = []
     for (const a of this.book.accounts.values()) {
-      const { id, gas, comms, primitiveComms, steps, machines, bytes, failed } = a
+      const { gas, comms, steps, machines, failed } = a
       if (gas === 0 && steps === 0 && comms === 0 && failed === 0 && machines === 0) continue
-      out.push({ id, gas, comms, primitiveComms, steps, machines, bytes, failed })
-      a.gas = a.comms = a.primitiveComms = a.steps = a.machines = a.bytes = a.failed = 0
+      out.push({ id: a.id, ...takeAccountTally(a) })
     }
     return out
   }

@@ -1,11 +1,12 @@
 import type { Piscina } from 'piscina'
 import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
-import type { Machine } from '../machine/machine.ts'
+import type { Account, Machine } from '../machine/machine.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
 import { Board, connect, Doing, Member, makeWires, reserve, type TurnOrder, type TurnReport, type Wires } from './member.ts'
+import type { Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
@@ -15,6 +16,8 @@ export interface PoolOptions {
   readonly workers: number | 'auto'
   /** So many names and programs may a shard remember before all begin anew; default half a million. */
   readonly weightMax?: number
+  /** Shards that together get done less than so many could without crossings are brought together; default 0.95, 0: never. */
+  readonly worthWhile?: number
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
   readonly host?: HeldHost
   /** Take a cut whenever so many COMMs have happened since the last one, and go on from it when a worker is lost. */
@@ -60,6 +63,8 @@ const IN_VAIN_MAX = 20
 /** A kept session on workers commits this often, or less often if a commit takes more than a part of that. */
 const COMMIT_MS = 250
 const COMMIT_SHARE = 5
+/** Counting all shards together for nothing takes at most this part of the time. */
+const COUNT_SHARE = 10
 /** Milliseconds between two times that all shards begin anew. */
 const RENEW_MS = 1000
 /** A worker that has not answered its first call after this time does not come. */
@@ -75,7 +80,7 @@ const ALONE_QUEUE = 2
 
 /** What one crossing costs both sides together, in milliseconds, about. */
 const CROSSING_MS = 0.003
-/** Shards that get done less than this many could without crossings had better be one. */
+/** See `PoolOptions.worthWhile`. */
 const WORTH_WHILE = 0.95
 /** Over so many milliseconds that is looked at, if there were so many crossings. */
 const WINDOW_MS = 40
@@ -85,6 +90,10 @@ const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
 const TOGETHER_MS = 400
 const TOGETHER_MAX_MS = 10_000
+
+function heldIn(r: TurnReport | null | undefined, account: number): number {
+  return r?.memory.find(([id]) => id === account)?.[1] ?? 0
+}
 
 /**
  * A session on several shards: shard 0 in the calling thread, which has all system channels, and one shard for each worker of a pool. With a number of
@@ -97,6 +106,7 @@ export class Pool implements Team {
   private readonly cuts: PoolOptions['cuts']
   private readonly host: HeldHost | undefined
   private weightMax: number
+  private readonly worthWhile: number
   private state: string | null = null
   private cutAt = 0
   private cutting = false
@@ -146,6 +156,7 @@ export class Pool implements Team {
     this.cuts = o.cuts
     this.host = o.host
     this.weightMax = o.weightMax ?? 500_000
+    this.worthWhile = o.worthWhile ?? WORTH_WHILE
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
     this.base = this.auto ? 0 : 1
@@ -167,7 +178,7 @@ export class Pool implements Team {
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
     if (this.starting !== null) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
-    if (this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
+    if (this.session.atomicPending || this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
     this.start().then(
       () => {},
       // Nothing has left this thread: it goes on alone.
@@ -225,6 +236,7 @@ export class Pool implements Team {
     try {
       await Promise.race([Promise.all(this.each(index => this.call(index, {}))), late])
       await Promise.race([this.connect(), late])
+      this.spread()
     } finally {
       clearTimeout(timer)
     }
@@ -251,8 +263,6 @@ export class Pool implements Team {
     this.own.draw(numbers)
     this.active = true
     this.control()
-    // What is there already goes first: nobody has looked for it elsewhere.
-    if (!this.auto) mesh.giveAll(1)
     const begun = this.each(index =>
       this.call(index, { init: { index, wires, base, options, systems, numbers } }).catch(e => {
         throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
@@ -340,7 +350,7 @@ export class Pool implements Team {
       if (this.busy[i]) continue
       if (this.last[i]?.more !== true && !this.hasMail(i) && (together || most <= 1)) continue
       const redirect = together && i > this.base ? this.base : undefined
-      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares() })
+      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares(), room: this.room(i) })
     }
   }
 
@@ -368,7 +378,7 @@ export class Pool implements Team {
     const wall = now - this.windowFrom
     if (wall < WINDOW_MS) return
     const done = this.busyMs - this.crossings * CROSSING_MS
-    const bad = this.crossings > CROSSINGS_MIN && done < WORTH_WHILE * wall
+    const bad = this.crossings > CROSSINGS_MIN && done < this.worthWhile * wall
     this.crossings = this.busyMs = 0
     this.windowFrom = now
     if (!bad) return
@@ -448,6 +458,7 @@ export class Pool implements Team {
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     const until = o.stepsMax === undefined ? Number.POSITIVE_INFINITY : performance.now() + LOOK_MS
     for (;;) {
+      await this.held()
       this.going = true
       let status: Status | undefined
       try {
@@ -477,13 +488,14 @@ export class Pool implements Team {
     this.session = cuts.restore(state)
     this.session.team = this
     this.cutAt = this.session.shard.comms
+    this.places = null
     this.last = []
     this.busy = []
     this.threads = []
     this.bringing = []
     this.inFlight = 0
     this.lost = null
-    this.cutting = false
+    this.cutting = this.counting = false
     this.starting = null
     this.state = state
   }
@@ -522,6 +534,26 @@ export class Pool implements Team {
     return this.going ? new Promise(resolve => this.stills.push(resolve)) : Promise.resolve()
   }
   private stills: (() => void)[] = []
+
+  /** Does something while everything is in shard 0 and nothing runs, and lets nothing run until it is done. */
+  together<T>(what: () => T | Promise<T>): Promise<T> {
+    const begin = (): Promise<T> => {
+      const done = (async () => what())()
+      const held = done.then(
+        () => {},
+        () => {}, // told to whoever asked
+      )
+      this.holds.push(held)
+      return done
+    }
+    return this.going ? this.still().then(begin) : begin()
+  }
+  private holds: Promise<void>[] = []
+
+  private async held(): Promise<void> {
+    while (this.holds.length > 0) await Promise.all(this.holds.splice(0))
+  }
+
   /** `settle` is at it. */
   private going = false
 
@@ -541,6 +573,64 @@ export class Pool implements Team {
       return undefined
     }
   }
+
+  /** What all shards together hold as far as they have told: machines, and bytes of each account. Each speaks of another moment. */
+  private holdings(): { alive: number; bytes: Map<number, number> } {
+    let { alive } = this.session.shard
+    const bytes = new Map<number, number>()
+    for (const a of this.session.kept.accounts) bytes.set(a.id, a.memory)
+    for (let i = 1; i <= this.workers; i++) {
+      const r = this.last[i]
+      if (r === null || r === undefined) continue
+      alive += r.alive
+      for (const [id, n] of r.memory) bytes.set(id, (bytes.get(id) ?? 0) + n)
+    }
+    return { alive, bytes }
+  }
+  private get holdsLimited(): boolean {
+    const { machines, memory } = this.session.shard.limits
+    return machines !== Number.POSITIVE_INFINITY || memory !== Number.POSITIVE_INFINITY
+  }
+
+  /** Whether that seems to be more than it may be. To be sure one has to look while nothing moves; not at once again if it was not so. */
+  private get overfull(): boolean {
+    if (!this.holdsLimited || performance.now() < this.countAt) return false
+    const { machines, memory } = this.session.shard.limits
+    const { alive, bytes } = this.holdings()
+    if (alive > machines) return true
+    for (const n of bytes.values()) if (n > memory) return true
+    return false
+  }
+
+  /** How far each shard may go in its next turn: what it has, and its part of what is left. */
+  private room(shard: number): TurnOrder['room'] {
+    if (!this.holdsLimited) return undefined
+    const { machines, memory } = this.session.shard.limits
+    const { alive, bytes } = this.holdings()
+    const own = this.last[shard]
+    const part = (limit: number, all: number, here: number): number => here + Math.max(0, (limit - all) / this.workers)
+    return {
+      machines: part(machines, alive, own?.alive ?? 0),
+      memory: memory === Number.POSITIVE_INFINITY ? [] : [...bytes].map(([id, n]) => [id, part(memory, n, heldIn(own, id))]),
+    }
+  }
+
+  /** While everything is in shard 0: whoever has most of the machines pays if there are too many. Bytes were counted as they came. */
+  private recount(): void {
+    const { shard } = this.session
+    const max = shard.limits.machines
+    if (shard.alive <= max) return
+    const counts = new Map<Account, number>()
+    for (const { account } of shard.machines()) counts.set(account, (counts.get(account) ?? 0) + 1)
+    const [[most]] = [...counts].sort((x, y) => y[1] - x[1])
+    const message = `the program has more than ${max} machines (limit max-machines)`
+    const nowhere = { start: -1, end: -1, machine: 'm:0', startedBy: -1 }
+    shard.stopAccount(most, { code: 'RHO604', message, hint: 'raise --max-machines', ...nowhere, limit: true })
+  }
+  /** All shards are to be counted together. */
+  private counting = false
+  /** Not again before. */
+  private countAt = 0
 
   /** Whether it is time for a cut; then no more turns begin until it is taken. */
   private get cutDue(): boolean {
@@ -583,28 +673,44 @@ export class Pool implements Team {
     if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
     const { session } = this
-    if (this.rested && !this.auto) this.own.mesh.giveAll(1)
+    if (this.rested) this.spread()
     this.rested = false
     for (;;) {
       if (this.lost !== null) throw this.lost
       if (session.stopped || this.first.stopped) return 'idle'
       const due = this.cutDue
-      if (due || this.stills.length > 0) {
+      this.counting ||= this.overfull
+      if (due || this.counting || this.stills.length > 0) {
         if (this.inFlight > 0) {
           await this.pause(this.board.hostBell, LOOK_MS)
           continue
         }
+        const began = performance.now()
         await this.collapse(this.stills.length > 0)
+        if (this.counting) {
+          this.counting = false
+          this.recount()
+          session.shard.run(1) // looks first whether somebody has to stop: before anything goes back to the workers
+          const now = performance.now()
+          this.countAt = now + COUNT_SHARE * (now - began)
+        }
         if (due) await this.takeCut('budget')
-        for (const resolve of this.stills.splice(0)) resolve()
-        await new Promise<void>(resolve => setImmediate(resolve))
         if (due && this.outgrown) {
           this.renewals++
           await this.connect()
           // What has to be remembered all the same is no reason to do it again.
           this.weightMax = Math.max(this.weightMax, 2 * this.own.mesh.weight)
           this.mayRenewAt = performance.now() + RENEW_MS
-        } else if (!this.auto) this.own.mesh.giveAll(1)
+        }
+        // Not before: what is moved now is on the wires.
+        for (const resolve of this.stills.splice(0)) resolve()
+        await new Promise<void>(resolve => setImmediate(resolve))
+        if (this.holds.length > 0) {
+          await this.held()
+          // What was made safe meanwhile will not be done again.
+          if (session.keeper !== null) await this.takeCut('idle')
+        }
+        this.spread()
       }
       const { own } = this
       const seen = this.board.hostBell
@@ -625,7 +731,7 @@ export class Pool implements Team {
           if ((this.cuts !== undefined || session.keeper !== null) && this.moved) {
             await this.collapse()
             await this.takeCut('idle')
-            if (!this.auto) own.mesh.giveAll(1)
+            this.spread()
           }
           await this.pause(this.board.hostBell, LOOK_MS)
           if (performance.now() >= until) return 'budget'
@@ -664,10 +770,11 @@ export class Pool implements Team {
     this.awake = null
   }
 
-  /** Everything comes back to shard 0. Only while no turn is running. @param watched somebody will look: remember where it was */
+  /** Everything comes back to shard 0. Only while no turn is running. @param watched somebody will look: remember where each machine was */
   async collapse(watched = false): Promise<void> {
     const { own } = this
-    this.places = own.mesh.cameFrom = watched ? new Map() : null
+    this.places = own.mesh.cameFrom = new Map()
+    own.mesh.cameFromBut = watched ? -1 : this.base
     for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
     for (;;) {
       own.mesh.drain()
@@ -682,8 +789,16 @@ export class Pool implements Team {
     }
     own.mesh.cameFrom = null
   }
-  /** Shards of machines, by private channel, as they were before everything came to shard 0; those that are not in it were there. */
-  private places: Map<number, number> | null = null
+  /** Where things were before everything came to shard 0. */
+  private places: Whereabouts | null = null
+
+  /** What was brought together goes back to where it was, and what has come since to the lowest shard that programs run in. */
+  private spread(): void {
+    const { places } = this
+    this.places = null
+    const before = performance.now() < this.togetherUntil ? null : places
+    if (!this.auto || (before !== null && before.size > 0)) this.own.mesh.giveAll(this.base, before)
+  }
 
   shardOf(m: Machine): number {
     return this.places?.get(m.priv) ?? 0

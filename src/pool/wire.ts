@@ -1,16 +1,14 @@
 import { sources } from '../base/source.ts'
-import { decodeImage } from '../compile/decode.ts'
 import { nameOf } from '../compile/names.ts'
-import { type CodeBook, Garbled, TermReader, TermWriter } from '../machine/codec.ts'
-import { pcOf, placeOf, siteAt } from '../machine/durable.ts'
-import { type Linked, Member, type Program, QUOTED, Template } from '../machine/link.ts'
-import { type Account, Machine, Meters, type Place, State } from '../machine/machine.ts'
+import { Garbled } from '../machine/codec.ts'
+import type { Program, Template } from '../machine/link.ts'
+import { type Account, type Machine, Meters } from '../machine/machine.ts'
 import type { ShardNames } from '../machine/names.ts'
-import { collectNames } from '../machine/reach.ts'
+import { namesIn, Places } from '../machine/places.ts'
+import { type RecordBook, RecordReader, RecordWriter } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
-import { NO_SITE, REPLY_SITE, type RecvSite, SendSite } from '../machine/site.ts'
-import { liveRegisters } from '../machine/snapshot.ts'
-import { List, type Term, Unforgeable } from '../normal/term.ts'
+import type { RecvSite } from '../machine/site.ts'
+import { Unforgeable } from '../normal/term.ts'
 
 /**
  * Terms, machines and code as bytes between the shards of one space. As in `machine/codec.ts`, but programs say which shard sent them first, and every receiver is told of a program or an account once, before the first record that mentions it.
@@ -80,16 +78,14 @@ class Names {
 }
 
 /** What this shard and its peers have told one another. */
-export class Book implements CodeBook {
+export class Book implements RecordBook {
   readonly shard: Shard
   readonly index: number
   private readonly names: Names
   private readonly numbers = new Map<Program, number>()
   private readonly programs = new Map<number, Program>()
   private nextProgram = 1
-  private readonly templates = new Map<Program, Map<string, Template>>()
-  private readonly members = new Map<Program, Map<number, Member>>()
-  private readonly sites = new Map<Program, Map<number, SendSite>>()
+  readonly places: Places
   /** By number; the object of an account is this shard's share of it. */
   readonly accounts = new Map<number, Account>()
   /** Name of a system channel by URI. */
@@ -104,6 +100,7 @@ export class Book implements CodeBook {
 
   constructor(shard: Shard, index: number, systemName: (uri: string) => Unforgeable) {
     this.shard = shard
+    this.places = new Places(shard.linker)
     this.index = index
     this.names = new Names(shard.origin)
     this.systemName = systemName
@@ -189,34 +186,11 @@ export class Book implements CodeBook {
     return a
   }
   template(program: Program, at: number, len: number): Template {
-    let known = this.templates.get(program)
-    if (known === undefined) this.templates.set(program, (known = new Map()))
-    const id = `${at}/${len}`
-    let t = known.get(id)
-    if (t === undefined) {
-      const { linker } = this.shard
-      t = len === 0 ? new Template(linker, program, at) : new Template(linker, program, 0, this.member(program, at, len))
-      known.set(id, t)
-    }
-    return t
-  }
-  member(program: Program, at: number, len: number): Member {
-    let known = this.members.get(program)
-    if (known === undefined) this.members.set(program, (known = new Map()))
-    let m = known.get(at)
-    if (m === undefined) known.set(at, (m = new Member(this.shard.linker, program, 1, at, len)))
-    return m
-  }
-  site(program: Program, at: number, form: number): SendSite {
-    let known = this.sites.get(program)
-    if (known === undefined) this.sites.set(program, (known = new Map()))
-    let site = known.get(at)
-    if (site === undefined) known.set(at, (site = new SendSite(form % 2 === 1, form >> 1, program, at)))
-    return site
+    return this.places.template(program, at, len)
   }
 }
 
-export class WireWriter extends TermWriter {
+export class WireWriter extends RecordWriter {
   private readonly known: Book
   constructor(book: Book) {
     super(book)
@@ -228,55 +202,10 @@ export class WireWriter extends TermWriter {
     super.name(n)
   }
 
-  origin(o: unknown): void {
-    if (!(o instanceof SendSite)) {
-      this.count(0)
-      return
-    }
-    this.count(this.known.numberOf(o.program))
-    this.count(o.at)
-    this.count(o.argc * 2 + (o.persistent ? 1 : 0))
-  }
-
-  values(list: readonly Term[]): void {
-    this.count(list.length)
-    for (let i = 0; i < list.length; i++) this.value(list[i])
-  }
-
-  /** What a machine is; where it waits is the caller's. */
-  machine(m: Machine): void {
-    const { linked } = m
-    this.count(this.known.numberOf(linked.program))
-    this.count(linked.at)
-    this.count(linked.len)
-    const place = placeOf(linked, m.pc)
-    this.signed(place.at - linked.at)
-    this.count(place.nth)
-    this.count(place.beyond)
-    this.count(m.priv)
-    this.count(this.known.accountOf(m.account))
-    this.count(m.level)
-    this.count(m.paused)
-    this.count(m.gas)
-    this.count(m.steps)
+  override machine(m: Machine): void {
+    super.machine(m)
     this.count(m.meters?.comms ?? 0)
     this.count(m.meters?.bytes ?? 0)
-    this.origin(m.origin)
-    this.count(m.dest + 1)
-    const n = liveRegisters(m)
-    this.count(n)
-    for (let i = 0; i < n; i++) this.value(m.regs[i])
-  }
-
-  /** The operation whose reply a machine waits for. */
-  request(m: Machine): void {
-    const r = this.known.shard.primitives.requestOf(m)
-    this.u8(r === undefined ? 0 : 1)
-    if (r === undefined) return
-    this.count(r.tag)
-    for (const t of [r.name, r.key, r.how]) this.text(t)
-    this.value(r.reply)
-    this.value(new List(r.args))
   }
 
   /** A program that a peer does not know. */
@@ -296,84 +225,19 @@ export class WireWriter extends TermWriter {
   }
 }
 
-/** Names that stand in the code of a program: only in code that came as a term. */
-function namesIn(p: Program): Unforgeable[] {
-  return p.name === QUOTED ? collectNames(decodeImage(p.words, 0)([])) : []
-}
-
-export class WireReader extends TermReader {
+export class WireReader extends RecordReader {
   private readonly known: Book
   constructor(book: Book) {
     super(new Uint8Array(0), book)
     this.known = book
   }
 
-  origin(): SendSite | null {
-    const n = this.count()
-    if (n === 0) return null
-    const program = this.known.program(n)
-    const at = this.count()
-    return this.known.site(program, at, this.count())
-  }
-
-  values(): Term[] {
-    const list = new Array<Term>(this.count())
-    for (let i = 0; i < list.length; i++) list[i] = this.term()
-    return list
-  }
-
-  machine(): Machine {
-    const program = this.known.program(this.count())
-    const at = this.count()
-    const linked: Linked = this.known.member(program, at, this.count()).linked
-    const offset = at + this.signed()
-    const nth = this.count()
-    const pc = pcOf(linked, offset, nth) + this.count()
-    const priv = this.count()
-    const account = this.known.account(this.count())
-    const level = this.count()
-    const paused = this.count()
-    const gas = this.count()
-    const steps = this.count()
+  override machine(): Machine {
+    const m = super.machine()
     const comms = this.count()
     const bytes = this.count()
-    const origin: Place | null = this.origin()
-    const dest = this.count() - 1
-    const regs = new Array<Term>(linked.registers)
-    const n = this.count()
-    for (let i = 0; i < n; i++) {
-      const v = this.value()
-      if (v !== undefined) regs[i] = v
-    }
-    const m = new Machine(linked, regs, priv, account, NO_SITE, origin, level)
-    m.pc = pc
-    m.paused = paused
-    m.gas = gas
-    m.steps = steps
-    if (comms + bytes > 0) {
-      m.meters = new Meters()
-      m.meters.comms = comms
-      m.meters.bytes = bytes
-    }
-    m.dest = dest
+    if (comms + bytes > 0) m.home = new Meters(comms, bytes)
     return m
-  }
-
-  /** Where it waits: at the receive that it stands at, or for a reply. */
-  request(m: Machine): void {
-    m.status = State.Blocked
-    if (this.u8() === 0) {
-      m.site = siteAt(m.linked, m.pc)
-      return
-    }
-    m.site = REPLY_SITE
-    const tag = this.count()
-    const name = this.text()
-    const key = this.text()
-    const how = this.text()
-    const reply = this.term() as Unforgeable
-    const args = (this.term() as List).items
-    this.known.shard.primitives.resumeRequest(m, tag, name, key, [...args], reply, how as 'nobody')
   }
 
   /** See `WireWriter.program`. */

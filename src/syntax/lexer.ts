@@ -775,6 +775,8 @@ export class Lexer {
 
   private malformed(from: number, end: number): Token {
     while (this.wordAt(end)) end++
+    const [last, next] = [this.text.charCodeAt(end - 1) | 32, this.text.charCodeAt(end)]
+    if (last === 101 && (next === 43 || next === 45)) for (end++; this.wordAt(end); ) end++ // `1e+` is one mistake
     const shown = end - from > 40 ? '' : ` \`${this.text.slice(from, end)}\``
     this.error('RHO101', from, end, `the number${shown} is malformed`, NUMBERS)
     this.int = 0

@@ -548,7 +548,7 @@ class Parser {
       case T.Bang:
       case T.BangBang:
       case T.BangQuest:
-        return 'a send as an operand needs braces: `{ x!(1) }`'
+        return this.sendHint()
       case T.Eq:
         return this.lex.peek() === 126 ? 'write `matches`' : 'write `==` to compare, `let x = … in …` to define'
       case T.LArrow:
@@ -569,6 +569,23 @@ class Parser {
     }
     if (RESERVED[tok] !== 0) return `\`${SPELLING[tok]}\` is a reserved word`
     return ''
+  }
+
+  /** After an operand that is no name stands `!`. */
+  private sendHint(): string {
+    const channel = this.val as Ast.Proc | undefined
+    switch (channel?.kind) {
+      case undefined:
+      case 'var':
+      case 'binary':
+      case 'unary':
+      case 'error':
+        return 'a send as an operand needs braces: `{ x!(1) }`'
+      case 'eval':
+        return '`*x` is a process; one sends on the name: `x!(1)`'
+      default:
+        return 'one sends on a name, and a process becomes a name with `@`: `@P!(1)`'
+    }
   }
 
   /** Names the innermost bracket that is open, for messages about a missing one. */
@@ -986,7 +1003,11 @@ class Parser {
   /** `( … )` of a send, call or source. */
   private arguments(frame: Frame): State {
     if (this.lex.tok !== T.LParen) {
-      this.unexpected('`(`', RESERVED[this.lex.tok] === 0 && this.startsProcess() ? 'what is sent stands in parentheses: `x!(1)`' : '')
+      const { tok, start, name } = this.lex
+      let hint = ''
+      if (tok === T.Ident && this.glued(start, 63)) hint = `a method is called with \`x!${name}(…).\`, or received: \`y <- x!${name}(…)\``
+      else if (RESERVED[tok] === 0 && this.startsProcess()) hint = 'what is sent stands in parentheses: `x!(1)`'
+      this.unexpected('`(`', hint)
       this.val = this.errorProc(this.lex.start, this.lex.start)
       return this.recoverWithout()
     }
@@ -1259,6 +1280,7 @@ class Parser {
   private letDecl(frame: Frame): State {
     const lex = this.lex
     frame.pos = lex.start
+    frame.mark = this.diagnostics.length
     frame.flag = false
     frame.state = S.LetNames
     if (lex.tok !== T.Ident) return this.names()
@@ -1275,10 +1297,12 @@ class Parser {
     frame.names = this.val as Ast.Names
     const tok = this.lex.tok
     if (tok !== T.LArrow) {
-      this.unexpected(
-        frame.names.items.length === 1 ? '`<-` or `=`' : '`<-`',
-        tok === T.Eq ? 'write `let x = P`, or `let @p <- P` with a pattern' : '',
-      )
+      const one = frame.names.items.length === 1 && frame.names.items[0].kind === 'var'
+      if (tok === T.Eq) {
+        // Where the pattern itself was reported, its report has said what to write.
+        if (frame.mark === this.diagnostics.length)
+          this.unexpected('`<-`', 'with a pattern write `let @p <- P`; `=` is for one variable: `let x = P`')
+      } else this.unexpected(one ? '`<-` or `=`' : '`<-`')
       if (tok !== T.Eq && tok !== T.LtEq && tok !== T.LLArrow) return this.recover()
     }
     return this.letValues(frame)
@@ -1318,7 +1342,13 @@ class Parser {
     }
     if (lex.tok === T.In) lex.next()
     else {
-      this.unexpected(frame.flag ? '`;`, `&` or `in`' : '`,`, `;`, `&` or `in`', lex.tok === T.LBrace ? 'write `let … in { … }`' : '')
+      const hint =
+        lex.tok === T.LBrace
+          ? 'write `let … in { … }`'
+          : lex.tok === T.Comma
+            ? 'write `;` between declarations; several values at once are taken with `let x, y <- P, Q`'
+            : ''
+      this.unexpected(frame.flag ? '`;`, `&` or `in`' : '`,`, `;`, `&` or `in`', hint)
       if (!this.startsProcess()) return this.recover()
     }
     frame.state = S.LetBody
@@ -1391,10 +1421,11 @@ class Parser {
 
   private quoteHint(): string {
     const { start, end, tok } = this.lex
+    if (this.frames[this.top].state === S.LetNames || this.frames[this.top - 1]?.state === S.LetNames)
+      return 'with a pattern write `let @p <- P`'
     const text = this.source(start, end)
-    return text.length <= 20 && tok !== T.LBrace && tok !== T.LBracket && tok !== T.LParen && tok !== T.LPath
-      ? `a process becomes a name with \`@\`: \`@${text}\``
-      : 'a process becomes a name with `@`: `@P`'
+    const opens = tok === T.LBrace || tok === T.LBracket || tok === T.LParen || tok === T.LPath || text.startsWith('bundle')
+    return text.length <= 20 && !opens ? `a process becomes a name with \`@\`: \`@${text}\`` : 'a process becomes a name with `@`: `@P`'
   }
 
   private startsOperand(): boolean {
@@ -1801,7 +1832,7 @@ class Parser {
       this.quiet = lex.start
       return S.Operand
     }
-    this.unexpected('`{` and cases')
+    this.unexpected('`{` and cases', lex.tok === T.Ident && lex.name === 'with' ? 'write `match x { p => { … } }`' : '')
     return this.recoverWithout()
   }
 
@@ -2169,9 +2200,14 @@ class Parser {
       case T.Dots:
         hint = 'a remainder `...x` stands at the end of a list, set, map, pathmap or list of names'
         break
+      case T.Bang:
+        hint = 'the negation of a Bool is written `not x`'
+        break
+      case T.Gt:
+        if (this.glued(lex.start, 60)) hint = 'write `!=` for “is not equal”'
+        break
       case T.EqEq:
       case T.Arrow:
-        hint = ''
         break
       default:
         hint = RESERVED[lex.tok] !== 0 ? `\`${SPELLING[lex.tok]}\` is a reserved word` : ''
@@ -2180,6 +2216,11 @@ class Parser {
       this.fail('RHO102', `expected ${expected}, found ${this.found()}`, frame.state === S.ParItem ? '' : this.unclosedHint())
     else this.unexpected(expected, hint)
     return this.recover()
+  }
+
+  /** Whether the character with that code stands right before the position. */
+  private glued(at: number, code: number): boolean {
+    return at > this.lex.base && this.lex.text.charCodeAt(at - 1 - this.lex.base) === code
   }
 
   private unclosedHint(): string {
@@ -2349,7 +2390,11 @@ class Parser {
     const star = lex.tok === T.Star
     if (star) lex.next()
     if (lex.tok !== T.Ident) {
-      this.unexpected(star ? 'a variable after `=*`' : 'a variable or `*` after `=`', 'a reference is written `=x` or `=*x`')
+      let hint = 'a reference is written `=x` or `=*x`'
+      if (this.glued(start, 61)) hint = 'write `==` to compare'
+      else if (this.glued(start, 43) || this.glued(start, 45))
+        hint = 'there is no assignment; to change a state send the new value: `x!(v + 1)`'
+      this.unexpected(star ? 'a variable after `=*`' : 'a variable or `*` after `=`', hint)
       return this.recover()
     }
     this.val = { start, end: lex.end, kind: 'ref', name: lex.name, star }

@@ -40,6 +40,12 @@ describe('an input', () => {
     expect(repl.prompt).toBe('rho> ')
   })
 
+  it('ends with the last line even so', async () => {
+    await type('@"x"!(1')
+    expect(await repl.end()).toContain('RHO102')
+    expect(await repl.end()).toBe('')
+  })
+
   it('ends at an empty line even so, with the error it has', async () => {
     expect(await type('@"x"!(1', '')).toContain('RHO102')
     expect(repl.prompt).toBe('rho> ')
@@ -91,6 +97,17 @@ describe('commands', () => {
 
   it('that are misspelt get the nearest', async () => {
     expect(await type('.spcae')).toContain('did you mean `.space`?')
+  })
+
+  it('begin with a dot, whatever other prompts want', async () => {
+    for (const other of [':help', ':q', 'help', 'exit', ' quit ']) expect(await type(other)).toContain('.quit leaves')
+    expect(await type('new help in { help!(1) }')).toBe('')
+  })
+
+  it('take a name however it is written', async () => {
+    await type('@{"x" | Nil}!(1)')
+    for (const name of ['@"x"', '@{"x"}', '@{ Nil | "x" }']) expect(await type(`.space ${name}`)).toBe('@"x"!(1)\n')
+    expect(await type('.space @"x')).toContain('this string is never closed')
   })
 
   it('.save writes what was typed as one program, .load runs a file', async () => {

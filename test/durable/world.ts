@@ -1,3 +1,4 @@
+import { PACK_TAIL, type Pack } from '../../rspace/store/pack.ts'
 import { QuietHost } from '../../src/cli/host.ts'
 import { type Durable, openDurable } from '../../src/machine/durable.ts'
 import type { FileRoot } from '../../src/machine/files.ts'
@@ -27,10 +28,11 @@ export class Disk {
         const sorted = [...disk.now].sort(([a], [b]) => (a < b ? -1 : 1))
         yield sorted.map(([k, v]) => [Buffer.from(k, 'hex') as Uint8Array, v] as const)
       },
-      async commit({ put, del }) {
+      async commit({ put: puts, del, packs = [] }) {
         await undefined
         const next = new Map(disk.now)
         const keys = new Set<string>()
+        const put = [...puts, ...packs.flatMap(rowsOfPack)]
         for (const key of [...put.map(p => p[0]), ...del]) {
           const k = Buffer.from(key).toString('hex')
           if (keys.has(k)) throw new Error(`a commit names the row ${k} twice`)
@@ -50,6 +52,13 @@ export class Disk {
       async close() {},
     }
   }
+}
+
+function rowsOfPack({ chunks, places, count, keyBytes }: Pack): (readonly [Uint8Array, Uint8Array, null])[] {
+  return Array.from({ length: count }, (_, i) => {
+    const row = chunks[places[3 * i]].subarray(places[3 * i + 1], places[3 * i + 2] - PACK_TAIL)
+    return [row.subarray(0, keyBytes), row.slice(keyBytes), null]
+  })
 }
 
 export interface World {

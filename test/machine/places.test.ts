@@ -48,8 +48,8 @@ describe('components that differ only in what they capture are reported where th
     expect(pairs(report.messages)).toEqual(['4:2 and 3:2', '5:2 and 2:2'])
     expect(pairs(report.waiting)).toEqual(['2:2 and 5:2', '3:2 and 4:2'])
     expect(report.waiting.map(w => w.detail).sort()).toEqual([
-      'a message at 4:2 has 1 value, this pattern takes 2',
-      'a message at 5:2 has 1 value, this pattern takes 2',
+      'a message at 4:2 has 1 value, this pattern takes 2. Write `for (x <- y)` or `for (...@xs <- y)`.',
+      'a message at 5:2 has 1 value, this pattern takes 2. Write `for (x <- x)` or `for (...@xs <- x)`.',
     ])
   })
   it('failures, each at the line of the component that failed', async () => {

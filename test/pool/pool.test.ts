@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { drive, type Ending } from '../../src/cli/engine.ts'
 import { QuietHost } from '../../src/cli/host.ts'
+import { Operator } from '../../src/machine/operator.ts'
 import { Random } from '../../src/machine/queue.ts'
 import { Session, type SessionOptions } from '../../src/machine/session.ts'
+import type { Unforgeable } from '../../src/normal/term.ts'
 import { HeldHost } from '../../src/pool/held.ts'
 import { Pool } from '../../src/pool/pool.ts'
+import { RANGE } from '../../src/pool/wire.ts'
 
 const long = process.env.RHO_LONG === '1'
 const open: Pool[] = []
@@ -21,12 +24,16 @@ interface Done {
 
 async function run(
   texts: readonly string[],
-  o: { workers: number; cuts?: number; weightMax?: number; input?: readonly string[]; during?: (pool: Pool) => void } & Omit<
-    SessionOptions,
-    'host'
-  >,
+  o: {
+    workers: number
+    cuts?: number
+    weightMax?: number
+    worthWhile?: number
+    input?: readonly string[]
+    during?: (pool: Pool) => void
+  } & Omit<SessionOptions, 'host'>,
 ): Promise<Done> {
-  const { workers, cuts, weightMax, input, during, ...rest } = o
+  const { workers, cuts, weightMax, worthWhile, input, during, ...rest } = o
   const host = new QuietHost(input ?? [])
   const held = new HeldHost(host)
   const options: SessionOptions = { ...rest, host: cuts === undefined ? host : held }
@@ -34,6 +41,7 @@ async function run(
   const pool = new Pool(session, {
     workers,
     weightMax,
+    worthWhile,
     ...(cuts === undefined ? {} : { host: held, cuts: { every: cuts, restore: (state: string) => Session.restore(state, options) } }),
   })
   open.push(pool)
@@ -46,6 +54,9 @@ async function run(
   const ending = await drive(session)
   return { ending, session: pool.session, host, pool }
 }
+
+/** Which range of numbers a name was drawn from: each shard has its own. */
+const makerOf = (name: Unforgeable): number => Math.floor(name.counter / RANGE)
 
 /** Some thousand COMMs with joins, an echo of what is read, and output at the end. */
 const FIB = (n: number): string =>
@@ -102,21 +113,88 @@ describe('a session on workers', () => {
   })
 
   it('T40: a group that is moved to and fro under load loses and doubles no message', async () => {
-    const [n, moves] = long ? [1_000_000, 10_000] : [6000, 8]
-    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), r, move in {
+    const n = long ? 1_000_000 : 2000
+    // Every hundred messages it is moved once, while the next three hundred are under way.
+    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), r, move, tick, more, again in {
       spawn!({ new c, d, send, take in {
-        contract send(@i, to) = { if (i <= ${n}) { to!(i) | send!(i + 1, *to) } } |
+        contract send(@i, to, go) = {
+          if (i <= ${n}) { to!(i) | if (i % 100 == 0) { for (<- go) { send!(i + 1, *to, *go) } } else { send!(i + 1, *to, *go) } } } |
         contract take(@left, @sum, @squares) = {
-          if (left == 0) { @"taken"!(sum, squares) } else { for (@i <- c & @j <- d) { take!(left - 1, sum + i + j, squares + i * i + j * j) } } } |
-        send!(1, *c) | send!(1, *d) | take!(${n}, 0, 0) } }, *r) |
-      for (@group, _ <- r) { move!(group, ${moves}) } |
+          if (left == 0) { @"taken"!(sum, squares) }
+          else { for (@i <- c & @j <- d) { if (left % 100 == 1) { tick!() } | take!(left - 1, sum + i + j, squares + i * i + j * j) } } } |
+        send!(1, *c, *more) | send!(1, *d, *again) | take!(${n}, 0, 0) } }, *r) |
+      more!() | more!() | more!() | again!() | again!() | again!() |
+      for (@group, _ <- r) { move!(group, ${n / 100}) } |
       contract move(@group, @n) = {
-        if (n == 0) { stdout!("moved") } else { new ack in { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { move!(group, n - 1) } } } }
+        if (n == 0) { stdout!("moved") }
+        else { new ack in { for (<- tick) { @group!("migrate", 1 + n % 3, *ack) | for (@true <- ack) { more!() | again!() | move!(group, n - 1) } } } } }
     }`
-    const { ending, session, host } = await run([text], { workers: 3, weightMax: 300, allow: { control: true } })
+    const { ending, session, host, pool } = await run([text], { workers: 3, weightMax: 0, allow: { control: true } })
     expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['"moved"']])
+    // All shards began anew meanwhile, too.
+    expect(pool.renewals).toBeGreaterThan(0)
     const sum = BigInt(n) * BigInt(n + 1)
     expect(session.data().get('@"taken"')).toEqual([[String(sum), String((sum * BigInt(2 * n + 1)) / 3n)]])
+  })
+
+  it('overlapping joins of channels that other shards made never consume half', async () => {
+    const [groups, each] = long ? [1000, 334] : [20, 30]
+    // Three channels get 2 · each messages; each join of two of them fires `each` times: whoever took one message without its partner would be waited for for ever.
+    const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), makers, feed, pairs, group, start, done, total in {
+      contract feed(x, @n) = { if (n > 0) { x!(n) | feed!(*x, n - 1) } } |
+      contract makers(@shard) = {
+        if (shard == 4) { start!(${groups}) }
+        else { new r, ack in {
+          spawn!({ contract @("make", shard)(ret, @"please") = { new x in { ret!(*x) | feed!(*x, ${2 * each}) } } }, *r) |
+          for (@maker, _ <- r) { @maker!("migrate", shard, *ack) | for (@true <- ack) { makers!(shard + 1) } } } } } |
+      makers!(1) |
+      contract pairs(x, y, @n, @sum) = { if (n == 0) { done!(sum) } else { for (@u <- x & @v <- y) { pairs!(*x, *y, n - 1, sum + u + v) } } } |
+      contract group() = { new ra, rb, rc in { @("make", 1)!(*ra, "please") | @("make", 2)!(*rb, "please") | @("make", 3)!(*rc, "please") |
+        for (a <- ra & b <- rb & c <- rc) {
+          @"made"!(*a, *b, *c) | pairs!(*a, *b, ${each}, 0) | pairs!(*b, *c, ${each}, 0) | pairs!(*c, *a, ${each}, 0) } } } |
+      contract start(@n) = { if (n > 0) { group!() | start!(n - 1) } } |
+      contract total(@left, @sum) = { if (left == 0) { stdout!(sum) } else { for (@s <- done) { total!(left - 1, sum + s) } } } | total!(${3 * groups}, 0) }`
+    const { ending, session, host } = await run([text], { workers: 3, worthWhile: 0, allow: { control: true } })
+    const sum = groups * 3 * each * (2 * each + 1)
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', [String(sum)]])
+    expect(session.blocked().filter(b => !b.persistent)).toEqual([])
+    // What was left is only the list of channels, which says in how many shards those of a group were made.
+    const made = [...session.shard.kernel.data(session.shard.chanOf('made'))].map(
+      d => new Set((d.value as Unforgeable[]).map(makerOf)).size,
+    )
+    expect(made).toHaveLength(groups)
+    expect(made.filter(n => n > 1).length).toBeGreaterThan(groups / 2)
+    expect([...session.data().keys()]).toEqual(['@"made"'])
+  })
+
+  it('T39: what was moved to a shard is still there after everything has stood still, again and again', async () => {
+    const session = new Session({ host: new QuietHost() })
+    const pool = new Pool(session, { workers: 3, worthWhile: 0 })
+    open.push(pool)
+    const { program } = session.compile(
+      'p.rho',
+      'new spin, c, d in { contract spin(@n) = { spin!(n + 1) } | spin!(0) | for (_ <- c & _ <- d) { Nil } | c!(1) }',
+    )
+    if (program !== undefined) session.deploy(program)
+    await session.settle({ stepsMax: 1 })
+    const operator = new Operator(session)
+    const look = async <T>(what: () => T): Promise<T> => {
+      let found: { readonly it: T } | undefined
+      const served = pool.still().then(() => {
+        found = { it: what() }
+      })
+      while (found === undefined) await session.settle({ stepsMax: 1 })
+      await served
+      return found.it
+    }
+    const waiter = () => operator.machines().filter(m => m.waitsFor.length === 2)
+    const [{ label }] = await look(waiter)
+    for (const shard of [2, 3, 1]) {
+      expect(await look(() => operator.act('migrate', label, shard))).toBe(1)
+      for (let i = 0; i < 3; i++) expect(await look(waiter)).toMatchObject([{ label, shard }])
+    }
+    session.stop()
+    await session.settle()
   })
 
   it('control names reach machines wherever they are: kill ends a group on all shards', async () => {

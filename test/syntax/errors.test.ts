@@ -46,6 +46,7 @@ describe('one mistake gives one report, where it is', () => {
     ['if (x!(1)) { b } else { c }', '1:6 RHO102'],
     ['let a = 1; b = 2 & c = 3 in { a }', '1:18 RHO102'],
     ['let @a = 1 in { a }', '1:8 RHO102'],
+    ['let [a, b] = [1, 2] in { a }', '1:5 RHO102'],
     ['let a = 1 { a }', '1:11 RHO102'],
     ['let a = 1, 2 in { a }', '1:10 RHO102'],
     ['match a | b { 1 => c }', '1:9 RHO102'],
@@ -179,6 +180,20 @@ describe('hints', () => {
     ['a!(1) == 2', '{ x!(1) } == y'],
     ['for (=*k <- c) {}', '@=k'],
     ['for (5 <- c) {}', '@5'],
+    ['for (x <- bundle-{*y}) {}', '@P'],
+    ['let a = 1, b = 2 in {a}', 'write `;`'],
+    ['let [a, b] = [1, 2] in {a}', 'let @p <- P'],
+    ['let @a = 1 in {a}', 'let @p <- P'],
+    ['match a with { 1 => b }', 'match x { p => { … } }'],
+    ['"a"!(1)', '@P!(1)'],
+    ['bundle+{a}!(1)', '@P!(1)'],
+    ['a.get(1)!(2)', '@P!(1)'],
+    ['a == b!(1)', '{ x!(1) }'],
+    ['a!?get().', 'x!get(…)'],
+    ['if (!a) { b }', 'not x'],
+    ['a <> b', '!='],
+    ['a === 2', '=='],
+    ['a += 1', 'no assignment'],
   ])('%s suggests %s', (text, hint) => expect(reports(text)[0]).toContain(hint))
 })
 

@@ -152,10 +152,25 @@ describe('numbers', () => {
     ['[1...x]', '[1 ...x]'],
     ['[.5, -.5]', '[float:0.5 float:-0.5]'],
   ])('%s reads as %s', (text, value) => expect(tree(text)).toBe(value))
-  it.each(['5x', '1e', '1.5foo', '0x1', '0xg', '1_000', '5i', '5n5', '1.5n', '1p01', '1f16', '-1u8', '-0x00', '1e5p2', '5ni', '1/2rx'])(
-    '%s is RHO101',
-    text => expect(findings(text).map(f => f.slice(-6))).toEqual(['RHO101']),
-  )
+  it.each([
+    '5x',
+    '1e',
+    '1e+',
+    '1.5foo',
+    '0x1',
+    '0xg',
+    '1_000',
+    '5i',
+    '5n5',
+    '1.5n',
+    '1p01',
+    '1f16',
+    '-1u8',
+    '-0x00',
+    '1e5p2',
+    '5ni',
+    '1/2rx',
+  ])('%s is RHO101', text => expect(findings(text).map(f => f.slice(-6))).toEqual(['RHO101']))
   it.each([
     '9223372036854775808',
     '-9223372036854775809',

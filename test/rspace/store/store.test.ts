@@ -12,6 +12,8 @@ import {
   logOf,
   MemoryEngine,
   openStore,
+  PACK_TAIL,
+  Pack,
   type Put,
   repair,
   rowsOf,
@@ -38,6 +40,25 @@ import {
 const text = (s: string) => new TextEncoder().encode(s)
 const side = (name: string) => text(`X${name}`)
 const put = (name: string, value: string): Put => [side(name), text(value)]
+
+/** Rows one behind another, a few to a piece of memory. */
+function packOf(keyBytes: number, rows: readonly (readonly [string, string])[], chunkBytes = 64): Pack {
+  const pack = new Pack(keyBytes)
+  let chunk = new Uint8Array(chunkBytes)
+  let at = 0
+  for (const [key, value] of rows) {
+    const bytes = text(`X${key}${value}`)
+    const end = at + bytes.length + PACK_TAIL
+    if (end > chunk.length) {
+      chunk = new Uint8Array(Math.max(chunkBytes, bytes.length + PACK_TAIL))
+      at = 0
+    }
+    chunk.set(bytes, at)
+    pack.add(chunk, at, at + bytes.length + PACK_TAIL)
+    at += bytes.length + PACK_TAIL
+  }
+  return pack
+}
 
 const first = (dir: string, pattern: RegExp) => join(dir, readdirSync(dir).find(n => pattern.test(n))!)
 
@@ -100,6 +121,32 @@ describe.each(Object.entries(PLACES))('a store %s', (_, place) => {
     ])
     expect(new Set(done.map(c => c.number))).toEqual(new Set([1]))
     expect(await reopen()).toEqual({ Xa: '2' })
+  })
+
+  it('takes new rows in packs: they are rows like all others, in a commit of their own', async () => {
+    const rows = Array.from({ length: 3000 }, (_, i): [string, string] => [String(i).padStart(5, '0'), 'v'.repeat(i % 90)])
+    const before = store.commit({ put: [put('a', '1')] })
+    const packed = store.commit({ put: [put('b', '2')], packs: [packOf(6, rows), packOf(4, [['xyz', '']])] })
+    // What follows sees them, whether they have landed or not.
+    const after = store.commit({ put: [put('00007', 'new')], del: [side('00008'), side('xyz')] })
+    expect([(await before).number, (await packed).number, (await after).number]).toEqual([1, 2, 3])
+    const expected: Record<string, string> = { Xa: '1', Xb: '2', X00007: 'new' }
+    for (const [key, value] of rows) if (key !== '00008') expected[`X${key}`] ??= value
+    expect(await content(store)).toEqual(expected)
+    const log = await records(store.log(2))
+    expect(log[0]!.changes.length).toBe(rows.length + 2)
+    expect(log[1]!.changes.map(c => c.before && Buffer.from(c.before).toString())).toEqual(['v'.repeat(7), 'v'.repeat(8), ''])
+    expect(await store.verify()).toMatchObject({ ok: true })
+    expect(await reopen()).toEqual(expected)
+  })
+
+  it('refuses a pack whose rows cannot be rows', async () => {
+    const short = new Pack(3)
+    short.add(text('Xab'), 0, 3)
+    const foreign = new Pack(1)
+    foreign.add(text('Labcdefghijk'), 0, 12)
+    for (const pack of [short, foreign]) await expect(store.commit({ packs: [pack] })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    expect(store.committed.number).toBe(0)
   })
 
   it('makes no commit for a delta that changes nothing', async () => {

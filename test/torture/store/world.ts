@@ -80,7 +80,7 @@ export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString
  * Delta number `step` of the world `seed`: few keys, so that rows are replaced and deleted; some large values, so that logs
  * rotate and tables are compacted.
  */
-export function deltaAt(seed: number, step: number): Required<Delta> & { put: [Uint8Array, Uint8Array][]; del: Uint8Array[] } {
+export function deltaAt(seed: number, step: number): Delta & { put: [Uint8Array, Uint8Array][]; del: Uint8Array[] } {
   const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(step, 0x85ebca6b))
   const put = new Map<number, Uint8Array>()
   const del = new Set<number>()

@@ -1,0 +1,157 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EventWriter, readEvents } from '../../rspace/journal.ts'
+
+const text = (s: string): Uint8Array => new TextEncoder().encode(s)
+const channel = (name: string) => ({ kindByte: 0, bytes: () => text(name) })
+const identity = (name: string) => Uint8Array.of(0, ...text(name))
+const bytes = fc.uint8Array({ maxLength: 80 })
+const number = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }))
+
+describe('events of a commit', () => {
+  it('come back as they were written, whatever their numbers and sizes', () => {
+    const event = fc.record({
+      op: fc.nat(2 ** 40),
+      ref: number,
+      value: bytes,
+      persistent: fc.boolean(),
+      data: fc.array(number, { maxLength: 5 }),
+      branch: fc.nat(9),
+    })
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), events => {
+        const w = new EventWriter(1)
+        for (const e of events) {
+          w.produce(e.op, e.ref, channel('c'), e.value, e.persistent)
+          w.comm(
+            e.op,
+            e.ref,
+            e.data.map(ref => ({ ref })),
+            e.branch,
+          )
+          w.comm(e.op, undefined, [], 0)
+          w.plain('cancel', e.op, e.ref)
+          w.plain('mark', e.op, undefined)
+        }
+        expect(w.count).toBe(events.length * 5)
+        const read = readEvents(w.view(), false)
+        expect(read).toEqual(
+          events.flatMap(({ op, ref, value, persistent, data, branch }) => [
+            { kind: 'produce', op, ref, channel: identity('c'), value, persistent },
+            { kind: 'comm', op, ref, data, branch },
+            { kind: 'comm', op, data: [], branch: 0 },
+            { kind: 'cancel', op, ref },
+            { kind: 'mark', op },
+          ]),
+        )
+      }),
+    )
+  })
+
+  it('identify a consume by what it is, in any order of its binds, and a produce by channel, value and persistence', () => {
+    const consume = (
+      binds: readonly (readonly [string, string, boolean])[],
+      o: { guard?: string; body?: string; persistent?: boolean } = {},
+    ) => {
+      const w = new EventWriter()
+      w.consume(1, 1, o.persistent === true, 1)
+      w.branch(binds.length, o.guard === undefined ? undefined : text(o.guard))
+      for (const [c, p, peek] of binds) w.bind(channel(c), text(p), peek)
+      w.body(text(o.body ?? 'b'))
+      const [event] = readEvents(w.view())
+      expect(event).toMatchObject({ kind: 'consume', channel: identity(binds[0][0]) })
+      return event.id
+    }
+    const one = consume([
+      ['a', 'p', false],
+      ['b', 'q', false],
+    ])
+    expect(one).toMatch(/^[0-9a-f]{64}$/)
+    expect(
+      consume([
+        ['b', 'q', false],
+        ['a', 'p', false],
+      ]),
+    ).toBe(one)
+    const others = [
+      consume([
+        ['a', 'q', false],
+        ['b', 'p', false],
+      ]),
+      consume([
+        ['a', 'p', true],
+        ['b', 'q', false],
+      ]),
+      consume(
+        [
+          ['a', 'p', false],
+          ['b', 'q', false],
+        ],
+        { guard: 'g' },
+      ),
+      consume(
+        [
+          ['a', 'p', false],
+          ['b', 'q', false],
+        ],
+        { body: 'c' },
+      ),
+      consume(
+        [
+          ['a', 'p', false],
+          ['b', 'q', false],
+        ],
+        { persistent: true },
+      ),
+    ]
+    expect(new Set([one, ...others]).size).toBe(6)
+    const produce = (c: string, v: string, persistent: boolean) => {
+      const w = new EventWriter()
+      w.produce(1, 1, channel(c), text(v), persistent)
+      return readEvents(w.view())[0].id
+    }
+    expect(new Set([produce('a', 'v', false), produce('b', 'v', false), produce('a', 'w', false), produce('a', 'v', true)]).size).toBe(4)
+  })
+
+  it('that were taken back say so, and only those', () => {
+    const w = new EventWriter()
+    for (let op = 1; op <= 4; op++) w.plain('cancel', op, op)
+    w.undo(2)
+    w.undo(4) // nothing came after the fourth
+    w.plain('rollback', 4, undefined)
+    expect(readEvents(w.view()).map(e => e.undone === true)).toEqual([false, false, true, true, false])
+  })
+
+  it('that an earlier version wrote as text are read', () => {
+    const old =
+      '[{"kind":"produce","op":3,"ref":7,"channel":"0061","value":"01ff","persistent":false,"id":"aa"},{"kind":"comm","op":4,"ref":2,"data":[7],"branch":0,"undone":true}]'
+    expect(readEvents(text(old))).toEqual([
+      { kind: 'produce', op: 3, ref: 7, channel: identity('a'), value: Uint8Array.of(1, 255), persistent: false, id: 'aa' },
+      { kind: 'comm', op: 4, ref: 2, data: [7], branch: 0, undone: true },
+    ])
+  })
+
+  it('are refused as CORRUPT when they are anything else, never read as others or thrown as a host error', () => {
+    const w = new EventWriter()
+    w.produce(1, 1, channel('a'), text('v'), false)
+    const good = w.view().slice()
+    for (const bad of [
+      Uint8Array.of(1, 99, 0, 0),
+      Uint8Array.of(1, 3, 4, 0),
+      Uint8Array.of(1, 255, 1),
+      good.subarray(0, good.length - 1),
+      text('{}'),
+      text('nonsense'),
+    ])
+      expect(() => readEvents(bad)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), tail => {
+        try {
+          expect(Array.isArray(readEvents(Uint8Array.of(1, ...tail)))).toBe(true)
+        } catch (e) {
+          expect(e).toMatchObject({ code: 'CORRUPT' })
+        }
+      }),
+    )
+  })
+})
