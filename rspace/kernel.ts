@@ -20,6 +20,8 @@ export const PERSISTENT = 1
 export const PEEK = 2
 
 // bits of Cont.state and Datum.state
+/** So many data and links are kept to be used again. */
+const SPARES_MAX = 256
 const STORED = 1
 const PUMPED = 2
 const STALLED = 4
@@ -138,12 +140,12 @@ export class Cont {
 
 /** A stored datum. */
 export class Datum {
-  readonly ref: number
+  ref: number
   turn: number
   readonly value: unknown
   readonly persistent: boolean
-  readonly origin: unknown
-  readonly chan: Chan
+  origin: unknown
+  chan: Chan
   next: Datum | null
   prev: Datum | null
   state: number
@@ -171,12 +173,12 @@ export class Datum {
 
 /** Membership of a join in the list of one of its channels. */
 export class Link {
-  readonly cont: Cont
-  readonly chan: Chan
+  cont: Cont
+  chan: Chan
   next: Link | null
   prev: Link | null
   /** Next link of the same continuation. */
-  readonly sibling: Link | null
+  sibling: Link | null
   constructor(cont: Cont, chan: Chan, sibling: Link | null) {
     this.cont = cont
     this.chan = chan
@@ -724,6 +726,39 @@ export class Kernel<V, R, K extends Cont> {
     this.store(chan, value, false, origin)
   }
 
+  /** `put` with a datum of `spare`, into whose value the message was written. */
+  putAgain(d: Datum, chan: Chan, origin: unknown): void {
+    this.op++
+    d.ref = d.turn = this.lastDatumRef = ++this.counter
+    d.chan = chan
+    d.origin = origin
+    this.lastDatum = d
+    this.appendDatum(d)
+  }
+
+  /** A datum to be used again, value and all; null: there is none. */
+  spare(): Datum | null {
+    const d = this.spareData
+    if (d !== null) {
+      this.spareData = d.next
+      this.spares--
+    }
+    return d
+  }
+
+  /** A datum that `put` stored and a COMM has removed: the caller says that nobody knows it or its value any more. */
+  recycle(d: Datum): void {
+    if (this.spares === SPARES_MAX || this.undo !== null) return
+    d.next = this.spareData
+    this.spareData = d
+    this.spares++
+  }
+  private spareData: Datum | null = null
+  private spares = 0
+  /** Linked by `sibling`. */
+  private spareLinks: Link | null = null
+  private spareLinkCount = 0
+
   /** `produce` of a message that the linear continuation `k`, which waits on this channel alone, takes. */
   wake(k: K, chan: Chan): void {
     this.op++
@@ -739,8 +774,34 @@ export class Kernel<V, R, K extends Cont> {
     this.lastDatumRef = ++this.counter
     const chans = k.chans as readonly Chan[]
     for (let i = 0; i < chans.length; i++) if (i !== own) this.useDatum(chans[i].dHead as Datum, LINEAR)
-    if (!k.site.persistent) this.unpark(k)
-    else if (this.hasNeighbours(k)) this.renewCont(k)
+    if (!k.site.persistent) {
+      const { links } = k
+      this.unpark(k)
+      if (this.undo === null) this.recycleLinks(links)
+    } else if (this.hasNeighbours(k)) this.renewCont(k)
+  }
+
+  /** Of a join that does not wait any more. */
+  private recycleLinks(links: Link | null): void {
+    let l = links
+    while (l !== null && this.spareLinkCount < SPARES_MAX) {
+      const next = l.sibling
+      l.sibling = this.spareLinks
+      this.spareLinks = l
+      this.spareLinkCount++
+      l = next
+    }
+  }
+
+  private link(k: Cont, chan: Chan, sibling: Link | null): Link {
+    const l = this.spareLinks
+    if (l === null) return new Link(k, chan, sibling)
+    this.spareLinks = l.sibling
+    this.spareLinkCount--
+    l.cont = k
+    l.chan = chan
+    l.sibling = sibling
+    return l
   }
 
   /** The continuation that alone could take a message with this key, found through the index of the channel. null: several, none, or it does not say. */
@@ -2237,7 +2298,7 @@ export class Kernel<V, R, K extends Cont> {
         k.state |= SHARED
         continue
       }
-      const l = new Link(k, chan, k.links)
+      const l = this.link(k, chan, k.links)
       k.links = l
       if (head === null) {
         chan.jHead = l.next = l.prev = l

@@ -27,7 +27,7 @@ import { Fault } from './primitives/fault.ts'
 import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
 import { shown } from './report.ts'
-import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, Of, REPLY_SITE, type RecvSite, type SendSite } from './site.ts'
+import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, Of, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
 
@@ -142,6 +142,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       options.limits.machineGas === Number.POSITIVE_INFINITY &&
       options.limits.machines === Number.POSITIVE_INFINITY
     this.unrolls = this.quick
+    this.recycles = options.observer === undefined && options.limits.memory === Number.POSITIVE_INFINITY
     this.fifo = options.order === 'fifo'
     this.queue =
       options.shuffle !== undefined
@@ -503,6 +504,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Where nobody watches, the children of a SPAWN are started by code that follows it. */
   readonly unrolls: boolean
   private readonly fifo: boolean
+  /** Nobody is told of data, so that those that are gone can be used again. */
+  private readonly recycles: boolean
   /** Items of a name that is looked up. */
   private readonly scratch: Term[] = []
   /** They can be looked up. */
@@ -1108,8 +1111,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const join = chan.jHead
     if (head === null) {
       if (join === null) {
-        this.produced++
-        this.kernel.put(chan, n === 1 ? [v] : [v, w], site)
+        this.put(chan, n, v, w, site)
         return null
       }
       if (join.next === join && this.fifo && chan.index === null) {
@@ -1117,8 +1119,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         if ((k.site as RecvSite).plainJoin && !k.shares) {
           const own = this.joinReady(k, chan)
           if (own === NOT_READY) {
-            this.produced++
-            this.kernel.put(chan, n === 1 ? [v] : [v, w], site)
+            this.put(chan, n, v, w, site)
             return null
           }
           if (own >= 0 && (k.site as RecvSite).patterns[own].arity === n) return this.completed(m, k, own, n, v, w, site)
@@ -1179,6 +1180,30 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
   }
 
+  /** A message of one or two values for which nothing waits. */
+  private put(chan: Chan, n: number, v: Term, w: Term, site: SendSite): void {
+    const { kernel } = this
+    this.produced++
+    if (n === 1 && this.recycles) {
+      const d = kernel.spare()
+      if (d !== null) {
+        const values = d.value as Term[]
+        values[0] = v
+        kernel.putAgain(d, chan, site)
+        return
+      }
+    }
+    kernel.put(chan, n === 1 ? [v] : [v, w], site)
+  }
+
+  /** A datum that a plain receive or join took, after its values were taken out of it. Those that came in otherwise may be known elsewhere. */
+  private used(d: Datum): void {
+    const values = d.value as Term[]
+    if (!this.recycles || values.length !== 1 || !(d.origin instanceof SendSite) || d.persistent) return
+    values[0] = 0
+    this.kernel.recycle(d)
+  }
+
   /** A linear receive of the machine `k` has got its message from `m`. */
   private woken(m: Machine, k: Machine, target: RecvSite, chan: Chan): void {
     this.kernel.wake(k, chan)
@@ -1204,7 +1229,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       const d = c.dHead
       if (d === null) return NOT_READY
-      if (c.index !== null || (d.value as Term[]).length !== patterns[i].arity) clear = false
+      if (c.index !== null || d.pumped || (d.value as Term[]).length !== patterns[i].arity) clear = false
       else this.joined[i] = d
     }
     return clear ? own : UNCLEAR
@@ -1232,9 +1257,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         if (n === 2) regs[base + 1] = w
         continue
       }
-      const values = (joined[i] as Datum).value as Term[]
+      const d = joined[i] as Datum
+      const values = d.value as Term[]
       joined[i] = null
       for (let j = 0; j < values.length; j++) regs[base + j] = values[j]
+      this.used(d)
     }
     woken.pc = target.next
     return woken
@@ -1727,12 +1754,14 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           ) {
             // The oldest message fits: the machine goes on at once.
             const values = datum.value as Term[]
+            const { pumped } = datum
             gas += site.gas(R) + site.commGas
             this.kernel.takeOldest(chan)
             this.comms++
             m.account.comms++
             const base = site.soleBase
             for (let j = 0; j < values.length; j++) R[base + j] = values[j]
+            if (!pumped) this.used(datum)
             pc = site.next
             continue
           }
