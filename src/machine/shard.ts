@@ -1347,18 +1347,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     this.end(m, State.Done)
   }
 
-  /** MUL, DIV, MOD of a part without a machine; NaN where the whole operation has to decide. */
-  private inlineArithmetic(op: number, x: number, y: number): number {
-    const { guards } = this.primitives
-    if (op === 64) {
-      const z = x * y
-      return guards[Tag.Mul] !== 0 && z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0)) ? z : Number.NaN
-    }
-    if (x < 0 || y <= 0) return Number.NaN
-    if (op === 66) return guards[Tag.Mod] !== 0 ? x % y : Number.NaN
-    return guards[Tag.Div] !== 0 && x <= 0x7fffffff ? Math.floor(x / y) : Number.NaN
-  }
-
   /** Whether the machine that `m` woke may run at once in its place. */
   private mayGoOn(m: Machine, gas: number): boolean {
     if (this.kernel.pumpPending || this.deferred.length > 0 || this.primitives.used || (m.account.limited && this.spent(m.account, gas)))
@@ -1995,55 +1983,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           pc = 0
           continue
         }
-        case 62: {
-          // LADD d a b
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Add] !== 0) {
-            const z = x + y
-            if (z <= SAFE && z >= -SAFE) {
-              R[C[pc + 2]] = z
-              pc += 5
-              continue
-            }
-          }
-          break
-        }
-        case 63: {
-          // LSUB d a b
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Sub] !== 0) {
-            const z = x - y
-            if (z <= SAFE && z >= -SAFE) {
-              R[C[pc + 2]] = z
-              pc += 5
-              continue
-            }
-          }
-          break
-        }
-        case 64: // LMUL d a b
-        case 65: // LDIV
-        case 66: {
-          // LMOD
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const z = typeof x === 'number' && typeof y === 'number' ? this.inlineArithmetic(C[pc], x, y) : Number.NaN
-          // Not a number: a case for the whole operation
-          if (!Number.isNaN(z)) {
-            R[C[pc + 2]] = z
-            pc += 5
-            continue
-          }
-          break
-        }
         case 78: {
           // LNAME d site and n …
           const n = C[pc + 3] & NAME_ITEMS_MAX
@@ -2181,8 +2120,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           pc = 0
           continue
         }
-        case 32: {
-          // ADD d a b
+        case 32: // ADD d a b
+        case 62: {
+          // LADD
           const i = C[pc + 3]
           const j = C[pc + 4]
           const x = i >= 0 ? R[i] : (K[~i] as Term)
@@ -2191,16 +2131,20 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const z = x + y
             if (z <= SAFE && z >= -SAFE) {
               R[C[pc + 2]] = z
-              this.ops++
-              gas += 3
+              // The price of what is done in a part is charged at its end.
+              if (C[pc] < FIRST_PART) {
+                this.ops++
+                gas += 3
+              }
               pc += 5
               continue
             }
           }
           break
         }
-        case 33: {
-          // SUB d a b
+        case 33: // SUB d a b
+        case 63: {
+          // LSUB
           const i = C[pc + 3]
           const j = C[pc + 4]
           const x = i >= 0 ? R[i] : (K[~i] as Term)
@@ -2209,16 +2153,20 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const z = x - y
             if (z <= SAFE && z >= -SAFE) {
               R[C[pc + 2]] = z
-              this.ops++
-              gas += 3
+              // The price of what is done in a part is charged at its end.
+              if (C[pc] < FIRST_PART) {
+                this.ops++
+                gas += 3
+              }
               pc += 5
               continue
             }
           }
           break
         }
-        case 34: {
-          // MUL d a b
+        case 34: // MUL d a b
+        case 64: {
+          // LMUL
           const i = C[pc + 3]
           const j = C[pc + 4]
           const x = i >= 0 ? R[i] : (K[~i] as Term)
@@ -2227,8 +2175,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const z = x * y
             if (z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0))) {
               R[C[pc + 2]] = z
-              this.ops++
-              gas += 9
+              // The price of what is done in a part is charged at its end.
+              if (C[pc] < FIRST_PART) {
+                this.ops++
+                gas += 9
+              }
               pc += 5
               continue
             }
@@ -2236,23 +2187,39 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           break
         }
         case 35: // DIV d a b
-        case 36: {
-          // MOD
+        case 65: {
+          // LDIV
           const i = C[pc + 3]
           const j = C[pc + 4]
           const x = i >= 0 ? R[i] : (K[~i] as Term)
           const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const mod = C[pc] === 36
-          if (
-            typeof x === 'number' &&
-            typeof y === 'number' &&
-            y > 0 &&
-            x >= 0 &&
-            (mod ? G[Tag.Mod] !== 0 : G[Tag.Div] !== 0 && x <= 0x7fffffff)
-          ) {
-            R[C[pc + 2]] = mod ? x % y : Math.floor(x / y)
-            this.ops++
-            gas += 9
+          // Small ones, which the host divides as such.
+          if (typeof x === 'number' && typeof y === 'number' && (x | 0) === x && (y | 0) === y && x >= 0 && y > 0 && G[Tag.Div] !== 0) {
+            R[C[pc + 2]] = (x / y) | 0
+            // The price of what is done in a part is charged at its end.
+            if (C[pc] < FIRST_PART) {
+              this.ops++
+              gas += 9
+            }
+            pc += 5
+            continue
+          }
+          break
+        }
+        case 36: // MOD d a b
+        case 66: {
+          // LMOD
+          const i = C[pc + 3]
+          const j = C[pc + 4]
+          const x = i >= 0 ? R[i] : (K[~i] as Term)
+          const y = j >= 0 ? R[j] : (K[~j] as Term)
+          if (typeof x === 'number' && typeof y === 'number' && x >= 0 && y > 0 && G[Tag.Mod] !== 0) {
+            R[C[pc + 2]] = (x | 0) === x && (y | 0) === y ? (x | 0) % (y | 0) : x % y
+            // The price of what is done in a part is charged at its end.
+            if (C[pc] < FIRST_PART) {
+              this.ops++
+              gas += 9
+            }
             pc += 5
             continue
           }
