@@ -813,7 +813,7 @@ class Translation {
    */
   private unroll(t: Template, slots: readonly number[]): void {
     const { out, words, linker } = this
-    if (!linker.shard.unrolls || t.total > UNROLL_MAX) return
+    if (!linker.shard.quick || t.total > UNROLL_MAX) return
     const children: { member: Member; slots: number[] }[] = []
     let at = 0
     for (const member of t.members)

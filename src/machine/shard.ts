@@ -141,7 +141,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       !options.literal &&
       options.limits.machineGas === Number.POSITIVE_INFINITY &&
       options.limits.machines === Number.POSITIVE_INFINITY
-    this.unrolls = this.quick
     this.recycles = options.observer === undefined && options.limits.memory === Number.POSITIVE_INFINITY
     this.fifo = options.order === 'fifo'
     this.queue =
@@ -419,14 +418,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         if (!linked.inert) {
           const m = this.member(member, captures, at, account, origin, level)
           if (eager && linked.leaf && !account.stopped) {
-            const { gas, streak, streakStart, budget } = this
-            this.streak = this.streakStart = this.budget = 0
-            if (this.tracer !== null) this.tracer.runnable(m)
-            this.slice(m)
-            this.streak = streak
-            this.streakStart = streakStart
-            this.budget = budget
-            this.gas = gas
+            this.aside(m)
           } else this.enqueue(m)
           if (list !== undefined) list.push(m)
         }
@@ -463,19 +455,24 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           }
           for (let j = 0; j < captures; j++) regs[j] = R[C[at + j]]
           if (eager && linked.leaf && !account.stopped) {
-            const { gas, streak, streakStart, budget } = this
-            this.streak = this.streakStart = this.budget = 0
-            if (this.tracer !== null) this.tracer.runnable(child)
-            this.slice(child)
-            this.streak = streak
-            this.streakStart = streakStart
-            this.budget = budget
-            this.gas = gas
+            this.aside(child)
           } else this.enqueue(child)
         }
         at += captures
       }
     }
+  }
+
+  /** A leaf runs at once, in the midst of the slice that starts it. */
+  private aside(m: Machine): void {
+    const { gas, streak, streakStart, budget } = this
+    this.streak = this.streakStart = this.budget = 0
+    if (this.tracer !== null) this.tracer.runnable(m)
+    this.slice(m)
+    this.streak = streak
+    this.streakStart = streakStart
+    this.budget = budget
+    this.gas = gas
   }
 
   private end(m: Machine, status: number): void {
@@ -500,9 +497,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private get pooling(): boolean {
     return this.tracer === null && this.quick && !this.kernel.marked
   }
-  private readonly quick: boolean
-  /** Where nobody watches, the children of a SPAWN are started by code that follows it. */
-  readonly unrolls: boolean
+  /** Policy, order and limits allow what follows where nobody watches, unrolled SPAWNs too. */
+  readonly quick: boolean
   private readonly fifo: boolean
   /** Nobody is told of data, so that those that are gone can be used again. */
   private readonly recycles: boolean
@@ -1382,15 +1378,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.account.machines--
     this.slices--
     m.account.steps--
-    const child = this.partMachine(m, part)
-    const { streak, streakStart, budget } = this
-    const saved = this.gas + gas
-    this.streak = this.streakStart = this.budget = 0
-    this.slice(child)
-    this.streak = streak
-    this.streakStart = streakStart
-    this.budget = budget
-    this.gas = saved
+    this.gas += gas
+    this.aside(this.partMachine(m, part))
     return part.last ? part.to : this.partDone(m, linked, part, 0)
   }
 
@@ -1944,14 +1933,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             pc += 4 + n
             if (!own.leaf) this.enqueue(child)
             else {
-              const { streak, streakStart, budget } = this
-              const saved = this.gas
-              this.streak = this.streakStart = this.budget = 0
-              this.slice(child)
-              this.streak = streak
-              this.streakStart = streakStart
-              this.budget = budget
-              this.gas = saved
+              this.aside(child)
               if (this.partOver(m.account, gas)) {
                 this.gas += gas
                 const { parts } = linked
