@@ -232,6 +232,11 @@ export class Session {
     return this.values
   }
 
+  /** Values that were given to it, by URI. */
+  get injected(): Readonly<Record<string, Term>> {
+    return this.options.inject ?? {}
+  }
+
   /** Set before the first program: the session is one of several shards. */
   team: Team | null = null
 

@@ -39,6 +39,12 @@ describe('limits of what is alive, on workers', () => {
 })
 
 describe('states and workers', () => {
+  it('what a URI was made to stand for is the same in every worker', async () => {
+    const program = 'new x(`rho:my:x`), o(`rho:io:stdout`) in { o!(*x) }'
+    const { stdout } = await rho.run(['run', '--workers', '2', '--inject', 'rho:my:x=[5, {"a": (1, 2)}]', '-e', program])
+    expect(stdout).toBe('[5, {"a" : (1, 2)}]\n')
+  })
+
   it('a snapshot of any run goes on with any number of workers', async () => {
     const program =
       'new c, out(`rho:io:stdout`), fib in { for (@n <- c & @m <- @"more") { new r in { fib!(n + m, *r) | for (@v <- r) { out!(v) } } } | c!(10) | contract fib(@n, r) = { if (n < 2) { r!(n) } else { new a, b in { fib!(n - 1, *a) | fib!(n - 2, *b) | for (@x <- a & @y <- b) { r!(x + y) } } } } }'
