@@ -34,7 +34,7 @@ async function load(url: string): Promise<Record<string, unknown>> {
   const require = createRequire(url)
   if ('.ts' in require.extensions) return require(fileURLToPath(url))
   const { tsImport } = (await import(TSX)) as typeof import('tsx/esm/api')
-  return await tsImport(url, import.meta.url)
+  return await tsImport(url, url)
 }
 
 /** The URL of a module given as one, or as a path. */
