@@ -124,6 +124,10 @@ interface Taken<T extends Types> {
   readonly counter: Ref
   readonly state: Omit<rows.State, 'cids' | 'gids'>
 }
+/** The rows of a group, and where they lie. */
+interface Encoded extends rows.Delta {
+  readonly packers: readonly Packer[]
+}
 interface OutboxEntry<T extends Types> {
   /** `null`: the next pump hands it over. */
   readonly handler: string | null
@@ -1505,16 +1509,18 @@ export class Space<T extends Types> implements Namer<T> {
         return
       }
       const event = packed?.view()
-      const hand = (delta: rows.Delta): Promise<Commit> => {
+      const hand = async (delta: Encoded): Promise<Commit> => {
         if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
         // By the marks a repair tells rows of commits that are lost.
-        return store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
+        const commit = await store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
+        for (const p of delta.packers) this.packers.push(p.reset())
+        return commit
       }
       let work: Promise<Commit>
       if (this.encoding === null && taken.added.length + taken.removed.length <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
       else {
         // Groups are encoded one after the other, as they are numbered.
-        const mine: Promise<rows.Delta> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
+        const mine: Promise<Encoded> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
         this.encoding = mine
         work = mine.then(delta => {
           if (this.encoding === mine) this.encoding = null
@@ -1538,7 +1544,9 @@ export class Space<T extends Types> implements Namer<T> {
     }
   }
   /** The group that is being encoded in slices. */
-  private encoding: Promise<rows.Delta> | null = null
+  private encoding: Promise<Encoded> | null = null
+  /** Not in use. */
+  private readonly packers: Packer[] = []
 
   private noteBytes({ put, del, packs = [], gone = [] }: rows.Delta): void {
     let bytes = 0
@@ -1696,15 +1704,15 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** The rows of a group; stops now and then, so that a large one need not be made at once. */
-  private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, rows.Delta> {
-    if (this.store === null && this.past === null) return { put: [], del: [] }
+  private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, Encoded> {
+    if (this.store === null && this.past === null) return { put: [], del: [], packers: [] }
     const { codec } = this.settings
     const copiesConts = keepsCopies(codec)
     const touched = new Set<Handle<T>>()
     const { index } = this.part
-    const born = new Packer(index)
-    const reborn = new Packer(index)
-    const gone = new Packer(index)
+    const born = this.packers.pop() ?? new Packer(index)
+    const reborn = this.packers.pop() ?? new Packer(index)
+    const gone = this.packers.pop() ?? new Packer(index)
     let n = 0
     for (const r of added) {
       if (++n % SLICE === 0) yield
@@ -1723,6 +1731,7 @@ export class Space<T extends Types> implements Namer<T> {
       }
     }
     for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
+    this.packers.push(reborn.reset())
     for (const r of removed) {
       if (++n % SLICE === 0) yield
       const { ref } = r
@@ -1762,7 +1771,7 @@ export class Space<T extends Types> implements Namer<T> {
     const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
     put.push([rows.stateKey(this.part), value, this.stateBefore])
     this.stateBefore = value
-    const delta = { put, del, packs: [born.pack], gone: [gone.pack] }
+    const delta = { put, del, packs: [born.pack], gone: [gone.pack], packers: [born, gone] }
     if (this.past !== null) this.noteHistory(this.past, naming, delta)
     return delta
   }
