@@ -78,8 +78,8 @@ export const COMMIT_BYTES_MAX = 1 << 30
 /** Waiting deltas are merged into one commit up to these; a single delta is never split. */
 const GROUP_OPS_MAX = 65_536
 const GROUP_BYTES_MAX = 16 << 20
-/** Encoding gives the event loop a turn after this much: about 2 ms on the measuring machine. */
-const SLICE_OPS = 1024
+/** Encoding gives the event loop a turn after this much: well below 2 ms. */
+const SLICE_OPS = 512
 const SLICE_BYTES = 1 << 20
 /** Records dropped by one commit, so that none has to pay for all. */
 const DROPS_MAX = 64
