@@ -1,11 +1,16 @@
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask, type Message } from '../../src/host/control.ts'
 import { Rho } from '../cli/rho.ts'
 
 const rho = new Rho()
+const running = new Set<ChildProcess>()
 beforeAll(() => rho.build())
-afterAll(() => rho.remove())
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL') // where a test did not come to its end
+  rho.remove()
+})
 
 const OTHER = 'new out(`rho:io:stdout`) in { out!("fine") }'
 const SPIN = 'new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) | loop!(1) | loop!(2) }'
@@ -74,6 +79,7 @@ async function attended(args: readonly string[], use: (operate: (request: Messag
   let used: Promise<void> | undefined
   const ran = await rho.run(['run', '--control', socket, ...args], {
     onStdout: (_, child) => {
+      running.add(child)
       used ??= use(async request => {
         const found: Message[] = []
         await ask(join(rho.folder, socket), request, record => found.push(record))
@@ -82,6 +88,7 @@ async function attended(args: readonly string[], use: (operate: (request: Messag
     },
   })
   await used
+  running.clear()
   return ran
 }
 let sockets = 0
