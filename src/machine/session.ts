@@ -409,7 +409,7 @@ export class Session {
     }
     const parsed = parse(file, { maxNesting: this.options.maxNesting })
     for (const d of parsed.diagnostics) diagnostics.push(d)
-    const normal = normalize(parsed.program, { uris: this.uris })
+    const normal = normalize(parsed.program, { uris: this.uris, lost: parsed.lost })
     for (const d of normal.diagnostics) diagnostics.push(d)
     diagnostics.sort((a, b) => a.start - b.start)
     if (diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)

@@ -230,6 +230,23 @@ describe('errors together', () => {
   })
 })
 
+describe('names that are unbound only because of a syntax error', () => {
+  it.each([
+    ['contract f(@i, @n out) = { @0!(i + n) | out!(n) }', ['RHO201 1:10', 'RHO102 1:19']],
+    ['new a, b( , c in { a!(1) | b!(2) | c!(3) }', ['RHO102 1:11']],
+    ['new a in { a!(1) } } | a!(2) | a!(3)', ['RHO102 1:20']],
+    ['new a in { @0!([} 0, 1]) | a!(1) }', ['RHO102 1:17', 'RHO105 1:19', 'RHO102 1:20', 'RHO102 1:34']],
+    ['for (@x <- @0 & @y < @1) { @2!(x + y) }', ['RHO102 1:20']],
+    ['match 1 { [x, y => { @0!(x + y) } }', ['RHO102 1:17']],
+  ])('%s', (program, errors) => expect(read(program).errors).toEqual(errors))
+
+  it('do not hide the others', () => {
+    expect(read('@0!(1 +) | @1!(y)').errors).toEqual(['RHO102 1:8', 'RHO201 1:16'])
+    expect(read('new a in { a!(1) } } | b!(2)').errors).toEqual(['RHO102 1:20', 'RHO201 1:24'])
+    expect(read('f!(1 +) | g!(f)').errors).toEqual(['RHO201 1:1', 'RHO102 1:7', 'RHO201 1:11', 'RHO201 1:14'])
+  })
+})
+
 describe('a name on its own', () => {
   it('is normalised for questions about a channel', () => {
     const at = { start: 0, end: 1 }
