@@ -276,7 +276,7 @@ export class Durable implements Keeper, RecordBook {
   private pack = new Pack(KEY_BYTES)
   /** Rows that go, as far as it is known what they held. */
   private goes = new Pack(KEY_BYTES)
-  private recent: Recent | null = null
+  private readonly recent = new Recent(RECORDS)
   private dels: Uint8Array[] = []
   private attempting: { gone: number; taken: number } | null = null
 
@@ -422,7 +422,7 @@ export class Durable implements Keeper, RecordBook {
       if (this.inFlight !== null) await this.inFlight
       if (this.failure !== null) throw this.failure
       if (this.attempting !== null || !this.begin(false)) {
-        this.recent = null // at rest nothing is kept that is not needed
+        this.recent.clear() // at rest nothing is kept that is not needed
         return
       }
     }
@@ -521,7 +521,7 @@ export class Durable implements Keeper, RecordBook {
     this.pack = new Pack(KEY_BYTES)
     this.goes = new Pack(KEY_BYTES)
     this.lastRows = puts.length + dels.length + pack.count + goes.count
-    this.recent = new Recent(pack, this.since, kernel.counter, RECORDS)
+    this.recent.add(pack, this.since, kernel.counter)
     this.since = kernel.counter
     this.sinceSlices = shard.slices
     this.sincePrivs = shard.numbers.privs
@@ -593,15 +593,19 @@ export class Durable implements Keeper, RecordBook {
       if (!(k instanceof Machine) || this.stalled.has(k.ref)) continue
       this.stalled.add(k.ref)
       this.puts.push([keyOf(Row.Waiting, k.ref), this.waitingRow(k), k.ref > since ? null : undefined])
+      this.recent.forget(k.ref)
     }
-    for (const m of this.touched)
-      if (m.waiting && m.ref <= since) this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), undefined])
+    for (const m of this.touched) {
+      if (!m.waiting || m.ref > since) continue
+      this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), undefined])
+      this.recent.forget(m.ref)
+    }
     this.touched.clear()
     this.savePump()
   }
 
   private drop(kind: number, ref: number): void {
-    if (this.recent === null || !this.recent.give(kind, ref, this.goes)) this.dels.push(keyOf(kind, ref))
+    if (!this.recent.give(kind, ref, this.goes)) this.dels.push(keyOf(kind, ref))
     if (this.turns.delete(ref)) this.dels.push(keyOf(Row.Turn, ref))
     this.stalled.delete(ref)
   }
