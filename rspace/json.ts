@@ -443,7 +443,9 @@ function fits(pattern: JsonValue, value: JsonValue, into: Record<string, JsonVal
     if (!isObject(x)) return false
     for (const k of keys) {
       if (!Object.hasOwn(x, k)) return false
-      work.push((p as Obj)[k], x[k])
+      const part = (p as Obj)[k]
+      if (typeof part === 'object' && part !== null) work.push(part, x[k])
+      else if (part !== x[k]) return false
     }
   }
   return true

@@ -1706,56 +1706,20 @@ export class Space<T extends Types> implements Namer<T> {
   /** The rows of a group; stops now and then, so that a large one need not be made at once. */
   private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, Encoded> {
     if (this.store === null && this.past === null) return { put: [], del: [], packers: [] }
-    const { codec } = this.settings
-    const copiesConts = keepsCopies(codec)
     const touched = new Set<Handle<T>>()
     const { index } = this.part
     const born = this.packers.pop() ?? new Packer(index)
     const reborn = this.packers.pop() ?? new Packer(index)
     const gone = this.packers.pop() ?? new Packer(index)
-    let n = 0
-    for (const r of added) {
-      if (++n % SLICE === 0) yield
-      // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
-      const to = r.ref > highest ? born : reborn
-      if (r instanceof Datum) {
-        const h = handleOf<T>(r.chan)
-        if (h.cid === 0) this.nameRow(h, put)
-        h.rows++
-        this.packDatum(to, h, r)
-      } else {
-        const group = this.groupFor(r, put)
-        group.rows++
-        r.group = group
-        this.packCont(to, r, group)
-      }
+    for (let i = 0; i < added.length; i += SLICE) {
+      if (i > 0) yield
+      this.encodeAdded(added, i, Math.min(i + SLICE, added.length), highest, born, reborn, put)
     }
     for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
     this.packers.push(reborn.reset())
-    for (const r of removed) {
-      if (++n % SLICE === 0) yield
-      const { ref } = r
-      if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
-      if (r instanceof Datum) {
-        const h = handleOf<T>(r.chan)
-        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, ref, this.part.index))
-        else this.packDatum(gone, h, r)
-        if (--h.rows === 0) touched.add(h)
-      } else {
-        const group = r.group as Group
-        r.group = null
-        if (copiesConts) this.packCont(gone, r, group)
-        else del.push(rows.contKey(group.gid, ref, this.part.index))
-        if (--group.rows === 0) {
-          if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
-          del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
-          for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
-            if (group.cids.length === 1) h.group = null
-            if (h.pair === group) h.pair = null
-            if (--h.rows === 0) touched.add(h)
-          }
-        }
-      }
+    for (let i = 0; i < removed.length; i += SLICE) {
+      if (i > 0 || added.length > 0) yield
+      this.encodeRemoved(removed, i, Math.min(i + SLICE, removed.length), gone, del, touched)
     }
     for (const [{ ref }, turn] of turns) {
       if (turn !== ref) {
@@ -1774,6 +1738,72 @@ export class Space<T extends Types> implements Namer<T> {
     const delta = { put, del, packs: [born.pack], gone: [gone.pack], packers: [born, gone] }
     if (this.past !== null) this.noteHistory(this.past, naming, delta)
     return delta
+  }
+
+  private encodeAdded(
+    added: Taken<T>['added'],
+    from: number,
+    to: number,
+    highest: Ref,
+    born: Packer,
+    reborn: Packer,
+    put: rows.Change[],
+  ): void {
+    for (let i = from; i < to; i++) {
+      const r = added[i]
+      // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
+      const into = r.ref > highest ? born : reborn
+      if (r instanceof Datum) {
+        const h = handleOf<T>(r.chan)
+        if (h.cid === 0) this.nameRow(h, put)
+        h.rows++
+        this.packDatum(into, h, r)
+      } else {
+        const group = this.groupFor(r, put)
+        group.rows++
+        r.group = group
+        this.packCont(into, r, group)
+      }
+    }
+  }
+
+  private encodeRemoved(
+    removed: Taken<T>['removed'],
+    from: number,
+    to: number,
+    gone: Packer,
+    del: rows.Removal[],
+    touched: Set<Handle<T>>,
+  ): void {
+    const { codec } = this.settings
+    const { index } = this.part
+    const copiesConts = keepsCopies(codec)
+    for (let i = from; i < to; i++) {
+      const r = removed[i]
+      if (this.turnRows.size > 0 && this.turnRows.delete(r.ref)) del.push(rows.turnKey(r.ref, index))
+      if (r instanceof Datum) {
+        const h = handleOf<T>(r.chan)
+        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, r.ref, index))
+        else this.packDatum(gone, h, r)
+        if (--h.rows === 0) touched.add(h)
+      } else {
+        const group = r.group as Group
+        r.group = null
+        if (copiesConts) this.packCont(gone, r, group)
+        else del.push(rows.contKey(group.gid, r.ref, index))
+        if (--group.rows === 0) this.dropGroup(group, del, touched)
+      }
+    }
+  }
+
+  private dropGroup(group: Group, del: rows.Removal[], touched: Set<Handle<T>>): void {
+    if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
+    del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
+    for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
+      if (group.cids.length === 1) h.group = null
+      if (h.pair === group) h.pair = null
+      if (--h.rows === 0) touched.add(h)
+    }
   }
 
   /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
@@ -1897,14 +1927,15 @@ export class Space<T extends Types> implements Namer<T> {
 
   private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group): void {
     const { codec } = this.settings
-    const { shape, where } = k
-    const parts = shape.branches ?? [shape]
+    const { where } = k
+    const { branches } = k.shape
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
+    const count = branches === undefined ? 1 : branches.length
     to.begin(rows.TAG.K, gid, k.ref)
     rows.flags(to, k.persistent, k.lease)
-    to.varint(parts.length)
-    for (let b = 0; b < parts.length; b++) {
-      const { peeks } = parts[b]
+    to.varint(count)
+    for (let b = 0; b < count; b++) {
+      const { peeks } = k.branch(b)
       to.u8(guard === undefined ? 0 : rows.F_WHERE)
       to.varint(peeks.length)
       for (let i = 0; i < peeks.length; i++) {
