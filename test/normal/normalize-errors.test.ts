@@ -127,7 +127,8 @@ const TABLE: Record<string, readonly Row[]> = {
   ],
   'RHO405: an unknown URI': [
     ['new o(`rho:io:stdou`) in Nil', ['RHO405 1:5'], 'did you mean `rho:io:stdout`'],
-    ['if (false) { new g(`rho:ai:gpt4`) in Nil }', ['RHO405 1:18']],
+    ['if (false) { new g(`rho:ai:gpt4`) in Nil }', ['RHO405 1:18'], 'service of a chain node'],
+    ['new v(`rho:rchain:revVault`) in Nil', ['RHO405 1:5'], 'service of a chain node'],
     ['new l(`rho:id:qrh6mgfp5z6orgchgszyxnuonanz7hw3amgrprqtciia6astt66ypn`) in Nil', ['RHO405 1:5'], 'rho:registry:lookup'],
   ],
   'RHO406: a URI that was not granted': [
