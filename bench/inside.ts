@@ -95,7 +95,7 @@ function parkOnce(n: number, weigh: boolean): { ms: number; bytes: number } {
 function park(n: number, enough: number): object {
   const warmSize = Math.min(n, 10_000)
   for (let parked = 0; parked < enough / 4; parked += warmSize) parkOnce(warmSize, false)
-  const runs = Array.from({ length: Math.max(1, Math.ceil(enough / n)) }, () => parkOnce(n, false).ms)
+  const runs = Array.from({ length: Math.max(n > enough ? 1 : 3, Math.ceil(enough / n)) }, () => parkOnce(n, false).ms)
   return { n, nsEach: (median(runs) / n) * 1e6, bytesEach: parkOnce(n, true).bytes / n }
 }
 
