@@ -142,7 +142,8 @@ export class Space<T extends Types> implements Namer<T> {
   protected readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
   private readonly named = new Map<string, Handle<T>>()
   private sweepAt = 1024
-  protected readonly records = new Map<Ref, Datum | Waiting<T>>()
+  /** All records by their refs; made when somebody first asks for one, and kept up from then on. */
+  private index: Map<Ref, Datum | Waiting<T>> | null = null
   private readonly installs = new Map<string, Waiting<T>>()
   /** Installs that wait; after a rollback also replaced ones, until they are withdrawn again. */
   private readonly installed = new Set<Waiting<T>>()
@@ -633,8 +634,9 @@ export class Space<T extends Types> implements Namer<T> {
     }
     if (this.classic) {
       for (const m of matches) {
+        if (!m.peeked || m.persistent) continue
         const d = this.records.get(m.ref)
-        if (m.peeked && !m.persistent && d instanceof Datum) kernel.take(d)
+        if (d instanceof Datum) kernel.take(d)
       }
     }
     this.deliver(k, b, matches, comms)
@@ -1370,15 +1372,30 @@ export class Space<T extends Types> implements Namer<T> {
     return this.store !== null || this.past !== null || this.watchers.size > 0
   }
 
+  protected get records(): Map<Ref, Datum | Waiting<T>> {
+    this.index ??= new Map([...this.everything()].map(r => [r.ref, r]))
+    return this.index
+  }
+  /** What the kernel holds. A join is found once for each of its channels. */
+  private *everything(): Generator<Datum | Waiting<T>> {
+    const { kernel } = this
+    for (const chan of kernel.nonEmpty()) {
+      yield* kernel.data(chan)
+      yield* kernel.conts(chan)
+    }
+    yield* kernel.hidden()
+    yield* kernel.stalled()
+  }
+
   private came(r: Datum | Waiting<T>): void {
-    this.records.set(r.ref, r)
+    this.index?.set(r.ref, r)
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.came(r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
-    this.records.delete(r.ref)
+    this.index?.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if ((!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.went(r)
@@ -1678,7 +1695,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     if (this.store !== null || this.past !== null) {
       for (const r of added) if (r.turn !== r.ref) turned.add(r)
-      for (const r of turned) if (durable(r) && this.records.get(r.ref) === r) turns.push([r, r.turn])
+      for (const r of turned) if (durable(r) && isThere(r)) turns.push([r, r.turn])
       this.forgetIds(del)
       for (const ref of this.dirtyOutbox) {
         const e = this.outbox.get(ref)
@@ -2014,20 +2031,30 @@ export class Space<T extends Types> implements Namer<T> {
         if (h === undefined) throw new RhizomeError('CORRUPT', `a row mentions channel ${cid}, which has no row`)
         return h
       }
-      const records: { turn: number; insert(): void }[] = []
+      // Rows come channel by channel, oldest first, unless turns have been renewed.
+      const { turns } = loaded
+      const turnOf = (r: { readonly ref: Ref }): number => turns.get(r.ref) ?? r.ref
+      if (turns.size > 0) loaded.data.sort((a, b) => turnOf(a) - turnOf(b))
+      let h: Handle<T> | undefined
+      let cid = 0
       for (const d of loaded.data) {
-        const h = handle(d.cid)
-        const turn = loaded.turns.get(d.ref) ?? d.ref
-        const value = codec.datum.decode(d.value)
+        if (h === undefined || d.cid !== cid) {
+          cid = d.cid
+          h = handle(cid)
+        }
         h.rows++
-        records.push({
+        const turn = turns.size === 0 ? d.ref : turnOf(d)
+        this.kernel.restoreDatum(
+          h.chan,
+          d.ref,
           turn,
-          insert: () => {
-            this.kernel.restoreDatum(h.chan, d.ref, turn, value, d.persistent, d.lease > 0 ? new Item(d.lease, false) : null)
-            this.lease(d.lease, d.ref)
-          },
-        })
+          codec.datum.decode(d.value),
+          d.persistent,
+          d.lease > 0 ? new Item(d.lease, false) : null,
+        )
+        if (d.lease > 0) this.lease(d.lease, d.ref)
       }
+      loaded.data.length = 0
       const byGid = new Map<number, Group>()
       for (const [gid, cids] of loaded.groups) {
         const own = [...new Set(cids.map(handle))]
@@ -2038,22 +2065,16 @@ export class Space<T extends Types> implements Namer<T> {
         byGid.set(gid, group)
         this.gids = Math.max(this.gids, gid)
       }
+      loaded.conts.sort((a, b) => turnOf(a) - turnOf(b))
       for (const row of loaded.conts) {
         const group = byGid.get(row.gid)
         if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
         const k = this.decodeCont(row, p => handle(group.cids[p]))
-        const turn = loaded.turns.get(row.ref) ?? row.ref
         group.rows++
         k.group = group
-        records.push({
-          turn,
-          insert: () => {
-            this.kernel.restoreCont(k, row.ref, turn)
-            this.lease(row.lease, row.ref)
-          },
-        })
+        this.kernel.restoreCont(k, row.ref, turnOf(row))
+        this.lease(row.lease, row.ref)
       }
-      for (const r of records.sort((a, b) => a.turn - b.turn)) r.insert()
       for (const ref of loaded.turns.keys()) this.turnRows.add(ref)
       for (const id of loaded.ids.sort((a, b) => a.op - b.op)) this.ids.set(id.id, id)
       for (const { namespace, key, value } of loaded.side) {
