@@ -56,6 +56,8 @@ const engineInside = {
 /** Parts of the host that most runs do not need and that take a millisecond or more to load: a bundle gets them when it first uses them. */
 const DEAR = ['crypto', 'child_process', 'worker_threads', 'net', 'readline/promises', 'module', 'os']
 const LATER = 'const LATER=name=>new Proxy({},{get:(_,key)=>require(name)[key]});'
+/** The host loads a library of measurements for `performance.now`; the same clock is there without it. */
+const SINCE = 'const BORN=process.hrtime(),SINCE=()=>{const[s,n]=process.hrtime(BORN);return s*1e3+n/1e6};'
 
 /** Bundles the command into a folder. Native code stays outside: it is required when it is needed. */
 export async function bundle(outdir) {
@@ -66,11 +68,11 @@ export async function bundle(outdir) {
     write: false,
     external: ['piscina', 'classic-level/package.json'],
     plugins: [engineInside],
-    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL' },
+    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL', 'performance.now': 'SINCE' },
   })
   let { text } = command.outputFiles[0]
   for (const name of DEAR) text = text.replaceAll(`require("node:${name}")`, `LATER("node:${name}")`)
-  writeFileSync(join(outdir, 'rho.cjs'), `(function(require, module, RHO_URL){${LATER}\n${text}})`)
+  writeFileSync(join(outdir, 'rho.cjs'), `(function(require, module, RHO_URL){${LATER}${SINCE}\n${text}})`)
   // A shard on a worker. Loaded with `require`.
   await build({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], outfile: join(outdir, 'worker.cjs') })
   // The process that reads damaged stores, so that it is the one that dies of them.

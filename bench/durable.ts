@@ -1,14 +1,11 @@
 import type { Effort } from './jobs.ts'
-import { runProcess } from './measure.ts'
+import { type Bound, least, most, runProcess } from './measure.ts'
 import type { Workshop } from './peers.ts'
 import type { Probe } from './probes.ts'
 import { type Row, ratioRow } from './row.ts'
 import type { Pair } from './store-inside.ts'
 
 /** D1 to D6 of programs: the machine on top of the store. The store by itself is measured in `store.ts`, what a kill leaves in `test/durable`. */
-
-const least = (floor: number, aim: number) => ({ kind: 'least', floor, aim }) as const
-const most = (floor: number, aim: number) => ({ kind: 'most', floor, aim }) as const
 
 interface Measured {
   readonly command: string
@@ -18,7 +15,7 @@ interface Measured {
   readonly peer: string
   /** Units of work, quick and full. */
   readonly sizes: readonly [number, number]
-  readonly bound: ReturnType<typeof least> | ReturnType<typeof most>
+  readonly bound: Bound
 }
 
 const STEADY: readonly (readonly [string, string, readonly [number, number]])[] = [

@@ -30,9 +30,8 @@ const total = (s: Stages): number => s.parse + s.normalise + s.compile + s.verif
 const WARM_BYTES = 2_000_000
 const warmRuns = (text: string): number => Math.ceil(WARM_BYTES / text.length)
 
-/** Warms up on another text of the same kind first, so that a large text need not be compiled many times; a small one as well, as its own kind. */
-function compiling(text: string, ms: number): object {
-  const warm = generatedProgram(50_000)
+/** Warms up on a smaller text of the same kind first, so that a large text need not be compiled many times; a small one as well, as its own kind. */
+function compiling(text: string, ms: number, warm = generatedProgram(50_000)): object {
   repeat(ms / 2, warmRuns(warm), () => compileStages(warm))
   if (text.length < WARM_BYTES / 10) repeat(ms / 2, Math.min(100, warmRuns(text)), () => compileStages(text))
   const runs = repeat(ms, 2, () => compileStages(text))
@@ -96,7 +95,7 @@ function parkOnce(n: number, weigh: boolean): { ms: number; bytes: number } {
 function park(n: number, enough: number): object {
   const warmSize = Math.min(n, 10_000)
   for (let parked = 0; parked < enough / 4; parked += warmSize) parkOnce(warmSize, false)
-  const runs = Array.from({ length: Math.max(1, Math.ceil(enough / n)) }, () => parkOnce(n, false).ms)
+  const runs = Array.from({ length: Math.max(n > enough ? 1 : 3, Math.ceil(enough / n)) }, () => parkOnce(n, false).ms)
   return { n, nsEach: (median(runs) / n) * 1e6, bytesEach: parkOnce(n, true).bytes / n }
 }
 
@@ -125,7 +124,7 @@ type Command = (args: string[], input: () => string) => object | Promise<object>
 const COMMANDS: Readonly<Record<string, Command>> = {
   generated: ([bytes, ms]) => compiling(generatedProgram(Number(bytes)), Number(ms)),
   folder: ([folder, ms]) => compiling(folderProgram(folder), Number(ms)),
-  nested: ([kind, depth, ms]) => compiling(NESTINGS[kind](Number(depth)), Number(ms)),
+  nested: ([kind, depth, ms]) => compiling(NESTINGS[kind](Number(depth)), Number(ms), NESTINGS[kind](1000)),
   javascript: ([library, bytes, ms]) => parsingJavaScript(javaScript(readFileSync(library, 'utf8'), Number(bytes)), Number(ms)),
   park: ([n, enough]) => park(Number(n), Number(enough)),
   crowd: ([parked, hops]) => crowd(Number(parked), Number(hops)),

@@ -1,4 +1,4 @@
-import { peakMegabytes, roundSize, steadyCost, timeAnswer } from './measure.ts'
+import { most, peakMegabytes, roundSize, steadyCost, timeAnswer } from './measure.ts'
 import type { Workshop } from './peers.ts'
 import { type Job, MULTISET_GOAL, type Peer, peerAnswer } from './programs.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
@@ -73,7 +73,7 @@ function rowsOf(job: Job, participants: readonly Participant[], memory: readonly
   const alone =
     Object.keys(job.peers).length > 0
       ? []
-      : [plainRow({ id: MULTISET_GOAL.id, title, unit, note }, ours, { kind: 'most', floor: MULTISET_GOAL.floor, aim: MULTISET_GOAL.aim })]
+      : [plainRow({ id: MULTISET_GOAL.id, title, unit, note }, ours, most(MULTISET_GOAL.floor, MULTISET_GOAL.aim))]
   return [...judged, ...alone, ...compared, ...memory]
 }
 
@@ -87,7 +87,7 @@ async function memoryRows(job: Job, shop: Workshop, effort: Effort): Promise<Row
     title: `${job.title}: peak memory of ${n.toLocaleString('en-US')} ${job.unit === 'leaf' ? 'leaves' : `${job.unit}s`}`,
     unit: 'MB',
   }
-  return [plainRow(about, peak === null ? [] : [peak], { kind: 'most', floor: job.memory.floor, aim: job.memory.aim })]
+  return [plainRow(about, peak === null ? [] : [peak], most(job.memory.floor, job.memory.aim))]
 }
 
 /** The id of a job in tables: its goal's if all goals share one, else its own. */

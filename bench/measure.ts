@@ -62,6 +62,9 @@ export interface Bound {
   readonly kind: 'least' | 'most'
 }
 
+export const least = (floor: number, aim = floor): Bound => ({ kind: 'least', floor, aim })
+export const most = (floor: number, aim = floor): Bound => ({ kind: 'most', floor, aim })
+
 export function verdictOf(value: Summary | null, bound: Bound | null): { verdict: Verdict; aimReached: boolean } {
   if (bound === null) return { verdict: '–', aimReached: false }
   if (value === null) return { verdict: 'no figure', aimReached: false }

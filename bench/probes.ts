@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Effort } from './jobs.ts'
-import { runProcess, summarise, timeAnswer } from './measure.ts'
+import { least, most, runProcess, summarise, timeAnswer } from './measure.ts'
 import { library, root, type Workshop } from './peers.ts'
 import { JOBS, type Job } from './programs.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
@@ -65,7 +65,7 @@ const compileSpeed: Probe = {
   run(shop, effort) {
     const bytes = effort.quick ? 200_000 : 1_000_000
     const ms = effort.quick ? 400 : 2000
-    const bound = { kind: 'least', floor: 0.3, aim: 0.7 } as const
+    const bound = least(0.3, 0.7)
     const samples = { generated: [] as number[], acorn: [] as number[], folder: [] as number[], acornSmall: [] as number[] }
     const shares = { generated: '', folder: '' }
     passes(effort, 'C1', () => {
@@ -92,7 +92,7 @@ const compileGrowth: Probe = {
     const sizes = effort.quick ? [1000, 10_000, 100_000, 1_000_000] : [1000, 10_000, 100_000, 1_000_000, 10_000_000]
     const depths = effort.quick ? [1000, 10_000] : [1000, 10_000, 100_000]
     const ms = effort.quick ? 300 : 1000
-    const bound = { kind: 'most', floor: 1.5, aim: 1.2 } as const
+    const bound = most(1.5, 1.2)
     const bySize: number[] = []
     const byDepth: Record<string, number[]> = Object.fromEntries(Object.keys(NESTINGS).map(kind => [kind, []]))
     passes(effort, 'C2', () => {
@@ -131,10 +131,7 @@ const parkedBytes: Probe = {
       title: `a parked receive with its own channel and two captures (${n.toLocaleString('en-US')})`,
       unit: 'bytes',
     }
-    return [
-      plainRow(about, ours, { kind: 'most', floor: 400, aim: 220 }),
-      ratioRow(about, ours, 'erlang', shop.erlang === null ? null : theirs, { kind: 'least', floor: 6.5, aim: 12 }),
-    ]
+    return [plainRow(about, ours, most(400, 220)), ratioRow(about, ours, 'erlang', shop.erlang === null ? null : theirs, least(6.5, 12))]
   },
 }
 
@@ -150,7 +147,7 @@ const crowded: Probe = {
       crowd.push(ask<Parked>(shop, ['crowd', many, hops], WEIGH).nsEach)
     })
     const about = { id: 'S2', title: `a hop while ${many.toLocaleString('en-US')} receives are parked`, unit: 'ns/hop' }
-    return [ratioRow(about, crowd, 'with 1,000 parked', few, { kind: 'most', floor: 1.5, aim: 1.15 })]
+    return [ratioRow(about, crowd, 'with 1,000 parked', few, most(1.5, 1.15))]
   },
 }
 
@@ -175,7 +172,7 @@ const parkedGrowth: Probe = {
           unit: '×',
         },
         samples,
-        { kind: 'most', floor: 2, aim: 1.3 },
+        most(2, 1.3),
       )
     return [row('time', time), row('bytes', bytes)]
   },
@@ -199,8 +196,8 @@ const slices: Probe = {
     })
     const title = `slices of 10,000 COMMs while ${parked.toLocaleString('en-US')} receives are parked`
     return [
-      plainRow({ id: 'S4', title: `${title}: p99 ÷ p50`, unit: '×' }, tail, { kind: 'most', floor: 5, aim: 3 }),
-      plainRow({ id: 'S4', title: `${title}: the worst`, unit: 'ms' }, worst, { kind: 'most', floor: 30, aim: 10 }),
+      plainRow({ id: 'S4', title: `${title}: p99 ÷ p50`, unit: '×' }, tail, most(5, 3)),
+      plainRow({ id: 'S4', title: `${title}: the worst`, unit: 'ms' }, worst, most(30, 10)),
     ]
   },
 }
@@ -290,17 +287,9 @@ const startUp: Probe = {
     }
     const gate = theirs.map(ms => 1.5 * ms + 100)
     return [
-      plainRow({ id: 'U1', title: 'rho run examples/hello.rho, over bare Node', unit: 'ms' }, over, { kind: 'most', floor: 40, aim: 15 }),
-      plainRow({ id: 'U1', title: 'the same with a new space on disk, over bare Node', unit: 'ms' }, overStored, {
-        kind: 'most',
-        floor: 60,
-        aim: 30,
-      }),
-      ratioRow({ id: 'U1', title: 'rho run examples/hello.rho', unit: 'ms' }, ours, '1.5 × node -e 0 + 100 ms', gate, {
-        kind: 'most',
-        floor: 1,
-        aim: 1,
-      }),
+      plainRow({ id: 'U1', title: 'rho run examples/hello.rho, over bare Node', unit: 'ms' }, over, most(40, 15)),
+      plainRow({ id: 'U1', title: 'the same with a new space on disk, over bare Node', unit: 'ms' }, overStored, most(60, 30)),
+      ratioRow({ id: 'U1', title: 'rho run examples/hello.rho', unit: 'ms' }, ours, '1.5 × node -e 0 + 100 ms', gate, most(1, 1)),
     ]
   },
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { runProcess } from './measure.ts'
+import { most, runProcess } from './measure.ts'
 import { root } from './peers.ts'
 import { ask, type Probe, passes } from './probes.ts'
 import { type Row, ratioRow } from './row.ts'
@@ -9,8 +9,6 @@ import { type Row, ratioRow } from './row.ts'
 interface Each {
   readonly nsEach: number
 }
-
-const target = (most: number) => ({ kind: 'most', floor: most, aim: most }) as const
 
 export const spaceProbe: Probe = {
   ids: ['space'],
@@ -31,9 +29,9 @@ export const spaceProbe: Probe = {
       }
     })
     const about = (title: string) => ({ id: 'space', title, unit: 'ns' })
-    const comm = (kind: string, title: string, most: number): Row =>
-      ratioRow(about(`a COMM: ${title}`), ours[kind], 'js-closures', plain, target(most))
-    const size = (kind: string, title: string, most: number): Row => ratioRow(about(title), many[kind], 'with 10', few[kind], target(most))
+    const comm = (kind: string, title: string, floor: number): Row =>
+      ratioRow(about(`a COMM: ${title}`), ours[kind], 'js-closures', plain, most(floor))
+    const size = (kind: string, title: string, floor: number): Row => ratioRow(about(title), many[kind], 'with 10', few[kind], most(floor))
     return [
       comm('kernel', 'the kernel alone', 3),
       comm('space', 'handles, trivial pattern', 3),

@@ -1,14 +1,11 @@
 import type { Effort } from './jobs.ts'
-import { runProcess } from './measure.ts'
+import { type Bound, least, most, runProcess } from './measure.ts'
 import type { Workshop } from './peers.ts'
 import type { Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
 import type { Pair } from './store-inside.ts'
 
 /** The tuplespace on disk, against the bare engine and against itself in memory: `npm run bench -- space`. Each pair runs alternately in one process. */
-
-const most = (floor: number, aim = floor) => ({ kind: 'most', floor, aim }) as const
-const least = (floor: number, aim = floor) => ({ kind: 'least', floor, aim }) as const
 
 function inside<T>(shop: Workshop, command: string, n: number, effort: Effort, flags: readonly string[] = []): T {
   effort.say(`space: ${command}`)
@@ -23,7 +20,7 @@ interface Compared {
   readonly peer: string
   /** Units of work, quick and full. */
   readonly sizes: readonly [number, number]
-  readonly bound: ReturnType<typeof most> | ReturnType<typeof least>
+  readonly bound: Bound
 }
 
 const PAIRS: readonly Compared[] = [

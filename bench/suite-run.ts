@@ -1,5 +1,5 @@
 import type { Effort } from './jobs.ts'
-import { ratios, runProcess, type Summary, summarise, timeAnswer, WrongAnswer } from './measure.ts'
+import { most, ratios, runProcess, type Summary, summarise, timeAnswer, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
 import { ask, type Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow, short } from './row.ts'
@@ -343,21 +343,21 @@ export function targetRows(results: readonly ProgramResult[]): Row[] {
     const found = results.find(r => r.id === entry.id && r.error === null)
     if (found === undefined) continue
     if (entry.most !== undefined) {
-      const bound = { kind: 'most', floor: entry.most, aim: entry.most } as const
+      const bound = most(entry.most)
       const about = { id: entry.id, title: `${entry.title}: in COMMs of plain JavaScript`, unit: `COMMs/${entry.unit}` }
       rows.push(plainRow(about, found.toComm?.samples ?? [], bound))
     }
     if (entry.id === 'pingpong' && found.plain !== null && found.nsPerUnit !== null) {
       const about = { id: entry.id, title: entry.title, unit: `ns/${entry.unit}` }
-      rows.push(ratioRow(about, found.nsPerUnit.samples, 'plain channels', found.plain.samples, { kind: 'most', floor: 5, aim: 5 }))
+      rows.push(ratioRow(about, found.nsPerUnit.samples, 'plain channels', found.plain.samples, most(5)))
     }
   }
-  const worst = (way: Way, title: string, most: number): void => {
+  const worst = (way: Way, title: string, floor: number): void => {
     const list = results.filter(r => r.ways[way] !== undefined && r.ways[way] !== null && isLong(r))
     if (list.length === 0) return
     const top = list.reduce((a, b) => ((b.ways[way]?.median ?? 0) > (a.ways[way]?.median ?? 0) ? b : a))
     const about = { id: way, title: `${title}, the worst of ${list.length} programs: ${top.id}`, unit: '×' }
-    rows.push(plainRow(about, top.ways[way]?.samples ?? [], { kind: 'most', floor: most, aim: most }))
+    rows.push(plainRow(about, top.ways[way]?.samples ?? [], most(floor)))
   }
   rows.push(...workerRows(results))
   worst('literal', 'primitives as COMMs ÷ in place', 8)
@@ -378,7 +378,7 @@ function workerRows(results: readonly ProgramResult[]): Row[] {
     if (found.length === 0) return
     const top = found.reduce((a, b) => (b.median > a.median ? b : a))
     const about = { id: 'workers', title: `${title}, the worst of ${found.length} programs: ${top.id}`, unit: '×' }
-    rows.push(plainRow(about, top.samples, { kind: 'most', floor, aim: 1 }))
+    rows.push(plainRow(about, top.samples, most(floor, 1)))
   }
   const msOf = (r: ProgramResult, w: string): readonly number[] => r.workersMs[w]?.samples ?? []
   const long = (ms: number): boolean => ms >= 1000

@@ -278,6 +278,48 @@ const one = (
   rest: Partial<Entry> & Pick<Entry, 'answer'>,
 ): Entry => ({ id, set, title, file: id, unit, units: s => n(s), ...sizes(quick, full, tiny), ...rest })
 
+// Programs that two sets have, in other sizes.
+
+const threadRing = (id: string, set: Entry['set'], title: string, ring: number, [quick, full]: readonly [number, number]): Entry => ({
+  id,
+  set,
+  title,
+  file: 'threadring',
+  unit: 'hop',
+  units: s => n(s),
+  quick: { n: quick, ring },
+  full: { n: full, ring },
+  tiny: { n: 25, ring: 10 },
+  answer: print(s => (n(s) % n(s, 'ring')) + 1),
+  comms: s => 2 * n(s, 'ring') + n(s) + 2,
+})
+
+const chameneos = (id: string, set: Entry['set'], title: string, creatures: number, [quick, full]: readonly [number, number]): Entry => ({
+  id,
+  set,
+  title,
+  file: 'chameneos',
+  unit: 'meeting',
+  units: s => n(s),
+  quick: { n: quick, creatures },
+  full: { n: full, creatures },
+  tiny: { n: 20, creatures: 4 },
+  answer: print(s => 2 * n(s)),
+  comms: s => 7 * n(s) + 6 * n(s, 'creatures') + 4,
+})
+
+const nQueens = (id: string, set: Entry['set'], title: string): Entry => ({
+  id,
+  set,
+  title,
+  file: 'nqueens',
+  unit: 'COMM',
+  units: s => queens(n(s)).comms,
+  ...sizes(8, 12, 4),
+  answer: print(s => queens(n(s)).solutions),
+  comms: s => queens(n(s)).comms,
+})
+
 export const SUITE: readonly Entry[] = [
   // ── R1 to R14 ─────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -381,32 +423,8 @@ export const SUITE: readonly Entry[] = [
     answer: () => ['"all done"'],
     comms: s => 122 * n(s) + 244,
   }),
-  {
-    id: 'threadring',
-    set: 'savina',
-    title: 'thread ring of 100',
-    file: 'threadring',
-    unit: 'hop',
-    units: s => n(s),
-    quick: { n: 1000, ring: 100 },
-    full: { n: 100_000, ring: 100 },
-    tiny: { n: 25, ring: 10 },
-    answer: print(s => (n(s) % n(s, 'ring')) + 1),
-    comms: s => 2 * n(s, 'ring') + n(s) + 2,
-  },
-  {
-    id: 'chameneos',
-    set: 'savina',
-    title: 'chameneos, 100 creatures',
-    file: 'chameneos',
-    unit: 'meeting',
-    units: s => n(s),
-    quick: { n: 2000, creatures: 100 },
-    full: { n: 200_000, creatures: 100 },
-    tiny: { n: 20, creatures: 4 },
-    answer: print(s => 2 * n(s)),
-    comms: s => 7 * n(s) + 6 * n(s, 'creatures') + 4,
-  },
+  threadRing('threadring', 'savina', 'thread ring of 100', 100, [1000, 100_000]),
+  chameneos('chameneos', 'savina', 'chameneos, 100 creatures', 100, [2000, 200_000]),
   one('big', 'savina', '120 processes, everybody to everybody', 'ping', [200, 20_000, 2], {
     units: s => 120 * n(s),
     answer: print(s => 120 * n(s)),
@@ -457,44 +475,15 @@ export const SUITE: readonly Entry[] = [
       return numbers + 4 * primes + 2 * tests
     },
   }),
-  one('nqueens', 'savina', 'n queens', 'place', [8, 12, 4], {
-    units: s => queens(n(s)).comms,
-    unit: 'COMM',
-    answer: print(s => queens(n(s)).solutions),
-    comms: s => queens(n(s)).comms,
-  }),
+  nQueens('nqueens', 'savina', 'n queens'),
   one('skynet', 'savina', 'skynet, fan-out 10', 'leaf', [10_000, 1_000_000, 100], {
     answer: print(s => (n(s) * (n(s) - 1)) / 2),
     comms: s => n(s) + (2 * (n(s) - 1)) / 9 + 2,
   }),
 
   // ── benchmarks game ───────────────────────────────────────────────────────────────────────────────────────────────
-  {
-    id: 'game-threadring',
-    set: 'game',
-    title: 'thread-ring of 503',
-    file: 'threadring',
-    unit: 'hop',
-    units: s => n(s),
-    quick: { n: 500_000, ring: 503 },
-    full: { n: 50_000_000, ring: 503 },
-    tiny: { n: 25, ring: 10 },
-    answer: print(s => (n(s) % n(s, 'ring')) + 1),
-    comms: s => 2 * n(s, 'ring') + n(s) + 2,
-  },
-  {
-    id: 'game-chameneos',
-    set: 'game',
-    title: 'chameneos-redux, 10 creatures',
-    file: 'chameneos',
-    unit: 'meeting',
-    units: s => n(s),
-    quick: { n: 60_000, creatures: 10 },
-    full: { n: 6_000_000, creatures: 10 },
-    tiny: { n: 20, creatures: 4 },
-    answer: print(s => 2 * n(s)),
-    comms: s => 7 * n(s) + 6 * n(s, 'creatures') + 4,
-  },
+  threadRing('game-threadring', 'game', 'thread-ring of 503', 503, [500_000, 50_000_000]),
+  chameneos('game-chameneos', 'game', 'chameneos-redux, 10 creatures', 10, [60_000, 6_000_000]),
   one('binarytrees', 'game', 'binary-trees', 'node', [12, 18, 5], {
     units: s => trees(n(s)).nodes,
     answer: print(s => trees(n(s)).answer),
@@ -507,17 +496,7 @@ export const SUITE: readonly Entry[] = [
     units: s => 40 * n(s) ** 2,
     answer: print(s => spectralNorm(n(s))),
   }),
-  {
-    id: 'game-nqueens',
-    set: 'game',
-    title: 'n-queens',
-    file: 'nqueens',
-    unit: 'COMM',
-    units: s => queens(n(s)).comms,
-    ...sizes(8, 12, 4),
-    answer: print(s => queens(n(s)).solutions),
-    comms: s => queens(n(s)).comms,
-  },
+  nQueens('game-nqueens', 'game', 'n-queens'),
   one('reversecomplement', 'game', 'reverse-complement', 'character', [1235, 123_457, 3], {
     units: s => DNA.length * n(s),
     answer: print(s => otherStrand(n(s))),

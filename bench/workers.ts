@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { calibrate, type Effort } from './jobs.ts'
-import { runProcess, steadyCost, timeAnswer, WrongAnswer } from './measure.ts'
+import { least, runProcess, steadyCost, timeAnswer, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
 import type { Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
@@ -101,7 +101,7 @@ const textOf = (file: string, n: number): string => programText({ file } as Entr
 function scale(s: Scaling, shop: Workshop, effort: Effort): Row {
   const { file, title, unit } = s.program
   const about = { id: s.id, title: `two workers against one: ${title}`, unit: `ns/${unit}` }
-  const bound = { kind: 'least', floor: s.floor, aim: s.aim } as const
+  const bound = least(s.floor, s.aim)
   const round = (n: number): number => Math.ceil(n / s.multiple) * s.multiple
   const time = (n: number, workers: string): number => timeAnswer(shop.rhoText(textOf(file, round(n)), workers), s.answer(round(n)))
   const costs: Record<string, number[]> = { 1: [], 2: [], 0: [] }

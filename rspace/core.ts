@@ -6,7 +6,7 @@ import type { Bind, Channel, CommEvent, Filter, OpenOptions, OpNumber, Outcome, 
 import { BadArgument, RhizomeError } from './errors.ts'
 import { loadHashes } from './hash.ts'
 import type { JsonTypes } from './json.ts'
-import type { Chan, Datum } from './kernel.ts'
+import type { Datum } from './kernel.ts'
 import { codecsId, withPreset } from './open.ts'
 import { type Handle, handleOf, Item, itemOf, Waiting } from './records.ts'
 import * as rows from './rows.ts'
@@ -62,7 +62,7 @@ class CoreSpace<T extends Types> extends Space<T> {
         throw new BadArgument('a continuation also waits on a channel that stays', { details: { ref: r.ref, channel: other.show } })
     }
     const copy = new CoreSpace<T>({ ...this.settings, history: 'none' }, NOWHERE)
-    for (const r of records) copy.takeIn(r, r.ref, r.turn, h => copy.internIdentity(h.identity()))
+    for (const r of records) copy.takeIn(r, h => copy.internIdentity(h.identity()))
     const w = new Writer(1024).u8(MOVED)
     for (const [key, value] of copy.delta().put) w.blob(key).blob(value)
     for (const r of records) {
@@ -125,18 +125,18 @@ class CoreSpace<T extends Types> extends Space<T> {
     return refs
   }
 
-  private takeIn(r: Datum | Waiting<T>, ref: Ref, turn: number, handle: (h: Handle<T>) => Handle<T>): void {
-    const at = (c: Chan): Chan => handle(handleOf<T>(c)).chan
+  /** A copy of a record of another core; what is stalled there is to be tried again. */
+  private takeIn(r: Datum | Waiting<T>, handle: (h: Handle<T>) => Handle<T>): void {
+    const { kernel } = this
     if (r instanceof Waiting) {
-      this.kernel.restoreCont(r.on(r.handles.map(h => handle(h).chan)), ref, turn)
-      this.lease(r.lease, ref)
+      const twin = r.on(r.handles.map(h => handle(h).chan))
+      kernel.restoreCont(twin, r.ref, r.turn)
+      if (r.pumped || r.stalled) kernel.enter(twin)
     } else {
-      const item = itemOf(r)
-      this.kernel.restoreDatum(at(r.chan), ref, turn, r.value as T['A'], r.persistent, item)
-      this.lease(item?.lease ?? 0, ref)
+      const { chan } = handle(handleOf<T>(r.chan))
+      const twin = kernel.restoreDatum(chan, r.ref, r.turn, r.value as T['A'], r.persistent, itemOf(r))
+      if (r.pumped) kernel.enter(twin)
     }
-    const copy = this.records.get(ref)
-    if (r.pumped && copy !== undefined) this.kernel.enter(copy)
   }
 
   private recordsOn(handles: ReadonlySet<Handle<T>>): (Datum | Waiting<T>)[] {

@@ -1,5 +1,6 @@
 import { blake2b } from '@noble/hashes/blake2.js'
 import { blake3 } from '@noble/hashes/blake3.js'
+import { type Lanes, makeLanes, SEED_BYTES } from './lanes.ts'
 
 /** What is hashed, so that equal bytes of different kinds never meet. */
 export type Domain = 'chan' | 'group' | 'produce' | 'consume' | 'comm' | 'leaf' | 'node' | 'chain' | 'name' | 'page' | 'path'
@@ -10,17 +11,28 @@ interface Hasher {
   digest(kind: 'binary'): Uint8Array
 }
 let fast: Hasher | undefined
-let fastWide: Hasher | undefined
+/** Adds and removes lattice elements; `held` are the words that are in there now. */
+let lanes: Lanes | undefined
+let held: Int32Array | null = null
+
+let loading: Promise<void> | undefined
 
 /** Load the WebAssembly hashes. Before, and if it fails, pure JavaScript gives the same bytes. */
-export async function loadHashes(): Promise<void> {
-  if (fast !== undefined) return
+export function loadHashes(): Promise<void> {
+  loading ??= load()
+  return loading
+}
+async function load(): Promise<void> {
   try {
-    const { createBLAKE2b, createBLAKE3 } = await import('hash-wasm')
-    fastWide = await createBLAKE3(LANES * 16)
+    if (IS_LITTLE) lanes = await makeLanes()
+  } catch {
+    lanes = undefined
+  }
+  try {
+    const { createBLAKE2b } = await import('hash-wasm')
     fast = await createBLAKE2b(256)
   } catch {
-    fast = fastWide = undefined
+    fast = undefined
   }
 }
 
@@ -36,14 +48,30 @@ function tagOf(domain: Domain): Uint8Array {
 export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
   if (fast !== undefined) {
     fast.init()
-    fast.update(tagOf(domain))
-    for (const p of parts) fast.update(p)
-    return fast.digest('binary').slice()
+    // Each call costs as much as hashing a hundred bytes: what is short goes in at once.
+    let at = gather(tagOf(domain), 0)
+    for (const p of parts) {
+      if (at + p.length <= GATHERED_BYTES) at = gather(p, at)
+      else {
+        if (at > 0) fast.update(gathered.subarray(0, at))
+        at = 0
+        fast.update(p)
+      }
+    }
+    if (at > 0) fast.update(gathered.subarray(0, at))
+    return fast.digest('binary')
   }
   const slow = blake2b.create({ dkLen: 32 })
   slow.update(tagOf(domain))
   for (const p of parts) slow.update(p)
   return slow.digest()
+}
+
+const GATHERED_BYTES = 1024
+const gathered = new Uint8Array(GATHERED_BYTES)
+function gather(part: Uint8Array, at: number): number {
+  gathered.set(part, at)
+  return at + part.length
 }
 
 const LANES = 1024
@@ -63,13 +91,25 @@ export class Lattice {
     this.change(element, -1)
   }
   private change(element: Uint8Array, by: 1 | -1): void {
-    const id = latin1(hash('leaf', element))
+    const name = hash('leaf', element)
+    const id = latin1(name)
     const before = this.counts.get(id) ?? 0
     const occurrence = by > 0 ? before + 1 : before
     if (before + by === 0) this.counts.delete(id)
     else this.counts.set(id, before + by)
     const { words } = this
-    const wide = wordsOf(expand(fromLatin1(id), occurrence))
+    if (lanes !== undefined) {
+      if (held !== words) {
+        if (held !== null) lanes.read(held)
+        lanes.write(words)
+        held = words
+      }
+      seedOf(lanes.seed, name, occurrence)
+      if (by > 0) lanes.add()
+      else lanes.sub()
+      return
+    }
+    const wide = wordsOf(blake3(seedOf(new Uint8Array(SEED_BYTES), name, occurrence), { dkLen: LANES * 2 }))
     // Halves are added without a carry between them: all bits but the highest of each, then those.
     if (by > 0)
       for (let i = 0; i < words.length; i++) {
@@ -87,6 +127,7 @@ export class Lattice {
   root(): Uint8Array {
     const bytes = new Uint8Array(LANES * 2)
     const view = new DataView(bytes.buffer)
+    if (held === this.words) lanes?.read(this.words)
     for (let i = 0; i < this.words.length; i++) view.setInt32(4 * i, this.words[i], true)
     return hash('node', bytes)
   }
@@ -99,19 +140,14 @@ function wordsOf(bytes: Uint8Array): Int32Array {
   return Int32Array.from({ length: LANES / 2 }, (_, i) => view.getInt32(4 * i, true))
 }
 
-const expandSeed = new Uint8Array(40)
-const expandView = new DataView(expandSeed.buffer)
-function expand(id: Uint8Array, occurrence: number): Uint8Array {
-  const seed = expandSeed
-  seed.set(id)
-  expandView.setUint32(32, Math.floor(occurrence / 2 ** 32))
-  expandView.setUint32(36, occurrence)
-  if (fastWide !== undefined) {
-    fastWide.init()
-    fastWide.update(seed)
-    return fastWide.digest('binary')
+/** What an element is drawn out from: its name, and which of the equal ones it is. */
+function seedOf(seed: Uint8Array, name: Uint8Array, occurrence: number): Uint8Array {
+  seed.set(name)
+  for (let i = SEED_BYTES - 1, n = occurrence; i >= name.length; i--) {
+    seed[i] = n % 256
+    n = Math.floor(n / 256)
   }
-  return blake3(seed, { dkLen: LANES * 2 })
+  return seed
 }
 
 export function latin1(bytes: Uint8Array): string {

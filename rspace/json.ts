@@ -23,9 +23,25 @@ const OPERATOR_DEPTH_MAX = 64
 
 /** Fits anything. */
 export const _: JsonValue = Object.freeze({ $any: true })
+/** Frozen values of our own: they need no copy. */
+const CONSTANTS = new WeakSet<object>([_ as object])
+const variables = new Map<string, JsonValue>()
+/** More names are not remembered: programs have few. */
+const VARIABLES_MAX = 1000
+function variable(name: string): JsonValue {
+  let found = variables.get(name)
+  if (found === undefined) {
+    found = Object.freeze({ $var: name })
+    if (variables.size < VARIABLES_MAX && wellFormed(name)) {
+      variables.set(name, found)
+      CONSTANTS.add(found)
+    }
+  }
+  return found
+}
 /** `v.name` fits anything and binds it to `name`. */
 export const v: Readonly<Record<string, JsonValue>> = new Proxy(Object.freeze({}) as Record<string, JsonValue>, {
-  get: (_target, name) => (typeof name === 'string' ? Object.freeze({ $var: name }) : undefined) as JsonValue,
+  get: (_target, name) => (typeof name === 'string' ? variable(name) : undefined) as JsonValue,
 })
 /** An object pattern that allows no fields beside those given. */
 export const exact = (fields: JsonValue): JsonValue => ({ $exact: fields })
@@ -70,6 +86,12 @@ export function copyJson(value: unknown, bytesMax = Number.POSITIVE_INFINITY): J
   if (scalar !== undefined) {
     if (typeof scalar === 'string' && scalar.length > bytesMax) throw tooLarge()
     return scalar
+  }
+  quickSize = 0
+  const quick = copyQuickly(value as object, QUICK_DEPTH)
+  if (quick !== undefined) {
+    if (quickSize > bytesMax) throw tooLarge()
+    return quick
   }
   let size = 0
   const open = new Set<unknown>()
@@ -119,6 +141,49 @@ export function copyJson(value: unknown, bytesMax = Number.POSITIVE_INFINITY): J
     else setField(f.to as Record<string, unknown>, key, plain)
     f.i++
   }
+}
+
+/** Most values are small and shallow, and have their keys in order: they are copied without a list of what is open. */
+const QUICK_DEPTH = 6
+const QUICK_PARTS = 32
+let quickSize = 0
+/** Undefined: it is large or deep, or something is wrong with it that the long way will tell. */
+function copyQuickly(from: object, depth: number): JsonValue | undefined {
+  if (CONSTANTS.has(from)) return from as JsonValue
+  if (depth === 0) return undefined
+  if (Array.isArray(from)) {
+    if (from.length > QUICK_PARTS) return undefined
+    const to: JsonValue[] = []
+    for (let i = 0; i < from.length; i++) {
+      const part = copyPart(from[i], depth)
+      if (part === undefined) return undefined
+      to.push(part)
+    }
+    return Object.freeze(to)
+  }
+  if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0) return undefined
+  const keys = Object.keys(from)
+  if (keys.length > QUICK_PARTS) return undefined
+  const to: Record<string, JsonValue> = {}
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]
+    if ((i > 0 && keys[i - 1] > key) || key === '__proto__' || !wellFormed(key)) return undefined
+    const part = copyPart((from as Record<string, unknown>)[key], depth)
+    if (part === undefined) return undefined
+    quickSize += key.length
+    to[key] = part
+  }
+  return Object.freeze(to)
+}
+function copyPart(part: unknown, depth: number): JsonValue | undefined {
+  if (part === undefined) return undefined
+  const plain = leaf(part)
+  if (plain === undefined) {
+    quickSize += 8
+    return copyQuickly(part as object, depth - 1)
+  }
+  quickSize += typeof plain === 'string' ? plain.length : 8
+  return plain
 }
 
 /** The value itself if it has no parts; undefined for arrays and objects. */
@@ -378,7 +443,9 @@ function fits(pattern: JsonValue, value: JsonValue, into: Record<string, JsonVal
     if (!isObject(x)) return false
     for (const k of keys) {
       if (!Object.hasOwn(x, k)) return false
-      work.push((p as Obj)[k], x[k])
+      const part = (p as Obj)[k]
+      if (typeof part === 'object' && part !== null) work.push(part, x[k])
+      else if (part !== x[k]) return false
     }
   }
   return true

@@ -32,12 +32,14 @@ const HIDDEN = 32
 /** This continuation has another turn than when it came: `REFS` knows its ref. */
 const RENEWED = 64
 
-// bits of Chan.flags
+// flags in Chan.bits
 const LISTED = 1
 const DIRTY = 2
 const PINNED = 4
 /** Scratch of `repeats`. */
 const SEEN = 8
+/** One waiting continuation: the bits above the flags count them. */
+const ONE = 16
 
 /** A channel. `owner` is the embedder's name object; everything else belongs to the kernel. Lists are circular, oldest first. */
 export class Chan {
@@ -50,9 +52,8 @@ export class Chan {
   jHead: Link | null
   /** Number of stored data. */
   nD: number
-  /** Number of waiting continuations that listen here (each once). */
-  nK: number
-  flags: number
+  /** Flags and, above them, `nK`. */
+  bits: number
   index: Index | null
   constructor(owner: unknown) {
     this.owner = owner
@@ -60,9 +61,12 @@ export class Chan {
     this.kHead = null
     this.jHead = null
     this.nD = 0
-    this.nK = 0
-    this.flags = 0
+    this.bits = 0
     this.index = null
+  }
+  /** Number of waiting continuations that listen here (each once). */
+  get nK(): number {
+    return this.bits >>> 4
   }
 }
 
@@ -661,7 +665,7 @@ export class Kernel<V, R, K extends Cont> {
 
   /** This channel is served oldest first whatever the order of the space. */
   pin(chan: Chan): void {
-    chan.flags |= PINNED
+    chan.bits |= PINNED
   }
 
   /** For matchers and guards whose work is more than one step. Leaves the matcher by an exception when the budget is spent. */
@@ -685,7 +689,7 @@ export class Kernel<V, R, K extends Cont> {
       this.store(chan, value, persistent, origin)
       return null
     }
-    if (chan.jHead === null && chan.index === null && (this.fifo || (chan.flags & PINNED) !== 0)) {
+    if (chan.jHead === null && chan.index === null && (this.fifo || (chan.bits & PINNED) !== 0)) {
       let c = head as K
       let r: R | undefined
       let tries = 0
@@ -711,7 +715,7 @@ export class Kernel<V, R, K extends Cont> {
       this.fireSingle(c, chan, value, persistent, origin, r)
       return c
     }
-    if (chan.index === null ? head === null && this.fifo : chan.index.conts !== null && (this.fifo || (chan.flags & PINNED) !== 0)) {
+    if (chan.index === null ? head === null && this.fifo : chan.index.conts !== null && (this.fifo || (chan.bits & PINNED) !== 0)) {
       const k = chan.index === null ? this.quickJoin(chan, value, persistent, origin) : this.quickIndexed(chan, value, persistent, origin)
       if (k !== UNDECIDED) return k
     }
@@ -966,7 +970,7 @@ export class Kernel<V, R, K extends Cont> {
         this.parkSingle(k, chan)
         return false
       }
-      if (!site.guarded && chan.index === null && (this.fifo || (chan.flags & PINNED) !== 0)) {
+      if (!site.guarded && chan.index === null && (this.fifo || (chan.bits & PINNED) !== 0)) {
         let d: Datum = head
         let r: R | undefined
         let tries = 0
@@ -1258,7 +1262,7 @@ export class Kernel<V, R, K extends Cont> {
   takeDirty(): Chan[] {
     const chans = this.dirtyChans
     this.dirtyChans = []
-    for (const chan of chans) chan.flags &= ~DIRTY
+    for (const chan of chans) chan.bits &= ~DIRTY
     return chans
   }
 
@@ -1498,7 +1502,7 @@ export class Kernel<V, R, K extends Cont> {
   /** The first continuation in the order of choice that can fire with `d`; its assignment is in `chosen` and `results`. */
   private search(d: Datum, except: ReadonlySet<Cont> | null): K | null {
     const chan = d.chan
-    const pinned = (chan.flags & PINNED) !== 0
+    const pinned = (chan.bits & PINNED) !== 0
     const indexed = chan.index !== null && chan.index.conts !== null
     const backward = !pinned && this.order === 'lifo'
     const cursor = this.contCursor
@@ -1674,7 +1678,7 @@ export class Kernel<V, R, K extends Cont> {
 
   /** A cursor over the data that bind `i` may take, in the order of choice, without `d` where it is not stored. */
   private dataFor(cursor: DataCursor, k: K, b: number, i: number, chan: Chan): DataCursor {
-    const pinned = (chan.flags & PINNED) !== 0
+    const pinned = (chan.bits & PINNED) !== 0
     const key = chan.index !== null && chan.index.data !== null ? this.contKeyOf(k, b, i) : undefined
     cursor.start(chan, key, !pinned && this.order === 'lifo')
     if (this.seeded && !pinned) {
@@ -1754,7 +1758,7 @@ export class Kernel<V, R, K extends Cont> {
 
   /** Where an arriving datum stands in the order of choice: 0 first, 1 last (or, with a seed, anywhere). */
   private arrivalPlace(chan: Chan): number {
-    return this.order === 'lifo' && (chan.flags & PINNED) === 0 ? 0 : 1
+    return this.order === 'lifo' && (chan.bits & PINNED) === 0 ? 0 : 1
   }
 
   private addCandidate(list: Candidate<R>[], k: K, b: number, bind: number, d: Datum): boolean {
@@ -1923,7 +1927,7 @@ export class Kernel<V, R, K extends Cont> {
           const all: Datum[] = []
           for (let d = cursor.next(); d !== null; d = cursor.next()) all.push(d)
           const place = this.arrivalPlace(chan)
-          const at = place === 0 ? 0 : this.seeded && (chan.flags & PINNED) === 0 ? this.choose(all.length + 1) : all.length
+          const at = place === 0 ? 0 : this.seeded && (chan.bits & PINNED) === 0 ? this.choose(all.length + 1) : all.length
           all.splice(at, 0, mine as Datum)
           cursor = new DataCursor().startList(all)
         }
@@ -2130,13 +2134,13 @@ export class Kernel<V, R, K extends Cont> {
   // ---------------------------------------------------------------------------------------------- lists
 
   private enlist(chan: Chan): void {
-    if ((chan.flags & LISTED) === 0) {
-      chan.flags |= LISTED
+    if ((chan.bits & LISTED) === 0) {
+      chan.bits |= LISTED
       this.listed[this.listedN++] = chan
       if (this.listedN > this.sweepAt) this.sweepListed(chan)
     }
-    if (this.tracking && (chan.flags & DIRTY) === 0) {
-      chan.flags |= DIRTY
+    if (this.tracking && (chan.bits & DIRTY) === 0) {
+      chan.bits |= DIRTY
       this.dirtyChans.push(chan)
     }
   }
@@ -2145,7 +2149,7 @@ export class Kernel<V, R, K extends Cont> {
     const kept: Chan[] = []
     for (const c of this.listed.slice(0, this.listedN) as Chan[]) {
       if (c.nD > 0 || c.nK > 0 || c === latest) kept.push(c)
-      else c.flags &= ~LISTED
+      else c.bits &= ~LISTED
     }
     this.listed = kept
     this.listedN = kept.length
@@ -2158,7 +2162,7 @@ export class Kernel<V, R, K extends Cont> {
     if (listed[this.listedN - 1] !== chan) return
     let n = this.listedN
     for (let c: Chan | null = chan; c !== null && c.nD === 0 && c.nK === 0; c = n > 0 ? listed[n - 1] : null) {
-      c.flags &= ~LISTED
+      c.bits &= ~LISTED
       listed[--n] = null
     }
     this.listedN = n
@@ -2185,7 +2189,7 @@ export class Kernel<V, R, K extends Cont> {
       head.prev = d
     }
     chan.nD++
-    if ((chan.flags & this.need) !== this.need) this.enlist(chan)
+    if ((chan.bits & this.need) !== this.need) this.enlist(chan)
     if (chan.index !== null && chan.index.data !== null) this.pushDatum(chan.index.data, d)
     if (this.undo !== null) this.undo.push(new Undo(U_ADD_DATUM, d))
     if (this.observer !== null && this.observer.stored !== undefined) this.observer.stored(d)
@@ -2219,7 +2223,7 @@ export class Kernel<V, R, K extends Cont> {
     }
     if (head) chan.dHead = d
     chan.nD++
-    if ((chan.flags & this.need) !== this.need) this.enlist(chan)
+    if ((chan.bits & this.need) !== this.need) this.enlist(chan)
   }
 
   private unlinkDatum(d: Datum): void {
@@ -2235,7 +2239,7 @@ export class Kernel<V, R, K extends Cont> {
     // An old garbage record must not keep younger ones alive.
     d.next = d.prev = null
     if (--chan.nD === 0 && chan.nK === 0) this.emptied(chan)
-    if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
+    if (this.tracking && (chan.bits & DIRTY) === 0) this.enlist(chan)
   }
 
   private removeDatum(d: Datum): void {
@@ -2282,8 +2286,8 @@ export class Kernel<V, R, K extends Cont> {
       k.next = head
       head.prev = k
     }
-    chan.nK++
-    if ((chan.flags & this.need) !== this.need) this.enlist(chan)
+    chan.bits += ONE
+    if ((chan.bits & this.need) !== this.need) this.enlist(chan)
     if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
     if (this.undo !== null) this.undo.push(new Undo(U_PARK, k))
     if (this.observer !== null && this.observer.parked !== undefined) this.observer.parked(k)
@@ -2309,8 +2313,8 @@ export class Kernel<V, R, K extends Cont> {
         l.next = head
         head.prev = l
       }
-      chan.nK++
-      if ((chan.flags & this.need) !== this.need) this.enlist(chan)
+      chan.bits += ONE
+      if ((chan.bits & this.need) !== this.need) this.enlist(chan)
       if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
     }
     if (this.undo !== null) this.undo.push(new Undo(U_PARK, k))
@@ -2372,8 +2376,8 @@ export class Kernel<V, R, K extends Cont> {
       next.prev = k
     }
     if (head) chan.kHead = k
-    chan.nK++
-    if ((chan.flags & this.need) !== this.need) this.enlist(chan)
+    chan.bits += ONE
+    if ((chan.bits & this.need) !== this.need) this.enlist(chan)
   }
 
   private linkLink(l: Link, prev: Link | null, head: boolean): void {
@@ -2387,8 +2391,8 @@ export class Kernel<V, R, K extends Cont> {
       next.prev = l
     }
     if (head) chan.jHead = l
-    chan.nK++
-    if ((chan.flags & this.need) !== this.need) this.enlist(chan)
+    chan.bits += ONE
+    if ((chan.bits & this.need) !== this.need) this.enlist(chan)
   }
 
   private unlinkCont(k: Cont, chan: Chan): void {
@@ -2401,8 +2405,8 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.kHead === k) chan.kHead = next
     }
     k.next = k.prev = null
-    if (--chan.nK === 0 && chan.nD === 0) this.emptied(chan)
-    if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
+    if ((chan.bits -= ONE) < ONE && chan.nD === 0) this.emptied(chan)
+    if (this.tracking && (chan.bits & DIRTY) === 0) this.enlist(chan)
   }
 
   private unlinkLink(l: Link): void {
@@ -2416,8 +2420,8 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.jHead === l) chan.jHead = next
     }
     l.next = l.prev = null
-    if (--chan.nK === 0 && chan.nD === 0) this.emptied(chan)
-    if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
+    if ((chan.bits -= ONE) < ONE && chan.nD === 0) this.emptied(chan)
+    if (this.tracking && (chan.bits & DIRTY) === 0) this.enlist(chan)
   }
 
   private unparkSingle(k: K, chan: Chan): void {
@@ -2493,7 +2497,7 @@ export class Kernel<V, R, K extends Cont> {
         this.unlinkCont(k, chan)
         this.linkCont(k, (chan.kHead as Cont).prev, false)
       }
-      if (this.tracking && (chan.flags & DIRTY) === 0) this.enlist(chan)
+      if (this.tracking && (chan.bits & DIRTY) === 0) this.enlist(chan)
       if (bucket !== null) bucket.push(k)
       else if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
     } else {
@@ -2504,7 +2508,7 @@ export class Kernel<V, R, K extends Cont> {
           this.unlinkLink(l)
           this.linkLink(l, (c.jHead as Link).prev, false)
         }
-        if (this.tracking && (c.flags & DIRTY) === 0) this.enlist(c)
+        if (this.tracking && (c.bits & DIRTY) === 0) this.enlist(c)
         if (c.index !== null && c.index.conts !== null) this.pushCont(c.index.conts, k, c)
       }
     }
@@ -2737,8 +2741,8 @@ function repeats(chans: readonly Chan[], from: number, n: number): boolean {
     return false
   }
   let i = 0
-  for (; i < n && (chans[from + i].flags & SEEN) === 0; i++) chans[from + i].flags |= SEEN
-  for (let j = 0; j < i; j++) chans[from + j].flags &= ~SEEN
+  for (; i < n && (chans[from + i].bits & SEEN) === 0; i++) chans[from + i].bits |= SEEN
+  for (let j = 0; j < i; j++) chans[from + j].bits &= ~SEEN
   return i < n
 }
 

@@ -20,6 +20,15 @@ export class Packer {
     this.shard = shard
   }
 
+  /** To be filled again; what it held must not be needed any more. */
+  reset(): this {
+    const { pack, chunk } = this
+    pack.count = pack.bytes = pack.chunks.length = 0
+    if (chunk.length > CHUNK_BYTES) this.chunk = new Uint8Array(0)
+    this.start = this.at = 0
+    return this
+  }
+
   /** Begin the row of a record; its value follows, then `end`. */
   begin(tag: number, id: number, ref: number): void {
     this.start = this.at

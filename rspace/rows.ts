@@ -202,12 +202,26 @@ export const nothingLoaded = (): Loaded => ({
   states: [],
 })
 
+const DATUM_KEY_BYTES = 19
+const part = (b: Uint8Array, from: number): Uint8Array => new Uint8Array(b.buffer, b.byteOffset + from, b.length - from)
+function countAt(b: Uint8Array, at: number): number {
+  const high = b[at] * 2 ** 24 + (b[at + 1] << 16) + (b[at + 2] << 8) + b[at + 3]
+  const n = high * 2 ** 32 + ((b[at + 4] << 24) >>> 0) + (b[at + 5] << 16) + (b[at + 6] << 8) + b[at + 7]
+  if (!Number.isSafeInteger(n)) throw new Malformed('count is too large')
+  return n
+}
 const plain = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength)
 
 /** @throws RhizomeError CORRUPT, VERSION (unknown tag) */
 export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void {
   try {
     // Engines hand out Buffers, whose `slice` shares memory.
+    if (key[0] === TAG.D && key.length === DATUM_KEY_BYTES && value.length > 0 && (value[0] & F_LEASE) === 0) {
+      // Most rows are these: without a reader for each.
+      const persistent = (value[0] & F_PERSISTENT) !== 0
+      into.data.push({ cid: countAt(key, 1), ref: countAt(key, 9), persistent, lease: 0, value: part(value, 1) })
+      return
+    }
     key = plain(key)
     value = plain(value)
     const k = new Reader(key)

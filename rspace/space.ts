@@ -124,6 +124,10 @@ interface Taken<T extends Types> {
   readonly counter: Ref
   readonly state: Omit<rows.State, 'cids' | 'gids'>
 }
+/** The rows of a group, and where they lie. */
+interface Encoded extends rows.Delta {
+  readonly packers: readonly Packer[]
+}
 interface OutboxEntry<T extends Types> {
   /** `null`: the next pump hands it over. */
   readonly handler: string | null
@@ -138,7 +142,8 @@ export class Space<T extends Types> implements Namer<T> {
   protected readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
   private readonly named = new Map<string, Handle<T>>()
   private sweepAt = 1024
-  protected readonly records = new Map<Ref, Datum | Waiting<T>>()
+  /** All records by their refs; made when somebody first asks for one, and kept up from then on. */
+  private index: Map<Ref, Datum | Waiting<T>> | null = null
   private readonly installs = new Map<string, Waiting<T>>()
   /** Installs that wait; after a rollback also replaced ones, until they are withdrawn again. */
   private readonly installed = new Set<Waiting<T>>()
@@ -629,8 +634,9 @@ export class Space<T extends Types> implements Namer<T> {
     }
     if (this.classic) {
       for (const m of matches) {
+        if (!m.peeked || m.persistent) continue
         const d = this.records.get(m.ref)
-        if (m.peeked && !m.persistent && d instanceof Datum) kernel.take(d)
+        if (d instanceof Datum) kernel.take(d)
       }
     }
     this.deliver(k, b, matches, comms)
@@ -1366,15 +1372,30 @@ export class Space<T extends Types> implements Namer<T> {
     return this.store !== null || this.past !== null || this.watchers.size > 0
   }
 
+  protected get records(): Map<Ref, Datum | Waiting<T>> {
+    this.index ??= new Map([...this.everything()].map(r => [r.ref, r]))
+    return this.index
+  }
+  /** What the kernel holds. A join is found once for each of its channels. */
+  private *everything(): Generator<Datum | Waiting<T>> {
+    const { kernel } = this
+    for (const chan of kernel.nonEmpty()) {
+      yield* kernel.data(chan)
+      yield* kernel.conts(chan)
+    }
+    yield* kernel.hidden()
+    yield* kernel.stalled()
+  }
+
   private came(r: Datum | Waiting<T>): void {
-    this.records.set(r.ref, r)
+    this.index?.set(r.ref, r)
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.came(r)
     this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
-    this.records.delete(r.ref)
+    this.index?.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if ((!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.went(r)
@@ -1505,16 +1526,18 @@ export class Space<T extends Types> implements Namer<T> {
         return
       }
       const event = packed?.view()
-      const hand = (delta: rows.Delta): Promise<Commit> => {
+      const hand = async (delta: Encoded): Promise<Commit> => {
         if (this.grouping.bytesMax !== undefined) this.noteBytes(delta)
         // By the marks a repair tells rows of commits that are lost.
-        return store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
+        const commit = await store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } })
+        for (const p of delta.packers) this.packers.push(p.reset())
+        return commit
       }
       let work: Promise<Commit>
       if (this.encoding === null && taken.added.length + taken.removed.length <= SLICE) work = hand(atOnce(this.encodeGroup(taken)))
       else {
         // Groups are encoded one after the other, as they are numbered.
-        const mine: Promise<rows.Delta> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
+        const mine: Promise<Encoded> = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)))
         this.encoding = mine
         work = mine.then(delta => {
           if (this.encoding === mine) this.encoding = null
@@ -1538,7 +1561,9 @@ export class Space<T extends Types> implements Namer<T> {
     }
   }
   /** The group that is being encoded in slices. */
-  private encoding: Promise<rows.Delta> | null = null
+  private encoding: Promise<Encoded> | null = null
+  /** Not in use. */
+  private readonly packers: Packer[] = []
 
   private noteBytes({ put, del, packs = [], gone = [] }: rows.Delta): void {
     let bytes = 0
@@ -1670,7 +1695,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     if (this.store !== null || this.past !== null) {
       for (const r of added) if (r.turn !== r.ref) turned.add(r)
-      for (const r of turned) if (durable(r) && this.records.get(r.ref) === r) turns.push([r, r.turn])
+      for (const r of turned) if (durable(r) && isThere(r)) turns.push([r, r.turn])
       this.forgetIds(del)
       for (const ref of this.dirtyOutbox) {
         const e = this.outbox.get(ref)
@@ -1696,57 +1721,22 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** The rows of a group; stops now and then, so that a large one need not be made at once. */
-  private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, rows.Delta> {
-    if (this.store === null && this.past === null) return { put: [], del: [] }
-    const { codec } = this.settings
-    const copiesConts = keepsCopies(codec)
+  private *encodeGroup({ added, removed, turns, put, del, naming, highest, state }: Taken<T>): Generator<undefined, Encoded> {
+    if (this.store === null && this.past === null) return { put: [], del: [], packers: [] }
     const touched = new Set<Handle<T>>()
     const { index } = this.part
-    const born = new Packer(index)
-    const reborn = new Packer(index)
-    const gone = new Packer(index)
-    let n = 0
-    for (const r of added) {
-      if (++n % SLICE === 0) yield
-      // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
-      const to = r.ref > highest ? born : reborn
-      if (r instanceof Datum) {
-        const h = handleOf<T>(r.chan)
-        if (h.cid === 0) this.nameRow(h, put)
-        h.rows++
-        this.packDatum(to, h, r)
-      } else {
-        const group = this.groupFor(r, put)
-        group.rows++
-        r.group = group
-        this.packCont(to, r, group)
-      }
+    const born = this.packers.pop() ?? new Packer(index)
+    const reborn = this.packers.pop() ?? new Packer(index)
+    const gone = this.packers.pop() ?? new Packer(index)
+    for (let i = 0; i < added.length; i += SLICE) {
+      if (i > 0) yield
+      this.encodeAdded(added, i, Math.min(i + SLICE, added.length), highest, born, reborn, put)
     }
     for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
-    for (const r of removed) {
-      if (++n % SLICE === 0) yield
-      const { ref } = r
-      if (this.turnRows.size > 0 && this.turnRows.delete(ref)) del.push(rows.turnKey(ref, this.part.index))
-      if (r instanceof Datum) {
-        const h = handleOf<T>(r.chan)
-        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, ref, this.part.index))
-        else this.packDatum(gone, h, r)
-        if (--h.rows === 0) touched.add(h)
-      } else {
-        const group = r.group as Group
-        r.group = null
-        if (copiesConts) this.packCont(gone, r, group)
-        else del.push(rows.contKey(group.gid, ref, this.part.index))
-        if (--group.rows === 0) {
-          if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
-          del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
-          for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
-            if (group.cids.length === 1) h.group = null
-            if (h.pair === group) h.pair = null
-            if (--h.rows === 0) touched.add(h)
-          }
-        }
-      }
+    this.packers.push(reborn.reset())
+    for (let i = 0; i < removed.length; i += SLICE) {
+      if (i > 0 || added.length > 0) yield
+      this.encodeRemoved(removed, i, Math.min(i + SLICE, removed.length), gone, del, touched)
     }
     for (const [{ ref }, turn] of turns) {
       if (turn !== ref) {
@@ -1762,9 +1752,75 @@ export class Space<T extends Types> implements Namer<T> {
     const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
     put.push([rows.stateKey(this.part), value, this.stateBefore])
     this.stateBefore = value
-    const delta = { put, del, packs: [born.pack], gone: [gone.pack] }
+    const delta = { put, del, packs: [born.pack], gone: [gone.pack], packers: [born, gone] }
     if (this.past !== null) this.noteHistory(this.past, naming, delta)
     return delta
+  }
+
+  private encodeAdded(
+    added: Taken<T>['added'],
+    from: number,
+    to: number,
+    highest: Ref,
+    born: Packer,
+    reborn: Packer,
+    put: rows.Change[],
+  ): void {
+    for (let i = from; i < to; i++) {
+      const r = added[i]
+      // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
+      const into = r.ref > highest ? born : reborn
+      if (r instanceof Datum) {
+        const h = handleOf<T>(r.chan)
+        if (h.cid === 0) this.nameRow(h, put)
+        h.rows++
+        this.packDatum(into, h, r)
+      } else {
+        const group = this.groupFor(r, put)
+        group.rows++
+        r.group = group
+        this.packCont(into, r, group)
+      }
+    }
+  }
+
+  private encodeRemoved(
+    removed: Taken<T>['removed'],
+    from: number,
+    to: number,
+    gone: Packer,
+    del: rows.Removal[],
+    touched: Set<Handle<T>>,
+  ): void {
+    const { codec } = this.settings
+    const { index } = this.part
+    const copiesConts = keepsCopies(codec)
+    for (let i = from; i < to; i++) {
+      const r = removed[i]
+      if (this.turnRows.size > 0 && this.turnRows.delete(r.ref)) del.push(rows.turnKey(r.ref, index))
+      if (r instanceof Datum) {
+        const h = handleOf<T>(r.chan)
+        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, r.ref, index))
+        else this.packDatum(gone, h, r)
+        if (--h.rows === 0) touched.add(h)
+      } else {
+        const group = r.group as Group
+        r.group = null
+        if (copiesConts) this.packCont(gone, r, group)
+        else del.push(rows.contKey(group.gid, r.ref, index))
+        if (--group.rows === 0) this.dropGroup(group, del, touched)
+      }
+    }
+  }
+
+  private dropGroup(group: Group, del: rows.Removal[], touched: Set<Handle<T>>): void {
+    if (group.cids.length > 1) this.groups.delete(groupId(group.cids))
+    del.push([rows.groupKey(group.gid), rows.groupValue(group.cids)])
+    for (const h of group.handles as readonly unknown[] as readonly Handle<T>[]) {
+      if (group.cids.length === 1) h.group = null
+      if (h.pair === group) h.pair = null
+      if (--h.rows === 0) touched.add(h)
+    }
   }
 
   /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
@@ -1888,14 +1944,15 @@ export class Space<T extends Types> implements Namer<T> {
 
   private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group): void {
     const { codec } = this.settings
-    const { shape, where } = k
-    const parts = shape.branches ?? [shape]
+    const { where } = k
+    const { branches } = k.shape
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
+    const count = branches === undefined ? 1 : branches.length
     to.begin(rows.TAG.K, gid, k.ref)
     rows.flags(to, k.persistent, k.lease)
-    to.varint(parts.length)
-    for (let b = 0; b < parts.length; b++) {
-      const { peeks } = parts[b]
+    to.varint(count)
+    for (let b = 0; b < count; b++) {
+      const { peeks } = k.branch(b)
       to.u8(guard === undefined ? 0 : rows.F_WHERE)
       to.varint(peeks.length)
       for (let i = 0; i < peeks.length; i++) {
@@ -1974,20 +2031,30 @@ export class Space<T extends Types> implements Namer<T> {
         if (h === undefined) throw new RhizomeError('CORRUPT', `a row mentions channel ${cid}, which has no row`)
         return h
       }
-      const records: { turn: number; insert(): void }[] = []
+      // Rows come channel by channel, oldest first, unless turns have been renewed.
+      const { turns } = loaded
+      const turnOf = (r: { readonly ref: Ref }): number => turns.get(r.ref) ?? r.ref
+      if (turns.size > 0) loaded.data.sort((a, b) => turnOf(a) - turnOf(b))
+      let h: Handle<T> | undefined
+      let cid = 0
       for (const d of loaded.data) {
-        const h = handle(d.cid)
-        const turn = loaded.turns.get(d.ref) ?? d.ref
-        const value = codec.datum.decode(d.value)
+        if (h === undefined || d.cid !== cid) {
+          cid = d.cid
+          h = handle(cid)
+        }
         h.rows++
-        records.push({
+        const turn = turns.size === 0 ? d.ref : turnOf(d)
+        this.kernel.restoreDatum(
+          h.chan,
+          d.ref,
           turn,
-          insert: () => {
-            this.kernel.restoreDatum(h.chan, d.ref, turn, value, d.persistent, d.lease > 0 ? new Item(d.lease, false) : null)
-            this.lease(d.lease, d.ref)
-          },
-        })
+          codec.datum.decode(d.value),
+          d.persistent,
+          d.lease > 0 ? new Item(d.lease, false) : null,
+        )
+        if (d.lease > 0) this.lease(d.lease, d.ref)
       }
+      loaded.data.length = 0
       const byGid = new Map<number, Group>()
       for (const [gid, cids] of loaded.groups) {
         const own = [...new Set(cids.map(handle))]
@@ -1998,22 +2065,16 @@ export class Space<T extends Types> implements Namer<T> {
         byGid.set(gid, group)
         this.gids = Math.max(this.gids, gid)
       }
+      loaded.conts.sort((a, b) => turnOf(a) - turnOf(b))
       for (const row of loaded.conts) {
         const group = byGid.get(row.gid)
         if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
         const k = this.decodeCont(row, p => handle(group.cids[p]))
-        const turn = loaded.turns.get(row.ref) ?? row.ref
         group.rows++
         k.group = group
-        records.push({
-          turn,
-          insert: () => {
-            this.kernel.restoreCont(k, row.ref, turn)
-            this.lease(row.lease, row.ref)
-          },
-        })
+        this.kernel.restoreCont(k, row.ref, turnOf(row))
+        this.lease(row.lease, row.ref)
       }
-      for (const r of records.sort((a, b) => a.turn - b.turn)) r.insert()
       for (const ref of loaded.turns.keys()) this.turnRows.add(ref)
       for (const id of loaded.ids.sort((a, b) => a.op - b.op)) this.ids.set(id.id, id)
       for (const { namespace, key, value } of loaded.side) {

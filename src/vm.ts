@@ -4,6 +4,7 @@ import type { StoredDurability } from '../rspace/store/index.ts'
 import type { Diagnostic } from './base/diagnostic.ts'
 import { ProcessHost } from './cli/host.ts'
 import { nameOf } from './cli/names.ts'
+import { loadOperations, moduleUrl } from './host/operations.ts'
 import { openSpace } from './host/space.ts'
 import { type Durable, openDurable } from './machine/durable.ts'
 import type { Host } from './machine/host.ts'
@@ -16,6 +17,7 @@ import { collectNames } from './machine/reach.ts'
 import { type ImageNeed, Session, type SessionOptions } from './machine/session.ts'
 import { nativeOnceSite } from './machine/site.ts'
 import type { Term, Unforgeable } from './normal/term.ts'
+import type { Pool } from './pool/pool.ts'
 import { fromJs, toJs, type Value } from './values.ts'
 
 export interface VmOptions extends Omit<SessionOptions, 'host' | 'keeper'> {
@@ -27,6 +29,13 @@ export interface VmOptions extends Omit<SessionOptions, 'host' | 'keeper'> {
   readonly create?: boolean
   /** Path of a Unix domain socket through which operators may look at the machines and steer them (`rho ps --control`, `rho deploy --control`). */
   readonly control?: string
+  /**
+   * How many workers run it, each on a core of its own (see docs/workers.md); `auto`: some once there is work for them. Default 0: this thread only. A worker
+   * that ends ends the machine, with an error of code WORKER_LOST; with `space` it can be opened again and goes on from its last commit.
+   */
+  readonly workers?: number | 'auto'
+  /** Modules (paths or file URLs) whose exported functions serve the operations of their names, here and in every worker; each is a `Handler`. */
+  readonly operations?: readonly (string | URL)[]
   /** The world outside; default: standard input and real time. What programs print comes as `output` events in any case. */
   readonly host?: Host
 }
@@ -61,9 +70,14 @@ export type Deployed =
 /**
  * Open a virtual machine: in memory, or in a directory, where it continues everything that the space holds. It runs by itself whenever there is something to do.
  * @throws RhizomeError whatever speaks against opening the space
+ * @throws Error if a module of `operations` cannot be loaded
+ * @throws RangeError for a number of workers that cannot be
  */
 export async function openVm(options: VmOptions = {}): Promise<Vm> {
-  const { space, durability, create, host, control, ...rest } = options
+  const { space, durability, create, host, control, workers = 0, operations = [], ...rest } = options
+  checkWorkers(workers, rest)
+  const modules = operations.map(moduleUrl)
+  const served = await loadOperations(modules)
   const events = new EventEmitter<VmEvents>()
   let n = 0
   const outside = host ?? new ProcessHost({ out: () => {}, log: () => {} })
@@ -74,7 +88,8 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
     }
     const session = new Session({ ...rest, host: talking })
     session.shard.onFailure = failure => events.emit('failure', failure)
-    return attended(new Vm(session, null, events), control)
+    for (const [name, by] of served) session.primitives.register(name, by)
+    return attended(new Vm(session, null, events, await poolOf(session, workers, modules)), control)
   }
   const rows = await openSpace(space, { durability, create: create !== false })
   const tell = (o: Outgoing): void => {
@@ -100,11 +115,29 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
       early = null
       list.forEach(tell)
     })
-    return await attended(new Vm(durable.session, durable, events), control)
+    const { session } = durable
+    for (const [name, by] of served) session.primitives.register(name, by)
+    return await attended(new Vm(session, durable, events, await poolOf(session, workers, modules)), control)
   } catch (e) {
     await rows.close().catch(() => undefined) // what went wrong first is what is told
     throw e
   }
+}
+
+/** @throws RangeError */
+function checkWorkers(workers: number | 'auto', o: Pick<SessionOptions, 'trace' | 'onError'>): void {
+  if (workers === 0) return
+  if (workers !== 'auto' && (!Number.isInteger(workers) || workers < 0 || workers > WORKERS_MAX))
+    throw new RangeError(`workers are 0 to ${WORKERS_MAX} or auto`)
+  if (o.trace !== undefined || o.onError === 'rollback')
+    throw new RangeError('a trace and programs that may be undone need one shard: leave `workers` out')
+}
+const WORKERS_MAX = 63
+
+/** Null: everything stays on this thread. What may be undone runs alone; it may lie in a space. */
+async function poolOf(session: Session, workers: number | 'auto', modules: readonly string[]): Promise<Pool | null> {
+  if (workers === 0 || session.atomicPending) return null
+  return new (await import('./pool/pool.ts')).Pool(session, { workers, modules })
 }
 
 async function attended(vm: Vm, path: string | undefined): Promise<Vm> {
@@ -137,6 +170,7 @@ export class Vm {
   readonly session: Session
   private readonly durable: Durable | null
   private readonly events: EventEmitter<VmEvents>
+  private readonly pool: Pool | null
   private running: Promise<Status> | null = null
   private again = false
   private closed: Promise<void> | null = null
@@ -147,10 +181,11 @@ export class Vm {
   private readonly known = new WeakSet<Unforgeable>()
   private pruneAt = 1024
 
-  constructor(session: Session, durable: Durable | null, events: EventEmitter<VmEvents>) {
+  constructor(session: Session, durable: Durable | null, events: EventEmitter<VmEvents>, pool: Pool | null = null) {
     this.session = session
     this.durable = durable
     this.events = events
+    this.pool = pool
     this.kick()
   }
 
@@ -179,6 +214,7 @@ export class Vm {
     o: { readonly name?: string; readonly atomic?: boolean } = {},
   ): Promise<Deployed> {
     this.check()
+    if (o.atomic === true && this.pool !== null) throw new RangeError('programs that may be undone need one shard: leave `workers` out')
     if (source instanceof Uint32Array) {
       const made = this.session.deployImage(source, o.name, o.atomic)
       if (typeof made !== 'number') return { ok: false, diagnostics: [], refused: made }
@@ -218,16 +254,16 @@ export class Vm {
   collect(o: { readonly remove: true }): Promise<{ machines: number; messages: number }>
   collect(o?: { readonly remove?: false }): { machines: number; messages: number }
   collect(o: { readonly remove?: boolean } = {}): { machines: number; messages: number } | Promise<{ machines: number; messages: number }> {
-    this.check()
+    this.whole()
     const held = this.held()
     const { machines, data } = o.remove === true ? this.session.collect(held) : this.session.garbage(held)
     const found = { machines: machines.length, messages: data.length }
     return o.remove === true ? this.safe().then(() => found) : found
   }
 
-  /** The machines that are alive, oldest first. Their labels mean something to this object only. */
+  /** The machines that are alive, oldest first. Their labels mean something to this object only. With workers: only at rest, see `idle`. */
   machines(): MachineView[] {
-    this.check()
+    this.whole()
     return new Operator(this.session).machines()
   }
 
@@ -237,7 +273,7 @@ export class Vm {
    */
   async act(verb: Verb, label: string, level = 0): Promise<number | string> {
     this.check()
-    const done = new Operator(this.session).act(verb, label, level)
+    const done = await this.together(() => new Operator(this.session).act(verb, label, level))
     this.kick()
     await this.safe()
     return done
@@ -271,9 +307,14 @@ export class Vm {
   async letOperatorsIn(path: string): Promise<void> {
     const { ControlServer } = await import('./host/control.ts')
     const { operatorOf } = await import('./cli/operate.ts')
-    const serve = operatorOf(this.session, this.durable ?? undefined, () => this.held())
+    const serve = operatorOf(
+      this.session,
+      this.durable ?? undefined,
+      () => this.held(),
+      what => this.together(what),
+    )
     this.operators = await ControlServer.open(path, (request, answer) => {
-      const answered = serve(request, answer)
+      const answered = request.op === 'deploy' ? serve(request, answer) : this.together(() => serve(request, answer))
       this.kick()
       return answered
     })
@@ -311,8 +352,9 @@ export class Vm {
     if (this.durable === null) return
     // A handler may call from the midst of a slice; state is only saved between slices.
     await new Promise<void>(resolve => setImmediate(resolve))
+    const { durable } = this
     try {
-      await (account === undefined ? this.durable.safe() : this.durable.kept(account))
+      await this.together(() => (account === undefined ? durable.safe() : durable.kept(account)))
     } catch (error) {
       this.fail(error)
       throw error
@@ -323,6 +365,26 @@ export class Vm {
   check(): void {
     if (this.failure !== null) throw this.failure.error
     if (this.closed !== null) throw new Error('the machine has been closed')
+  }
+
+  /** @internal Does something while nothing runs in other shards. */
+  async together<T>(what: () => T | Promise<T>): Promise<T> {
+    return this.pool === null ? what() : this.pool.together(what)
+  }
+
+  /** @internal @throws Error if a part of the machine runs elsewhere */
+  whole(): void {
+    this.check()
+    if (this.pool?.resting === false) throw new Error('with workers this can be asked at rest only: await `idle` first')
+  }
+
+  /** @internal Calls back between slices, once messages for a name come to this thread. */
+  claim(name: Term, then: () => void): void {
+    this.session.whenFree(() => {
+      const chan = this.session.shard.chanOf(name)
+      if (this.pool === null) then()
+      else this.pool.claim(chan, then)
+    })
   }
 
   private async run(): Promise<Status> {
@@ -355,7 +417,17 @@ export class Vm {
       // Told by the `failed` event; the rows are still to be let go of.
     }
     await this.operators?.close()
+    try {
+      await this.pool?.gather()
+    } catch (error) {
+      // What the workers held is gone: only the last commit is a state of the whole.
+      this.fail(error)
+      await this.durable?.abandon()
+      await this.pool?.close()
+      return
+    }
     await this.durable?.close({ reported: true })
+    await this.pool?.close()
   }
 }
 
@@ -402,7 +474,7 @@ export class Channel {
       const native = new Native('host', arity, vm.session.shard.chanOf(this.name), take)
       native.site = nativeOnceSite(arity)
       signal?.addEventListener('abort', onAbort, { once: true })
-      vm.session.whenFree(() => {
+      vm.claim(this.name, () => {
         if (given) return
         given = true
         if (kernel.consume(native)) take(kernel.results[0])
@@ -418,7 +490,7 @@ export class Channel {
     const { kernel } = vm.session.shard
     const native = new Native('host', arity, vm.session.shard.chanOf(this.name), args => take(...vm.hand(args)))
     let ended = false
-    vm.session.whenFree(() => {
+    vm.claim(this.name, () => {
       if (!ended && kernel.consume(native)) native.run(kernel.results[0], null, null)
     })
     vm.kick()
@@ -440,8 +512,9 @@ export class Channel {
     return (await answer)[0]
   }
 
-  /** The messages that are there, oldest first, as canonical texts. Takes nothing. */
+  /** The messages that are there, oldest first, as canonical texts. Takes nothing. With workers: only at rest, see `Vm.idle`. */
   messages(): string[][] {
+    this.vm.whole()
     return this.vm.session.observe(this.name)
   }
 }

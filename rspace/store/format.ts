@@ -1,6 +1,6 @@
 import { RhizomeError } from '../errors.ts'
 import { concatBytes, fromText, Malformed, Reader, toText, Writer } from './bytes.ts'
-import { blake2b256, rowHash, xxh64 } from './hash.ts'
+import { blake2b256, rowHash, slicedBlake2b256, xxh64 } from './hash.ts'
 
 /** Every byte written here is described in docs/persistence.md. */
 
@@ -233,6 +233,10 @@ export function genesis(format: Format): Uint8Array {
   return blake2b256(GENESIS_DOMAIN, encodeFormat(format))
 }
 
+/** The same, a turn of the event loop now and then for others. */
+export function slicedChain(previous: Uint8Array, body: Uint8Array): Promise<Uint8Array> {
+  return slicedBlake2b256([CHAIN_DOMAIN, previous, body])
+}
 export function chainOf(previous: Uint8Array, body: Uint8Array): Uint8Array {
   return blake2b256(CHAIN_DOMAIN, previous, body)
 }
@@ -242,6 +246,15 @@ export function writeRecordStart(w: Writer, r: Omit<CommitRecord, 'changes' | 'e
   w.count(r.number).raw(r.previous).count(r.oldest).count(r.logBytesBefore).count(r.rowCount).u64(r.rowSum)
   return w.count(r.marks.refs).count(r.marks.cids).count(r.marks.gids)
 }
+
+/** Set row count and row sum of a record whose start is in the writer at `at`. */
+export function patchTotals(w: Writer, at: number, rowCount: number, rowSum: bigint): void {
+  const end = w.length
+  w.length = at + ROW_COUNT_AT
+  w.count(rowCount).u64(rowSum)
+  w.length = end
+}
+const ROW_COUNT_AT = 8 + 32 + 8 + 8
 
 export function writeChange(w: Writer, key: Uint8Array, hash: bigint | undefined, before: Uint8Array | undefined): void {
   w.u8((hash === undefined ? 0 : CHANGE_PUT) | (before === undefined ? 0 : CHANGE_BEFORE)).blob(key)

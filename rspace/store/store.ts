@@ -10,7 +10,6 @@ import {
   encodeFormat,
   encodeRecord,
   type Format,
-  finishRecord,
   genesis,
   isEmbedders,
   isEmbeddersTag,
@@ -21,9 +20,11 @@ import {
   metaKey,
   NO_MARKS,
   openRow,
+  patchTotals,
   ROW_RANGES,
   type RowChange,
   sealRow,
+  slicedChain,
   writeChange,
   writeGone,
   writeNew,
@@ -77,8 +78,8 @@ export const COMMIT_BYTES_MAX = 1 << 30
 /** Waiting deltas are merged into one commit up to these; a single delta is never split. */
 const GROUP_OPS_MAX = 65_536
 const GROUP_BYTES_MAX = 16 << 20
-/** Encoding gives the event loop a turn after this much: about 2 ms on the measuring machine. */
-const SLICE_OPS = 1024
+/** Encoding gives the event loop a turn after this much: well below 2 ms. */
+const SLICE_OPS = 512
 const SLICE_BYTES = 1 << 20
 /** Records dropped by one commit, so that none has to pay for all. */
 const DROPS_MAX = 64
@@ -163,6 +164,8 @@ export class Store {
   /** It also has packs. */
   #flyingPacks = false
   #landing: Promise<void> | undefined
+  #record = new Writer(4096)
+  readonly #scratch = new Scratch()
   /** Odd while a batch is in flight; tells a reading whether commits went on beside it. */
   #epoch = 0
   /** `logBytesBefore` of the oldest records, from `oldest` on. */
@@ -494,10 +497,17 @@ export class Store {
   ): Promise<Standing> {
     const now = this.#planned
     let { rowCount, rowSum } = now
-    const arena = new Arena()
-    const list = new Writer(1024)
+    const number = now.number + 1
+    const oldest = now.oldest + o.drops
+    const packed = o.packs.reduce((n, p) => n + p.count, 0) + o.gone.reduce((n, p) => n + p.count, 0)
+    // The record lies as key ‖ value ‖ checksum in memory that is used again: batches take copies.
+    if (this.#record.bytes.length > RECORD_BYTES_KEPT) this.#record = new Writer(4096)
+    const w = this.#record
+    const recordKey = logKey(number)
+    w.length = 0
+    const start = { number, previous: now.chain, oldest, logBytesBefore: now.logBytes, rowCount: 0, rowSum: 0n, marks: o.marks }
+    writeRecordStart(w.raw(recordKey), start).varint(kept.length + packed)
     let spent = 0
-    let count = kept.length
     for (let n = 0; n < kept.length; n++) {
       const i = kept[n]!
       const key = changes.keys[i]!
@@ -511,7 +521,7 @@ export class Store {
       let hash: bigint | undefined
       if (value === undefined) batch.del(key)
       else {
-        const row = arena.row(key, value)
+        const row = this.#scratch.row(key, value)
         hash = row.hash
         batch.put(key, row.value)
         if (summed) {
@@ -519,7 +529,7 @@ export class Store {
           rowSum += hash
         }
       }
-      writeChange(list, key, hash, before)
+      writeChange(w, key, hash, before)
       spent += key.length + (value?.length ?? 0) + (before?.length ?? 0)
       if (spent > SLICE_BYTES || (n + 1) % SLICE_OPS === 0) {
         spent = 0
@@ -529,30 +539,24 @@ export class Store {
     const sums = new Sums()
     for (const [packs, isGone] of [[o.packs, false] as const, [o.gone, true] as const]) {
       for (const pack of packs) {
-        count += pack.count
         for (let from = 0; from < pack.count; from += SLICE_OPS) {
           const to = Math.min(pack.count, from + SLICE_OPS)
-          takePacked(batch, list, pack, from, to, isGone, sums)
+          takePacked(batch, w, pack, from, to, isGone, sums)
           rowCount += sums.rows
           rowSum += sums.total
           if (to - from === SLICE_OPS) await nextTurn()
         }
       }
     }
-    const number = now.number + 1
-    const oldest = now.oldest + o.drops
     rowSum &= MASK_64
-    const start = { number, previous: now.chain, oldest, logBytesBefore: now.logBytes, rowCount, rowSum, marks: o.marks }
-    const w = writeRecordStart(new Writer(list.length + 256), start)
-      .varint(count)
-      .raw(list.view())
-      .varint(o.events.length)
+    patchTotals(w, recordKey.length, rowCount, rowSum)
+    w.varint(o.events.length)
     for (const e of o.events) w.blob(e)
-    const { value, chain } = finishRecord(w, now.chain)
+    const chain = await slicedChain(now.chain, w.view().subarray(recordKey.length))
+    const length = w.raw(chain).length - recordKey.length
     for (let n = now.oldest; n < oldest; n++) batch.del(logKey(n))
-    const key = logKey(number)
-    batch.put(key, sealRow(key, value))
-    return { number, chain, rowCount, rowSum, marks: o.marks, oldest, logBytes: now.logBytes + recordBytes(value.length) }
+    batch.put(recordKey, w.u64(xxh64(w.view())).view().subarray(recordKey.length))
+    return { number, chain, rowCount, rowSum, marks: o.marks, oldest, logBytes: now.logBytes + recordBytes(length) }
   }
 
   /** How many of the oldest records the next commit may drop. */
@@ -699,22 +703,13 @@ class Sums {
 function takePacked(batch: Gathering, list: Writer, pack: Pack, from: number, to: number, isGone: boolean, sums: Sums): void {
   const { chunks, places, keyBytes } = pack
   const by = isGone ? -1 : 1
-  let at = -1
-  let chunk: Uint8Array = EMPTY
-  let view = new DataView(chunk.buffer)
   sums.rows = sums.high = sums.low = 0
   for (let i = 3 * from; i < 3 * to; i += 3) {
-    if (places[i] !== at) {
-      at = places[i]!
-      chunk = chunks[at]!
-      view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    }
-    const start = places[i + 1]!
-    const end = places[i + 2]!
-    const valueAt = start + keyBytes
-    const tailAt = end - PACK_TAIL
-    view.setBigUint64(tailAt, xxh64(chunk.subarray(start, tailAt)))
-    const key = chunk.subarray(start, valueAt)
+    const row = DESK.lay(chunks[places[i]!]!, places[i + 1]!, places[i + 2]!)
+    const tailAt = row.length - PACK_TAIL
+    const { view } = DESK
+    view.setBigUint64(tailAt, xxh64(DESK.part(0, tailAt)))
+    const key = DESK.part(0, keyBytes)
     if (isSummed(key)) {
       sums.rows += by
       sums.high += by * view.getUint32(tailAt)
@@ -722,39 +717,70 @@ function takePacked(batch: Gathering, list: Writer, pack: Pack, from: number, to
     }
     if (isGone) {
       batch.del(key)
-      writeGone(list, chunk, start, valueAt, tailAt)
+      writeGone(list, row, 0, keyBytes, tailAt)
     } else {
-      batch.put(key, chunk.subarray(valueAt, end))
-      writeNew(list, chunk, start, valueAt, tailAt)
+      batch.put(key, DESK.part(keyBytes, row.length))
+      writeNew(list, row, 0, keyBytes, tailAt)
     }
   }
 }
 
-/** Rows laid out as key ‖ value ‖ checksum in large buffers: what is hashed is contiguous, and no row costs an allocation. */
-class Arena {
+/** Where one row lies while it is hashed and handed over. Short rows are copied to a place whose views are there already: to make three for each costs more. */
+class Desk {
+  readonly #short = new Uint8Array(DESK_BYTES)
+  readonly #shortView = new DataView(this.#short.buffer)
+  /** By beginning (a key ends there) and end. */
+  readonly #parts: (Uint8Array | undefined)[][] = []
+  #isShort = true
+  #row: Uint8Array = this.#short
+  view: DataView = this.#shortView
+
+  lay(chunk: Uint8Array, start: number, end: number): Uint8Array {
+    const n = end - start
+    this.#isShort = n <= DESK_BYTES
+    if (this.#isShort) {
+      const short = this.#short
+      for (let i = 0; i < n; i++) short[i] = chunk[start + i]!
+      this.view = this.#shortView
+      this.#row = this.part(0, n)
+    } else {
+      this.view = new DataView(chunk.buffer, chunk.byteOffset + start, n)
+      this.#row = chunk.subarray(start, end)
+    }
+    return this.#row
+  }
+
+  /** A part of the row; holds until the next row is laid out. */
+  part(from: number, to: number): Uint8Array {
+    if (!this.#isShort) return this.#row.subarray(from, to)
+    const parts = (this.#parts[from] ??= [])
+    return (parts[to] ??= this.#short.subarray(from, to))
+  }
+}
+const DESK_BYTES = 512
+const DESK = new Desk()
+
+/** One row at a time as key ‖ value ‖ checksum: what is hashed is contiguous, and no row costs an allocation. */
+class Scratch {
   #bytes = EMPTY
   #view = new DataView(new ArrayBuffer(0))
-  #at = 0
 
   row(key: Uint8Array, value: Uint8Array): { value: Uint8Array; hash: bigint } {
-    const length = key.length + value.length + CHECKSUM_BYTES
-    if (this.#at + length > this.#bytes.length) {
-      this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(length, ARENA_BYTES)).buffer)
+    const end = key.length + value.length
+    const length = end + CHECKSUM_BYTES
+    if (length > this.#bytes.length || this.#bytes.length > RECORD_BYTES_KEPT) {
+      this.#bytes = new Uint8Array(Math.max(length, 4096))
       this.#view = new DataView(this.#bytes.buffer)
-      this.#at = 0
     }
-    const at = this.#at
-    const valueAt = at + key.length
-    const end = valueAt + value.length
-    this.#bytes.set(key, at)
-    this.#bytes.set(value, valueAt)
-    const hash = xxh64(this.#bytes.subarray(at, end))
+    this.#bytes.set(key)
+    this.#bytes.set(value, key.length)
+    const hash = xxh64(this.#bytes.subarray(0, end))
     this.#view.setBigUint64(end, hash)
-    this.#at = at + length
-    return { value: this.#bytes.subarray(valueAt, end + CHECKSUM_BYTES), hash }
+    return { value: this.#bytes.subarray(key.length, length), hash }
   }
 }
-const ARENA_BYTES = 64 << 10
+/** Larger buffers are not kept for the next commit. */
+const RECORD_BYTES_KEPT = 4 << 20
 
 /** The first batch of a new store: its format, and commit 0. */
 export function firstBatch(format: Format): { ops: Op[]; standing: Standing } {

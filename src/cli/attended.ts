@@ -4,17 +4,11 @@ import { Operator } from '../machine/operator.ts'
 import type { Session } from '../machine/session.ts'
 import type { Pool } from '../pool/pool.ts'
 import { operatorOf, top } from './operate.ts'
-import { EXIT } from './outcome.ts'
 import { UsageError } from './usage.ts'
 
 /** With workers: operators find everything in one shard, and nothing runs while they are served. */
 function together(pool: Pool, serve: Serve): Serve {
   return async (request, answer) => {
-    if (request.op === 'deploy' && request.atomic === true && pool.active) {
-      const message = 'programs that may be undone run on one shard'
-      answer({ kind: 'error', code: 'BAD_ARGUMENT', message, hint: 'start the run with `--workers 0`' })
-      return EXIT.usage
-    }
     // It waits for its programs, and stands still by itself when it has to.
     if (request.op === 'deploy') return serve(request, answer)
     if (request.op !== 'top') return pool.together(() => serve(request, answer))

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { Diagnostic } from '../base/diagnostic.ts'
+import { nearest } from '../base/nearest.ts'
 import { DirectoryRoot } from '../host/files.ts'
 import type { Host } from '../machine/host.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
@@ -29,7 +31,22 @@ export function readInput(file: string): Uint8Array {
   try {
     return readFileSync(file === '-' ? 0 : file)
   } catch (e) {
-    throw new UsageError(`cannot read ${file === '-' ? 'standard input' : `\`${file}\``}: ${reasonOf(e)}`)
+    throw new UsageError(`cannot read ${file === '-' ? 'standard input' : `\`${file}\``}: ${reasonOf(e)}`, meant(file, e))
+  }
+}
+
+/** Which file was most likely meant instead of one that cannot be read. */
+function meant(file: string, e: unknown): string {
+  const { code } = e as NodeJS.ErrnoException
+  if (code === 'EISDIR') return `name its files: \`${join(file, '*.rho')}\`; only \`rho test\` takes directories`
+  if (code !== 'ENOENT') return ''
+  try {
+    const beside = readdirSync(dirname(file))
+    const name = basename(file)
+    const near = beside.includes(`${name}.rho`) ? `${name}.rho` : nearest(name, beside)
+    return near === undefined ? '' : `did you mean \`${join(dirname(file), near)}\`?`
+  } catch {
+    return ''
   }
 }
 

@@ -234,6 +234,8 @@ const QUIET_LOOKS = 10
 
 /** Programs from an operator: checked, made safe, run with everything else; the answer comes when they are at rest. */
 async function deploy(session: Session, durable: Durable | undefined, still: Still, request: Message, answer: Answer): Promise<number> {
+  if (request.atomic === true && session.team?.active === true)
+    throw new UsageError('programs that may be undone run on one shard', 'start the run with `--workers 0`')
   const programs = Array.isArray(request.programs) ? (request.programs as { name: unknown; source: unknown }[]) : []
   const compiled = programs.map(p => session.compile(String(p.name), Buffer.from(String(p.source), 'base64')))
   const diagnostics = compiled.flatMap(c => c.diagnostics)

@@ -16,6 +16,7 @@ import { Native } from './native.ts'
 import type { Failure, Status } from './outcome.ts'
 import { Parked } from './parked.ts'
 import { namesIn, Places } from './places.ts'
+import { Recent } from './recent.ts'
 import { type RecordBook, RecordReader, RecordWriter, waitsOn } from './records.ts'
 import { Session, type SessionOptions } from './session.ts'
 import type { Shard } from './shard.ts'
@@ -56,6 +57,8 @@ const Row = {
   /** Outputs of one group that may not have left yet. */
   Outputs: 0x51,
 } as const
+/** Kinds that are numbered by the refs of records. */
+const RECORDS: ReadonlySet<number> = new Set([Row.Waiting, Row.Datum])
 const SINGLES: ReadonlySet<number> = new Set([Row.Counters, Row.Served, Row.Attempts, Row.Queue, Row.Pump, Row.Control])
 
 const X = 0x58
@@ -271,6 +274,9 @@ export class Durable implements Keeper, RecordBook {
   private puts: Put[] = []
   /** New rows of the group: most of all. */
   private pack = new Pack(KEY_BYTES)
+  /** Rows that go, as far as it is known what they held. */
+  private goes = new Pack(KEY_BYTES)
+  private readonly recent = new Recent(RECORDS)
   private dels: Uint8Array[] = []
   private attempting: { gone: number; taken: number } | null = null
 
@@ -415,7 +421,10 @@ export class Durable implements Keeper, RecordBook {
     for (;;) {
       if (this.inFlight !== null) await this.inFlight
       if (this.failure !== null) throw this.failure
-      if (this.attempting !== null || !this.begin(false)) return
+      if (this.attempting !== null || !this.begin(false)) {
+        this.recent.clear() // at rest nothing is kept that is not needed
+        return
+      }
     }
   }
 
@@ -506,11 +515,13 @@ export class Durable implements Keeper, RecordBook {
     this.saveAttempts()
     this.saveControl()
     this.saveCounters(last)
-    const { puts, dels, pack } = this
+    const { puts, dels, pack, goes } = this
     this.puts = []
     this.dels = []
     this.pack = new Pack(KEY_BYTES)
-    this.lastRows = puts.length + dels.length + pack.count
+    this.goes = new Pack(KEY_BYTES)
+    this.lastRows = puts.length + dels.length + pack.count + goes.count
+    this.recent.add(pack, this.since, kernel.counter)
     this.since = kernel.counter
     this.sinceSlices = shard.slices
     this.sincePrivs = shard.numbers.privs
@@ -520,8 +531,9 @@ export class Durable implements Keeper, RecordBook {
     const gathered = (): void => {
       this.gathering = false
     }
-    const delta = pack.count === 0 ? { put: puts, del: dels } : { put: puts, del: dels, packs: [pack] }
-    this.inFlight = this.rows.commit(delta, { marks: { refs: kernel.counter }, gathered }).then(
+    const packs = pack.count === 0 ? undefined : [pack]
+    const gone = goes.count === 0 ? undefined : [goes]
+    this.inFlight = this.rows.commit({ put: puts, del: dels, packs, gone }, { marks: { refs: kernel.counter }, gathered }).then(
       () => {
         this.inFlight = null
         this.gathering = false
@@ -581,15 +593,19 @@ export class Durable implements Keeper, RecordBook {
       if (!(k instanceof Machine) || this.stalled.has(k.ref)) continue
       this.stalled.add(k.ref)
       this.puts.push([keyOf(Row.Waiting, k.ref), this.waitingRow(k), k.ref > since ? null : undefined])
+      this.recent.forget(k.ref)
     }
-    for (const m of this.touched)
-      if (m.waiting && m.ref <= since) this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), undefined])
+    for (const m of this.touched) {
+      if (!m.waiting || m.ref > since) continue
+      this.puts.push([keyOf(Row.Waiting, m.ref), this.waitingRow(m), undefined])
+      this.recent.forget(m.ref)
+    }
     this.touched.clear()
     this.savePump()
   }
 
   private drop(kind: number, ref: number): void {
-    this.dels.push(keyOf(kind, ref))
+    if (!this.recent.give(kind, ref, this.goes)) this.dels.push(keyOf(kind, ref))
     if (this.turns.delete(ref)) this.dels.push(keyOf(Row.Turn, ref))
     this.stalled.delete(ref)
   }

@@ -1,6 +1,7 @@
 import { type Chan, Cont } from '../../rspace/kernel.ts'
 import type { Term } from '../normal/term.ts'
 import type { Account, Machine, Place } from './machine.ts'
+import type { Handler } from './primitives.ts'
 import { Of, RecvSite, type SendSite } from './site.ts'
 
 /** What a shard knows of the other shards of its space (`src/pool`). A shard that is alone has none of this. */
@@ -46,6 +47,9 @@ export interface Elsewhere {
   hasMore(account: Account, at: Place | null): boolean
   /** An account was stopped here. */
   stopped(account: Account): void
-  /** A program gave an operation another meaning here; undefined: its own again. */
-  operation(op: string, meaning: Term | undefined): void
+  /**
+   * An operation was given another meaning here; undefined: its own again.
+   * @throws Error for a function: those are loaded by every shard for itself
+   */
+  operation(op: string, meaning: Term | Handler | undefined): void
 }

@@ -58,6 +58,8 @@ export interface Rows {
       readonly del: readonly Uint8Array[]
       /** Rows whose keys held nothing before. */
       readonly packs?: readonly Pack[]
+      /** Rows that go, with what they held. */
+      readonly gone?: readonly Pack[]
     },
     meta: {
       readonly marks: { readonly refs: number }

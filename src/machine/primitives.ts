@@ -122,14 +122,20 @@ export class Primitives {
 
   /** Replace or add an operation; undefined restores the default. Receives that wait on a guard are asked again. */
   register(name: string, by: Handler | Term | undefined): void {
+    this.shard.elsewhere?.operation(name, by)
     if (by === undefined) this.overrides.delete(name)
     else if (typeof by === 'function') this.overrides.set(name, { handler: by, name: null })
     else this.overrides.set(name, { handler: null, name: by })
     this.refresh()
-    if (typeof by !== 'function') this.shard.elsewhere?.operation(name, by)
     this.shard.whole()
     this.shard.kernel.recheck(k => k.site.guarded)
     if (by !== undefined) for (const [m, w] of this.waiting) if (w.key === name && w.how === 'nobody') this.serveLate(m, w)
+  }
+
+  /** A machine that has come from elsewhere waits for an answer of the host: somebody here may give it. */
+  askAgain(m: Machine): void {
+    const w = this.waiting.get(m)
+    if (w !== undefined && w.how === 'nobody' && this.overrides.has(w.key)) this.serveLate(m, w)
   }
 
   /** Somebody came who serves what `m` waits for. */

@@ -232,6 +232,11 @@ export class Session {
     return this.values
   }
 
+  /** Values that were given to it, by URI. */
+  get injected(): Readonly<Record<string, Term>> {
+    return this.options.inject ?? {}
+  }
+
   /** Set before the first program: the session is one of several shards. */
   team: Team | null = null
 
@@ -404,7 +409,7 @@ export class Session {
     }
     const parsed = parse(file, { maxNesting: this.options.maxNesting })
     for (const d of parsed.diagnostics) diagnostics.push(d)
-    const normal = normalize(parsed.program, { uris: this.uris })
+    const normal = normalize(parsed.program, { uris: this.uris, lost: parsed.lost })
     for (const d of normal.diagnostics) diagnostics.push(d)
     diagnostics.sort((a, b) => a.start - b.start)
     if (diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)

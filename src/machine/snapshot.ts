@@ -279,11 +279,27 @@ function machineRow(w: Writer, shard: Shard, m: Machine): MachineRow {
   }
 }
 
-/** The texts of rows, sorted: a multiset has one text. */
-function sorted(rows: readonly object[]): string {
-  const texts = new Array<string>(rows.length)
-  for (let i = 0; i < rows.length; i++) texts[i] = JSON.stringify(rows[i])
+/** The texts of rows, sorted: a multiset has one text. No row lives longer than it takes to write it. */
+function sorted<T>(things: Iterable<T>, rowOf: (thing: T) => object): string {
+  const texts: string[] = []
+  for (const thing of things) texts.push(JSON.stringify(rowOf(thing)))
   return `[${texts.sort().join(',')}]`
+}
+
+function datumRow(w: Writer, d: Datum): DatumRow {
+  return {
+    channel: w.value(d.chan.owner as Term),
+    name: nameText(d.chan.owner),
+    values: w.values(d.value as Term[]),
+    persistent: d.persistent,
+    age: [d.ref, d.turn],
+    origin: w.place(d.origin as SendSite | null),
+    argc: (d.value as Term[]).length,
+  }
+}
+
+function* allData(kernel: Shard['kernel']): Iterable<Datum> {
+  for (const chan of kernel.nonEmpty()) yield* kernel.data(chan)
 }
 
 /** Between two slices only. */
@@ -292,23 +308,11 @@ export function snapshotOf(shard: Shard, state: SessionState): string {
   const { kernel } = shard
   const all = shard.machines().sort((a, b) => a.priv - b.priv)
   const own = all.filter(m => m.priv > 0)
-  const space: DatumRow[] = []
-  for (const chan of kernel.nonEmpty()) {
-    for (const d of kernel.data(chan)) {
-      space.push({
-        channel: w.value(chan.owner as Term),
-        name: nameText(chan.owner),
-        values: w.values(d.value as Term[]),
-        persistent: d.persistent,
-        age: [d.ref, d.turn],
-        origin: w.place(d.origin as SendSite | null),
-        argc: (d.value as Term[]).length,
-      })
-    }
-  }
   const { queue } = shard
   // Machines and messages are many: their texts are made once.
-  const many = `{"v":1,"kind":"snapshot","machines":${sorted(own.map(m => machineRow(w, shard, m)))},"space":${sorted(space)},`
+  const space = sorted(allData(kernel), d => datumRow(w, d))
+  const machines = sorted(own, m => machineRow(w, shard, m))
+  const many = `{"v":1,"kind":"snapshot","machines":${machines},"space":${space},`
   const rest: Omit<Snapshot, 'v' | 'kind' | 'machines' | 'space' | 'programs' | 'sources'> = {
     accounts: state.accounts.map(a => ({
       id: a.id,

@@ -4,7 +4,7 @@ import type * as Ast from '../syntax/ast.ts'
 import { makeBundle, makeConn, makeMap, makePar, makePathMap, makeSet } from './build.ts'
 import { EndlessPairs, isIdle, lintBinary, lintCases, lintUnary } from './lint.ts'
 import { compareBinds, compareStrings, equal } from './order.ts'
-import { FAULTY, Resolver } from './resolve.ts'
+import { FAULTY, type NormalizeOptions, Resolver } from './resolve.ts'
 import { Binding, PatternScope, Sort } from './scope.ts'
 import {
   type AgentFrame,
@@ -56,13 +56,8 @@ import {
   WILDCARD,
   type Wildcard,
 } from './term.ts'
-import type { UriTable } from './uris.ts'
 
-export interface NormalizeOptions {
-  readonly uris: UriTable
-  /** Lints L01–L06, L09, L10; on by default. */
-  readonly lints?: boolean
-}
+export type { NormalizeOptions } from './resolve.ts'
 
 export interface Normalized {
   /** Meaningless if `diagnostics` holds an error. */
@@ -81,19 +76,19 @@ export interface OpenNormalized extends Normalized {
  * already reported (`ErrorProc`) are passed over. Takes time linear in the program, up to sorting, and a constant amount of host stack.
  */
 export function normalize(program: Ast.Proc, options: NormalizeOptions): Normalized {
-  const walk = new Normalizer(options.uris, options.lints ?? true, false)
+  const walk = new Normalizer(options, false)
   return { term: walk.run(Op.Stmt, program), diagnostics: walk.findings() }
 }
 
 /** The normal form of a closed name, such as one that a command line asks about. */
 export function normalizeName(name: Ast.Name, options: NormalizeOptions): Normalized {
-  const walk = new Normalizer(options.uris, options.lints ?? true, false)
+  const walk = new Normalizer(options, false)
   return { term: walk.run(Op.Name, name), diagnostics: walk.findings() }
 }
 
 /** As `normalize`, but free variables are allowed: they become variables bound outside the term. */
 export function normalizeOpen(program: Ast.Proc, options: NormalizeOptions): OpenNormalized {
-  const walk = new Normalizer(options.uris, options.lints ?? true, true)
+  const walk = new Normalizer(options, true)
   return { term: walk.run(Op.Stmt, program), diagnostics: walk.findings(), free: walk.openNames() }
 }
 

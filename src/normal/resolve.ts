@@ -3,9 +3,18 @@ import { type Diagnostic, errorAt, lintAt } from '../base/diagnostic.ts'
 import { didYouMean } from '../base/nearest.ts'
 import type { Span } from '../base/source.ts'
 import type * as Ast from '../syntax/ast.ts'
+import type { Lost } from '../syntax/parser.ts'
 import { Binding, Environment, type PatternScope, Sort } from './scope.ts'
 import { bound, free, Ref, type Rest, type Term, WILDCARD, Wildcard } from './term.ts'
 import { type UriTable, uriCalled } from './uris.ts'
+
+export interface NormalizeOptions {
+  readonly uris: UriTable
+  /** Lints L01–L06, L09, L10; on by default. */
+  readonly lints?: boolean
+  /** What the parser lost: names that are unbound only because of that are not reported. */
+  readonly lost?: Lost | null
+}
 
 const NONE: readonly never[] = []
 /** Stands where an error was reported. It counts as a part of a pattern, so that nothing takes two of them for equal channels. */
@@ -23,6 +32,9 @@ const CONSEQUENTIAL: ReadonlySet<Code> = new Set<Code>(['L01', 'L04', 'L05', 'L0
 export class Resolver {
   protected readonly uris: UriTable
   protected readonly lints: boolean
+  private readonly lost: Lost | null
+  /** Of every RHO201, as long as there are names that may be unbound only because of a syntax error. */
+  private readonly unknown: { name: string; found: Diagnostic }[] = []
   private readonly open: boolean
   protected readonly env = new Environment()
   /** The pattern that the walk is in, null outside patterns. */
@@ -33,9 +45,10 @@ export class Resolver {
   protected errors = 0
   private effort = SUGGESTION_EFFORT
 
-  constructor(uris: UriTable, lints: boolean, open: boolean) {
-    this.uris = uris
-    this.lints = lints
+  constructor(options: NormalizeOptions, open: boolean) {
+    this.uris = options.uris
+    this.lints = options.lints ?? true
+    this.lost = options.lost ?? null
     this.open = open
   }
 
@@ -45,7 +58,18 @@ export class Resolver {
 
   /** What was found, by position. Lints that may be consequences of an error are left out while there are errors. */
   findings(): Diagnostic[] {
-    const found = this.errors > 0 ? this.diagnostics.filter(d => d.severity === 'error' || !CONSEQUENTIAL.has(d.code)) : this.diagnostics
+    const { lost } = this
+    if (lost !== null) {
+      const excused = new Set(
+        this.unknown.filter(u => lost.names.has(u.name) || (lost.scopes && this.env.everBound(u.name))).map(u => u.found),
+      )
+      return this.ordered(this.diagnostics.filter(d => !excused.has(d)))
+    }
+    return this.ordered(this.diagnostics)
+  }
+
+  private ordered(diagnostics: Diagnostic[]): Diagnostic[] {
+    const found = this.errors > 0 ? diagnostics.filter(d => d.severity === 'error' || !CONSEQUENTIAL.has(d.code)) : diagnostics
     return found.sort((a, b) => a.start - b.start || a.end - b.end || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0))
   }
 
@@ -126,6 +150,7 @@ export class Resolver {
     else if (this.confined.has(name)) hint = 'what is bound under `\\/` or `~` is not visible outside of it'
     else hint = this.suggestion(name)
     this.error('RHO201', at, `\`${name}\` is not bound`, hint)
+    if (this.lost !== null) this.unknown.push({ name, found: this.diagnostics[this.diagnostics.length - 1] })
     return FAULTY
   }
 

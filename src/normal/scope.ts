@@ -46,6 +46,11 @@ export class Environment {
     return this.table.get(name) ?? null
   }
 
+  /** Whether something was called so anywhere, in this scope or in one that has ended. */
+  everBound(name: string): boolean {
+    return this.table.has(name)
+  }
+
   /** The innermost binding of `name` made outside the pattern that begins at depth `base`. */
   findOutside(name: string, base: number): Binding | null {
     let binding = this.find(name)

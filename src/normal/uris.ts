@@ -85,6 +85,9 @@ export function uriCalled(word: string): string | undefined {
   return SYSTEM_URIS.find(e => e.available && e.grant === null && e.uri.endsWith(`:${word}`))?.uri
 }
 
+/** Families that programs written for chain nodes use and that are not provided (rholang.md 13.1). */
+const OF_A_NODE = /^(sys:|rho:(rev|vault|rchain|casper|ai|ollama|chroma|system|metta)\b|rho:io:(grpc|http)|rho:registry:)/
+
 /** The option that gives a grant, as hints name it. */
 const OPTION: Record<Grant, string> = {
   'read files': 'pass `--allow-read DIR` or `--allow-write DIR`',
@@ -142,7 +145,10 @@ export class UriTable {
 
   private neighbour(uri: string): string {
     if (uri.startsWith('rho:id:')) return 'look it up with `rho:registry:lookup`'
-    return this.suggestions-- > 0 ? didYouMean(uri, this.candidates()) : ''
+    const near = this.suggestions-- > 0 ? didYouMean(uri, this.candidates()) : ''
+    return near === '' && OF_A_NODE.test(uri)
+      ? 'it is a service of a chain node (vaults, accounts, consensus, AI), which Rhizome is not'
+      : near
   }
 
   private *candidates(): Iterable<string> {

@@ -1,6 +1,7 @@
 import type { Machine } from '../machine/machine.ts'
 import { SystemName } from '../machine/names.ts'
 import type { Failure, Note } from '../machine/outcome.ts'
+import type { Handler } from '../machine/primitives.ts'
 import { Shard, type ShardOptions } from '../machine/shard.ts'
 import { type Tally, takeTally } from '../machine/tally.ts'
 import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
@@ -18,6 +19,8 @@ const DOING = 1
 const LOAD = 2
 /** Bits of shards that ask for work. */
 const ASKED = 3
+/** Something came from outside between two turns. */
+const CALLED = 4
 
 export const Doing = { Nothing: 0, Running: 1, Waiting: 2 } as const
 
@@ -102,6 +105,17 @@ export class Board {
     const at = shard * STRIDE + ASKED
     return Atomics.load(this.words, at) === 0 ? 0 : Atomics.exchange(this.words, at, 0)
   }
+  /** Something came from outside for a shard that has no turn: it needs one. */
+  call(shard: number): void {
+    Atomics.store(this.words, shard * STRIDE + CALLED, 1)
+    this.ringHost()
+  }
+  isCalled(shard: number): boolean {
+    return Atomics.load(this.words, shard * STRIDE + CALLED) !== 0
+  }
+  heard(shard: number): void {
+    Atomics.store(this.words, shard * STRIDE + CALLED, 0)
+  }
   /** Whether the question was not heard yet. */
   asks(of: number, by: number): boolean {
     return (Atomics.load(this.words, of * STRIDE + ASKED) & (1 << by)) !== 0
@@ -132,6 +146,8 @@ export interface MemberInit {
   /** System channels that shard 0 has given names of its own: URI and number. */
   readonly systems: readonly (readonly [uri: string, counter: number])[]
   readonly numbers: Numbers
+  /** URLs of modules whose functions serve operations. */
+  readonly modules: readonly string[]
 }
 
 export interface TurnOrder {
@@ -208,8 +224,8 @@ export class Member {
     this.board = board
   }
 
-  /** A shard of its own for a worker. */
-  static make(init: MemberInit): Member {
+  /** A shard of its own for a worker. @param operations those of its modules */
+  static make(init: MemberInit, operations: readonly (readonly [name: string, by: Handler])[] = []): Member {
     const { index, wires, options } = init
     const { key } = options
     const names = new Map<string, Unforgeable>()
@@ -224,11 +240,14 @@ export class Member {
       }
       return n
     }
-    const uri = (u: string): Term => new Bundle(2, systemName(u))
+    const uri = (u: string): Term => mesh?.values.get(u) ?? new Bundle(2, systemName(u))
     const shuffle = options.shuffle === undefined ? undefined : options.shuffle + BigInt(index)
     const shard = new Shard({ ...options, shuffle, uri })
+    for (const [name, by] of operations) shard.primitives.register(name, by)
     mesh = connect(shard, index, wires, init.base, systemName)
-    const member = new Member(shard, mesh, new Board(wires))
+    const board = new Board(wires)
+    shard.wake = () => board.call(index)
+    const member = new Member(shard, mesh, board)
     member.draw(init.numbers)
     return member
   }
@@ -249,6 +268,7 @@ export class Member {
   step(slices: number): boolean {
     const { mesh, shard, board } = this
     const came = mesh.drain()
+    mesh.askAgain()
     const before = shard.slices
     const more = mesh.spilled <= SPILL_MAX && shard.run(slices)
     this.answer()
@@ -323,6 +343,7 @@ export class Member {
     const until = begin + o.ms
     let slept = 0
     board.setDoing(index, Doing.Running)
+    board.heard(index)
     mesh.redirect = o.redirect ?? null
     mesh.grant(o.gas ?? [])
     if (o.giveAll !== undefined) {

@@ -4,6 +4,7 @@ import { ChanConst } from '../machine/link.ts'
 import { Account, Machine, MachineFault, type Place, State } from '../machine/machine.ts'
 import { keep, SystemName } from '../machine/names.ts'
 import { Native } from '../machine/native.ts'
+import type { Handler } from '../machine/primitives.ts'
 import { waitsOn } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
 import { REPLY_SITE, type RecvSite, type SendSite } from '../machine/site.ts'
@@ -35,6 +36,8 @@ const Kind = {
   Operation: 10,
   /** All machines of an account end. */
   Stop: 11,
+  /** What a URI stands for. */
+  Value: 12,
 } as const
 
 /** After so many messages from elsewhere a contract is copied to the peer that sent the last one. */
@@ -320,6 +323,7 @@ export class Mesh implements Elsewhere {
 
   /** Let machines leave, and the peers see what was sent. @returns bits of the peers that have something new */
   flush(): number {
+    if (this.claims.size > 0) this.claimed()
     while (this.departing.length > 0) this.depart()
     let news = 0
     for (let i = 0; i < this.outlets.length; i++) if (this.outlets[i]?.flush() === true) news |= 1 << i
@@ -391,13 +395,17 @@ export class Mesh implements Elsewhere {
       const f = this.forwardOf(chan)
       if (f === null || f.asked) continue
       f.asked = true
-      const w = this.begin(f.home, Kind.Fetch)
-      w.count(this.index)
-      w.value(chan.owner as Term)
-      this.post(f.home)
+      this.fetch(f.home, chan)
     }
     ;(first.waiters ??= []).push(m)
     this.held.add(m)
+  }
+
+  private fetch(home: number, chan: Chan, who = this.index): void {
+    const w = this.begin(home, Kind.Fetch)
+    w.count(who)
+    w.value(chan.owner as Term)
+    this.post(home)
   }
 
   private move(m: Machine, to: number): void {
@@ -496,6 +504,11 @@ export class Mesh implements Elsewhere {
         this.shard.primitives.register(op, r.value())
         return
       }
+      case Kind.Value: {
+        const uri = r.text()
+        this.values.set(uri, r.term())
+        return
+      }
       case Kind.Stop:
         this.stop(this.book.account(r.count()))
         return
@@ -590,11 +603,7 @@ export class Mesh implements Elsewhere {
     const chan = this.shard.chanOf(r.term())
     const f = this.forwardOf(chan)
     if (f !== null) {
-      if (f.home === who) return
-      const w = this.begin(f.home, Kind.Fetch)
-      w.count(who)
-      w.value(chan.owner as Term)
-      this.post(f.home)
+      if (f.home !== who) this.fetch(f.home, chan, who)
     } else if (who < this.index) this.giveClass(chan, who)
     else if (who > this.index) this.learn(who, chan, this.index, this.epochs.get(chan) ?? 0)
   }
@@ -705,6 +714,7 @@ export class Mesh implements Elsewhere {
         if (this.cameFromBut < 0) this.note(m.priv, from)
         if (r.u8() === 1) shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text()))
         kernel.restoreCont(m, ref, ref)
+        if (m.site === REPLY_SITE) this.unanswered.push(m)
         record = m
       }
       if ((flags & 12) !== 0) kernel.enter(record as Machine)
@@ -866,10 +876,61 @@ export class Mesh implements Elsewhere {
     chan.kHead = f
   }
 
+  // ── channels for the host ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Calls back between slices, once a channel has its home here; for good, as nothing leaves that the host listens on. */
+  claim(chan: Chan, then: () => void): void {
+    if (this.forwardOf(chan) === null) then()
+    else {
+      const waiting = this.claims.get(chan)
+      if (waiting !== undefined) waiting.push(then)
+      else {
+        this.claims.set(chan, [then])
+        this.fetch((this.forwardOf(chan) as Forward).home, chan)
+      }
+    }
+  }
+  private readonly claims = new Map<Chan, (() => void)[]>()
+
+  /** What the host listens on while others come: they may think that it is theirs. */
+  claimPinned(): void {
+    for (const chan of this.shard.kernel.nonEmpty()) {
+      const home = this.homeOf(chan.owner as Term)
+      if (home !== this.index && this.pinned(chan)) this.fetch(home, chan)
+    }
+  }
+
+  private claimed(): void {
+    for (const [chan, list] of this.claims) {
+      if (this.forwardOf(chan) !== null) continue
+      this.claims.delete(chan)
+      for (const then of list) then()
+    }
+  }
+
   // ── for all ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Values of URIs that are no system channels. */
+  readonly values = new Map<string, Term>()
+
+  tellValues(values: Readonly<Record<string, Term>>): void {
+    for (const [uri, value] of Object.entries(values))
+      this.broadcast(Kind.Value, w => {
+        w.text(uri)
+        w.value(value)
+      })
+  }
+
+  /** Machines here that wait for an answer of the host which was asked for in another shard: it is asked for again. */
+  askAgain(): void {
+    if (this.unanswered.length === 0) return
+    for (const m of this.unanswered.splice(0)) if (m.status === State.Blocked) this.shard.primitives.askAgain(m)
+  }
+  private readonly unanswered: Machine[] = []
+
   /** Tell all peers what an operation means now. Operations are given other meanings in shard 0. */
-  operation(op: string, meaning: Term | undefined): void {
+  operation(op: string, meaning: Term | Handler | undefined): void {
+    if (typeof meaning === 'function') throw new Error(`several shards run: \`${op}\` has to come from a module that each of them loads`)
     if (this.index !== 0) return
     this.broadcast(Kind.Operation, w => {
       w.text(op)

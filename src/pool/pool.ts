@@ -1,4 +1,5 @@
 import type { Piscina } from 'piscina'
+import type { Chan } from '../../rspace/kernel.ts'
 import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
 import type { Account, Machine } from '../machine/machine.ts'
 import type { Status } from '../machine/outcome.ts'
@@ -20,6 +21,8 @@ export interface PoolOptions {
   readonly worthWhile?: number
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
   readonly host?: HeldHost
+  /** URLs of modules whose functions serve operations; the session has them already. */
+  readonly modules?: readonly string[]
   /** Take a cut whenever so many COMMs have happened since the last one, and go on from it when a worker is lost. */
   readonly cuts?: {
     readonly every: number
@@ -107,6 +110,7 @@ export class Pool implements Team {
   private readonly host: HeldHost | undefined
   private weightMax: number
   private readonly worthWhile: number
+  private readonly modules: readonly string[]
   private state: string | null = null
   private cutAt = 0
   private cutting = false
@@ -157,6 +161,7 @@ export class Pool implements Team {
     this.host = o.host
     this.weightMax = o.weightMax ?? 500_000
     this.worthWhile = o.worthWhile ?? WORTH_WHILE
+    this.modules = o.modules ?? []
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
     this.base = this.auto ? 0 : 1
@@ -249,7 +254,7 @@ export class Pool implements Team {
 
   /** A shard for each worker, and a way between each two. Later again, while everything is in shard 0: then they begin anew and have nothing to remember. */
   private async connect(): Promise<void> {
-    const { session, base } = this
+    const { session, base, modules } = this
     const shards = this.workers + 1
     const wires = makeWires(shards)
     this.wires = wires
@@ -263,8 +268,11 @@ export class Pool implements Team {
     this.own.draw(numbers)
     this.active = true
     this.control()
+    mesh.claimPinned()
+    mesh.tellValues(session.injected)
+    mesh.flush()
     const begun = this.each(index =>
-      this.call(index, { init: { index, wires, base, options, systems, numbers } }).catch(e => {
+      this.call(index, { init: { index, wires, base, options, systems, numbers, modules } }).catch(e => {
         throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
       }),
     )
@@ -348,7 +356,7 @@ export class Pool implements Team {
     for (let i = this.base; i <= this.workers; i++) most = Math.max(most, this.board.load(i))
     for (let i = 1; i <= this.workers; i++) {
       if (this.busy[i]) continue
-      if (this.last[i]?.more !== true && !this.hasMail(i) && (together || most <= 1)) continue
+      if (this.last[i]?.more !== true && !this.hasMail(i) && !this.board.isCalled(i) && (together || most <= 1)) continue
       const redirect = together && i > this.base ? this.base : undefined
       this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares(), room: this.room(i) })
     }
@@ -812,6 +820,17 @@ export class Pool implements Team {
     while (this.inFlight > 0) await this.pause(this.board.hostBell, LOOK_MS)
     await this.collapse()
     if (this.session.keeper === null) this.host?.release()
+  }
+
+  /** Calls back between slices, once messages for a channel come to the session itself; from then on they always do if it listens there. */
+  claim(chan: Chan, then: () => void): void {
+    if (this.wires === null) then()
+    else this.own.mesh.claim(chan, then)
+  }
+
+  /** Whether everything is in the session, and nothing runs. */
+  get resting(): boolean {
+    return !this.going
   }
 
   /** Whether workers are in the midst of something. */

@@ -66,6 +66,8 @@ function formatOnce(text: string): string {
 
 class Formatter {
   private readonly text: string
+  /** The line end of the text: that of its first line. */
+  private readonly eol: string
   private readonly tokens: readonly Lexeme[]
   private readonly comments: readonly Comment[]
   /** Token that starts at an offset. */
@@ -94,6 +96,7 @@ class Formatter {
   constructor(text: string, tokens: readonly Lexeme[], comments: readonly Comment[]) {
     const size = tokens.length
     this.text = text
+    this.eol = text[text.indexOf('\n') - 1] === '\r' ? '\r\n' : '\n'
     this.tokens = tokens
     this.comments = comments
     this.partner = new Int32Array(size).fill(-1)
@@ -120,7 +123,7 @@ class Formatter {
     this.force()
     this.print()
     const text = this.out.join('')
-    return text === '' ? '' : `${text}\n`
+    return text === '' ? '' : text + this.eol
   }
 
   // --- structure -----------------------------------------------------------------------------------------------------------
@@ -469,7 +472,8 @@ class Formatter {
 
   private newline(indent: number, blank: boolean): void {
     if (this.out.length === 0) return
-    this.out.push(blank ? '\n\n' : '\n', ' '.repeat(indent))
+    if (blank) this.out.push(this.eol)
+    this.out.push(this.eol, ' '.repeat(indent))
     this.column = indent
   }
 

@@ -40,6 +40,16 @@ export interface Parsed {
   /** Errors (RHO101 to RHO106) and lints (L07, L08), sorted by position. */
   readonly diagnostics: Diagnostic[]
   readonly comments: readonly Comment[]
+  /** What of the scopes was lost where the text was not understood; null where nothing was. */
+  readonly lost: Lost | null
+}
+
+/** Names that are not bound in the tree only because of a syntax error. Whoever resolves names does not report them. */
+export interface Lost {
+  /** Identifiers of declarations and patterns that were given up. */
+  readonly names: ReadonlySet<string>
+  /** A bracket closed too much: scopes may end too early, and what is bound anywhere may be meant. */
+  readonly scopes: boolean
 }
 
 export const MAX_NESTING = 1_000_000
@@ -50,7 +60,7 @@ const ERRORS_MAX = 10_000
 export function parse(file: SourceFile, options: ParseOptions = {}): Parsed {
   const parser = new Parser(file, options.maxNesting ?? MAX_NESTING)
   const program = parser.program()
-  return { program, diagnostics: parser.finished(), comments: parser.lex.comments }
+  return { program, diagnostics: parser.finished(), comments: parser.lex.comments, lost: parser.lost() }
 }
 
 /** A token as written: its kind and position, in the order of the source. */
@@ -66,7 +76,7 @@ export function parseTokens(file: SourceFile): Parsed & { readonly tokens: reado
   const lex = new RecordingLexer(file, diagnostics)
   const parser = new Parser(file, MAX_NESTING, lex, diagnostics)
   const program = parser.program()
-  return { program, diagnostics: parser.finished(), comments: lex.comments, tokens: lex.tokens }
+  return { program, diagnostics: parser.finished(), comments: lex.comments, lost: parser.lost(), tokens: lex.tokens }
 }
 
 class RecordingLexer extends Lexer {
@@ -237,12 +247,36 @@ for (const token of [
 const STARTS_STATEMENT = new Uint8Array(SPELLING.length)
 for (const token of [T.New, T.If, T.Let, T.Match, T.Select, T.Contract, T.For, T.At]) STARTS_STATEMENT[token] = 1
 const OPENING: Record<number, string> = { [T.RParen]: '(', [T.RBracket]: '[', [T.RBrace]: '{', [T.RPath]: '{|' }
+/** States of frames that declare names or hold patterns which are not complete. */
+const BINDS = new Uint8Array(S.After + 1)
+for (const state of [
+  S.NewBody,
+  S.LetNames,
+  S.LetValue,
+  S.NamesItem,
+  S.BindNames,
+  S.SourceName,
+  S.BindSource,
+  S.BindGuard,
+  S.ContractName,
+  S.ContractFormals,
+  S.CasePattern,
+  S.CaseGuard,
+  S.AgentMember,
+  S.MemberFormals,
+])
+  BINDS[state] = 1
+/** Characters of text that was given up that are looked through for names. */
+const LOST_MAX = 1_000_000
 const RESERVED = new Uint8Array(SPELLING.length)
 for (const token of WORDS) RESERVED[token] = 1
 
 class Parser {
   readonly lex: Lexer
   private readonly diagnostics: Diagnostic[]
+  private readonly lostNames = new Set<string>()
+  private lostText = 0
+  private lostScopes = false
   private readonly maxNesting: number
   private readonly frames: Frame[] = [new Frame()]
   private top = 0
@@ -624,12 +658,29 @@ class Parser {
       if (index >= 0) {
         this.val = this.errorProc(from, Math.max(from, lex.prevEnd))
         this.isExpr = true
+        let binder = lex.start
+        for (let i = index; i <= this.top; i++) {
+          const { state, close, start, from } = this.frames[i]
+          if (BINDS[state] !== 0) binder = Math.min(binder, close === 0 ? start : from)
+        }
         while (this.top > index) this.abandonTop()
+        this.loseNames(binder, lex.start)
         this.quiet = lex.start
         return this.resume()
       }
       this.skip()
     }
+  }
+
+  /** Whatever is called something here may have been bound here. */
+  private loseNames(start: number, end: number): void {
+    if (this.lostText > LOST_MAX) return // giving up the same text again and again would not be linear
+    this.lostText += end - start
+    for (const name of this.source(start, end).match(/[A-Za-z_][\w']*/g) ?? []) this.lostNames.add(name)
+  }
+
+  lost(): Lost | null {
+    return this.lostNames.size > 0 || this.lostScopes ? { names: this.lostNames, scopes: this.lostScopes } : null
   }
 
   /** Skip one token, or a whole bracket with everything in it. */
@@ -819,6 +870,7 @@ class Parser {
     if (tok === T.End) return S.Stop
     if (tok === T.RParen || tok === T.RBracket || tok === T.RBrace || tok === T.RPath) {
       this.fail('RHO102', `nothing is open that ${this.found()} could close`, '')
+      this.lostScopes = true
       this.lex.next()
       if (this.startsProcess()) return this.par(false)
       return S.Program
@@ -939,6 +991,7 @@ class Parser {
       return this.par(false)
     }
     this.unexpected(expected)
+    this.loseNames((this.val as Ast.Proc).start, this.lex.start)
     return this.recover()
   }
 
@@ -1148,12 +1201,15 @@ class Parser {
   /** In a list of declarations that went wrong: go to the next one and return true, or to the body and return false. */
   private skipDecl(): boolean {
     const lex = this.lex
+    const from = lex.start
     for (;;) {
       switch (lex.tok) {
         case T.Comma:
+          this.loseNames(from, lex.start)
           lex.next()
           return true
         case T.In:
+          this.loseNames(from, lex.start)
           lex.next()
           return false
         case T.End:
@@ -1180,7 +1236,9 @@ class Parser {
       lex.next()
     } else {
       this.unexpected('a URI', 'a URI stands between back-quotes: `rho:io:stdout`')
+      const from = lex.start
       while (lex.tok !== T.RParen && lex.tok !== T.In && lex.tok !== T.LBrace && lex.tok !== T.RBrace && lex.tok !== T.End) lex.next()
+      this.loseNames(from, lex.start)
       this.quiet = lex.start
     }
     if (lex.tok === T.RParen) lex.next()

@@ -28,11 +28,16 @@ export class Disk {
         const sorted = [...disk.now].sort(([a], [b]) => (a < b ? -1 : 1))
         yield sorted.map(([k, v]) => [Buffer.from(k, 'hex') as Uint8Array, v] as const)
       },
-      async commit({ put: puts, del, packs = [] }) {
+      async commit({ put: puts, del: dels, packs = [], gone = [] }) {
         await undefined
         const next = new Map(disk.now)
         const keys = new Set<string>()
         const put = [...puts, ...packs.flatMap(rowsOfPack)]
+        const goes = gone.flatMap(rowsOfPack)
+        const del = [...dels, ...goes.map(([key]) => key)]
+        for (const [key, value] of goes)
+          if (Buffer.compare(value, disk.now.get(Buffer.from(key).toString('hex')) ?? Buffer.alloc(0)) !== 0)
+            throw new Error(`the row ${Buffer.from(key).toString('hex')} that goes was another one`)
         for (const key of [...put.map(p => p[0]), ...del]) {
           const k = Buffer.from(key).toString('hex')
           if (keys.has(k)) throw new Error(`a commit names the row ${k} twice`)

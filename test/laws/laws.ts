@@ -27,8 +27,8 @@ const uris = new UriTable()
 
 export function read(text: string): Read {
   const file = new Sources().add('law.rho', text)
-  const { program, diagnostics } = parse(file)
-  const normal = normalize(program, { uris })
+  const { program, diagnostics, lost } = parse(file)
+  const normal = normalize(program, { uris, lost })
   const errors = [...diagnostics, ...normal.diagnostics].filter(d => d.severity === 'error').map(d => `${d.code} ${d.start}`)
   return { term: normal.term, errors }
 }

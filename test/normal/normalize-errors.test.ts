@@ -127,7 +127,8 @@ const TABLE: Record<string, readonly Row[]> = {
   ],
   'RHO405: an unknown URI': [
     ['new o(`rho:io:stdou`) in Nil', ['RHO405 1:5'], 'did you mean `rho:io:stdout`'],
-    ['if (false) { new g(`rho:ai:gpt4`) in Nil }', ['RHO405 1:18']],
+    ['if (false) { new g(`rho:ai:gpt4`) in Nil }', ['RHO405 1:18'], 'service of a chain node'],
+    ['new v(`rho:rchain:revVault`) in Nil', ['RHO405 1:5'], 'service of a chain node'],
     ['new l(`rho:id:qrh6mgfp5z6orgchgszyxnuonanz7hw3amgrprqtciia6astt66ypn`) in Nil', ['RHO405 1:5'], 'rho:registry:lookup'],
   ],
   'RHO406: a URI that was not granted': [
@@ -227,6 +228,23 @@ describe('errors together', () => {
     const program = `new ${names.join(', ')} in { ${names.map(n => `@0!(x${n})`).join(' | ')} }`
     const { errors } = read(program)
     expect(errors.length).toBe(3000)
+  })
+})
+
+describe('names that are unbound only because of a syntax error', () => {
+  it.each([
+    ['contract f(@i, @n out) = { @0!(i + n) | out!(n) }', ['RHO201 1:10', 'RHO102 1:19']],
+    ['new a, b( , c in { a!(1) | b!(2) | c!(3) }', ['RHO102 1:11']],
+    ['new a in { a!(1) } } | a!(2) | a!(3)', ['RHO102 1:20']],
+    ['new a in { @0!([} 0, 1]) | a!(1) }', ['RHO102 1:17', 'RHO105 1:19', 'RHO102 1:20', 'RHO102 1:34']],
+    ['for (@x <- @0 & @y < @1) { @2!(x + y) }', ['RHO102 1:20']],
+    ['match 1 { [x, y => { @0!(x + y) } }', ['RHO102 1:17']],
+  ])('%s', (program, errors) => expect(read(program).errors).toEqual(errors))
+
+  it('do not hide the others', () => {
+    expect(read('@0!(1 +) | @1!(y)').errors).toEqual(['RHO102 1:8', 'RHO201 1:16'])
+    expect(read('new a in { a!(1) } } | b!(2)').errors).toEqual(['RHO102 1:20', 'RHO201 1:24'])
+    expect(read('f!(1 +) | g!(f)').errors).toEqual(['RHO201 1:1', 'RHO102 1:7', 'RHO201 1:11', 'RHO201 1:14'])
   })
 })
 

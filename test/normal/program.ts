@@ -20,9 +20,9 @@ export interface Read {
 export function read(text: string, options: { uris?: UriTable; open?: boolean } = {}): Read {
   const sources = new Sources()
   const file = sources.add('test.rho', text)
-  const { program, diagnostics } = parse(file)
+  const { program, diagnostics, lost } = parse(file)
   const uris = options.uris ?? new UriTable()
-  const result = options.open ? normalizeOpen(program, { uris }) : { ...normalize(program, { uris }), free: [] }
+  const result = options.open ? normalizeOpen(program, { uris }) : { ...normalize(program, { uris, lost }), free: [] }
   const all = [...diagnostics, ...result.diagnostics].sort((a, b) => a.start - b.start)
   const places = (severity: string): string[] =>
     all

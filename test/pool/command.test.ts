@@ -1,11 +1,16 @@
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask, type Message } from '../../src/host/control.ts'
 import { Rho } from '../cli/rho.ts'
 
 const rho = new Rho()
+const running = new Set<ChildProcess>()
 beforeAll(() => rho.build())
-afterAll(() => rho.remove())
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL') // where a test did not come to its end
+  rho.remove()
+})
 
 const OTHER = 'new out(`rho:io:stdout`) in { out!("fine") }'
 const SPIN = 'new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) | loop!(1) | loop!(2) }'
@@ -39,6 +44,12 @@ describe('limits of what is alive, on workers', () => {
 })
 
 describe('states and workers', () => {
+  it('what a URI was made to stand for is the same in every worker', async () => {
+    const program = 'new x(`rho:my:x`), o(`rho:io:stdout`) in { o!(*x) }'
+    const { stdout } = await rho.run(['run', '--workers', '2', '--inject', 'rho:my:x=[5, {"a": (1, 2)}]', '-e', program])
+    expect(stdout).toBe('[5, {"a" : (1, 2)}]\n')
+  })
+
   it('a snapshot of any run goes on with any number of workers', async () => {
     const program =
       'new c, out(`rho:io:stdout`), fib in { for (@n <- c & @m <- @"more") { new r in { fib!(n + m, *r) | for (@v <- r) { out!(v) } } } | c!(10) | contract fib(@n, r) = { if (n < 2) { r!(n) } else { new a, b in { fib!(n - 1, *a) | fib!(n - 2, *b) | for (@x <- a & @y <- b) { r!(x + y) } } } } }'
@@ -68,6 +79,7 @@ async function attended(args: readonly string[], use: (operate: (request: Messag
   let used: Promise<void> | undefined
   const ran = await rho.run(['run', '--control', socket, ...args], {
     onStdout: (_, child) => {
+      running.add(child)
       used ??= use(async request => {
         const found: Message[] = []
         await ask(join(rho.folder, socket), request, record => found.push(record))
@@ -76,6 +88,7 @@ async function attended(args: readonly string[], use: (operate: (request: Messag
     },
   })
   await used
+  running.clear()
   return ran
 }
 let sockets = 0

@@ -42,7 +42,15 @@ export class Simulation implements Team {
     own.draw(numbers)
     for (let index = 1; index < o.shards; index++)
       this.members.push(
-        Member.make({ index, wires, base, options: plainOptions(session.shard.options), systems: systemsOf(session), numbers }),
+        Member.make({
+          index,
+          wires,
+          base,
+          options: plainOptions(session.shard.options),
+          systems: systemsOf(session),
+          numbers,
+          modules: [],
+        }),
       )
   }
 

@@ -256,10 +256,40 @@ describe('channels that move to another core', () => {
     const bytes = a.moveOut('x', 'y')
     b.produce('x', 1)
     expect(() => b.moveIn(bytes)).toThrow(TypeError)
-    for (const bad of [Uint8Array.of(), Uint8Array.of(9), bytes.subarray(0, bytes.length - 1)])
+    // A datum whose channel is not among the rows.
+    const orphan = Uint8Array.of(1, 19, 0x44, ...new Uint8Array(15), 1, 0, 0, 2, 0, 0x31)
+    for (const bad of [Uint8Array.of(), Uint8Array.of(9), bytes.subarray(0, bytes.length - 1), orphan])
       expect(() => b.moveIn(bad)).toThrow(expect.objectContaining({ code: 'IMPORT_INVALID' }))
     expect(() => b.moveIn('no' as unknown as Uint8Array)).toThrow(TypeError)
     expect(b.stats()).toMatchObject({ data: 1, continuations: 0 })
+  })
+
+  it('keep leases, renewed turns, what the pump has to try, and what was stalled', () => {
+    const limits = { matchStepsPerContinuationMax: 1 }
+    const [a, b] = [core({ part: { index: 0, of: 2 }, burst: 1, limits }), core({ part: { index: 1, of: 2 } })]
+    // Two contracts: the first has had its turn.
+    a.consume([{ channel: 'c', pattern: 1 }], 'first', { persist: true })
+    a.consume([{ channel: 'c', pattern: 1 }], 'second', { persist: true, leaseTicks: 3 })
+    expect(a.produce('c', 1).comms[0].body).toBe('first')
+    // A persistent datum before a persistent continuation fires again and again.
+    a.consume([{ channel: 'p', pattern: 1 }], 'again', { persist: true })
+    expect(a.produce('p', 1, { persist: true }).pending).toBe(true)
+    // Too costly for this core.
+    a.produce('s', { deep: { x: 1, y: 2 } })
+    a.consume([{ channel: 's', pattern: { deep: { x: v.x, y: v.y } } }], 'costly')
+    expect(a.inspect.stalled()).toHaveLength(1)
+    const refs = b.moveIn(a.moveOut('c', 'p', 's'))
+    expect(refs.size).toBe(6)
+    expect(b.produce('c', 1).comms[0].body).toBe('second')
+    const bodies = [...b.pump(4), ...b.pump(4)].map(c => c.body)
+    expect(bodies).toContain('again')
+    expect(bodies).toContain('costly')
+    expect(b.tick(3)).toBe(1)
+    expect(b.recheck()).toBeGreaterThan(0)
+    expect(() => b.retry(1, 10)).toThrow()
+    expect(a.uninstall('none')).toBe(false)
+    expect(a.derive('k', Uint8Array.of(1)).bytes()).toHaveLength(32)
+    expect(a.channel('c', { order: 'fifo' }).value).toBe('c')
   })
 
   it('lose and double nothing, whatever moves when', () => {

@@ -88,6 +88,16 @@ describe('the laws of formatting: nothing but white space changes, and twice is 
     for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(f => f.endsWith('.rho')))
       lawful(readFileSync(join(root, name), 'utf8'))
   })
+  it('for texts with the line ends of Windows, which stay', () => {
+    const crlf = (text: string) => text.replaceAll('\n', '\r\n')
+    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(f => f.endsWith('.rho'))) {
+      const text = format(readFileSync(join(root, name), 'utf8'))
+      expect(format(crlf(text)), name).toBe(crlf(text))
+    }
+    expect(format('/* one\r\n   two */ {\r\na!("x\r\ny") |\r\n\r\n\r\nb!() // three\r\n}')).toBe(
+      '/* one\r\n   two */ {\r\n  a!("x\r\ny") |\r\n\r\n  b!() // three\r\n}\r\n',
+    )
+  })
   it('for generated programs', () => fc.assert(fc.property(programs({ depth: 6 }), lawful), { numRuns: 300 }))
   it('for generated programs full of comments and line breaks', () =>
     fc.assert(

@@ -16,29 +16,30 @@ interface Mutant {
 }
 
 const SPACE = 'rspace/space.ts'
+const JOURNAL = 'rspace/journal.ts'
 const HISTORY = 'rspace/history.ts'
 const KERNEL = 'rspace/kernel.ts'
 const STORE = 'rspace/store/store.ts'
 const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'P5 identity covers peeks',
-    file: SPACE,
-    from: 'Uint8Array.of(b.peeks[i] ? 1 : 0)',
+    file: JOURNAL,
+    from: 'Uint8Array.of(b.peek ? 1 : 0)',
     to: 'Uint8Array.of(0)',
     test: 'space.test.ts',
   },
   {
     breaks: 'P6 order of binds does not matter',
-    file: SPACE,
+    file: JOURNAL,
     from: 'triples.sort(compareBytes)',
     to: 'triples.reverse()',
     test: 'space.test.ts',
   },
   {
     breaks: 'P8 what comes and goes leaves no row',
-    file: SPACE,
-    from: 'if (this.tracks && !this.added.delete(r.ref)) this.removed.set',
-    to: 'this.added.delete(r.ref); this.removed.set',
+    file: 'rspace/changed.ts',
+    from: 'else if (ref <= this.start) this.removed',
+    to: 'else if (ref > 0) this.removed',
     test: 'durable.test.ts',
   },
   {
@@ -80,8 +81,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'groups are encoded in the order they were closed',
     file: SPACE,
-    from: 'if (this.encoding === null && taken.added.size',
-    to: 'if (taken.added.size',
+    from: 'if (this.encoding === null && taken.added.length',
+    to: 'if (taken.added.length',
     test: 'durable.test.ts',
   },
   {
@@ -104,6 +105,27 @@ const MUTANTS: readonly Mutant[] = [
     from: 'rowSum -= rowHash(key, before)',
     to: 'rowSum -= 0n',
     test: 'store/store.test.ts',
+  },
+  {
+    breaks: 'row sum takes packed rows off that go',
+    file: STORE,
+    from: 'const by = isGone ? -1 : 1',
+    to: 'const by = 1',
+    test: 'durable.test.ts',
+  },
+  {
+    breaks: 'what moves to another core is gone from the first',
+    file: 'rspace/core.ts',
+    from: 'else this.kernel.take(r)',
+    to: 'else this.kernel.data(r.chan)',
+    test: 'core.test.ts',
+  },
+  {
+    breaks: 'events that were taken back say so',
+    file: SPACE,
+    from: 'this.packed?.undo(m.eventLength)',
+    to: '',
+    test: 'durable.test.ts',
   },
   { breaks: 'poison after the first failure', file: STORE, from: 'this.#failure ??= e\n', to: '', test: 'store/store.test.ts' },
   {

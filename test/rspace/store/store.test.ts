@@ -140,6 +140,19 @@ describe.each(Object.entries(PLACES))('a store %s', (_, place) => {
     expect(await reopen()).toEqual(expected)
   })
 
+  it('says when changes have been taken in, before they are safe', async () => {
+    const order: string[] = []
+    const commit = (name: string, delta: Parameters<Store['commit']>[0]) =>
+      store.commit(delta, { gathered: () => order.push(`${name} taken in`) }).then(() => order.push(`${name} safe`))
+    await Promise.all([
+      commit('one', { put: [put('a', '1')] }),
+      commit('two', { put: [put('b', '1')], packs: [packOf(4, [['xyz', '1']])] }),
+    ])
+    await commit('nothing', { put: [put('a', '1')] })
+    for (const name of ['one', 'two', 'nothing']) expect(order.indexOf(`${name} taken in`)).toBeLessThan(order.indexOf(`${name} safe`))
+    expect(order.length).toBe(6)
+  })
+
   it('refuses a pack whose rows cannot be rows', async () => {
     const short = new Pack(3)
     short.add(text('Xab'), 0, 3)
