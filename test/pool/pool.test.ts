@@ -7,7 +7,7 @@ import { Session, type SessionOptions } from '../../src/machine/session.ts'
 import type { Unforgeable } from '../../src/normal/term.ts'
 import { HeldHost } from '../../src/pool/held.ts'
 import { Pool } from '../../src/pool/pool.ts'
-import { RANGE } from '../../src/pool/wire.ts'
+import { rangeSize } from '../../src/pool/wire.ts'
 
 const long = process.env.RHO_LONG === '1'
 const open: Pool[] = []
@@ -56,7 +56,7 @@ async function run(
 }
 
 /** Which range of numbers a name was drawn from: each shard has its own. */
-const makerOf = (name: Unforgeable): number => Math.floor(name.counter / RANGE)
+const makerOf = (name: Unforgeable): number => Math.floor(name.counter / rangeSize(0, 4))
 
 /** Some thousand COMMs with joins, an echo of what is read, and output at the end. */
 const FIB = (n: number): string =>
