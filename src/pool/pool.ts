@@ -1,6 +1,6 @@
 import type { Piscina } from 'piscina'
 import type { Chan } from '../../rspace/kernel.ts'
-import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
+import { cores, cpuMs, poolLibrary, workerProgram } from '../host/workers.ts'
 import type { Account, Machine } from '../machine/machine.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
@@ -74,7 +74,7 @@ const RENEW_MS = 1000
 const START_MS = 20_000
 
 /** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
-const ALONE_MS = 150
+const ALONE_MS = 200
 /** How long a quantum should take then. */
 const QUANTUM_MS = 5
 const QUANTUM_MAX = 20_000
@@ -139,6 +139,7 @@ export class Pool implements Team {
   private aloneMs = 0
   quantum = 500
   private aloneSince = performance.now()
+  private aloneCpu = cpuMs()
   private crowdedLooks = 0
   /** Counted since the last look at whether several shards are worth while. */
   private crossings = 0
@@ -177,8 +178,11 @@ export class Pool implements Team {
   look(): boolean {
     const now = performance.now()
     const took = now - this.aloneSince
-    this.aloneMs += took
+    const cpu = cpuMs()
+    // Where others use the cores too, a short program takes long.
+    this.aloneMs += Math.min(took, cpu - this.aloneCpu)
     this.aloneSince = now
+    this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
     if (this.starting !== null) return true
