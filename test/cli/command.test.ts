@@ -124,6 +124,11 @@ describe('rho run', () => {
       expect([ran.status, ran.stderr.toString()]).toEqual([5, 'rho: cannot write to standard output: the disk is full\n'])
     }
   })
+
+  it('says that a trace cannot be written', async () => {
+    const ran = await rho.run(['run', '--trace', '/dev/full', '-e', HELLO])
+    expect(ran).toMatchObject({ exit: 2, stdout: '"hello"\n', stderr: 'rho: cannot write `/dev/full`: the disk is full\n' })
+  })
 })
 
 describe('rho run --format json', () => {
