@@ -1420,7 +1420,7 @@ export class Space<T extends Types> implements Namer<T> {
     if (this.keepsEvents && this.packed === null) this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
   }
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
-    this.packed?.produce(this.op, ref, h, encode(this.settings.codec.datum, value), persistent)
+    this.packed?.produce(this.op, ref, h, this.settings.codec.datum, value, persistent)
     if (this.tellsEvents) this.tell('produce', { ref, channel: h.show, value, persistent, id: this.produceId(h, value, persistent) })
   }
   private emitConsume(k: Waiting<T>): void {
