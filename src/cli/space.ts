@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { open as openFile, rename, rm, stat } from 'node:fs/promises'
 import type { Report } from '../../rspace/api.ts'
@@ -290,9 +289,14 @@ async function repairTo({ args: [from, to], json, progress }: Job): Promise<numb
 async function exportTo({ args: [dir, file], json, progress }: Job): Promise<number> {
   let bytes = 0
   if (file === undefined || file === '-') {
-    for await (const piece of exportDir(dir)) {
-      progress.bytes((bytes += piece.length))
-      if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
+    process.stdout.on('error', () => {}) // told where it was written
+    try {
+      for await (const piece of exportDir(dir)) {
+        progress.bytes((bytes += piece.length))
+        await new Promise<void>((done, fail) => process.stdout.write(piece, e => (e ? fail(e) : done())))
+      }
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'EPIPE') throw e // nobody reads any more
     }
     return EXIT.rest
   }
