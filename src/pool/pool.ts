@@ -280,9 +280,24 @@ export class Pool implements Team {
         throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
       }),
     )
-    for (const r of await Promise.all(begun)) this.last[r.index] = r
+    for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r
     this.drawn = false
     this.heavy = false
+  }
+
+  /** What a worker is asked that has ended unnoticed is never answered: then this ends all the same. @throws WorkerLost */
+  private async unlessLost<T>(asked: Promise<T>): Promise<T> {
+    let over = false
+    const ended = asked.finally(() => {
+      over = true
+      this.wake()
+    })
+    ended.catch(() => {}) // it is told below, or something worse is
+    while (!over) {
+      if (this.lost !== null) throw this.lost
+      await this.pause(this.board.hostBell, LOOK_MS)
+    }
+    return ended
   }
 
   private call(shard: number, task: WorkerTask): Promise<TurnReport> {
@@ -821,7 +836,10 @@ export class Pool implements Team {
     if (this.lost !== null) throw this.lost
     if (!this.active || this.wires === null || this.piscina === null) return
     this.bringing = []
-    while (this.inFlight > 0) await this.pause(this.board.hostBell, LOOK_MS)
+    while (this.inFlight > 0) {
+      if (this.lost !== null) throw this.lost
+      await this.pause(this.board.hostBell, LOOK_MS)
+    }
     await this.collapse()
     if (this.session.keeper === null) this.host?.release()
   }
