@@ -2,9 +2,10 @@
  * Events as a commit record keeps them (docs/persistence.md, "Events"): written while they happen, one behind the other, no object for any of them. What can
  * be computed from the rest, the identity of a produce or consume, is computed by the reader.
  */
-import type { EventKind, Types } from './api.ts'
+import type { Codec, EventKind, Types } from './api.ts'
 import { RhizomeError } from './errors.ts'
 import { hash, toHex } from './hash.ts'
+import { encode, encodeInto } from './packer.ts'
 import type { Handle } from './records.ts'
 import { framed } from './rows.ts'
 import { compareBytes, Malformed, Reader } from './store/bytes.ts'
@@ -78,11 +79,11 @@ export class EventWriter {
     return this.bytes.subarray(0, this.at)
   }
 
-  produce(op: number, ref: number, channel: Named, value: Uint8Array, persistent: boolean): void {
+  produce<A>(op: number, ref: number, channel: Named, codec: Codec<A>, value: A, persistent: boolean): void {
     this.start(PRODUCE, F_REF | (persistent ? F_PERSISTENT : 0), op)
     this.varint(ref)
     this.channel(channel)
-    this.blob(value)
+    this.value(codec, value)
   }
 
   /** Of a consume; then for each branch `branch` and its binds, and at last `body`. */
@@ -144,6 +145,19 @@ export class EventWriter {
     this.room(1)
     this.bytes[this.at++] = h.kindByte
     this.raw(bytes)
+  }
+  /** The encoded value as a blob, encoded in place where the codec can. */
+  private value<A>(codec: Codec<A>, value: A): void {
+    let end = -1
+    for (let room = 128; codec.encodeInto !== undefined && end < 0; room = 2 * (this.bytes.length - this.at)) {
+      this.room(room)
+      end = encodeInto(codec, value, this.bytes, this.at + 1)
+    }
+    const length = end - this.at - 1
+    if (end >= 0 && length < 128) {
+      this.bytes[this.at] = length
+      this.at = end
+    } else this.blob(end < 0 ? encode(codec, value) : this.bytes.slice(this.at + 1, end))
   }
   private blob(bytes: Uint8Array): void {
     this.varint(bytes.length)

@@ -134,7 +134,8 @@ export function encode<X>(codec: Codec<X>, value: X): Uint8Array {
     throw asCodecError(codec, cause)
   }
 }
-function encodeInto<X>(codec: Codec<X>, value: X, into: Uint8Array, at: number): number {
+/** Where the value ends that the codec has written, −1 if there was no room. @throws RhizomeError CODEC */
+export function encodeInto<X>(codec: Codec<X>, value: X, into: Uint8Array, at: number): number {
   try {
     return codec.encodeInto?.(value, into, at) ?? -1
   } catch (cause) {

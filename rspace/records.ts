@@ -124,6 +124,17 @@ export function shapeOf(peeks: readonly (readonly boolean[])[], persistent: bool
   return shape
 }
 
+const receives: Shape[] = []
+const contracts: Shape[] = []
+/** One branch that neither peeks nor has a guard: what most continuations are. */
+export function plainShape(binds: number, persistent: boolean): Shape {
+  const known = persistent ? contracts : receives
+  if (binds < known.length) return known[binds]
+  while (known.length <= Math.min(binds, PLAIN_MAX)) known.push(shapeOf([new Array<boolean>(known.length).fill(false)], persistent, false))
+  return known[binds] ?? shapeOf([new Array<boolean>(binds).fill(false)], persistent, false)
+}
+const PLAIN_MAX = 16
+
 /** Someone in this process who waits for the COMM of a continuation. */
 export interface Waiter {
   fired(): void

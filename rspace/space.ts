@@ -41,7 +41,7 @@ import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, read
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
 import { encode, Packer, rowsOfPack } from './packer.ts'
-import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, shapeOf, Waiting } from './records.ts'
+import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, plainShape, shapeOf, Waiting } from './records.ts'
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
 
@@ -771,8 +771,10 @@ export class Space<T extends Types> implements Namer<T> {
     }
     const chans: Chan[] = []
     const max = limits.continuationsPerChannelMax ?? MAX
+    let isPlain = lists.length === 1 && guard === undefined
     for (const list of lists)
       for (const bind of list) {
+        if (bind.peek === true) isPlain = false
         const { chan } = this.intern(bind.channel)
         if (chan.nK >= max)
           throw new RhizomeError('LIMIT', `at most ${max} continuations may wait on a channel`, {
@@ -780,16 +782,13 @@ export class Space<T extends Types> implements Namer<T> {
           })
         chans.push(chan)
       }
-    const shape =
-      total === 1 && lists[0][0].peek !== true && guard === undefined
-        ? persist
-          ? CONTRACT
-          : RECEIVE
-        : shapeOf(
-            lists.map(list => list.map(bind => bind.peek === true)),
-            persist,
-            guard !== undefined,
-          )
+    const shape = isPlain
+      ? plainShape(total, persist)
+      : shapeOf(
+          lists.map(list => list.map(bind => bind.peek === true)),
+          persist,
+          guard !== undefined,
+        )
     const extra = guard === undefined && lease === 0 && !volatile && install === null ? null : new Extra<T>(guard, lease, volatile, install)
     return new Waiting<T>(shape, chans, patterns, body, extra)
   }
@@ -1421,7 +1420,7 @@ export class Space<T extends Types> implements Namer<T> {
     if (this.keepsEvents && this.packed === null) this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
   }
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
-    this.packed?.produce(this.op, ref, h, encode(this.settings.codec.datum, value), persistent)
+    this.packed?.produce(this.op, ref, h, this.settings.codec.datum, value, persistent)
     if (this.tellsEvents) this.tell('produce', { ref, channel: h.show, value, persistent, id: this.produceId(h, value, persistent) })
   }
   private emitConsume(k: Waiting<T>): void {
@@ -3037,8 +3036,6 @@ const bornAfter = (ref: Ref, highest: Ref): null | undefined => (ref > highest ?
 const groupId = (cids: readonly number[]): string | number =>
   cids.length === 2 && cids[1] < PAIR_MAX ? cids[0] * PAIR_MAX + cids[1] : cids.join()
 const PAIR_MAX = 2 ** 26
-const RECEIVE = shapeOf([[false]], false, false)
-const CONTRACT = shapeOf([[false]], true, false)
 
 const orderText = (order: Settings<Types>['order']): string => (typeof order === 'object' ? `seed ${order.seed}` : (order ?? 'fifo'))
 /** Whether values are private copies that nobody can change: then they encode again to the bytes that were written. */

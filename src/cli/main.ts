@@ -1,3 +1,4 @@
+import { reasonOf } from './engine.ts'
 import { EXIT } from './outcome.ts'
 import { deployCommand, runCommand } from './run.ts'
 import { flushAll, stderr, stdout } from './streams.ts'
@@ -5,6 +6,15 @@ import { commandOf, helpText, parseFlags, UsageError } from './usage.ts'
 
 /** The `rho` command. `rho run` starts at once; what only the other commands need is loaded when one of them is asked for. */
 export async function main(args: readonly string[]): Promise<number> {
+  const code = await attempt(args)
+  flushAll()
+  if (stdout.failure === null) return code
+  stderr.write(`rho: cannot write to standard output: ${reasonOf(stdout.failure)}\n`)
+  stderr.flush()
+  return code === EXIT.rest ? EXIT.storage : code
+}
+
+async function attempt(args: readonly string[]): Promise<number> {
   try {
     return await dispatch(args)
   } catch (e) {
@@ -13,8 +23,6 @@ export async function main(args: readonly string[]): Promise<number> {
       return EXIT.usage
     }
     return internalFault(e)
-  } finally {
-    flushAll()
   }
 }
 

@@ -127,9 +127,9 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
       if (options.host instanceof HeldHost) options.host.back()
       programs = []
     } finally {
-      trace?.close()
       await attended?.close()
       await pool?.close()
+      trace?.close()
     }
   }
 }

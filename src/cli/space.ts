@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { open as openFile, rename, rm } from 'node:fs/promises'
+import { open as openFile, rename, rm, stat } from 'node:fs/promises'
 import type { Report } from '../../rspace/api.ts'
 import { codeOf } from '../../rspace/errors.ts'
 import {
@@ -286,17 +285,25 @@ async function repairTo({ args: [from, to], json, progress }: Job): Promise<numb
   return report(done, json)
 }
 
-/** Written beside its place and moved there whole: an export that fails leaves nothing that looks like one. */
+/** Written beside its place and moved there whole: an export that fails leaves nothing that looks like one. Into a pipe or a device it is written at once. */
 async function exportTo({ args: [dir, file], json, progress }: Job): Promise<number> {
   let bytes = 0
   if (file === undefined || file === '-') {
-    for await (const piece of exportDir(dir)) {
-      progress.bytes((bytes += piece.length))
-      if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
+    process.stdout.on('error', () => {}) // told where it was written
+    try {
+      for await (const piece of exportDir(dir)) {
+        progress.bytes((bytes += piece.length))
+        await new Promise<void>((done, fail) => process.stdout.write(piece, e => (e ? fail(e) : done())))
+      }
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'EPIPE') throw e // nobody reads any more
     }
     return EXIT.rest
   }
-  const part = `${file}.part`
+  const there = await stat(file).catch(() => undefined)
+  if (there?.isDirectory()) throw new UsageError(`cannot write \`${file}\`: it is a directory`)
+  const special = there !== undefined && !there.isFile()
+  const part = special ? file : `${file}.part`
   try {
     const out = await openFile(part, 'w')
     try {
@@ -304,13 +311,13 @@ async function exportTo({ args: [dir, file], json, progress }: Job): Promise<num
         await out.writeFile(piece)
         progress.bytes((bytes += piece.length))
       }
-      await out.sync()
+      if (!special) await out.sync()
     } finally {
       await out.close()
     }
-    await rename(part, file)
+    if (!special) await rename(part, file)
   } catch (e) {
-    await rm(part, { force: true }).catch(() => undefined) // the first error is the one to report
+    if (!special) await rm(part, { force: true }).catch(() => undefined) // the first error is the one to report
     throw e
   }
   progress.end()

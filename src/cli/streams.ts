@@ -1,6 +1,9 @@
 import { fstatSync, writeSync } from 'node:fs'
 
-/** Standard output and standard error. Text is gathered and written in blocks; a reader that has gone away ends the output quietly. */
+/**
+ * Standard output and standard error. Text is gathered and written in blocks. A reader that has gone away ends the output quietly, anything else that makes
+ * writing impossible is kept for the end; the program runs on.
+ */
 
 /** Characters gathered before they are written at once. */
 const BLOCK = 1 << 15
@@ -8,6 +11,8 @@ const BLOCK = 1 << 15
 export class Stream {
   /** The reader closed the pipe; everything further is dropped. */
   closed = false
+  /** Why nothing more can be written, where that is not because nobody reads: a full disk. */
+  failure: unknown = null
   private parts = ''
   private scheduled = false
   private readonly fd: number
@@ -39,10 +44,11 @@ export class Stream {
         const code = (e as NodeJS.ErrnoException).code
         if (code === 'EAGAIN')
           Atomics.wait(PAUSE, 0, 0, 1) // a full pipe that somebody made non-blocking
-        else if (code === 'EPIPE' || code === 'EBADF' || code === 'EIO') {
+        else {
           this.closed = true
+          if (code !== 'EPIPE' && code !== 'EBADF' && code !== 'EIO') this.failure = e
           return
-        } else throw e
+        }
       }
     }
   }

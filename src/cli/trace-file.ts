@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { Recorder } from '../machine/journal.ts'
 import type { Session, SessionOptions } from '../machine/session.ts'
 import { reportText } from '../normal/print.ts'
 import { reasonOf } from './engine.ts'
+import { Stream, stdout } from './streams.ts'
 import { UsageError } from './usage.ts'
 
 /**
  * Traces: files with one event per line, each a JSON object `{"v":1,"kind":"trace",…}`. Between them lines of kind `journal` hold what it takes to run it all again:
  * the state at the beginning, what came in from outside, and at the end a digest of everything before.
  */
-
-const BLOCK = 1 << 16
 
 /** Options that decide what happens; limits and grants are among them. */
 export const REPLAYED = [
@@ -35,19 +34,26 @@ export const REPLAYED = [
 ] as const satisfies readonly (keyof SessionOptions)[]
 
 export class TraceFile {
+  private readonly file: string
   private readonly fd: number
+  private readonly out: Stream
   private readonly hash = createHash('sha256')
-  private pending = ''
   private events = 0
   readonly recorder = new Recorder(entry => this.journal({ e: 'answer', ...entry }))
 
   /** `-` is standard output. */
   constructor(file: string) {
+    this.file = file
     try {
       this.fd = file === '-' ? 1 : openSync(file, 'w')
     } catch (e) {
-      throw new UsageError(`cannot write \`${file}\`: ${reasonOf(e)}`)
+      throw this.unwritable(e)
     }
+    this.out = this.fd === 1 ? stdout : new Stream(this.fd)
+  }
+
+  private unwritable(e: unknown): UsageError {
+    return new UsageError(`cannot write \`${this.file}\`: ${reasonOf(e)}`)
   }
 
   write(event: object): void {
@@ -73,9 +79,12 @@ export class TraceFile {
     this.journal({ e: 'end', at: [slices, kernel.op], events: this.events, hash: this.hash.copy().digest('hex') })
   }
 
+  /** @throws UsageError if the file could not be written to its end */
   close(): void {
-    this.flush()
-    if (this.fd !== 1) closeSync(this.fd)
+    this.out.flush()
+    if (this.fd === 1) return
+    closeSync(this.fd)
+    if (this.out.failure !== null) throw this.unwritable(this.out.failure)
   }
 
   private journal(record: object): void {
@@ -83,14 +92,8 @@ export class TraceFile {
   }
 
   private line(text: string): void {
-    this.pending += `${text}\n`
     this.hash.update(text).update('\n')
-    if (this.pending.length >= BLOCK) this.flush()
-  }
-
-  private flush(): void {
-    writeSync(this.fd, this.pending)
-    this.pending = ''
+    this.out.write(`${text}\n`)
   }
 }
 

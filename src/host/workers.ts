@@ -18,6 +18,12 @@ export function poolLibrary(): typeof import('piscina') {
   return createRequire(import.meta.url)('piscina')
 }
 
+/** Milliseconds of processor time that this process has used. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 /** Cores that this process may use. */
 export function cores(): number {
   return availableParallelism()

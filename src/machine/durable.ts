@@ -2,7 +2,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { verify } from '../../bytecode/verify.ts'
 import { RhizomeError } from '../../rspace/errors.ts'
 import type { Chan, Cont, Datum, KernelObserver } from '../../rspace/kernel.ts'
-import { Pack } from '../../rspace/store/pack.ts'
+import { PACK_TAIL, Pack } from '../../rspace/store/pack.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { nameOf } from '../compile/names.ts'
 import { hex } from '../normal/print.ts'
@@ -102,6 +102,10 @@ const GROUP_MS = 9
 const QUANTUM = 4096
 /** After a group with more rows than this machines wait until it is safe: groups would only grow. */
 const ROWS_AT_ONCE = 32_768
+/** After a group with so many rows another one may begin before they are safe; after smaller ones a longer group leaves out more. */
+const ROWS_AHEAD = 1024
+/** With more runnable machines than this, it is not kept what their rows hold. */
+const RUNNABLE_KEPT = 256
 
 /** What a space remembers of the options that it was made with. */
 interface Identity {
@@ -118,12 +122,19 @@ class Saved {
   readonly pc: number
   readonly paused: number
   readonly level: number
-  constructor(m: Machine) {
+  /** Its row, with room for a checksum, where it is kept. */
+  readonly row: Uint8Array | null
+  constructor(m: Machine, row: Uint8Array | null) {
+    this.row = row
     this.steps = m.steps
     this.gas = m.gas
     this.pc = m.pc
     this.paused = m.paused
     this.level = m.level
+  }
+  /** What its row holds, where it is known. */
+  get value(): Uint8Array | undefined {
+    return this.row?.subarray(KEY_BYTES, this.row.length - PACK_TAIL)
   }
   is(m: Machine): boolean {
     return this.steps === m.steps && this.gas === m.gas && this.pc === m.pc && this.paused === m.paused && this.level === m.level
@@ -283,9 +294,11 @@ export class Durable implements Keeper, RecordBook {
   /** Keys of outputs that have left. Those with failures stay until the whole report has been shown. */
   private left: Uint8Array[] = []
   private reported: Uint8Array[] = []
+  /** The commit begun last; those before it end before it. */
   private inFlight: Promise<void> | null = null
-  /** The rows in flight are still being taken in. */
-  private gathering = false
+  private flights = 0
+  /** Until the rows of the last group have been taken in. */
+  private gathering: Promise<void> | null = null
   private failure: unknown = null
   private readonly writer: RecordWriter
   private readonly counters: Counters | null
@@ -399,14 +412,13 @@ export class Durable implements Keeper, RecordBook {
       await this.flush()
       return
     }
-    if (this.inFlight === null && this.isDue()) this.begin(false)
+    // While many rows are written, the next group is taken in beside: neither this thread nor the engine has to wait.
+    if ((this.flights === 0 || (this.flights === 1 && this.lastRows >= ROWS_AHEAD)) && this.isDue()) this.begin(false)
     if (this.inFlight === null) return
     if (this.lastRows > ROWS_AT_ONCE) await this.inFlight
-    else {
-      // Taking a group in is this thread's work: machines that ran between would only make the next one longer.
-      do await new Promise<void>(resolve => setImmediate(resolve))
-      while (this.gathering)
-    }
+    // Taking a group in is this thread's work: machines that ran between would only make the next one longer.
+    else if (this.gathering !== null) await this.gathering
+    else await new Promise<void>(resolve => setImmediate(resolve))
     if (this.failure !== null) throw this.failure
   }
 
@@ -527,22 +539,30 @@ export class Durable implements Keeper, RecordBook {
     this.sincePrivs = shard.numbers.privs
     this.sinceTime = this.now()
     if (this.lastRows === 0) return false
-    this.gathering = true
+    let takenIn = (): void => {}
+    const gathering = new Promise<void>(resolve => {
+      takenIn = resolve
+    })
     const gathered = (): void => {
-      this.gathering = false
+      if (this.gathering === gathering) this.gathering = null
+      takenIn()
     }
+    const landed = (): void => {
+      gathered()
+      if (--this.flights === 0) this.inFlight = null
+    }
+    this.gathering = gathering
+    this.flights++
     const packs = pack.count === 0 ? undefined : [pack]
     const gone = goes.count === 0 ? undefined : [goes]
     this.inFlight = this.rows.commit({ put: puts, del: dels, packs, gone }, { marks: { refs: kernel.counter }, gathered }).then(
       () => {
-        this.inFlight = null
-        this.gathering = false
+        landed()
         if (outputKey !== null) this.leave(outputKey, outputs)
       },
       e => {
-        this.inFlight = null
-        this.gathering = false
-        this.failure = e
+        landed()
+        this.failure ??= e
       },
     )
     return true
@@ -644,6 +664,7 @@ export class Durable implements Keeper, RecordBook {
     this.fixed = machines.length + this.session.kept.accounts.length
     const before = this.saved
     const now = new Map<number, Saved>()
+    const few = machines.length <= RUNNABLE_KEPT
     const order = new ByteWriter()
     order.count(machines.length)
     for (const m of machines) {
@@ -654,14 +675,25 @@ export class Durable implements Keeper, RecordBook {
         now.set(m.priv, old)
         continue
       }
-      now.set(m.priv, new Saved(m))
-      const w = this.writer
-      if (old === undefined) this.newKey(Row.Runnable, m.priv)
+      const w = this.newKey(Row.Runnable, m.priv)
       w.machine(m)
-      if (old === undefined) w.row(this.pack)
-      else this.puts.push([keyOf(Row.Runnable, m.priv), w.take()])
+      if (old === undefined && !few) {
+        w.row(this.pack)
+        now.set(m.priv, new Saved(m, null))
+        continue
+      }
+      const piece = w.take()
+      const row = new Uint8Array(piece.length + PACK_TAIL)
+      row.set(piece)
+      if (old === undefined) this.pack.add(row, 0, row.length)
+      else this.puts.push([piece.subarray(0, KEY_BYTES), piece.subarray(KEY_BYTES), old.value])
+      now.set(m.priv, new Saved(m, few ? row : null))
     }
-    for (const priv of before.keys()) if (!now.has(priv)) this.dels.push(keyOf(Row.Runnable, priv))
+    for (const [priv, old] of before) {
+      if (now.has(priv)) continue
+      if (old.row !== null) this.goes.add(old.row, 0, old.row.length)
+      else this.dels.push(keyOf(Row.Runnable, priv))
+    }
     this.saved = now
     order.u8(this.shard.pumpsNext ? 1 : 0)
     for (const n of this.shard.queue.state()) order.signed(n)
@@ -1024,7 +1056,7 @@ export class Durable implements Keeper, RecordBook {
       case Row.Runnable: {
         const m = r.machine()
         loading.machines.set(n, m)
-        this.saved.set(n, new Saved(m))
+        this.saved.set(n, new Saved(m, null))
         this.shard.alive++
         break
       }

@@ -7,7 +7,7 @@ import { type Tally, takeTally } from '../machine/tally.ts'
 import { Bundle, type Term, Unforgeable } from '../normal/term.ts'
 import { type AccountDelta, Mesh } from './mesh.ts'
 import { RingReader, RingWriter, ringMemory } from './ring.ts'
-import { RANGE } from './wire.ts'
+import { HIDDEN, rangeSize } from './wire.ts'
 
 /** Words of shared memory that each shard has, a cache line. */
 const STRIDE = 16
@@ -122,19 +122,29 @@ export class Board {
   }
 }
 
-/** Ranges of numbers from which shards draw their names and machines; the first is that of shard 1. Never given out twice in a space. */
+/** Ranges of numbers from which shards draw their names and machines, that of shard 1 first. Never given out twice in a space. */
 export interface Numbers {
   readonly names: number
   readonly privs: number
+  readonly namesEach: number
+  readonly privsEach: number
   readonly shards: number
 }
 
 /** Ranges for all shards but shard 0, which goes on behind them. */
 export function reserve(shard: Shard, shards: number): Numbers {
-  const names = Math.floor(shard.numbers.names / RANGE) + 1
-  const privs = Math.floor(shard.numbers.privs / RANGE) + 1
-  shard.skipTo({ names: (names + shards - 1) * RANGE + 1, privs: (privs + shards - 1) * RANGE + 1 })
-  return { names, privs, shards }
+  const names = Math.max(shard.numbers.names, shard.primitives.nextHidden - HIDDEN)
+  const { privs } = shard.numbers
+  const numbers = { names, privs, namesEach: rangeSize(names, shards), privsEach: rangeSize(privs, shards), shards }
+  skip(shard, numbers, shards)
+  return numbers
+}
+
+/** Draw from the range of shard `index` from now on, or from what lies behind all of them. */
+function skip(shard: Shard, n: Numbers, index: number): void {
+  const names = n.names + (index - 1) * n.namesEach
+  shard.skipTo({ names, privs: n.privs + (index - 1) * n.privsEach })
+  shard.primitives.nextHidden = Math.max(shard.primitives.nextHidden, HIDDEN + names)
 }
 
 /** What a new shard has to know. */
@@ -190,7 +200,7 @@ export interface TurnReport extends Readonly<Tally> {
   readonly busyMs: number
   /** Names and programs that it has to remember. */
   readonly weight: number
-  /** More than half of its range of names is used up. */
+  /** More than half of one of its ranges of numbers is used up. */
   readonly drawn: boolean
   /** Where an account used up its share of gas. */
   readonly spent: { readonly start: number; readonly end: number } | null
@@ -255,13 +265,14 @@ export class Member {
   /** New ranges for all shards. */
   draw(numbers: Numbers): void {
     const { shard, mesh, index } = this
-    for (let i = 1; i < numbers.shards; i++) mesh.makers.tell(numbers.names + i - 1, i)
+    mesh.makers.tell(numbers.names, numbers.namesEach, numbers.shards)
     if (index === 0) return
-    const names = (numbers.names + index - 1) * RANGE + 1
-    this.namesEnd = names + RANGE - 1
-    shard.skipTo({ names, privs: (numbers.privs + index - 1) * RANGE + 1 })
-    shard.primitives.nextHidden = Math.max(shard.primitives.nextHidden, 2 ** 52 + names)
+    skip(shard, numbers, index)
+    // In time for new ones before the last.
+    this.namesEnd = numbers.names + (index - 0.5) * numbers.namesEach
+    this.privsEnd = numbers.privs + (index - 0.5) * numbers.privsEach
   }
+  private privsEnd = Number.POSITIVE_INFINITY
   private namesEnd = Number.POSITIVE_INFINITY
 
   /** Take in, run at most `slices`, send out. True if there was something to do. */
@@ -415,6 +426,11 @@ export class Member {
     this.patience = 1
   }
 
+  private get drawn(): boolean {
+    const { numbers, primitives } = this.shard
+    return numbers.names > this.namesEnd || numbers.privs > this.privsEnd || primitives.nextHidden - HIDDEN > this.namesEnd
+  }
+
   /** What was counted since the last report; the counters start anew. */
   report(more: boolean, busyMs: number): TurnReport {
     const { shard, mesh } = this
@@ -436,7 +452,7 @@ export class Member {
       crossings: mesh.crossings,
       busyMs,
       weight: mesh.weight,
-      drawn: shard.numbers.names > this.namesEnd - RANGE / 2,
+      drawn: this.drawn,
       spent: mesh.spent?.span ?? null,
     }
     shard.notesMore = 0

@@ -1,6 +1,6 @@
 import type { Piscina } from 'piscina'
 import type { Chan } from '../../rspace/kernel.ts'
-import { cores, poolLibrary, workerProgram } from '../host/workers.ts'
+import { cores, cpuMs, poolLibrary, workerProgram } from '../host/workers.ts'
 import type { Account, Machine } from '../machine/machine.ts'
 import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
@@ -74,7 +74,7 @@ const RENEW_MS = 1000
 const START_MS = 20_000
 
 /** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
-const ALONE_MS = 150
+const ALONE_MS = 200
 /** How long a quantum should take then. */
 const QUANTUM_MS = 5
 const QUANTUM_MAX = 20_000
@@ -139,6 +139,7 @@ export class Pool implements Team {
   private aloneMs = 0
   quantum = 500
   private aloneSince = performance.now()
+  private aloneCpu = cpuMs()
   private crowdedLooks = 0
   /** Counted since the last look at whether several shards are worth while. */
   private crossings = 0
@@ -177,8 +178,11 @@ export class Pool implements Team {
   look(): boolean {
     const now = performance.now()
     const took = now - this.aloneSince
-    this.aloneMs += took
+    const cpu = cpuMs()
+    // Where others use the cores too, a short program takes long.
+    this.aloneMs += Math.min(took, cpu - this.aloneCpu)
     this.aloneSince = now
+    this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
     if (this.starting !== null) return true
@@ -276,9 +280,24 @@ export class Pool implements Team {
         throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
       }),
     )
-    for (const r of await Promise.all(begun)) this.last[r.index] = r
+    for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r
     this.drawn = false
     this.heavy = false
+  }
+
+  /** What a worker is asked that has ended unnoticed is never answered: then this ends all the same. @throws WorkerLost */
+  private async unlessLost<T>(asked: Promise<T>): Promise<T> {
+    let over = false
+    const ended = asked.finally(() => {
+      over = true
+      this.wake()
+    })
+    ended.catch(() => {}) // it is told below, or something worse is
+    while (!over) {
+      if (this.lost !== null) throw this.lost
+      await this.pause(this.board.hostBell, LOOK_MS)
+    }
+    return ended
   }
 
   private call(shard: number, task: WorkerTask): Promise<TurnReport> {
@@ -817,7 +836,10 @@ export class Pool implements Team {
     if (this.lost !== null) throw this.lost
     if (!this.active || this.wires === null || this.piscina === null) return
     this.bringing = []
-    while (this.inFlight > 0) await this.pause(this.board.hostBell, LOOK_MS)
+    while (this.inFlight > 0) {
+      if (this.lost !== null) throw this.lost
+      await this.pause(this.board.hostBell, LOOK_MS)
+    }
     await this.collapse()
     if (this.session.keeper === null) this.host?.release()
   }

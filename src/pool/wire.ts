@@ -17,18 +17,37 @@ import { Unforgeable } from '../normal/term.ts'
 /** More shards than this do not fit into the numbers of programs. */
 export const SHARDS_MAX = 64
 
-/** Numbers of names and machines are handed to shards in ranges of this many. */
-export const RANGE = 2 ** 32
+/** From here on a number is an object to the host, and whatever has one is dearer. */
+const SMALL_END = 2 ** 31
+/** Ranges of small numbers are no smaller than this; then large ones are given out, of this size. */
+const SMALL_MIN = 2 ** 24
+const LARGE = 2 ** 32
+/** Names of the engine's own are numbered from here, in step with the others. */
+export const HIDDEN = 2 ** 52
+
+/** How many numbers each of so many shards gets when `next` is the first that nobody has: a part of the small ones that are left, as long as there are enough. */
+export function rangeSize(next: number, shards: number): number {
+  const size = Math.floor((SMALL_END - next) / shards / 4)
+  return size >= SMALL_MIN ? size : LARGE
+}
 
 /** Who draws from which range. What is in none was made by shard 0. */
 export class Makers {
-  private readonly shards = new Map<number, number>()
-  tell(range: number, shard: number): void {
-    this.shards.set(range, shard)
+  private start = 0
+  private size = 1
+  private others = 0
+  /** The ranges lie behind one another, that of shard 1 first. */
+  tell(start: number, size: number, shards: number): void {
+    this.start = start
+    this.size = size
+    this.others = shards - 1
   }
-  /** The shard that made a name; those of the engine's own, from 2⁵² on, are drawn in step with the others. */
+  /** The shard that made a name. */
   of(counter: number): number {
-    return this.shards.get(Math.floor((counter % 2 ** 52) / RANGE)) ?? 0
+    const n = (counter < HIDDEN ? counter : counter - HIDDEN) - this.start
+    if (n < 0) return 0
+    const i = Math.floor(n / this.size)
+    return i < this.others ? i + 1 : 0
   }
 }
 

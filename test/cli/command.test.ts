@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Rho } from './rho.ts'
@@ -112,6 +113,21 @@ describe('rho run', () => {
     const chatty = 'new out(`rho:io:stdout`), tick in { contract tick(@n) = { out!(n) | tick!(n + 1) } | tick!(0) }'
     const ran = await rho.run(['run', '-e', chatty], { onStdout: (_, child) => child.stdout?.destroy() })
     expect([ran.exit, ran.stderr]).toEqual([0, ''])
+  })
+
+  it('says that the disk is full', () => {
+    const endless = 'new out(`rho:io:stdout`), tick in { contract tick(@n) = { out!(n) | tick!(n + 1) } | tick!(0) }'
+    for (const source of [HELLO, endless]) {
+      const full = openSync('/dev/full', 'w')
+      const ran = spawnSync(process.execPath, ['dist/cli.js', 'run', '-e', source], { cwd: rho.folder, stdio: ['ignore', full, 'pipe'] })
+      closeSync(full)
+      expect([ran.status, ran.stderr.toString()]).toEqual([5, 'rho: cannot write to standard output: the disk is full\n'])
+    }
+  })
+
+  it('says that a trace cannot be written', async () => {
+    const ran = await rho.run(['run', '--trace', '/dev/full', '-e', HELLO])
+    expect(ran).toMatchObject({ exit: 2, stdout: '"hello"\n', stderr: 'rho: cannot write `/dev/full`: the disk is full\n' })
   })
 })
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { open, v } from '../../rspace/index.ts'
@@ -94,6 +94,9 @@ describe('rho space on a space of JSON values', () => {
   it('export and import carry a space over; compact leaves its content alone', async () => {
     expect((await rho.run(['space', 'export', 'data', 'data.rhz'])).exit).toBe(0)
     expect((await rho.run(['space', 'export', 'data'])).stdout.startsWith('RHZPAGES')).toBe(true)
+    expect((await rho.run(['space', 'export', 'data', '/dev/null'])).exit).toBe(0)
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
+    expect(await rho.run(['space', 'export', 'data', '.'])).toMatchObject({ exit: 2, stderr: 'rho: cannot write `.`: it is a directory\n' })
     expect(await json('import', 'data.rhz', 'copy')).toMatchObject({ exit: 0, lines: [{ ok: true, commit: 2 }] })
     expect((await json('compact', 'copy')).exit).toBe(0)
     expect((await json('inspect', 'copy')).lines).toEqual((await json('inspect', 'data')).lines)

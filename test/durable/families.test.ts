@@ -99,7 +99,7 @@ describe('family 6: the n-th call to the engine fails', () => {
     await whole.durable.flush()
     const lines = texts(whole.left)
     let failures = 0
-    for (let n = 3; n < 400; n += LONG ? 1 : 3) {
+    for (let n = 3; n < 400; n += LONG ? 1 : 2) {
       const engine = new FaultyEngine()
       engine.failAt = n
       engine.failAfterWriting = n % 2 === 0

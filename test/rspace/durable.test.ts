@@ -396,6 +396,45 @@ describe('a space on disk', () => {
     expect((await collect(again.log({ from }))).map(e => e.value)).toEqual([{ n: 2 }])
     await again.close()
   })
+
+  it('tells what was taken back, of marks in a group and of a mark over several', async () => {
+    const engine = new MemoryEngine()
+    const options = { create: true, journal: 'events', group: 'manual' } as const
+    const space = await open(engine, options)
+    const stop = new AbortController()
+    const seen: SpaceEvent<JsonTypes>[] = []
+    const watching = (async () => {
+      for await (const e of space.watch({}, { signal: stop.signal })) seen.push(e)
+    })().catch(e => e as Error)
+    space.produce('c', 'before')
+    const inner = space.mark()
+    space.produce('c', 'never')
+    space.rollback(inner)
+    space.produce('c', 'after')
+    const open_ = space.mark({ hold: false })
+    space.produce('c', 'committed')
+    await space.flush()
+    space.produce('c', 'not')
+    space.rollback(open_)
+    await space.close()
+    stop.abort()
+    await watching
+    const told = (list: readonly SpaceEvent<JsonTypes>[]): unknown[] =>
+      list.filter(e => e.kind === 'produce').map(e => [e.value, e.undone === true])
+    const expected = [
+      ['before', false],
+      ['never', true],
+      ['after', false],
+      ['committed', false],
+    ]
+    expect(told(seen).slice(0, 4)).toEqual(expected)
+    const again = await open(engine, options)
+    const log = await collect(again.log())
+    expect(told(log).slice(0, 4)).toEqual(expected)
+    expect(log.filter(e => e.kind === 'rollback')).toHaveLength(2)
+    expect(again.inspect.data('c').map(i => i.value)).toEqual(['before', 'after'])
+    await again.close()
+  })
 })
 
 describe('watching from a commit on', () => {

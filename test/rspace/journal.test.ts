@@ -5,7 +5,16 @@ import { EventWriter, readEvents } from '../../rspace/journal.ts'
 const text = (s: string): Uint8Array => new TextEncoder().encode(s)
 const channel = (name: string) => ({ kindByte: 0, bytes: () => text(name) })
 const identity = (name: string) => Uint8Array.of(0, ...text(name))
-const bytes = fc.uint8Array({ maxLength: 80 })
+const alone = { id: 'bytes', encode: (b: Uint8Array) => b, decode: (b: Uint8Array) => b }
+const inPlace = {
+  ...alone,
+  encodeInto(b: Uint8Array, into: Uint8Array, at: number): number {
+    if (at + b.length > into.length) return -1
+    into.set(b, at)
+    return at + b.length
+  },
+}
+const bytes = fc.uint8Array({ maxLength: 300, size: 'max' })
 const number = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }))
 
 describe('events of a commit', () => {
@@ -22,7 +31,7 @@ describe('events of a commit', () => {
       fc.property(fc.array(event, { maxLength: 40 }), events => {
         const w = new EventWriter(1)
         for (const e of events) {
-          w.produce(e.op, e.ref, channel('c'), e.value, e.persistent)
+          w.produce(e.op, e.ref, channel('c'), e.persistent ? inPlace : alone, e.value, e.persistent)
           w.comm(
             e.op,
             e.ref,
@@ -107,7 +116,7 @@ describe('events of a commit', () => {
     expect(new Set([one, ...others]).size).toBe(6)
     const produce = (c: string, v: string, persistent: boolean) => {
       const w = new EventWriter()
-      w.produce(1, 1, channel(c), text(v), persistent)
+      w.produce(1, 1, channel(c), alone, text(v), persistent)
       return readEvents(w.view())[0].id
     }
     expect(new Set([produce('a', 'v', false), produce('b', 'v', false), produce('a', 'w', false), produce('a', 'v', true)]).size).toBe(4)
@@ -133,7 +142,7 @@ describe('events of a commit', () => {
 
   it('are refused as CORRUPT when they are anything else, never read as others or thrown as a host error', () => {
     const w = new EventWriter()
-    w.produce(1, 1, channel('a'), text('v'), false)
+    w.produce(1, 1, channel('a'), alone, text('v'), false)
     const good = w.view().slice()
     for (const bad of [
       Uint8Array.of(1, 99, 0, 0),
