@@ -2510,8 +2510,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       else {
         flags |= v.flags
         if ((v.flags & EXPOSED) !== 0 || v.free > 0) return null
-        if (v instanceof Unforgeable) size += 36
-        else if ((v as Compound).size >= 0) size += (v as Compound).size
+        const known = (v as Compound | Unforgeable).size
+        if (known >= 0) size += known
         else sized = false
       }
     }

@@ -1,6 +1,6 @@
 import { receivesOf } from '../compile/decode.ts'
 import { type OpenSize, openSize, sizeOf } from '../normal/size.ts'
-import { type Branch, Compound, type Node, type Receive, type Select, Tag, type Term, Unforgeable } from '../normal/term.ts'
+import { type Branch, Compound, type Node, type Receive, type Select, Tag, type Term, type Unforgeable } from '../normal/term.ts'
 
 /** Size of a closed value (rholang.md 16.1); constant time for what the machine sends most. */
 export function sizeOfValue(t: Term): number {
@@ -13,8 +13,7 @@ export function sizeOfValue(t: Term): number {
     case 'string':
       return 4 + t.length
     default: {
-      if (t instanceof Unforgeable) return 36
-      const known = (t as Compound).size
+      const known = (t as Compound | Unforgeable).size
       return known >= 0 ? known : sizeOf(t)
     }
   }

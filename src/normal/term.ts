@@ -177,12 +177,16 @@ export interface NameOrigin {
   bytes(counter: number): Uint8Array
 }
 
+const NAME_SIZE = 36
+
 /** A name made by `new`. Equal to itself only: within a process one name is one object. */
 export class Unforgeable extends Node {
   readonly origin: NameOrigin
   readonly counter: number
   /** The channel of this name, put here by the machine when it is first used; never looked at in this folder. */
   chan: object | null
+  /** As that of a `Compound`: sizes are asked for of both where either may come. */
+  declare readonly size: number
   constructor(origin: NameOrigin, counter: number) {
     super()
     this.origin = origin
@@ -194,6 +198,7 @@ export class Unforgeable extends Node {
   }
 }
 fixed(Unforgeable, Tag.Unforgeable, Flag.Unforgeable)
+Object.assign(Unforgeable.prototype, { size: NAME_SIZE })
 
 export class DeployerId extends Node {
   readonly bytes: Uint8Array
