@@ -1621,7 +1621,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 this.bytes += size
                 this.streak--
                 this.hops++
-                if (m.account.limited) this.chain = this.gas + gas - target.commGas
+                if (m.account.limited) this.chain = this.gas + gas
                 m.priv = this.nextPriv++
                 m.gas = 0
                 m.steps = 1
