@@ -417,8 +417,10 @@ export class Durable implements Keeper, RecordBook {
     if (this.inFlight === null) return
     if (this.lastRows > ROWS_AT_ONCE) await this.inFlight
     // Taking a group in is this thread's work: machines that ran between would only make the next one longer.
-    else if (this.gathering !== null) await this.gathering
-    else await new Promise<void>(resolve => setImmediate(resolve))
+    else if (this.gathering !== null) {
+      await this.gathering
+      this.sinceTime = this.now() // nothing has run: a group is as long as its machines have run
+    } else await new Promise<void>(resolve => setImmediate(resolve))
     if (this.failure !== null) throw this.failure
   }
 
