@@ -59,6 +59,11 @@ export class Garbled extends Error {}
 
 const HIGH = 0x80000000
 
+/** Takes the bytes from `from` to `to` as they are at that moment. */
+export interface ByteSink {
+  put(bytes: Uint8Array, from: number, to: number): void
+}
+
 /** A buffer that grows. Numbers are little-endian base 128. What was written is handed out without a copy; it shares memory with what is written next to it. */
 export class ByteWriter {
   private readonly chunk: number
@@ -109,6 +114,13 @@ export class ByteWriter {
     this.start = this.end
     this.ended()
     return out
+  }
+
+  /** What was written goes to `sink`, which keeps a copy; the next piece begins, in the same memory. */
+  handTo(sink: ByteSink): void {
+    sink.put(this.bytes, this.start, this.end)
+    this.end = this.start
+    this.ended()
   }
 
   u8(n: number): void {

@@ -1,4 +1,5 @@
 import type { Chan, Cont, Datum } from '../../rspace/kernel.ts'
+import type { ByteSink } from '../machine/codec.ts'
 import { type Elsewhere, FORWARD_SITE, Forward } from '../machine/elsewhere.ts'
 import { ChanConst } from '../machine/link.ts'
 import { Account, Machine, MachineFault, type Place, State } from '../machine/machine.ts'
@@ -44,7 +45,7 @@ const Kind = {
 const CALLS_BEFORE_COPY = 8
 
 /** Records to one peer: the ring, and what did not fit into it yet. */
-class Outlet {
+class Outlet implements ByteSink {
   readonly ring: RingWriter
   private spill: Uint8Array[] = []
   private at = 0
@@ -53,9 +54,9 @@ class Outlet {
   constructor(ring: RingWriter) {
     this.ring = ring
   }
-  put(record: Uint8Array): void {
+  put(bytes: Uint8Array, from = 0, to = bytes.length): void {
     this.sent++
-    if (this.at < this.spill.length || !this.ring.put(record)) this.spill.push(record)
+    if (this.at < this.spill.length || !this.ring.put(bytes, from, to)) this.spill.push(bytes.slice(from, to))
   }
   /** Move on what waits. True if the peer has something new to see. */
   flush(): boolean {
@@ -293,10 +294,9 @@ export class Mesh implements Elsewhere {
   /** The record is complete. What the peer has to know before goes first. */
   private post(peer: number): void {
     const outlet = this.outlets[peer] as Outlet
-    const record = this.writer.take()
     const { news, newAccounts } = this.book
     if (news.length > 0 || newAccounts.length > 0) this.tell(outlet)
-    outlet.put(record)
+    this.writer.handTo(outlet)
   }
 
   private tell(outlet: Outlet): void {
@@ -315,7 +315,7 @@ export class Mesh implements Elsewhere {
       second.count(a.id)
       second.text(a.label)
       second.count(a.program)
-      outlet.put(second.take())
+      second.handTo(outlet)
     }
     newAccounts.length = 0
     for (let i = programs.length - 1; i >= 0; i--) outlet.put(programs[i])
@@ -435,12 +435,12 @@ export class Mesh implements Elsewhere {
       const inlet = this.inlets[i]
       if (inlet === null) continue
       for (let n = 0; n < max; n++) {
-        const record = inlet.next()
-        if (record === null) break
+        if (inlet.next() < 0) break
         any = true
         this.received++
-        this.handle(i, record)
+        this.handle(i, inlet.record)
       }
+      inlet.release()
     }
     return any
   }

@@ -45,26 +45,28 @@ export class RingWriter extends Side {
   /** Units written so far, published or not; counts round at 2³². */
   private written: number
   private published: number
+  /** Units read, as far as this side knows. */
+  private read: number
   private readonly pieceMax: number
   /** Of a record that did not fit as a whole: what is in already. */
   private done = 0
   constructor(memory: SharedArrayBuffer) {
     super(memory)
     this.written = this.published = this.head[WRITTEN]
+    this.read = this.head[READ]
     this.pieceMax = (this.units / 4 - 1) * UNIT
   }
 
   /**
-   * Append one record. False: there is no room for all of it now; call again with the same record, before any other.
+   * Append the bytes from `from` to `to` as one record. False: there is no room for all of it now; call again with the same bytes, before any other record.
    */
-  put(record: Uint8Array): boolean {
-    const { length } = record
-    while (length - this.done > this.pieceMax) {
-      if (!this.piece(record, this.done, this.pieceMax, MORE)) return false
+  put(record: Uint8Array, from = 0, to = record.length): boolean {
+    while (to - from - this.done > this.pieceMax) {
+      if (!this.piece(record, from + this.done, this.pieceMax, MORE)) return false
       this.done += this.pieceMax
       this.publish()
     }
-    if (!this.piece(record, this.done, length - this.done, 0)) return false
+    if (!this.piece(record, from + this.done, to - from - this.done, 0)) return false
     this.done = 0
     return true
   }
@@ -74,8 +76,11 @@ export class RingWriter extends Side {
     let at = this.written & this.mask
     const tail = this.units - at
     const skip = need > tail ? tail : 0
-    const used = (this.written - Atomics.load(this.head, READ)) | 0
-    if (used + skip + need > this.units) return false
+    if (((this.written - this.read) | 0) + skip + need > this.units) {
+      // The other side's word is looked at only when there seems to be no room: it is in the cache of another core.
+      this.read = Atomics.load(this.head, READ)
+      if (((this.written - this.read) | 0) + skip + need > this.units) return false
+    }
     if (skip > 0) {
       this.words[at << 2] = WRAP
       this.written = (this.written + skip) | 0
@@ -83,8 +88,9 @@ export class RingWriter extends Side {
     }
     this.words[at << 2] = length | flag
     const start = (at << 4) + 4
-    if (length < 64) for (let i = 0; i < length; i++) this.bytes[start + i] = record[from + i]
-    else this.bytes.set(from === 0 && length === record.length ? record : record.subarray(from, from + length), start)
+    const { bytes } = this
+    if (length < 64) for (let i = 0; i < length; i++) bytes[start + i] = record[from + i]
+    else bytes.set(from === 0 && length === record.length ? record : record.subarray(from, from + length), start)
     this.written = (this.written + need) | 0
     return true
   }
@@ -106,12 +112,18 @@ export class RingWriter extends Side {
 /** The reading end. */
 export class RingReader extends Side {
   private read: number
-  private scratch = new Uint8Array(4096)
+  /** Units that are there to be read, as far as this side knows; and those that the writer knows to be read. */
+  private written: number
+  private released: number
+  private readonly releaseAt: number
+  /** The record that was taken last: its bytes are the first of these. */
+  record = new Uint8Array(4096)
   /** Bytes of a record whose last piece has not come. */
   private have = 0
   constructor(memory: SharedArrayBuffer) {
     super(memory)
-    this.read = this.head[READ]
+    this.read = this.written = this.released = this.head[READ]
+    this.releaseAt = this.units >> 2
   }
 
   /** Whether something is there that was not taken yet. */
@@ -119,10 +131,16 @@ export class RingReader extends Side {
     return Atomics.load(this.head, WRITTEN) !== this.read
   }
 
-  /** The next record, or null. Valid until the next call. */
-  next(): Uint8Array | null {
+  /** Take the next record, of which `record` holds the bytes until the next call. @returns its length; −1: there is none */
+  next(): number {
     for (;;) {
-      if (Atomics.load(this.head, WRITTEN) === this.read) return null
+      if (this.read === this.written) {
+        this.written = Atomics.load(this.head, WRITTEN)
+        if (this.read === this.written) {
+          this.release()
+          return -1
+        }
+      }
       let at = this.read & this.mask
       let word = this.words[at << 2]
       if (word === WRAP) {
@@ -132,24 +150,31 @@ export class RingReader extends Side {
       }
       const length = word & LENGTH
       const { have } = this
-      if (have + length > this.scratch.length) {
-        const bigger = new Uint8Array(Math.max(2 * this.scratch.length, have + length))
-        bigger.set(this.scratch.subarray(0, have))
-        this.scratch = bigger
+      if (have + length > this.record.length) {
+        const bigger = new Uint8Array(Math.max(2 * this.record.length, have + length))
+        bigger.set(this.record.subarray(0, have))
+        this.record = bigger
       }
       const start = (at << 4) + 4
-      const { scratch } = this
-      if (length < 64) for (let i = 0; i < length; i++) scratch[have + i] = this.bytes[start + i]
-      else scratch.set(this.bytes.subarray(start, start + length), have)
+      const { record, bytes } = this
+      if (length < 64) for (let i = 0; i < length; i++) record[have + i] = bytes[start + i]
+      else record.set(bytes.subarray(start, start + length), have)
       this.read = (this.read + ((length + 4 + UNIT - 1) >> 4)) | 0
-      Atomics.store(this.head, READ, this.read)
+      if (((this.read - this.released) | 0) >= this.releaseAt) this.release()
       if ((word & MORE) !== 0) {
         this.have = have + length
         continue
       }
       this.have = 0
-      return scratch.subarray(0, have + length)
+      return have + length
     }
+  }
+
+  /** Let the writer have the room of what was taken. Not for each record: the word is in the cache of another core. */
+  release(): void {
+    if (this.released === this.read) return
+    this.released = this.read
+    Atomics.store(this.head, READ, this.read)
   }
 }
 

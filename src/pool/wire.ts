@@ -7,8 +7,8 @@ import type { ShardNames } from '../machine/names.ts'
 import { namesIn, Places } from '../machine/places.ts'
 import { type RecordBook, RecordReader, RecordWriter } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
-import type { RecvSite } from '../machine/site.ts'
-import { Unforgeable } from '../normal/term.ts'
+import type { RecvSite, SendSite } from '../machine/site.ts'
+import { type Term, Unforgeable } from '../normal/term.ts'
 
 /**
  * Terms, machines and code as bytes between the shards of one space. As in `machine/codec.ts`, but programs say which shard sent them first, and every receiver is told of a program or an account once, before the first record that mentions it.
@@ -51,12 +51,16 @@ export class Makers {
   }
 }
 
+/** Names that are found without the table: a power of two, less one. */
+const NEAR_MASK = 255
 /** Strong entries of a table of names before the first look at which of them are still in use. */
 const AGE_FIRST = 4096
 
 /** Names that have crossed a border: one object per name, for as long as anybody holds it. */
 class Names {
   private readonly found = new Map<number, Unforgeable | WeakRef<Unforgeable>>()
+  /** Those that were asked for last. */
+  private readonly near = new Array<Unforgeable | undefined>(NEAR_MASK + 1).fill(undefined)
   private ageAt = AGE_FIRST
   readonly origin: ShardNames
   constructor(origin: ShardNames) {
@@ -67,19 +71,27 @@ class Names {
   }
   /** This object is what the number means from now on. */
   tell(name: Unforgeable): void {
+    const at = name.counter & NEAR_MASK
+    if (this.near[at] === name) return
+    this.near[at] = name
     if (this.found.get(name.counter) === name) return
     const known = this.found.get(name.counter)
     if (known instanceof WeakRef && known.deref() === name) return
     this.put(name)
   }
   get(counter: number): Unforgeable {
+    const near = this.near[counter & NEAR_MASK]
+    if (near !== undefined && near.counter === counter) return near
+    return this.far(counter)
+  }
+  private far(counter: number): Unforgeable {
     const known = this.found.get(counter)
-    if (known !== undefined) {
-      const name = known instanceof WeakRef ? known.deref() : known
-      if (name !== undefined) return name
+    let name = known instanceof WeakRef ? known.deref() : known
+    if (name === undefined) {
+      name = new Unforgeable(this.origin, counter)
+      this.put(name)
     }
-    const name = new Unforgeable(this.origin, counter)
-    this.put(name)
+    this.near[counter & NEAR_MASK] = name
     return name
   }
   private put(name: Unforgeable): void {
@@ -147,6 +159,7 @@ export class Book implements RecordBook {
   }
 
   numberOf(program: Program): number {
+    if (program === this.lastNumbered && this.target === this.numberedFor) return this.lastNumber
     let n = this.numbers.get(program)
     if (n === undefined) {
       n = this.nextProgram++ * SHARDS_MAX + this.index
@@ -157,8 +170,21 @@ export class Book implements RecordBook {
       programs.add(n)
       if (n % SHARDS_MAX !== this.target) this.news.push(program)
     }
+    this.lastNumbered = program
+    this.lastNumber = n
+    this.numberedFor = this.target
     return n
   }
+  /** Records of one kind come together: what was asked for last, and for whom. */
+  private lastNumbered: Program | null = null
+  private lastNumber = 0
+  private numberedFor = -1
+  private lastBilled: Account | null = null
+  private billedFor = -1
+  private lastProgram: Program | null = null
+  private lastProgramNumber = -1
+  private lastAccount: Account | null = null
+
   learn(n: number, program: Program): void {
     this.numbers.set(program, n)
     this.programs.set(n, program)
@@ -167,6 +193,9 @@ export class Book implements RecordBook {
     return this.programs.has(n)
   }
   accountOf(a: Account): number {
+    if (a === this.lastBilled && this.target === this.billedFor) return a.id
+    this.lastBilled = a
+    this.billedFor = this.target
     const { accounts } = this.told[this.target]
     if (!accounts.has(a.id)) {
       accounts.add(a.id)
@@ -195,13 +224,18 @@ export class Book implements RecordBook {
     return nameOf(id)
   }
   program(n: number): Program {
+    if (n === this.lastProgramNumber) return this.lastProgram as Program
     const p = this.programs.get(n)
     if (p === undefined) throw new Garbled(`nobody has told of program ${n}`)
+    this.lastProgram = p
+    this.lastProgramNumber = n
     return p
   }
   account(id: number): Account {
+    if (this.lastAccount?.id === id) return this.lastAccount
     const a = this.accounts.get(id)
     if (a === undefined) throw new Garbled(`nobody has told of account ${id}`)
+    this.lastAccount = a
     return a
   }
   template(program: Program, at: number, len: number): Template {
@@ -249,6 +283,31 @@ export class WireReader extends RecordReader {
   constructor(book: Book) {
     super(new Uint8Array(0), book)
     this.known = book
+  }
+
+  /** The send with which records came last, by its place. */
+  private readonly sites = new Array<SendSite | null>(64).fill(null)
+
+  override origin(): SendSite | null {
+    const n = this.count()
+    if (n === 0) return null
+    const program = this.known.program(n)
+    const at = this.count()
+    const form = this.count()
+    const last = this.sites[at & 63]
+    if (last !== null && last.at === at && last.program === program) return last
+    const site = this.known.places.site(program, at, form)
+    this.sites[at & 63] = site
+    return site
+  }
+
+  override values(): Term[] {
+    const n = this.count()
+    if (n === 1) return [this.term()]
+    if (n === 2) return [this.term(), this.term()]
+    const list: Term[] = []
+    for (let i = 0; i < n; i++) list.push(this.term())
+    return list
   }
 
   override machine(): Machine {

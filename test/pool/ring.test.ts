@@ -5,6 +5,12 @@ function record(n: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (n * 31 + i) & 255)
 }
 
+/** The next record, null if there is none. */
+function next(reader: RingReader): Uint8Array | null {
+  const length = reader.next()
+  return length < 0 ? null : reader.record.slice(0, length)
+}
+
 describe('a ring between two shards', () => {
   it('gives records out as they went in, whatever their lengths, round and round', () => {
     const memory = ringMemory(1024)
@@ -16,7 +22,7 @@ describe('a ring between two shards', () => {
     while (got < 3000) {
       while (put < 3000 && writer.put(record(put, length(put)))) put++
       writer.publish()
-      for (let r = reader.next(); r !== null; r = reader.next()) {
+      for (let r = next(reader); r !== null; r = next(reader)) {
         if (Buffer.compare(r, record(got, length(got))) !== 0) expect(r).toEqual(record(got, length(got)))
         got++
       }
@@ -29,11 +35,11 @@ describe('a ring between two shards', () => {
     const writer = new RingWriter(memory)
     const reader = new RingReader(memory)
     expect(writer.put(record(1, 10))).toBe(true)
-    expect([reader.next(), reader.waiting, ringPending(memory)]).toEqual([null, false, false])
+    expect([next(reader), reader.waiting, ringPending(memory)]).toEqual([null, false, false])
     expect(writer.publish()).toBe(true)
     expect([reader.waiting, ringPending(memory)]).toEqual([true, true])
-    expect(reader.next()).toEqual(record(1, 10))
-    expect([reader.next(), reader.waiting, ringPending(memory)]).toEqual([null, false, false])
+    expect(next(reader)).toEqual(record(1, 10))
+    expect([next(reader), reader.waiting, ringPending(memory)]).toEqual([null, false, false])
     expect(writer.publish()).toBe(false)
   })
 
@@ -47,10 +53,29 @@ describe('a ring between two shards', () => {
     expect(writer.put(record(n, 40))).toBe(false)
     writer.publish()
     expect(writer.roomy).toBe(false)
-    expect(reader.next()).toEqual(record(0, 40))
+    expect(next(reader)).toEqual(record(0, 40))
+    expect(writer.put(record(n, 40))).toBe(false) // what was read is told in larger pieces
+    reader.release()
     expect(writer.put(record(n, 40))).toBe(true)
     writer.publish()
-    for (let i = 1; i <= n; i++) expect(reader.next()).toEqual(record(i, 40))
+    for (let i = 1; i <= n; i++) expect(next(reader)).toEqual(record(i, 40))
+  })
+
+  it('takes a record out of the midst of a larger buffer', () => {
+    const memory = ringMemory(1024)
+    const writer = new RingWriter(memory)
+    const reader = new RingReader(memory)
+    const buffer = record(7, 900)
+    for (const [from, to] of [
+      [3, 20],
+      [100, 300],
+      [0, 900],
+    ]) {
+      // A piece at a time, if it does not fit as a whole.
+      while (!writer.put(buffer, from, to)) expect(next(reader)).toBe(null)
+      writer.publish()
+      expect(next(reader)).toEqual(buffer.slice(from, to))
+    }
   })
 
   it('counts on when its counters have gone round', () => {
@@ -61,7 +86,7 @@ describe('a ring between two shards', () => {
     for (let n = 0; n < 40; n++) {
       expect(writer.put(record(n, 20))).toBe(true)
       writer.publish()
-      expect(reader.next()).toEqual(record(n, 20))
+      expect(next(reader)).toEqual(record(n, 20))
     }
   })
 })
