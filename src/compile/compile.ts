@@ -155,9 +155,8 @@ const DO_IF = 17
 const DO_ELSE = 18
 const DO_METHOD = 19
 const DO_GUARD = 20
-const DO_ROOT = 21
-const DO_MATCHES = 22
-const DO_SEND = 23
+const DO_MATCHES = 21
+const DO_SEND = 22
 
 /** Components that are evaluated, and so do nothing when they run. */
 function isExpression(t: Term): boolean {
@@ -201,13 +200,15 @@ const ROOM = 1 << 21
 function makeRoom(): { arena: Words; spanAt: Int32Array; spanStart: Int32Array; spanEnd: Int32Array } {
   return { arena: new Words(4096), spanAt: new Int32Array(256), spanStart: new Int32Array(256), spanEnd: new Int32Array(256) }
 }
-let room = makeRoom()
+/** null while a compilation has it. */
+let room: ReturnType<typeof makeRoom> | null = null
 
-class Compiler {
-  private readonly arena = room.arena
-  private spanAt = room.spanAt
-  private spanStart = room.spanStart
-  private spanEnd = room.spanEnd
+/** Compiles the components of one process, one after the other. @throws ImageTooLarge, and is of no use then */
+export class Compiler {
+  private readonly arena: Words
+  private spanAt: Int32Array
+  private spanStart: Int32Array
+  private spanEnd: Int32Array
   private spanCount = 0
   private readonly pieces: Piece[] = []
   /** Members that wait for their image. */
@@ -244,24 +245,55 @@ class Compiler {
   private back: ((index: number) => number) | null = null
   private readonly guardRows = new Rows(8)
   private cur: Seq = new Seq()
-  private result: Piece[] = []
 
   constructor() {
-    this.arena.length = 0
+    const { arena, spanAt, spanStart, spanEnd } = room ?? makeRoom()
+    room = null
+    arena.length = 0
+    this.arena = arena
+    this.spanAt = spanAt
+    this.spanStart = spanStart
+    this.spanEnd = spanEnd
   }
 
   /** Leaves the room to the next compilation. */
-  done(): void {
+  private done(): void {
     const { arena, spanAt, spanStart, spanEnd } = this
     room = arena.data.length > ROOM ? makeRoom() : { arena, spanAt, spanStart, spanEnd }
   }
 
-  run(term: Term): Piece[] {
-    const items = components(forced(term))
-    this.push(DO_ROOT, 0, items.length, null)
-    this.startComponents(items, 0)
+  /** Takes a process, to stand beside those that came before. */
+  add(term: Term): void {
+    this.startComponents(components(forced(term)), 0)
     while (this.todo > 0) this.step()
-    return this.result
+  }
+
+  /** The image of all that was added; nothing can be added any more. */
+  finish(): CompiledOpen {
+    const list = this.gather(this.ready.length)
+    let len = 1
+    for (const p of list) len += 2 + p.len
+    const out = new Words(len)
+    const rows = new Rows(this.spanCount)
+    const copies: Copies[] | null = this.spanCount > 0 ? [] : null
+    const captures: (readonly number[])[] = []
+    out.push(list.length)
+    for (const p of list) {
+      const all = p.copies ?? [p]
+      out.push(all.length)
+      out.push(p.len)
+      if (copies !== null) {
+        if (all.length > 1 && placesOfCopies(p)) copies.push({ at: out.length, piece: p, into: rows.overlays })
+        this.rows(p, out.length, rows, copies)
+      }
+      this.flatten(p, out)
+      if (all.length > 1) all.sort(compareCaptures)
+      for (const copy of all) captures.push(copy.captures)
+    }
+    if (copies !== null) this.overlay(copies)
+    this.done()
+    const image = out.data.length === len ? out.data : out.slice()
+    return { image, spans: rows.table(), captures }
   }
 
   // ── work ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -319,9 +351,6 @@ class Compiler {
         return
       case DO_IMAGE:
         this.endImage(d, n, object as number)
-        return
-      case DO_ROOT:
-        this.endRoot(n)
         return
       case DO_LOGIC: {
         const o = object as OpTerm
@@ -1494,10 +1523,6 @@ class Compiler {
     return 0
   }
 
-  private endRoot(n: number): void {
-    this.result = this.gather(n)
-  }
-
   // ── pieces as words ───────────────────────────────────────────────────────────────────────────────────────────────
 
   private comparePieces(a: Piece, b: Piece): number {
@@ -1533,14 +1558,14 @@ class Compiler {
   }
 
   /** Writes the words of a piece. */
-  flatten(p: Piece, out: Words): void {
+  private flatten(p: Piece, out: Words): void {
     const c = new Cursor(this.pieces, p)
     out.reserve(p.len)
     while (c.next()) out.append(this.arena.data, c.at, c.end)
   }
 
   /** Places of the instructions of a piece that stands at word `offset`; `copies` gets the pieces inside it of which there are several. */
-  rows(p: Piece, offset: number, out: Rows, copies: Copies[] | null): void {
+  private rows(p: Piece, offset: number, out: Rows, copies: Copies[] | null): void {
     const c = new Cursor(this.pieces, p)
     while (c.next()) {
       if (copies !== null && c.entered !== null && placesOfCopies(c.entered))
@@ -1554,7 +1579,7 @@ class Compiler {
   }
 
   /** The places of all copies, and of the copies inside them. */
-  overlay(work: Copies[]): void {
+  private overlay(work: Copies[]): void {
     for (let w = 0; w < work.length; w++) {
       const { at, piece, into } = work[w]
       const kept = new Rows(0)
@@ -1571,11 +1596,6 @@ class Compiler {
       })
       if (differs) into.push({ at, copies: tables })
     }
-  }
-
-  /** Number of places. */
-  get placed(): number {
-    return this.spanCount
   }
 }
 
@@ -1687,30 +1707,8 @@ class Cursor {
  */
 export function compileOpen(term: Term): CompiledOpen {
   const c = new Compiler()
-  const list = c.run(term)
-  let len = 1
-  for (const p of list) len += 2 + p.len
-  const out = new Words(len)
-  const rows = new Rows(c.placed)
-  const copies: Copies[] | null = c.placed > 0 ? [] : null
-  const captures: (readonly number[])[] = []
-  out.push(list.length)
-  for (const p of list) {
-    const all = p.copies ?? [p]
-    out.push(all.length)
-    out.push(p.len)
-    if (copies !== null) {
-      if (all.length > 1 && placesOfCopies(p)) copies.push({ at: out.length, piece: p, into: rows.overlays })
-      c.rows(p, out.length, rows, copies)
-    }
-    c.flatten(p, out)
-    if (all.length > 1) all.sort(compareCaptures)
-    for (const copy of all) captures.push(copy.captures)
-  }
-  if (copies !== null) c.overlay(copies)
-  c.done()
-  const image = out.data.length === len ? out.data : out.slice()
-  return { image, spans: rows.table(), captures }
+  c.add(term)
+  return c.finish()
 }
 
 function compareCaptures({ captures: a }: Piece, { captures: b }: Piece): number {

@@ -1,17 +1,15 @@
 import { type ImageError, verify } from '../../bytecode/verify.ts'
 import type { Order } from '../../rspace/kernel.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
-import { errorAt } from '../base/diagnostic.ts'
 import { type SourceFile, sources } from '../base/source.ts'
-import { compile, ImageTooLarge } from '../compile/compile.ts'
+import { compile } from '../compile/compile.ts'
 import { decodeOpen } from '../compile/decode.ts'
-import { normalize } from '../normal/normalize.ts'
+import { compileSource } from '../compile/source.ts'
 import { needsOf } from '../normal/parts.ts'
 import { reportName, reportText } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
 import { type Grant, type UriProblem, UriTable } from '../normal/uris.ts'
 import { decodeSource } from '../syntax/decode.ts'
-import { parse } from '../syntax/parser.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
 import { FileRefusal, type FileRoot } from './files.ts'
@@ -80,7 +78,6 @@ export interface SessionOptions {
 export interface Compiled {
   readonly image: Uint32Array
   readonly program: Program
-  readonly term: Term
   readonly file: SourceFile
   /** UTF-8 bytes of the source: what loading it costs. */
   readonly bytes: number
@@ -407,22 +404,14 @@ export class Session {
       file = sources.add(name, text)
       for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file.base, end: d.end + file.base })
     }
-    const parsed = parse(file, { maxNesting: this.options.maxNesting })
-    for (const d of parsed.diagnostics) diagnostics.push(d)
-    const normal = normalize(parsed.program, { uris: this.uris, lost: parsed.lost })
-    for (const d of normal.diagnostics) diagnostics.push(d)
+    const { diagnostics: found, compiled } = compileSource(file, { maxNesting: this.options.maxNesting, uris: this.uris })
+    for (const d of found) diagnostics.push(d)
     diagnostics.sort((a, b) => a.start - b.start)
-    if (diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)
-    try {
-      const { image, spans } = compile(normal.term)
-      const program = new Program(image, spans, name)
-      program.file = file
-      return { diagnostics, program: { image, program, term: normal.term, file, bytes } }
-    } catch (e) {
-      if (!(e instanceof ImageTooLarge)) throw e
-      diagnostics.push(errorAt('RHO106', file.base, file.base + 1, e.message))
-      return refused(file, diagnostics)
-    }
+    if (compiled === null || diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)
+    const { image, spans } = compiled
+    const program = new Program(image, spans, name)
+    program.file = file
+    return { diagnostics, program: { image, program, file, bytes } }
   }
 
   /**

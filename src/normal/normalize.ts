@@ -77,7 +77,7 @@ export interface OpenNormalized extends Normalized {
  */
 export function normalize(program: Ast.Proc, options: NormalizeOptions): Normalized {
   const walk = new Normalizer(options, false)
-  return { term: walk.run(Op.Stmt, program), diagnostics: walk.findings() }
+  return { term: walk.component(program), diagnostics: walk.findings() }
 }
 
 /** The normal form of a closed name, such as one that a command line asks about. */
@@ -89,7 +89,7 @@ export function normalizeName(name: Ast.Name, options: NormalizeOptions): Normal
 /** As `normalize`, but free variables are allowed: they become variables bound outside the term. */
 export function normalizeOpen(program: Ast.Proc, options: NormalizeOptions): OpenNormalized {
   const walk = new Normalizer(options, true)
-  return { term: walk.run(Op.Stmt, program), diagnostics: walk.findings(), free: walk.openNames() }
+  return { term: walk.component(program), diagnostics: walk.findings(), free: walk.openNames() }
 }
 
 const BINARY: Record<Exclude<Ast.BinaryOp, 'matches'>, number> = {
@@ -114,7 +114,9 @@ const BINARY: Record<Exclude<Ast.BinaryOp, 'matches'>, number> = {
 }
 const ARROWS: Record<Ast.Arrow, number> = { '<-': Arrow.Linear, '<=': Arrow.Persistent, '<<-': Arrow.Peek }
 const NONE: readonly never[] = []
-class Normalizer extends Resolver {
+
+/** Normalises the components of one program, one after the other. */
+export class Normalizer extends Resolver {
   private readonly pairs = new EndlessPairs(this.lint)
   // Tasks and results are stacks with their own counters: tens of millions of pushes on long programs.
   private readonly ops: number[] = []
@@ -126,6 +128,11 @@ class Normalizer extends Resolver {
   private readonly spare: Term[] = []
   private readonly found: Ast.Proc[] = []
   private readonly pending: Ast.Proc[] = []
+
+  /** The normal form of a component; meaningless once there are `errors`. */
+  component(node: Ast.Proc): Term {
+    return this.run(Op.Stmt, node)
+  }
 
   run(op: number, arg: Ast.Proc | Ast.Name): Term {
     this.push(op, arg)

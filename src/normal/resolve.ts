@@ -42,7 +42,8 @@ export class Resolver {
   private readonly diagnostics: Diagnostic[] = []
   /** Identifiers bound only under `\/`, `~` or right of `matches`: nobody may use them outside. */
   private readonly confined = new Set<string>()
-  protected errors = 0
+  /** Number of errors so far; those that the parser reported count where the walk meets them. */
+  errors = 0
   private effort = SUGGESTION_EFFORT
 
   constructor(options: NormalizeOptions, open: boolean) {

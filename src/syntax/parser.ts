@@ -63,6 +63,21 @@ export function parse(file: SourceFile, options: ParseOptions = {}): Parsed {
   return { program, diagnostics: parser.finished(), comments: parser.lex.comments, lost: parser.lost() }
 }
 
+/**
+ * As `parse`, but gives each component of the outermost parallel composition away as soon as it is complete, in the order of the source, so that the tree of
+ * a long program is never there as a whole. If there are errors, `each` may have got components that are not in the tree of `parse`.
+ */
+export function parseEach(
+  file: SourceFile,
+  each: (component: Ast.Proc) => void,
+  options: ParseOptions = {},
+): { diagnostics: Diagnostic[] } {
+  const parser = new Parser(file, options.maxNesting ?? MAX_NESTING)
+  parser.each = each
+  each(parser.program())
+  return { diagnostics: parser.finished() }
+}
+
 /** A token as written: its kind and position, in the order of the source. */
 export interface Lexeme {
   readonly tok: Token
@@ -293,6 +308,8 @@ class Parser {
   private readonly known = new Int32Array(SPELLING.length)
   /** The token at which the last error was reported: a second report there would be about the same mistake. */
   private quiet = -1
+  /** Who gets the components of the outermost parallel composition; null: they stay in the tree. */
+  each: ((component: Ast.Proc) => void) | null = null
 
   constructor(file: SourceFile, maxNesting: number, lex?: Lexer, diagnostics: Diagnostic[] = []) {
     this.diagnostics = diagnostics
@@ -493,6 +510,12 @@ class Parser {
 
   private keep(part: unknown): void {
     this.pool[this.poolTop++] = part
+  }
+
+  /** A component of the parallel composition that stands directly in `outer` is complete. */
+  private component(outer: Frame, node: Ast.Proc): void {
+    if (this.each !== null && outer.state === S.Program) this.each(node)
+    else this.keep(node)
   }
 
   /** Cut off the parts from `from` on. */
@@ -829,7 +852,7 @@ class Parser {
     const frame = this.frames[this.top]
     const val = this.val as Ast.Proc
     const end = Math.max(frame.start, this.lex.prevEnd)
-    if (frame.state === S.ParItem) this.keep(val)
+    if (frame.state === S.ParItem) this.component(this.frames[this.top - 1], val)
     const parts = this.take<unknown>(frame.base)
     let done: Part = val
     switch (frame.state) {
@@ -960,14 +983,14 @@ class Parser {
     const first = this.val as Ast.Proc
     const frame = this.push(S.ParItem, first.start)
     frame.tail = outer.tail
-    this.keep(first)
+    this.component(outer, first)
     if (advance) this.lex.next()
     return S.Stmt
   }
 
   private parItem(): State {
     const frame = this.frames[this.top]
-    this.keep(this.val)
+    this.component(this.frames[this.top - 1], this.val as Ast.Proc)
     const tok = this.lex.tok
     if (tok === T.Bar) {
       this.lex.next()
