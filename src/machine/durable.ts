@@ -98,6 +98,10 @@ const AHEAD = 1 << 20
 /** Slices and milliseconds after which a group is closed, when no batch is in flight. The longer a group, the more of what happens in it comes and goes unseen. */
 const GROUP_SLICES = 131_072
 const GROUP_MS = 9
+/** Groups may be so many times as long where a commit need not survive a power cut, nobody waits for outputs, and it pays. */
+const LONGER = 3
+/** It pays where no more of the records that a group made are left at its end: of what is made in a longer one still less would be. */
+const LEFT_MAX = 0.75
 /** Slices after which it is looked whether a group is due. */
 const QUANTUM = 4096
 /** After a group with more rows than this machines wait until it is safe: groups would only grow. */
@@ -155,7 +159,7 @@ export interface DurableOptions {
   readonly outlet: Outlet
   /** Milliseconds; only paces the groups. */
   readonly now: () => number
-  /** Slices after which a group is closed at the latest when no batch is in flight; default 16,384. */
+  /** Slices after which a group is closed at the latest when no batch is in flight; otherwise groups find their own length. */
   readonly groupSlices?: number
 }
 
@@ -232,6 +236,9 @@ export class Durable implements Keeper, RecordBook {
   private readonly outlet: Outlet
   private readonly now: () => number
   private readonly groupSlices: number
+  private readonly mayBeLonger: boolean
+  /** How many times as long as others the group may get. */
+  private patience = 1
   readonly quantum: number
   readonly shard: Shard
 
@@ -308,6 +315,7 @@ export class Durable implements Keeper, RecordBook {
     this.outlet = o.outlet
     this.now = o.now
     this.groupSlices = o.groupSlices ?? GROUP_SLICES
+    this.mayBeLonger = o.groupSlices === undefined && rows.format?.durability === 'process'
     this.quantum = Math.min(QUANTUM, this.groupSlices)
     this.writer = new RecordWriter(this, 1 << 16)
     this.fresh = identity === null
@@ -427,7 +435,8 @@ export class Durable implements Keeper, RecordBook {
   private isDue(): boolean {
     const slices = this.shard.slices - this.sinceSlices
     if (slices < 2 * this.fixed) return false
-    return slices >= this.groupSlices || this.now() - this.sinceTime >= GROUP_MS
+    const times = this.outputs.length === 0 ? this.patience : 1
+    return slices >= times * this.groupSlices || this.now() - this.sinceTime >= times * GROUP_MS
   }
 
   /** Resolves when everything that has happened so far is safe and its outputs have left. @throws RhizomeError of the store */
@@ -535,6 +544,7 @@ export class Durable implements Keeper, RecordBook {
     this.pack = new Pack(KEY_BYTES)
     this.goes = new Pack(KEY_BYTES)
     this.lastRows = puts.length + dels.length + pack.count + goes.count
+    this.patience = this.mayBeLonger && pack.count <= LEFT_MAX * (kernel.counter - this.since) ? LONGER : 1
     this.recent.add(pack, this.since, kernel.counter)
     this.since = kernel.counter
     this.sinceSlices = shard.slices

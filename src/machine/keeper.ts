@@ -51,6 +51,8 @@ export interface Outlet {
 
 /** Rows of bytes that become safe together. `rspace/store` is one. */
 export interface Rows {
+  /** Says, where it is there, what commits survive. */
+  readonly format?: { readonly durability: 'process' | 'power' }
   rows(): AsyncIterable<readonly (readonly [Uint8Array, Uint8Array])[]>
   commit(
     delta: {
