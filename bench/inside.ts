@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { parse as parseJavaScript } from 'acorn'
+import { verify } from '../bytecode/verify.ts'
+import { Sources } from '../src/base/source.ts'
 import { QuietHost } from '../src/cli/host.ts'
+import { compileSource } from '../src/compile/source.ts'
 import { Session } from '../src/machine/session.ts'
+import { UriTable } from '../src/normal/uris.ts'
 import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
 import { SPACE_COMMANDS } from './space-inside.ts'
 import { compileStages, now, type Stages } from './stages.ts'
@@ -24,7 +28,20 @@ function repeat<T>(ms: number, least: number, once: () => T): T[] {
   return results
 }
 
-const total = (s: Stages): number => s.parse + s.normalise + s.compile + s.verify
+/** Milliseconds of one run: all the time that many runs take, so that each pays its share of the host's collector, which short runs do not meet themselves. */
+function mean(ms: number, least: number, once: () => void): { ms: number; runs: number } {
+  const start = now()
+  const { length } = repeat(ms, least, once)
+  return { ms: (now() - start) / length, runs: length }
+}
+
+/** Source to verified bytecode, as every program goes. @throws Error if the text is refused */
+function compileWhole(text: string): void {
+  const { diagnostics, compiled } = compileSource(new Sources().add('bench.rho', text), { uris: new UriTable() })
+  if (compiled === null) throw new Error(diagnostics.map(d => `${d.code} at ${d.start}: ${d.message}`).join('; '))
+  const refused = verify(compiled.image)
+  if (refused !== undefined) throw new Error(`${refused.code} at word ${refused.position}: ${refused.message}`)
+}
 
 /** Text that the host has to see before its code is as good as it gets. */
 const WARM_BYTES = 2_000_000
@@ -32,27 +49,25 @@ const warmRuns = (text: string): number => Math.ceil(WARM_BYTES / text.length)
 
 /** Warms up on a smaller text of the same kind first, so that a large text need not be compiled many times; a small one as well, as its own kind. */
 function compiling(text: string, ms: number, warm = generatedProgram(50_000)): object {
-  repeat(ms / 2, warmRuns(warm), () => compileStages(warm))
-  if (text.length < WARM_BYTES / 10) repeat(ms / 2, Math.min(100, warmRuns(text)), () => compileStages(text))
+  repeat(ms / 2, warmRuns(warm), () => compileWhole(warm))
+  if (text.length < WARM_BYTES / 10) repeat(ms / 2, Math.min(100, warmRuns(text)), () => compileWhole(text))
+  return { bytes: Buffer.byteLength(text), ...mean(ms, 2, () => compileWhole(text)) }
+}
+
+/** What the stages take when each goes over the whole text. */
+function stages(text: string, ms: number): object {
+  repeat(ms / 2, warmRuns(text), () => compileStages(text))
   const runs = repeat(ms, 2, () => compileStages(text))
   const at = (stage: keyof Stages): number => median(runs.map(r => r[stage]))
-  return {
-    bytes: Buffer.byteLength(text),
-    ms: median(runs.map(total)),
-    stages: { parse: at('parse'), normalise: at('normalise'), compile: at('compile'), verify: at('verify') },
-    runs: runs.length,
-  }
+  return { parse: at('parse'), normalise: at('normalise'), compile: at('compile'), verify: at('verify') }
 }
 
 function parsingJavaScript(text: string, ms: number): object {
-  const once = (): number => {
-    const start = now()
+  const once = (): void => {
     parseJavaScript(text, { ecmaVersion: 'latest', sourceType: 'script' })
-    return now() - start
   }
   repeat(ms / 2, Math.min(100, warmRuns(text)), once)
-  const runs = repeat(ms, 2, once)
-  return { bytes: Buffer.byteLength(text), ms: median(runs), runs: runs.length }
+  return { bytes: Buffer.byteLength(text), ...mean(ms, 2, once) }
 }
 
 // ── parked receives ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +139,8 @@ type Command = (args: string[], input: () => string) => object | Promise<object>
 const COMMANDS: Readonly<Record<string, Command>> = {
   generated: ([bytes, ms]) => compiling(generatedProgram(Number(bytes)), Number(ms)),
   folder: ([folder, ms]) => compiling(folderProgram(folder), Number(ms)),
+  'generated-stages': ([bytes, ms]) => stages(generatedProgram(Number(bytes)), Number(ms)),
+  'folder-stages': ([folder, ms]) => stages(folderProgram(folder), Number(ms)),
   nested: ([kind, depth, ms]) => compiling(NESTINGS[kind](Number(depth)), Number(ms), NESTINGS[kind](1000)),
   javascript: ([library, bytes, ms]) => parsingJavaScript(javaScript(readFileSync(library, 'utf8'), Number(bytes)), Number(ms)),
   park: ([n, enough]) => park(Number(n), Number(enough)),
