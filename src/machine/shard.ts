@@ -1,6 +1,7 @@
 import { type Chan, type Cont, Datum, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
+import { prepended, withEntries, withMembers } from '../normal/long.ts'
 import {
   Bundle,
   Closure,
@@ -2358,8 +2359,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         const items = this.operands(m, pc, C, K, R, pc + 4, n + 1)
         if (items === null) return -1
         const rest = forced(items.pop() as Term)
-        if (C[pc] === 10 && rest instanceof List) R[C[pc + 2]] = new List([...items, ...rest.items], rest.rest)
-        else if (C[pc] === 11 && rest instanceof SetTerm) R[C[pc + 2]] = makeSet([...items, ...rest.items], rest.rest)
+        if (C[pc] === 10 && rest instanceof List) R[C[pc + 2]] = prepended(items, rest)
+        else if (C[pc] === 11 && rest instanceof SetTerm)
+          R[C[pc + 2]] = withMembers(rest, items) ?? makeSet([...items, ...rest.items], rest.rest)
         else {
           this.fail(
             m,
@@ -2386,6 +2388,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           if (!(r instanceof MapTerm)) {
             this.fail(m, pc, 'RHO503', `the value after \`...\` must be a map, not ${this.primitives.describe(r)}`)
             return -1
+          }
+          const grown = withEntries(r, items)
+          if (grown !== null) {
+            R[C[pc + 2]] = grown
+            return pc + 5 + 2 * n
           }
           for (let i = 0; i < r.keys.length; i++) {
             keys.push(r.keys[i])

@@ -148,7 +148,7 @@ export class MessagePattern {
       yield values
       return
     }
-    if (this.compiled.every(c => c.kind !== 'general')) {
+    if (this.compiled.every(c => c.kind !== 'general' && c.kind !== 'first')) {
       const one = this.match(values, regs, shard)
       if (one !== undefined) yield one
       return

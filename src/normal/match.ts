@@ -1,4 +1,6 @@
-import { equal } from './order.ts'
+import { isSettled } from './build.ts'
+import { findItem, findKey, itemOf, keyOf, LongList, memberOf, sliceOf, valueAt, withoutEntries, withoutMembers } from './long.ts'
+import { compare, equal } from './order.ts'
 import { Budget, fitsTypePattern, Search } from './search.ts'
 import { substitute } from './substitute.ts'
 import {
@@ -12,11 +14,14 @@ import {
   forced,
   freeOf,
   List,
+  MapTerm,
   type Ref,
+  SetTerm,
   Tag,
   type Term,
   Tuple,
   type TypePattern,
+  tagOf,
 } from './term.ts'
 
 export { Budget, MATCH_BUDGET } from './search.ts'
@@ -84,14 +89,16 @@ const TEXT = 8
 const NUMBER = 9
 /** A variable that asks for an Int. */
 const INT = 13
+/** A set or map of which given elements and then the first of the others are wanted. */
+const PICK = 14
 
 /**
  * What is decided without any search:
  * `wildcard` always fits; `bind` always fits and binds variable `index` (the only one); `constant` fits the terms equal to `pattern`; `ref` fits the
- * terms equal to the value of `index`; `type` one value of a type; `items` lists and tuples, `connective` `/\`, `\/` and `~` of such parts. Everything
- * else is `general`.
+ * terms equal to the value of `index`; `type` one value of a type; `items` lists and tuples, `connective` `/\`, `\/` and `~` of such parts, maps with
+ * given keys too. `first` is a set or map of which any elements will do: what is found is the first of several solutions. Everything else is `general`.
  */
-export type PatternKind = 'wildcard' | 'bind' | 'constant' | 'ref' | 'type' | 'items' | 'connective' | 'general'
+export type PatternKind = 'wildcard' | 'bind' | 'constant' | 'ref' | 'type' | 'items' | 'connective' | 'first' | 'general'
 
 const KINDS: readonly PatternKind[] = ['wildcard', 'bind', 'constant', 'ref', 'type', 'items', 'items', 'general']
 
@@ -109,10 +116,20 @@ export class CompiledPattern {
   readonly ops: readonly number[]
   readonly literals: readonly Term[]
   readonly indices: readonly number[]
-  /** `...r` of a list: index of the variable, -1 for `..._`, -2 for none. */
+  /** `...r`: index of the variable, -1 for `..._`, -2 for none. */
   readonly rest: number
-  constructor(op: number, pattern: Term, count: number, index: number, items: readonly CompiledPattern[], rest: number) {
-    this.kind = op >= Op.And ? 'connective' : KINDS[op]
+  readonly pick: Pick | null
+  constructor(
+    op: number,
+    pattern: Term,
+    count: number,
+    index: number,
+    items: readonly CompiledPattern[],
+    rest: number,
+    pick: Pick | null = null,
+  ) {
+    this.kind = severalIn(items, pick) ? 'first' : op === PICK ? 'items' : op >= Op.And ? 'connective' : KINDS[op]
+    this.pick = pick
     this.op = op
     this.pattern = pattern
     this.count = count
@@ -123,6 +140,19 @@ export class CompiledPattern {
     this.indices = items.map(i => (isInt(i) ? i.items[0].index : i.index))
     this.rest = rest
   }
+}
+
+/** What a pattern takes out of a set or map. */
+interface Pick {
+  /** Elements or keys that must be there; each may be a reference. The values of such keys have to fit the `items` of the pattern. */
+  readonly given: readonly Term[]
+  /** Variables (−1: none) of further elements or keys, in the order in which these are taken, and of their values. */
+  readonly free: readonly number[]
+  readonly values: readonly number[]
+}
+
+function severalIn(items: readonly CompiledPattern[], pick: Pick | null): boolean {
+  return (pick !== null && pick.free.length > 0) || items.some(i => i.kind === 'first')
 }
 
 const LITERAL_OPS: Readonly<Record<string, number>> = { string: TEXT, number: NUMBER }
@@ -172,6 +202,9 @@ function simple(p: Term, count: number, fuel: number, silent: boolean): Compiled
       const r = rest === null ? -2 : rest.tag === Tag.Free && !silent ? (rest as Free).index : -1
       return new CompiledPattern(p.tag === Tag.List ? Op.List : Op.Tuple, p, count, -1, items, r)
     }
+    case Tag.Set:
+    case Tag.Map:
+      return picking(p as SetTerm | MapTerm, count, fuel, silent)
     case Tag.ConnAnd:
     case Tag.ConnOr: {
       const and = p.tag === Tag.ConnAnd
@@ -185,6 +218,47 @@ function simple(p: Term, count: number, fuel: number, silent: boolean): Compiled
     default:
       return null
   }
+}
+
+/** A set or map pattern whose elements or keys are constants, references, variables and wildcards. */
+function picking(p: SetTerm | MapTerm, count: number, fuel: number, silent: boolean): CompiledPattern | null {
+  const { rest } = p
+  if (fuel === 0 || (rest !== null && rest.tag === Tag.Bound)) return null
+  const keys = p instanceof MapTerm ? p.keys : p.items
+  const values = p instanceof MapTerm ? p.values : null
+  const order = keys.map((_, i) => i)
+  order.sort((i, j) => compare(keys[i], keys[j]) || (values === null ? 0 : compare(values[i], values[j])) || i - j)
+  const items: CompiledPattern[] = []
+  const given: Term[] = []
+  const free: number[] = []
+  const ofValues: number[] = []
+  for (const i of order) {
+    const key = keys[i]
+    const wanted = variableOf(key, silent)
+    if (wanted === undefined) {
+      if (tagOf(key) !== Tag.Ref && !isSettled(key)) return null
+      given.push(key)
+      if (values === null) continue
+      const value = simple(values[i], count, fuel - 1, silent)
+      if (value === null) return null
+      items.push(value)
+    } else {
+      const value = values === null ? -1 : variableOf(values[i], silent)
+      if (value === undefined) return null
+      free.push(wanted)
+      ofValues.push(value)
+    }
+  }
+  // What a reference stands for may be another element of the pattern.
+  if (given.length > 1 && given.some(g => tagOf(g) === Tag.Ref)) return null
+  const r = rest === null ? -2 : rest.tag === Tag.Free && !silent ? (rest as Free).index : -1
+  return new CompiledPattern(PICK, p, count, -1, items, r, { given, free, values: ofValues })
+}
+
+/** The variable that a pattern is, −1 for a wildcard, undefined for anything else. */
+function variableOf(p: Term, silent: boolean): number | undefined {
+  if (typeof p !== 'object') return undefined
+  return p.tag === Tag.Wildcard ? -1 : p.tag === Tag.Free ? (silent ? -1 : (p as Free).index) : undefined
 }
 
 function simpleParts(parts: readonly Term[], count: number, fuel: number, silent: boolean): CompiledPattern[] | null {
@@ -231,11 +305,19 @@ export function tryMatch(
     // Classes are asked for instead of tags: a tag lives on one of many prototypes, which makes its load slow where all kinds of terms pass.
     case Op.List: {
       const t = target instanceof Closure ? target.force() : target
-      return t instanceof List && t.rest === null && tryItems(c, t.items, out, base, refs)
+      if (!(t instanceof List) || t.rest !== null) return false
+      return c.rest !== -2 || t instanceof LongList ? tryList(c, t, out, base, refs) : tryItems(c, t.items, out, base, refs)
     }
     case Op.Tuple: {
       const t = target instanceof Closure ? target.force() : target
       return t instanceof Tuple && tryItems(c, t.items, out, base, refs)
+    }
+    case PICK: {
+      const t = target instanceof Closure ? target.force() : target
+      if (!(c.pattern instanceof MapTerm ? t instanceof MapTerm : t instanceof SetTerm)) return false
+      const of = t as SetTerm | MapTerm
+      if (of.rest === null && of.free === 0 && (of.flags & (Flag.Exposed | Flag.Pattern)) === 0) return tryPick(c, of, out, base, refs)
+      return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next()
     }
     case Op.And:
       for (const part of c.items) if (!tryMatch(part, target, out, base, refs)) return false
@@ -271,9 +353,62 @@ export function tryMatchItems(
 }
 
 function tryItems(c: CompiledPattern, values: readonly Term[], out: Term[], base: number, refs: Refs): boolean {
+  const n = c.ops.length
+  if (c.rest === -2 ? values.length !== n : values.length < n) return false
+  if (!tryFront(c, values, out, base, refs)) return false
+  if (c.rest >= 0) out[base + c.rest] = new List(n === 0 ? values : values.slice(n))
+  return true
+}
+
+/** The same for a list that may be long: what is left of it is not copied. */
+function tryList(c: CompiledPattern, list: List, out: Term[], base: number, refs: Refs): boolean {
+  const n = c.ops.length
+  if (c.rest === -2 ? list.count !== n : list.count < n) return false
+  let front: readonly Term[]
+  if (list instanceof LongList) {
+    const items: Term[] = []
+    for (let i = 0; i < n; i++) items.push(itemOf(list, i) as Term)
+    front = items
+  } else front = list.items
+  if (!tryFront(c, front, out, base, refs)) return false
+  if (c.rest >= 0) out[base + c.rest] = n === 0 ? list : sliceOf(list, n, list.count)
+  return true
+}
+
+/** Elements given are looked up, each only once; then the first that are left are taken. */
+function tryPick(c: CompiledPattern, of: SetTerm | MapTerm, out: Term[], base: number, refs: Refs): boolean {
+  const { given, free, values } = c.pick as Pick
+  const n = given.length + free.length
+  if (c.rest === -2 ? of.count !== n : of.count < n) return false
+  const places: number[] = []
+  for (let i = 0; i < given.length; i++) {
+    const g = given[i]
+    const key = typeof g === 'object' && g.tag === Tag.Ref ? refs((g as Ref).index) : g
+    const at = of instanceof MapTerm ? findKey(of, key) : findItem(of, key)
+    if (at < 0 || places.includes(at)) return false
+    if (of instanceof MapTerm && !tryMatch(c.items[i], valueAt(of, at), out, base, refs)) return false
+    places.push(at)
+  }
+  if (given.length > 1) places.sort(ascending)
+  let at = 0
+  let met = 0
+  for (let i = 0; i < free.length; i++, at++) {
+    for (; met < places.length && places[met] === at; met++) at++
+    if (free[i] >= 0) out[base + free[i]] = of instanceof MapTerm ? keyOf(of, at) : memberOf(of, at)
+    if (values[i] >= 0) out[base + values[i]] = valueAt(of as MapTerm, at)
+    places.splice(met++, 0, at)
+  }
+  if (c.rest >= 0) out[base + c.rest] = of instanceof MapTerm ? withoutEntries(of, places) : withoutMembers(of, places)
+  return true
+}
+
+function ascending(a: number, b: number): number {
+  return a - b
+}
+
+function tryFront(c: CompiledPattern, values: readonly Term[], out: Term[], base: number, refs: Refs): boolean {
   const ops = c.ops
   const n = ops.length
-  if (c.rest === -2 ? values.length !== n : values.length < n) return false
   for (let i = 0; i < n; i++) {
     const v = values[i]
     switch (ops[i]) {
@@ -296,6 +431,5 @@ function tryItems(c: CompiledPattern, values: readonly Term[], out: Term[], base
         if (!tryMatch(c.items[i], v, out, base, refs)) return false
     }
   }
-  if (c.rest >= 0) out[base + c.rest] = new List(n === 0 ? values : values.slice(n))
   return true
 }

@@ -519,13 +519,13 @@ function equalNodes(x: Node, y: Node, fuel: number): number {
     case Tag.PathMap: {
       const l = x as Node as List
       const m = y as List
-      if (l.rest !== m.rest && equalTerms(l.rest, m.rest, left) !== YES) return NO
+      if (l.count !== m.count || (l.rest !== m.rest && equalTerms(l.rest, m.rest, left) !== YES)) return NO
       return equalItems(l.items, m.items, left)
     }
     case Tag.Map: {
       const l = x as Node as MapTerm
       const m = y as MapTerm
-      if (l.rest !== m.rest && equalTerms(l.rest, m.rest, left) !== YES) return NO
+      if (l.count !== m.count || (l.rest !== m.rest && equalTerms(l.rest, m.rest, left) !== YES)) return NO
       const r = equalItems(l.keys, m.keys, left)
       return r === YES ? equalItems(l.values, m.values, left) : r
     }

@@ -1,8 +1,10 @@
 import { comparePaths, isSettled, makeMap, makePar, makePathMap, makeSet } from './build.ts'
+import { LongList, sliceOf } from './long.ts'
 import { compare, equal } from './order.ts'
 import { renumber } from './substitute.ts'
 import {
   type Bind,
+  type Bound,
   type Branch,
   type Conn,
   type ConnNot,
@@ -31,6 +33,7 @@ import {
   type Term,
   type TypePattern,
   tagOf,
+  type Wildcard,
 } from './term.ts'
 
 /** Default number of comparisons that one match may take (rholang.md 7.3). */
@@ -232,8 +235,9 @@ function quick(p: Term, target: Term, fuel: number): number {
     case Tag.List: {
       const l = p as List
       const m = t as List
-      if (l.rest === null ? m.items.length !== l.items.length || m.rest !== null : m.items.length < l.items.length) return Fit.No
-      const front = quickItems(l.items, m.items, fuel)
+      const n = l.items.length
+      if (l.rest === null ? m.count !== n || m.rest !== null : m.count < n) return Fit.No
+      const front = quickItems(l.items, frontOf(m, n), fuel)
       return l.rest === null || l.rest.tag === Tag.Wildcard || front === Fit.No ? front : Fit.Unknown
     }
     case Tag.Tuple:
@@ -623,9 +627,9 @@ export class Search {
         const l = p as List
         const m = t as List
         const n = l.items.length
-        if (l.rest === null ? m.items.length !== n || m.rest !== null : m.items.length < n) return FAIL
-        if (l.rest !== null && !this.remainder(p.tag, l.rest, m.items, m.rest, n, mode)) return FAIL
-        return this.items(l.items, m.items, mode, next)
+        if (l.rest === null ? m.count !== n || m.rest !== null : m.count < n) return FAIL
+        if (l.rest !== null && !this.remainderOfList(l.rest, m, n, mode)) return FAIL
+        return this.items(l.items, frontOf(m, n), mode, next)
       }
       case Tag.Tuple:
         if ((p as Par).items.length !== (t as Par).items.length) return FAIL
@@ -694,6 +698,13 @@ export class Search {
         return this.match(a.left, b.left, mode, right)
       }
     }
+  }
+
+  /** `...r` of a list, against the elements from `from` on. */
+  private remainderOfList(p: Free | Wildcard | Bound, t: List, from: number, mode: number): boolean {
+    if (p.tag !== Tag.Free || t.rest !== null || t.free > 0) return this.remainder(Tag.List, p, t.items, t.rest, from, mode)
+    if (mode !== Mode.Test) this.out[this.base + (p as Free).index] = from === 0 ? t : sliceOf(t, from, t.count)
+    return true
   }
 
   /** `...r` against the elements from `from` on and the remainder that the target itself may have (in code). */
@@ -903,7 +914,7 @@ export class Search {
   }
 
   private planSet(a: Assign, p: List, t: List): boolean {
-    if (!fitsCount(p.items.length, p.rest, t.items.length, t.rest)) return false
+    if (!fitsCount(p.items.length, p.rest, t.count, t.rest)) return false
     const order = p.tag === Tag.PathMap ? comparePaths : compare
     const parts = inOrder(p.items, order)
     const targets = inOrder(t.items, order)
@@ -934,7 +945,7 @@ export class Search {
   }
 
   private planMap(a: Assign, p: MapTerm, t: MapTerm): boolean {
-    if (!fitsCount(p.keys.length, p.rest, t.keys.length, t.rest)) return false
+    if (!fitsCount(p.keys.length, p.rest, t.count, t.rest)) return false
     const sorted = t.keys.every(isSettled)
     const parts = entryOrder(p)
     const targets = sorted ? null : entryOrder(t)
@@ -1201,6 +1212,11 @@ function fitsCount(n: number, rest: Rest, m: number, tRest: Rest): boolean {
   if (rest === null) return n === m && tRest === null
   if (rest.tag === Tag.Bound) return n === m && tRest !== null && equal(rest, tRest)
   return n <= m && (tRest === null || rest.tag === Tag.Wildcard)
+}
+
+/** The first `n` elements of a list, or more. */
+function frontOf(l: List, n: number): readonly Term[] {
+  return l instanceof LongList ? sliceOf(l, 0, n).items : l.items
 }
 
 function inOrder(items: readonly Term[], order: (a: Term, b: Term) => number): readonly Term[] {

@@ -1,3 +1,4 @@
+import { LongList, LongMap, LongSet } from './long.ts'
 import { pushAllKids } from './parts.ts'
 import {
   type BigInteger,
@@ -21,6 +22,7 @@ import {
   type Term,
   type Uri,
 } from './term.ts'
+import type { Tree } from './tree.ts'
 
 /** Number of bytes of an integer in shortest two's complement. */
 export function byteLength(v: bigint): number {
@@ -67,7 +69,7 @@ function ownSize(n: Node): number {
     case Tag.Par:
       return 0
     case Tag.Map:
-      return 4 + 2 * (n as MapTerm).keys.length
+      return 4 + 2 * (n as MapTerm).count
     case Tag.Method:
       return 6 + (n as Method).name.length
     case Tag.Receive:
@@ -104,7 +106,7 @@ export function sizeOf(t: Term): number {
   if (typeof x !== 'object') return primitiveSize(x)
   if (!(x instanceof Compound)) return leafSize(x)
   if (x.size >= 0) return x.size
-  if (x.tag === Tag.Tuple || x.tag === Tag.List) {
+  if (x.tag === Tag.Tuple || (x.tag === Tag.List && !(x instanceof LongList))) {
     const size = flatSize((x as Node as List).items)
     if (size >= 0 && (x.tag === Tag.Tuple || (x as Node as List).rest === null)) {
       x.size = size + 4
@@ -136,22 +138,42 @@ function deepSize(root: Compound): number {
       todo.pop()
       continue
     }
-    kids.length = 0
-    pushAllKids(n, kids)
     const before = todo.length
     let size = ownSize(n)
-    for (let i = 0; i < kids.length; i++) {
-      const k = forced(kids[i])
-      if (typeof k !== 'object') size += primitiveSize(k)
-      else if (!(k instanceof Compound)) size += leafSize(k)
-      else if (k.size >= 0) size += k.size
-      else todo.push(k)
+    if (n instanceof LongList || n instanceof LongSet) size += treeSize(n.tree, todo)
+    else if (n instanceof LongMap) size += treeSize(n.keyTree, todo) + treeSize(n.valueTree, todo)
+    else {
+      kids.length = 0
+      pushAllKids(n, kids)
+      size += partsSize(kids, todo)
     }
     if (todo.length > before) continue
     n.size = size
     todo.pop()
   }
   return root.size
+}
+
+/** Size of parts; those whose size is not known yet go to `todo` and make the result worthless. */
+function partsSize(parts: readonly Term[], todo: Compound[]): number {
+  let size = 0
+  for (let i = 0; i < parts.length; i++) {
+    const k = forced(parts[i])
+    if (typeof k !== 'object') size += primitiveSize(k)
+    else if (!(k instanceof Compound)) size += leafSize(k)
+    else if (k.size >= 0) size += k.size
+    else todo.push(k)
+  }
+  return size
+}
+
+/** The same for the terms of a tree. Its parts remember their sizes, so that what shares most of a measured collection is measured quickly. */
+function treeSize(t: Tree, todo: Compound[]): number {
+  if (t.size >= 0) return t.size
+  const before = todo.length
+  const size = t.items !== null ? partsSize(t.items, todo) : treeSize(t.left as Tree, todo) + treeSize(t.right as Tree, todo)
+  if (todo.length === before) t.size = size
+  return size
 }
 
 /** Size of an open term: its size once closed is `base` plus, for each entry, `times` sizes of the value of `Bound(index)`. */

@@ -330,12 +330,20 @@ export type Rest = Free | Wildcard | Bound | null
 
 /** `[a, b ...rest]` */
 export class List extends Compound {
-  readonly items: readonly Term[]
+  declare readonly items: readonly Term[]
   readonly rest: Rest
-  constructor(items: readonly Term[], rest: Rest = null) {
-    super(manyFlags(items, rest === null ? 0 : rest.flags), manyFree(items, rest === null ? 0 : rest.free))
+  /** `flags` where they are known already and no item has a free variable. */
+  constructor(items: readonly Term[], rest: Rest = null, flags = -1) {
+    super(
+      flags < 0 ? manyFlags(items, rest === null ? 0 : rest.flags) : flags,
+      flags < 0 ? manyFree(items, rest === null ? 0 : rest.free) : 0,
+    )
     this.items = items
     this.rest = rest
+  }
+  /** Number of items. Unlike `items` it never costs anything (`long.ts`). */
+  get count(): number {
+    return this.items.length
   }
 }
 tagged(List, Tag.List)
@@ -352,12 +360,18 @@ tagged(Tuple, Tag.Tuple)
 
 /** Sorted and free of duplicates when every element is a value; otherwise in source order. Build with `makeSet`. */
 export class SetTerm extends Compound {
-  readonly items: readonly Term[]
+  declare readonly items: readonly Term[]
   readonly rest: Rest
-  constructor(items: readonly Term[], rest: Rest = null) {
-    super(manyFlags(items, rest === null ? 0 : rest.flags), manyFree(items, rest === null ? 0 : rest.free))
+  constructor(items: readonly Term[], rest: Rest = null, flags = -1) {
+    super(
+      flags < 0 ? manyFlags(items, rest === null ? 0 : rest.flags) : flags,
+      flags < 0 ? manyFree(items, rest === null ? 0 : rest.free) : 0,
+    )
     this.items = items
     this.rest = rest
+  }
+  get count(): number {
+    return this.items.length
   }
 }
 tagged(SetTerm, Tag.Set)
@@ -371,22 +385,28 @@ export class PathMap extends Compound {
     this.items = items
     this.rest = rest
   }
+  get count(): number {
+    return this.items.length
+  }
 }
 tagged(PathMap, Tag.PathMap)
 
 /** Parallel arrays. Sorted by key, keys distinct, when every key is a value; otherwise in source order. Build with `makeMap`. */
 export class MapTerm extends Compound {
-  readonly keys: readonly Term[]
-  readonly values: readonly Term[]
+  declare readonly keys: readonly Term[]
+  declare readonly values: readonly Term[]
   readonly rest: Rest
-  constructor(keys: readonly Term[], values: readonly Term[], rest: Rest = null) {
+  constructor(keys: readonly Term[], values: readonly Term[], rest: Rest = null, flags = -1) {
     super(
-      manyFlags(keys, manyFlags(values, rest === null ? 0 : rest.flags)),
-      manyFree(keys, manyFree(values, rest === null ? 0 : rest.free)),
+      flags < 0 ? manyFlags(keys, manyFlags(values, rest === null ? 0 : rest.flags)) : flags,
+      flags < 0 ? manyFree(keys, manyFree(values, rest === null ? 0 : rest.free)) : 0,
     )
     this.keys = keys
     this.values = values
     this.rest = rest
+  }
+  get count(): number {
+    return this.keys.length
   }
 }
 tagged(MapTerm, Tag.Map)

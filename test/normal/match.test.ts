@@ -436,11 +436,15 @@ describe('compiled patterns', () => {
     [new Ref(0, false), 'ref'],
     [pattern('Int').pattern, 'type'],
     [pattern('[1, x, (y, _) ...r]').pattern, 'items'],
-    [pattern('Set(x)').pattern, 'general'],
-    [pattern('[Set(x)]').pattern, 'general'],
+    [pattern('Set(x)').pattern, 'first'],
+    [pattern('[Set(x)]').pattern, 'first'],
+    [pattern('{"a" : x, "b" : [y] ...r}').pattern, 'items'],
+    [pattern('{k : v ...r}').pattern, 'first'],
+    [pattern('Set(1, [x])').pattern, 'general'],
+    [pattern('{k : [v]}').pattern, 'general'],
     [pattern('x /\\ Int').pattern, 'connective'],
     [pattern('[x \\/ ~y]').pattern, 'items'],
-    [pattern('x /\\ Set(y)').pattern, 'general'],
+    [pattern('x /\\ Set(y)').pattern, 'first'],
     [pattern('{x | y}').pattern, 'general'],
   ]
 

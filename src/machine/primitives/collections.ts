@@ -1,13 +1,29 @@
 import { makeMap, makeSet } from '../../normal/build.ts'
+import {
+  concatenated,
+  findItem,
+  findKey,
+  keyOf,
+  LONG,
+  mapInserted,
+  mapRemoved,
+  mapReplaced,
+  memberOf,
+  setInserted,
+  setRemoved,
+  valueAt,
+  withItem,
+} from '../../normal/long.ts'
 import { compare, equal } from '../../normal/order.ts'
 import { sizeOf } from '../../normal/size.ts'
-import { type Compound, forced, List, MapTerm, NIL, SetTerm, Tag, type Term, Tuple, tagOf } from '../../normal/term.ts'
+import { type Compound, forced, List, MapTerm, SetTerm, Tag, type Term, Tuple, tagOf } from '../../normal/term.ts'
 import type { Fault, PrimContext } from './fault.ts'
 import { tooMany } from './limits.ts'
 
 /*
  * At run time the elements of a set and the keys of a map are closed, so that both are sorted and free of duplicates (term.ts). Everything here keeps that
  * by searching and merging, never by sorting again. Sizes that are known are noted in the result, so that growing a collection does not measure it anew.
+ * What takes or changes a few elements of a long collection leaves it a tree (`normal/long.ts`) and never asks for all its elements.
  */
 
 /** Per entry of a map, beside key and value (rholang.md 16.1). */
@@ -20,18 +36,9 @@ function sized<T extends Compound>(t: T, size: number): T {
   return t
 }
 
-/** The index of `x` in a sorted array from `from` on, or `~i` where it would have to stand. */
-export function search(items: readonly Term[], x: Term, from = 0): number {
-  let low = from
-  let high = items.length - 1
-  while (low <= high) {
-    const mid = (low + high) >>> 1
-    const order = compare(items[mid], x)
-    if (order === 0) return mid
-    if (order < 0) low = mid + 1
-    else high = mid - 1
-  }
-  return ~low
+/** Whether so few elements against so many are looked up one by one. */
+function fewAgainst(few: number, many: number): boolean {
+  return many > LONG && few * 16 < many
 }
 
 /** As `search` from `from` on, in time logarithmic in the distance: merging a small collection into a large one does not visit all of the large one. */
@@ -53,44 +60,27 @@ function gallop(items: readonly Term[], x: Term, from: number): number {
   return ~low
 }
 
-function inserted<T>(items: readonly T[], at: number, x: T): T[] {
-  const out: T[] = new Array(items.length + 1)
-  for (let i = 0; i < at; i++) out[i] = items[i]
-  out[at] = x
-  for (let i = at; i < items.length; i++) out[i + 1] = items[i]
-  return out
-}
-
-function removed<T>(items: readonly T[], at: number): T[] {
-  const out: T[] = new Array(items.length - 1)
-  for (let i = 0; i < at; i++) out[i] = items[i]
-  for (let i = at + 1; i < items.length; i++) out[i - 1] = items[i]
-  return out
-}
-
-function replaced<T>(items: readonly T[], at: number, x: T): T[] {
-  const out = items.slice()
-  out[at] = x
-  return out
-}
-
 // ── sets ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function setWith(set: SetTerm, x: Term, ctx: PrimContext): SetTerm | Fault {
-  const at = search(set.items, x)
+  const at = findItem(set, x)
   if (at >= 0) return set
   const size = sizeOf(set) + sizeOf(x)
-  return tooMany(set.items.length + 1, size, ctx) ?? sized(new SetTerm(inserted(set.items, ~at, x)), size)
+  return tooMany(set.count + 1, size, ctx) ?? sized(setInserted(set, ~at, x), size)
 }
 
 export function setWithout(set: SetTerm, x: Term): SetTerm {
-  const at = search(set.items, x)
-  return at < 0 ? set : sized(new SetTerm(removed(set.items, at)), sizeOf(set) - sizeOf(set.items[at]))
+  const at = findItem(set, x)
+  if (at < 0) return set
+  const size = sizeOf(set) - sizeOf(memberOf(set, at))
+  return sized(setRemoved(set, at), size)
 }
 
 export function setUnion(a: SetTerm, b: SetTerm, ctx: PrimContext): SetTerm | Fault {
-  if (b.items.length === 0) return a
-  if (a.items.length === 0) return b
+  if (b.count === 0) return a
+  if (a.count === 0) return b
+  if (fewAgainst(b.count, a.count)) return setWithAll(a, b.items, ctx)
+  if (fewAgainst(a.count, b.count)) return setWithAll(b, a.items, ctx)
   const out: Term[] = []
   let size = sizeOf(a)
   let from = 0
@@ -108,6 +98,16 @@ export function setUnion(a: SetTerm, b: SetTerm, ctx: PrimContext): SetTerm | Fa
   for (let i = from; i < a.items.length; i++) out.push(a.items[i])
   if (out.length === a.items.length) return a
   return tooMany(out.length, size, ctx) ?? sized(new SetTerm(out), size)
+}
+
+function setWithAll(set: SetTerm, items: readonly Term[], ctx: PrimContext): SetTerm | Fault {
+  let out = set
+  for (const x of items) {
+    const next = setWith(out, x, ctx)
+    if (!(next instanceof SetTerm)) return next
+    out = next
+  }
+  return out
 }
 
 /** Elements of `keys` that are not in `minus`, as indices. */
@@ -137,50 +137,63 @@ function indicesWithin(keys: readonly Term[], others: readonly Term[]): number[]
 }
 
 function pickSet(set: SetTerm, indices: readonly number[]): SetTerm {
-  return indices.length === set.items.length ? set : new SetTerm(indices.map(i => set.items[i]))
+  return indices.length === set.count ? set : new SetTerm(indices.map(i => set.items[i]))
 }
 
 export function setDiff(a: SetTerm, b: SetTerm): SetTerm {
-  return pickSet(a, indicesWithout(a.items, b.items))
+  if (!fewAgainst(b.count, a.count)) return pickSet(a, indicesWithout(a.items, b.items))
+  let out = a
+  for (const x of b.items) out = setWithout(out, x)
+  return out
 }
 
 export function setIntersection(a: SetTerm, b: SetTerm): SetTerm {
+  if (fewAgainst(b.count, a.count)) return new SetTerm(placesOf(b.items, x => findItem(a, x)).map(i => memberOf(a, i)))
+  if (fewAgainst(a.count, b.count)) return new SetTerm(a.items.filter(x => findItem(b, x) >= 0))
   return pickSet(a, indicesWithin(a.items, b.items))
 }
 
+/** The places of those items that `find` has. */
+function placesOf(items: readonly Term[], find: (x: Term) => number): number[] {
+  return items.map(find).filter(i => i >= 0)
+}
+
 export function isSubset(a: SetTerm, b: SetTerm): boolean {
-  return a.items.length <= b.items.length && indicesWithin(b.items, a.items).length === a.items.length
+  if (a.count > b.count) return false
+  if (fewAgainst(a.count, b.count)) return a.items.every(x => findItem(b, x) >= 0)
+  return indicesWithin(b.items, a.items).length === a.count
 }
 
 // ── maps ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function mapGet(map: MapTerm, key: Term): Term | undefined {
-  const at = search(map.keys, key)
-  return at < 0 ? undefined : map.values[at]
+  const at = findKey(map, key)
+  return at < 0 ? undefined : valueAt(map, at)
 }
 
 export function mapWith(map: MapTerm, key: Term, value: Term, ctx: PrimContext): MapTerm | Fault {
-  const at = search(map.keys, key)
+  const at = findKey(map, key)
   if (at >= 0) {
-    const size = sizeOf(map) - sizeOf(map.values[at]) + sizeOf(value)
-    return tooMany(map.keys.length, size, ctx) ?? sized(new MapTerm(map.keys, replaced(map.values, at, value)), size)
+    const size = sizeOf(map) - sizeOf(valueAt(map, at)) + sizeOf(value)
+    return tooMany(map.count, size, ctx) ?? sized(mapReplaced(map, at, value), size)
   }
   const size = sizeOf(map) + ENTRY_SIZE + sizeOf(key) + sizeOf(value)
-  const fault = tooMany(map.keys.length + 1, size, ctx)
-  return fault ?? sized(new MapTerm(inserted(map.keys, ~at, key), inserted(map.values, ~at, value)), size)
+  return tooMany(map.count + 1, size, ctx) ?? sized(mapInserted(map, ~at, key, value), size)
 }
 
 export function mapWithout(map: MapTerm, key: Term): MapTerm {
-  const at = search(map.keys, key)
+  const at = findKey(map, key)
   if (at < 0) return map
-  const size = sizeOf(map) - ENTRY_SIZE - sizeOf(map.keys[at]) - sizeOf(map.values[at])
-  return sized(new MapTerm(removed(map.keys, at), removed(map.values, at)), size)
+  const size = sizeOf(map) - ENTRY_SIZE - sizeOf(keyOf(map, at)) - sizeOf(valueAt(map, at))
+  return sized(mapRemoved(map, at), size)
 }
 
 /** The entries of both; for equal keys those of `b`. */
 export function mapUnion(a: MapTerm, b: MapTerm, ctx: PrimContext): MapTerm | Fault {
-  if (b.keys.length === 0) return a
-  if (a.keys.length === 0) return b
+  if (b.count === 0) return a
+  if (a.count === 0) return b
+  if (fewAgainst(b.count, a.count)) return mapWithAll(a, b, true, ctx)
+  if (fewAgainst(a.count, b.count)) return mapWithAll(b, a, false, ctx)
   const keys: Term[] = []
   const values: Term[] = []
   let size = sizeOf(a)
@@ -206,25 +219,49 @@ export function mapUnion(a: MapTerm, b: MapTerm, ctx: PrimContext): MapTerm | Fa
   return tooMany(keys.length, size, ctx) ?? sized(new MapTerm(keys, values), size)
 }
 
+/** With the entries of `more`; those whose key is there already only where they `replace` it. */
+function mapWithAll(map: MapTerm, more: MapTerm, replace: boolean, ctx: PrimContext): MapTerm | Fault {
+  let out = map
+  for (let i = 0; i < more.keys.length; i++) {
+    if (!replace && findKey(map, more.keys[i]) >= 0) continue
+    const next = mapWith(out, more.keys[i], more.values[i], ctx)
+    if (!(next instanceof MapTerm)) return next
+    out = next
+  }
+  return out
+}
+
 function pickMap(map: MapTerm, indices: readonly number[]): MapTerm {
-  if (indices.length === map.keys.length) return map
+  if (indices.length === map.count) return map
   return new MapTerm(
-    indices.map(i => map.keys[i]),
-    indices.map(i => map.values[i]),
+    indices.map(i => keyOf(map, i)),
+    indices.map(i => valueAt(map, i)),
   )
 }
 
 export function mapDiff(a: MapTerm, b: MapTerm): MapTerm {
-  return pickMap(a, indicesWithout(a.keys, b.keys))
+  if (!fewAgainst(b.count, a.count)) return pickMap(a, indicesWithout(a.keys, b.keys))
+  let out = a
+  for (const key of b.keys) out = mapWithout(out, key)
+  return out
 }
 
 /** The entries of `a` whose key is in `b`. */
 export function mapIntersection(a: MapTerm, b: MapTerm): MapTerm {
-  return pickMap(a, indicesWithin(a.keys, b.keys))
+  if (fewAgainst(b.count, a.count)) {
+    return pickMap(
+      a,
+      placesOf(b.keys, x => findKey(a, x)),
+    )
+  }
+  if (!fewAgainst(a.count, b.count)) return pickMap(a, indicesWithin(a.keys, b.keys))
+  const kept: number[] = []
+  for (let i = 0; i < a.keys.length; i++) if (findKey(b, a.keys[i]) >= 0) kept.push(i)
+  return pickMap(a, kept)
 }
 
 export function mapEntries(map: MapTerm, ctx: PrimContext): Term[] | Fault {
-  const n = map.keys.length
+  const n = map.count
   const fault = tooMany(n, sizeOf(map) + n * (TUPLE_SIZE - ENTRY_SIZE), ctx)
   return fault ?? map.keys.map((k, i) => new Tuple([k, map.values[i]]))
 }
@@ -232,10 +269,10 @@ export function mapEntries(map: MapTerm, ctx: PrimContext): Term[] | Fault {
 // ── lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function concatLists(a: List, b: List, ctx: PrimContext): List | Fault {
-  if (b.items.length === 0) return a
-  if (a.items.length === 0) return b
+  if (b.count === 0) return a
+  if (a.count === 0) return b
   const size = sizeOf(a) + sizeOf(b) - LIST_SIZE
-  return tooMany(a.items.length + b.items.length, size, ctx) ?? sized(new List(a.items.concat(b.items)), size)
+  return tooMany(a.count + b.count, size, ctx) ?? sized(concatenated(a, b), size)
 }
 
 export function repeatList(list: List, count: number, ctx: PrimContext): List | Fault {
@@ -249,9 +286,10 @@ export function repeatList(list: List, count: number, ctx: PrimContext): List | 
   return sized(new List(out), size)
 }
 
-export function updated(list: List, at: number, value: Term, ctx: PrimContext): List | Fault {
-  const size = sizeOf(list) - sizeOf(list.items[at]) + sizeOf(value)
-  return tooMany(list.items.length, size, ctx) ?? sized(new List(replaced(list.items, at, value)), size)
+/** With `value` as element `at`, which is `old`. */
+export function updated(list: List, at: number, old: Term, value: Term, ctx: PrimContext): List | Fault {
+  const size = sizeOf(list) - sizeOf(old) + sizeOf(value)
+  return tooMany(list.count, size, ctx) ?? sized(withItem(list, at, value), size)
 }
 
 /** Elements that are lists are replaced by their elements. Sharing can make the result larger than the size of the parts, so it is bounded. */
@@ -259,7 +297,7 @@ export function flatten(list: List, ctx: PrimContext): List | Fault {
   let count = 0
   for (const item of list.items) {
     const t = forced(item)
-    count += tagOf(t) === Tag.List ? (t as List).items.length : 1
+    count += tagOf(t) === Tag.List ? (t as List).count : 1
   }
   const fault = tooMany(count, 0, ctx)
   if (fault !== undefined) return fault
@@ -322,8 +360,4 @@ export function mapOfPairs(items: readonly Term[]): MapTerm | undefined {
 
 export function setOf(items: readonly Term[]): SetTerm {
   return makeSet(items)
-}
-
-export function elementOrNil(items: readonly Term[], at: number): Term {
-  return at >= 0 && at < items.length ? items[at] : NIL
 }

@@ -1,4 +1,15 @@
-import { type BigInteger, type BigRat, type Bytes, type Fixed, type List, type MapTerm, Tag, type Term, tagOf } from '../../normal/term.ts'
+import {
+  type BigInteger,
+  type BigRat,
+  type Bytes,
+  type Fixed,
+  type List,
+  type MapTerm,
+  Tag,
+  type Term,
+  type Tuple,
+  tagOf,
+} from '../../normal/term.ts'
 import { byteLength } from './integers.ts'
 import { codePointCount } from './text.ts'
 
@@ -55,12 +66,13 @@ export function countOf(t: Term): number {
     case Tag.Bytes:
       return (t as Bytes).bytes.length
     case Tag.Map:
-      return (t as MapTerm).keys.length
-    case Tag.List:
+      return (t as MapTerm).count
     case Tag.Tuple:
+      return (t as Tuple).items.length
+    case Tag.List:
     case Tag.Set:
     case Tag.PathMap:
-      return (t as List).items.length
+      return (t as List).count
     default:
       return 0
   }

@@ -1,4 +1,5 @@
 import { toBytes } from '../../normal/bytes.ts'
+import { findItem, findKey, itemOf, keySet, setList, sliceOf, valueList } from '../../normal/long.ts'
 import { compare, equal } from '../../normal/order.ts'
 import { show } from '../../normal/print.ts'
 import { sizeOf } from '../../normal/size.ts'
@@ -148,7 +149,7 @@ function slice(target: Term, from: number, to: number): Term {
     case Tag.Bytes:
       return new Bytes(bytes(target).slice(from, to))
     default:
-      return new List(items(target).slice(from, to))
+      return sliceOf(list(target), from, to)
   }
 }
 
@@ -221,8 +222,8 @@ function toMap(t: Term, _: readonly Term[], __: PrimContext, name: string): Resu
 
 function startsWithList(t: Term, u: Term, at: number): boolean {
   const part = items(u)
-  if (at < 0 || at + part.length > items(t).length) return false
-  for (let i = 0; i < part.length; i++) if (!equal(items(t)[at + i], part[i])) return false
+  if (at < 0 || at + part.length > list(t).count) return false
+  for (let i = 0; i < part.length; i++) if (!equal(itemOf(list(t), at + i) as Term, part[i])) return false
   return true
 }
 
@@ -231,7 +232,12 @@ function forcedItems(t: Term): Term[] {
 }
 
 function element(at: (n: number) => number): Run {
-  return t => C.elementOrNil(items(t), at(items(t).length))
+  return t => elementOf(t, at(countOf(t))) ?? NIL
+}
+
+/** Element `i` of a list or tuple, undefined if there is none. */
+function elementOf(t: Term, i: number): Term | undefined {
+  return t instanceof List ? itemOf(t, i) : items(t)[i]
 }
 
 function reversed(t: Term): Result {
@@ -259,7 +265,7 @@ export const METHODS: readonly MethodEntry[] = [
       row(
         [Tag.List, Tag.Tuple],
         FLAT,
-        withInt((t, n) => items(t)[clamped(n)] ?? outOfBound(n)),
+        withInt((t, n) => elementOf(t, clamped(n)) ?? outOfBound(n)),
       ),
       row(
         [Tag.Bytes],
@@ -322,8 +328,8 @@ export const METHODS: readonly MethodEntry[] = [
     params: ['x'],
     doc: 'whether x is an element, key or substring',
     rows: [
-      row([Tag.Set], ELEMENT, (t, args) => C.search(items(t), args[0]) >= 0),
-      row([Tag.Map], ELEMENT, (t, args) => C.search(map(t).keys, args[0]) >= 0),
+      row([Tag.Set], ELEMENT, (t, args) => findItem(set(t), args[0]) >= 0),
+      row([Tag.Map], ELEMENT, (t, args) => findKey(map(t), args[0]) >= 0),
       row([Tag.List, Tag.Tuple], SIZES, (t, args) => C.indexOf(items(t), args[0]) >= 0),
       row(
         [Tag.String],
@@ -428,12 +434,12 @@ export const METHODS: readonly MethodEntry[] = [
     doc: 'with the value v for key k',
     rows: [row([Tag.Map], ELEMENT, (t, args, ctx) => C.mapWith(map(t), args[0], args[1], ctx))],
   },
-  { name: 'keys', params: [], doc: 'the Set of keys', rows: [row([Tag.Map], FLAT, t => new SetTerm(map(t).keys))] },
+  { name: 'keys', params: [], doc: 'the Set of keys', rows: [row([Tag.Map], FLAT, t => keySet(map(t)))] },
   {
     name: 'values',
     params: [],
     doc: 'the List of values, in the order of their keys',
-    rows: [row([Tag.Map], SIZES, t => new List(map(t).values))],
+    rows: [row([Tag.Map], SIZES, t => valueList(map(t)))],
   },
   {
     name: 'entries',
@@ -447,7 +453,8 @@ export const METHODS: readonly MethodEntry[] = [
     doc: 'the elements in canonical order; entries as `(key, value)`; bytes as Ints; characters',
     rows: [
       row([Tag.List], CONVERTED, t => t),
-      row([Tag.Tuple, Tag.Set], CONVERTED, t => new List(items(t))),
+      row([Tag.Tuple], CONVERTED, t => new List(items(t))),
+      row([Tag.Set], CONVERTED, t => setList(set(t))),
       row([Tag.Map], CONVERTED, (t, _, ctx) => orFault(C.mapEntries(map(t), ctx), e => new List(e))),
       row([Tag.Bytes], CONVERTED, (t, _, ctx) => B.listOfBytes(bytes(t), ctx)),
       row([Tag.String], CONVERTED, (t, _, ctx) => T.chars(t as string, ctx)),
@@ -605,7 +612,7 @@ export const METHODS: readonly MethodEntry[] = [
       row(
         [Tag.List],
         SIZES,
-        withSame((t, u) => startsWithList(t, u, items(t).length - items(u).length)),
+        withSame((t, u) => startsWithList(t, u, list(t).count - list(u).count)),
       ),
       row(
         [Tag.Bytes],
@@ -737,7 +744,12 @@ export const METHODS: readonly MethodEntry[] = [
       ),
     ],
   },
-  { name: 'tail', params: [], doc: 'without the first element', rows: [row([Tag.List], SIZES, t => new List(items(t).slice(1)))] },
+  {
+    name: 'tail',
+    params: [],
+    doc: 'without the first element',
+    rows: [row([Tag.List], SIZES, t => sliceOf(list(t), 1, Number.MAX_SAFE_INTEGER))],
+  },
   {
     name: 'updated',
     params: ['i', 'v'],
@@ -746,7 +758,10 @@ export const METHODS: readonly MethodEntry[] = [
       row(
         [Tag.List],
         SIZES,
-        withInt((t, n, ctx, args) => (n >= 0 && n < items(t).length ? C.updated(list(t), Number(n), args[1], ctx) : outOfBound(n))),
+        withInt((t, n, ctx, args) => {
+          const old = itemOf(list(t), clamped(n))
+          return old === undefined ? outOfBound(n) : C.updated(list(t), Number(n), old, args[1], ctx)
+        }),
       ),
     ],
   },

@@ -375,7 +375,7 @@ function fill(left: Term, right: Term, ctx: PrimContext): Result {
   if (typeof l !== 'string') return wrongOperator('%%', l)
   if (tagOf(r) !== Tag.Map) return wrongRight('%%', 'map', r)
   const map = r as MapTerm
-  ctx.gas += Gas.METHOD + l.length * Math.max(1, map.keys.length)
+  ctx.gas += Gas.METHOD + l.length * Math.max(1, map.count)
   const texts: string[] = []
   for (let i = 0; i < map.keys.length; i++) {
     const key = forced(map.keys[i])
