@@ -35,7 +35,8 @@ const LOG_TAG = 'L'.charCodeAt(0)
 const META_TAG = 'M'.charCodeAt(0)
 
 export const isKnownTag = (tag: number): boolean => KNOWN[tag] === 1
-export const isSummed = (key: Uint8Array): boolean => SUMMED[key[0]!] === 1
+export const isSummedTag = (tag: number): boolean => SUMMED[tag] === 1
+export const isSummed = (key: Uint8Array): boolean => isSummedTag(key[0]!)
 export const isLog = (key: Uint8Array): boolean => key[0] === LOG_TAG
 export const isMeta = (key: Uint8Array): boolean => key[0] === META_TAG
 /** Rows an embedder may write: everything but the store's own `L` and `M`. */
@@ -225,8 +226,9 @@ export interface CommitRecord extends Head {
 export const CHAIN_BYTES = 32
 const CHAIN_DOMAIN = fromText('rhz:chain\0')
 const GENESIS_DOMAIN = fromText('rhz:genesis\0')
-const CHANGE_PUT = 1
-const CHANGE_BEFORE = 2
+/** Flags of a change. */
+export const CHANGE_PUT = 1
+export const CHANGE_BEFORE = 2
 
 /** What commit 0 takes for the chain before it. */
 export function genesis(format: Format): Uint8Array {
@@ -260,22 +262,6 @@ export function writeChange(w: Writer, key: Uint8Array, hash: bigint | undefined
   w.u8((hash === undefined ? 0 : CHANGE_PUT) | (before === undefined ? 0 : CHANGE_BEFORE)).blob(key)
   if (hash !== undefined) w.u64(hash)
   if (before !== undefined) w.blob(before)
-}
-
-/** The same for a new row that lies in memory as key ‖ value ‖ checksum. */
-export function writeNew(w: Writer, row: Uint8Array, keyAt: number, valueAt: number, checksumAt: number): void {
-  w.u8(CHANGE_PUT)
-    .varint(valueAt - keyAt)
-    .part(row, keyAt, valueAt)
-    .part(row, checksumAt, checksumAt + CHECKSUM_BYTES)
-}
-/** The same for a row that goes. */
-export function writeGone(w: Writer, row: Uint8Array, keyAt: number, valueAt: number, end: number): void {
-  w.u8(CHANGE_BEFORE)
-    .varint(valueAt - keyAt)
-    .part(row, keyAt, valueAt)
-    .varint(end - valueAt)
-    .part(row, valueAt, end)
 }
 
 /** body ‖ chain: the value of an `L` row, and its chain. */

@@ -5,6 +5,15 @@ import { setAside, syncEngineFiles } from './files.ts'
 /** Gives: an ordered, compressed, crash-safe table on disk. What leaves with it: native code, one per platform. */
 type Level = ClassicLevel<Uint8Array, Uint8Array>
 
+/**
+ * The calls behind those of a chained batch, which look for encodings, hooks and listeners at every row: there are none here. The first row goes the usual way; from
+ * it the batch knows that it is not empty.
+ */
+interface Direct {
+  _put(key: Uint8Array, value: Uint8Array): void
+  _del(key: Uint8Array): void
+}
+
 export interface LevelOptions {
   /** Bytes of log before the engine makes a table. A larger one writes less and reopens more slowly. */
   readonly writeBufferBytes?: number
@@ -62,9 +71,19 @@ export class LevelEngine implements Engine {
 
   gather(): Gathering {
     const batch = this.#open().batch()
+    const direct = batch as unknown as Direct
+    let isEmpty = true
     return {
-      put: (key, value) => void batch.put(key, value),
-      del: key => void batch.del(key),
+      put: (key, value) => {
+        if (!isEmpty) direct._put(key, value)
+        else batch.put(key, value)
+        isEmpty = false
+      },
+      del: key => {
+        if (!isEmpty) direct._del(key)
+        else batch.del(key)
+        isEmpty = false
+      },
       write: sync =>
         attempt('writing a commit', async () => {
           try {

@@ -14,6 +14,7 @@ import {
   isEmbedders,
   isEmbeddersTag,
   isSummed,
+  isSummedTag,
   logKey,
   MASK_64,
   type Marks,
@@ -26,12 +27,11 @@ import {
   sealRow,
   slicedChain,
   writeChange,
-  writeGone,
-  writeNew,
   writeRecordStart,
 } from './format.ts'
 import { rowHash, xxh64 } from './hash.ts'
 import { PACK_TAIL, type Pack } from './pack.ts'
+import { PRESS_BYTES, Press } from './press.ts'
 import { type Report, verifyEngine } from './verify.ts'
 import { readRecord, recordBytes, Tally } from './walk.ts'
 
@@ -165,7 +165,6 @@ export class Store {
   #flyingPacks = false
   #landing: Promise<void> | undefined
   #record = new Writer(4096)
-  readonly #scratch = new Scratch()
   /** Odd while a batch is in flight; tells a reading whether commits went on beside it. */
   #epoch = 0
   /** `logBytesBefore` of the oldest records, from `oldest` on. */
@@ -399,18 +398,18 @@ export class Store {
     if (this.#failure !== undefined) throw failedBefore(this.#failure)
     if (!this.#verified) for await (const _ of this.#readRows()); // never write onto rows nobody has checked
     const changes = merge(group)
-    const befores = await this.#lookUp(changes)
+    await this.#lookUp(changes)
     const events = group.flatMap(w => w.meta.event ?? [])
     const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks)
     const kept: number[] = []
-    for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], befores[i])) kept.push(i)
+    for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], changes.befores[i])) kept.push(i)
     const { packs = NO_PACKS, gone = NO_PACKS } = group[0]!.delta
     if (kept.length === 0 && isEmpty(packs) && isEmpty(gone) && events.length === 0 && marks === this.#planned.marks) return { group }
     const drops = await this.#dueDrops()
     const batch = this.#engine.gather?.() ?? new Gathered(this.#engine)
     let next: Standing
     try {
-      next = await this.#encode(batch, changes, befores, kept, { packs, gone, marks, events, drops })
+      next = await this.#encode(batch, changes, kept, { packs, gone, marks, events, drops })
     } catch (e) {
       await batch.discard()
       throw e
@@ -448,44 +447,39 @@ export class Store {
     }
   }
 
-  /** What the keys held before, from the callers' hints or from the engine. */
-  async #lookUp(changes: Changes): Promise<(Uint8Array | undefined)[]> {
-    const befores: (Uint8Array | undefined)[] = []
+  /** What the keys held before, from the callers' hints or from the engine: afterwards none is unknown. */
+  async #lookUp({ keys, befores }: Changes): Promise<void> {
     const unknown: number[] = []
-    for (let i = 0; i < changes.size; i++) {
-      const before = changes.befores[i]
-      befores.push(before ?? undefined)
-      if (before === undefined) unknown.push(i)
-    }
+    for (let i = 0; i < befores.length; i++) if (befores[i] === undefined) unknown.push(i)
+    if (unknown.length === 0) return
     // What is in a pack is not looked for there.
-    if (unknown.length > 0 && this.#flyingPacks) await this.#landing
+    if (this.#flyingPacks) await this.#landing
     const flying = this.#flying
     if (flying !== undefined) {
       // What is on its way is not in the engine yet.
       let left = 0
       for (const i of unknown) {
-        const found = flying.valueOf(changes.keys[i]!)
+        const found = flying.valueOf(keys[i]!)
         if (found === null) unknown[left++] = i
-        else befores[i] = found
+        else befores[i] = found ?? null
       }
       unknown.length = left
     }
     for (let at = 0; at < unknown.length; at += SLICE_OPS) {
       const some = unknown.slice(at, at + SLICE_OPS)
-      const found = await this.#engine.getMany(some.map(i => changes.keys[i]!))
+      const found = await this.#engine.getMany(some.map(i => keys[i]!))
       for (let j = 0; j < some.length; j++) {
+        const i = some[j]!
         const stored = found[j]
-        if (stored !== undefined) befores[some[j]!] = openChecked(changes.keys[some[j]!]!, stored)
+        befores[i] = stored === undefined ? null : openChecked(keys[i]!, stored)
       }
     }
-    return befores
   }
 
   /** Everything but the writing of a commit: fills the batch and says where the store will stand. */
   async #encode(
     batch: Gathering,
     changes: Changes,
-    befores: readonly (Uint8Array | undefined)[],
     kept: readonly number[],
     o: {
       readonly packs: readonly Pack[]
@@ -496,7 +490,6 @@ export class Store {
     },
   ): Promise<Standing> {
     const now = this.#planned
-    let { rowCount, rowSum } = now
     const number = now.number + 1
     const oldest = now.oldest + o.drops
     const packed = o.packs.reduce((n, p) => n + p.count, 0) + o.gone.reduce((n, p) => n + p.count, 0)
@@ -507,48 +500,21 @@ export class Store {
     w.length = 0
     const start = { number, previous: now.chain, oldest, logBytesBefore: now.logBytes, rowCount: 0, rowSum: 0n, marks: o.marks }
     writeRecordStart(w.raw(recordKey), start).varint(kept.length + packed)
-    let spent = 0
-    for (let n = 0; n < kept.length; n++) {
-      const i = kept[n]!
-      const key = changes.keys[i]!
-      const value = changes.values[i]
-      const before = befores[i]
-      const summed = isSummed(key)
-      if (before !== undefined && summed) {
-        rowCount--
-        rowSum -= rowHash(key, before)
-      }
-      let hash: bigint | undefined
-      if (value === undefined) batch.del(key)
-      else {
-        const row = this.#scratch.row(key, value)
-        hash = row.hash
-        batch.put(key, row.value)
-        if (summed) {
-          rowCount++
-          rowSum += hash
-        }
-      }
-      writeChange(w, key, hash, before)
-      spent += key.length + (value?.length ?? 0) + (before?.length ?? 0)
-      if (spent > SLICE_BYTES || (n + 1) % SLICE_OPS === 0) {
-        spent = 0
-        await nextTurn()
-      }
+    const sealing = new Sealing(batch, w, now)
+    for (let at = 0; at < kept.length; ) {
+      if (at > 0) await nextTurn()
+      at = sealing.changes(changes, kept, at)
     }
-    const sums = new Sums()
     for (const [packs, isGone] of [[o.packs, false] as const, [o.gone, true] as const]) {
       for (const pack of packs) {
-        for (let from = 0; from < pack.count; from += SLICE_OPS) {
-          const to = Math.min(pack.count, from + SLICE_OPS)
-          takePacked(batch, w, pack, from, to, isGone, sums)
-          rowCount += sums.rows
-          rowSum += sums.total
-          if (to - from === SLICE_OPS) await nextTurn()
+        for (let at = 0; at < pack.count; ) {
+          at = sealing.packed(pack, at, isGone)
+          if (at < pack.count) await nextTurn()
         }
       }
     }
-    rowSum &= MASK_64
+    const { rowCount } = sealing
+    const rowSum = sealing.rowSum & MASK_64
     patchTotals(w, recordKey.length, rowCount, rowSum)
     w.varint(o.events.length)
     for (const e of o.events) w.blob(e)
@@ -689,76 +655,126 @@ const NO_PACKS: readonly Pack[] = []
 const hasPacks = (d: Delta): boolean => d.packs !== undefined || d.gone !== undefined
 const isEmpty = (packs: readonly Pack[]): boolean => packs.every(p => p.count === 0)
 
-/** Row count and row sum of a slice, the sum by halves: no large integer for each row. */
-class Sums {
-  rows = 0
-  high = 0
-  low = 0
-  get total(): bigint {
-    return (BigInt(this.high) << 32n) + BigInt(this.low)
+let press: Press | undefined
+const pressOfAll = (): Press => (press ??= new Press(isSummedTag))
+
+/** Takes the rows of one commit into its batch and into its record, a slice at a time; a slice is done without a pause. */
+class Sealing {
+  rowCount: number
+  rowSum: bigint
+  readonly #batch: Gathering
+  readonly #record: Writer
+  readonly #press = pressOfAll()
+
+  constructor(batch: Gathering, record: Writer, { rowCount, rowSum }: Standing) {
+    this.#batch = batch
+    this.#record = record
+    this.rowCount = rowCount
+    this.rowSum = rowSum
+  }
+
+  /** Some of the changes in `kept`, from `at` on; where the next slice begins. */
+  changes({ keys, values, befores }: Changes, kept: readonly number[], at: number): number {
+    this.#press.clear()
+    let spent = 0
+    for (const end = Math.min(kept.length, at + SLICE_OPS); at < end && spent < SLICE_BYTES; at++) {
+      const i = kept[at]!
+      const key = keys[i]!
+      const value = values[i]
+      const before = befores[i]
+      spent += key.length + (value?.length ?? 0) + (before?.length ?? 0)
+      if (value === undefined || before == null) this.#one(key, (value ?? before)!, value === undefined)
+      else this.#change(key, value, before)
+    }
+    this.#flush()
+    return at
+  }
+
+  /** Some of the rows of a pack, which come or go, from `at` on; where the next slice begins. */
+  packed({ chunks, places, count, keyBytes }: Pack, at: number, isGone: boolean): number {
+    const press = this.#press
+    press.clear()
+    const end = Math.min(count, at + SLICE_OPS)
+    for (let spent = 0; at < end && spent < SLICE_BYTES; ) {
+      const chunk = chunks[places[3 * at]!]!
+      const start = places[3 * at + 1]!
+      // As many as lie one behind another and have room.
+      let stop = start
+      let n = 0
+      while (at + n < end && chunks[places[3 * (at + n)]!] === chunk && places[3 * (at + n) + 1] === stop) {
+        const next = places[3 * (at + n) + 2]!
+        if (next - start > PRESS_BYTES) break
+        stop = next
+        n++
+      }
+      if (n === 0) {
+        const rowEnd = places[3 * at + 2]! - PACK_TAIL
+        this.#one(chunk.subarray(start, start + keyBytes), chunk.subarray(start + keyBytes, rowEnd), isGone)
+        spent += rowEnd - start
+        at++
+        continue
+      }
+      if (!press.hasRoom(stop - start, n)) this.#flush()
+      const shift = press.lay(chunk.subarray(start, stop)) - start
+      for (let i = at; i < at + n; i++) press.addLaid(places[3 * i + 1]! + shift, keyBytes, places[3 * i + 2]! + shift, isGone)
+      spent += stop - start
+      at += n
+    }
+    this.#flush()
+    return at
+  }
+
+  /** A row that comes or goes. */
+  #one(key: Uint8Array, value: Uint8Array, isGone: boolean): void {
+    const press = this.#press
+    const bytes = key.length + value.length + CHECKSUM_BYTES
+    if (!press.hasRoom(bytes, 1)) {
+      this.#flush()
+      if (!press.hasRoom(bytes, 1)) {
+        this.#change(key, isGone ? undefined : value, isGone ? value : undefined)
+        return
+      }
+    }
+    press.add(key, value, isGone)
+  }
+
+  /** One by one: a row that is replaced, or too large for the press. */
+  #change(key: Uint8Array, value: Uint8Array | undefined, before: Uint8Array | undefined): void {
+    const summed = isSummed(key)
+    if (before !== undefined && summed) {
+      this.rowCount--
+      this.rowSum -= rowHash(key, before)
+    }
+    let hash: bigint | undefined
+    if (value === undefined) this.#batch.del(key)
+    else {
+      const row = SCRATCH.row(key, value)
+      hash = row.hash
+      this.#batch.put(key, row.value)
+      if (summed) {
+        this.rowCount++
+        this.rowSum += hash
+      }
+    }
+    writeChange(this.#record, key, hash, before)
+  }
+
+  #flush(): void {
+    const press = this.#press
+    const batch = this.#batch
+    if (press.count === 0) return
+    press.seal()
+    this.rowCount += press.rows
+    this.rowSum += press.sum
+    this.#record.raw(press.changes)
+    for (let i = 0; i < press.count; i++) {
+      const key = press.key(i)
+      if (press.isGone(i)) batch.del(key)
+      else batch.put(key, press.value(i))
+    }
+    press.clear()
   }
 }
-
-/** Rows `from` to `to` of a pack, which come or go, into the batch and into the list of changes of the record. */
-function takePacked(batch: Gathering, list: Writer, pack: Pack, from: number, to: number, isGone: boolean, sums: Sums): void {
-  const { chunks, places, keyBytes } = pack
-  const by = isGone ? -1 : 1
-  sums.rows = sums.high = sums.low = 0
-  for (let i = 3 * from; i < 3 * to; i += 3) {
-    const row = DESK.lay(chunks[places[i]!]!, places[i + 1]!, places[i + 2]!)
-    const tailAt = row.length - PACK_TAIL
-    const { view } = DESK
-    view.setBigUint64(tailAt, xxh64(DESK.part(0, tailAt)))
-    const key = DESK.part(0, keyBytes)
-    if (isSummed(key)) {
-      sums.rows += by
-      sums.high += by * view.getUint32(tailAt)
-      sums.low += by * view.getUint32(tailAt + 4)
-    }
-    if (isGone) {
-      batch.del(key)
-      writeGone(list, row, 0, keyBytes, tailAt)
-    } else {
-      batch.put(key, DESK.part(keyBytes, row.length))
-      writeNew(list, row, 0, keyBytes, tailAt)
-    }
-  }
-}
-
-/** Where one row lies while it is hashed and handed over. Short rows are copied to a place whose views are there already: to make three for each costs more. */
-class Desk {
-  readonly #short = new Uint8Array(DESK_BYTES)
-  readonly #shortView = new DataView(this.#short.buffer)
-  /** By beginning (a key ends there) and end. */
-  readonly #parts: (Uint8Array | undefined)[][] = []
-  #isShort = true
-  #row: Uint8Array = this.#short
-  view: DataView = this.#shortView
-
-  lay(chunk: Uint8Array, start: number, end: number): Uint8Array {
-    const n = end - start
-    this.#isShort = n <= DESK_BYTES
-    if (this.#isShort) {
-      const short = this.#short
-      for (let i = 0; i < n; i++) short[i] = chunk[start + i]!
-      this.view = this.#shortView
-      this.#row = this.part(0, n)
-    } else {
-      this.view = new DataView(chunk.buffer, chunk.byteOffset + start, n)
-      this.#row = chunk.subarray(start, end)
-    }
-    return this.#row
-  }
-
-  /** A part of the row; holds until the next row is laid out. */
-  part(from: number, to: number): Uint8Array {
-    if (!this.#isShort) return this.#row.subarray(from, to)
-    const parts = (this.#parts[from] ??= [])
-    return (parts[to] ??= this.#short.subarray(from, to))
-  }
-}
-const DESK_BYTES = 512
-const DESK = new Desk()
 
 /** One row at a time as key ‖ value ‖ checksum: what is hashed is contiguous, and no row costs an allocation. */
 class Scratch {
@@ -779,6 +795,7 @@ class Scratch {
     return { value: this.#bytes.subarray(key.length, length), hash }
   }
 }
+const SCRATCH = new Scratch()
 /** Larger buffers are not kept for the next commit. */
 const RECORD_BYTES_KEPT = 4 << 20
 
@@ -864,8 +881,8 @@ function merge(group: readonly Waiting[]): Changes {
   return changes
 }
 
-function changesNothing(value: Uint8Array | undefined, before: Uint8Array | undefined): boolean {
-  return value === undefined ? before === undefined : before !== undefined && equalBytes(value, before)
+function changesNothing(value: Uint8Array | undefined, before: Before): boolean {
+  return value === undefined ? before == null : before != null && equalBytes(value, before)
 }
 
 /** The same object if nothing rises. */
