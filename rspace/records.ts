@@ -172,15 +172,12 @@ export class Waiting<T extends Types> extends Cont {
   keyCache: (string | number | undefined)[] | null = null
   /** Where its row is. */
   group: Group | null = null
-  constructor(shape: Shape, chans: readonly Chan[], patterns: readonly T['P'][], body: T['K'], extra: Extra<T> | null) {
+  /** With one channel and its pattern, or with lists of both for all binds. */
+  constructor(shape: Shape, on: Chan | readonly Chan[], what: T['P'] | readonly T['P'][], body: T['K'], extra: Extra<T> | null) {
     super(shape)
-    if (chans.length === 1) {
-      this.chan = chans[0]
-      this.what = patterns[0]
-    } else {
-      this.chans = chans
-      this.what = patterns
-    }
+    if (on instanceof Chan) this.chan = on
+    else this.chans = on
+    this.what = what
     this.body = body
     this.extra = extra
   }
@@ -193,10 +190,10 @@ export class Waiting<T extends Types> extends Cont {
     return branches === undefined ? this.shape : branches[b]
   }
   pattern(b: number, i: number): T['P'] {
-    return this.chans === null ? (this.what as T['P']) : (this.what as readonly T['P'][])[this.branch(b).offset + i]
+    return this.chan !== null ? (this.what as T['P']) : (this.what as readonly T['P'][])[this.branch(b).offset + i]
   }
   handle(b: number, i: number): Handle<T> {
-    return handleOf<T>((this.chans === null ? this.chan : this.chans[this.branch(b).offset + i]) as Chan)
+    return handleOf<T>(this.chan ?? ((this.chans as readonly Chan[])[this.branch(b).offset + i] as Chan))
   }
   /** Every bind of every branch, in the order they were written. */
   get handles(): readonly Handle<T>[] {
@@ -237,6 +234,18 @@ export class Waiting<T extends Types> extends Cont {
   on(chans: readonly Chan[]): Waiting<T> {
     const { where, lease, volatile } = this
     const extra = this.extra === null ? null : new Extra<T>(where, lease, volatile, null)
-    return new Waiting<T>(this.shape, chans, this.patterns, this.body, extra)
+    return waitingOn<T>(this.shape, chans, this.patterns, this.body, extra)
   }
+}
+
+export function waitingOn<T extends Types>(
+  shape: Shape,
+  chans: readonly Chan[],
+  patterns: readonly T['P'][],
+  body: T['K'],
+  extra: Extra<T> | null,
+): Waiting<T> {
+  return chans.length === 1
+    ? new Waiting<T>(shape, chans[0], patterns[0], body, extra)
+    : new Waiting<T>(shape, chans, patterns, body, extra)
 }

@@ -41,7 +41,20 @@ import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, read
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
 import { encode, Packer, rowsOfPack } from './packer.ts'
-import { Extra, type Group, Handle, handleOf, Item, itemOf, kindOfByte, type Namer, plainShape, shapeOf, Waiting } from './records.ts'
+import {
+  Extra,
+  type Group,
+  Handle,
+  handleOf,
+  Item,
+  itemOf,
+  kindOfByte,
+  type Namer,
+  plainShape,
+  shapeOf,
+  Waiting,
+  waitingOn,
+} from './records.ts'
 import * as rows from './rows.ts'
 import { compareBytes } from './store/bytes.ts'
 
@@ -165,6 +178,15 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly counts = { produced: 0, consumed: 0, cancelled: 0, expired: 0, comms: 0 }
   private readonly burst: number
   private readonly classic: boolean
+  // of the settings, what each operation asks for
+  private readonly datumCodec: Codec<T['A']>
+  private readonly bodyCodec: Codec<T['K']>
+  private readonly patternCodec: Codec<T['P']>
+  private readonly channelCodec: Codec<T['C']>
+  private readonly checks: boolean
+  private readonly dataMax: number
+  private readonly continuationsMax: number
+  private readonly recordBytesMax: number
 
   // marks and what waits for their end
   private marks: Mark[] = []
@@ -206,6 +228,10 @@ export class Space<T extends Types> implements Namer<T> {
 
   // journal, digest, replay
   private readonly keepsEvents: boolean
+  /** Whether events are wanted as objects. */
+  private readonly tellsEvents: boolean
+  /** Whether they are wanted at all. */
+  private readonly listens: boolean
   /** With journal `events`: those of this group, packed if there is a store, else as they are. */
   private groupEvents: SpaceEvent<T>[] = []
   private packed: EventWriter | null = null
@@ -235,10 +261,20 @@ export class Space<T extends Types> implements Namer<T> {
     this.classic = settings.mode === 'classic'
     this.keepsEvents = settings.journal === 'events'
     if (this.keepsEvents && store !== null) this.packed = new EventWriter()
+    this.tellsEvents = settings.report === true || (this.keepsEvents && store === null)
+    this.listens = this.tellsEvents || this.keepsEvents
+    const { codec, matcher, limits = {} } = settings
+    this.datumCodec = codec.datum
+    this.bodyCodec = codec.body
+    this.patternCodec = codec.pattern
+    this.channelCodec = codec.channel
+    this.checks = matcher.check !== undefined
+    this.dataMax = limits.dataPerChannelMax ?? MAX
+    this.continuationsMax = limits.continuationsPerChannelMax ?? MAX
+    this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
-    const limits = settings.limits ?? {}
-    this.kernel = new Kernel(this.bridge(settings.matcher), {
+    this.kernel = new Kernel(this.bridge(matcher), {
       order: settings.order ?? 'fifo',
       matchStepsMax: limits.matchStepsMax,
       matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
@@ -318,10 +354,10 @@ export class Space<T extends Types> implements Namer<T> {
   /** After every operation: deliver, commit, pump. */
   protected leave(): void {
     this.dirtyOp = this.op
-    this.settleDeferred()
-    this.scheduleCommit()
-    this.runQueue()
-    this.schedulePump()
+    if (this.deferred.length > 0) this.settleDeferred()
+    if (!this.scheduled) this.scheduleCommit()
+    if (this.queue.length > 0) this.runQueue()
+    if (this.kernel.pumpPending) this.schedulePump()
   }
 
   private settleDeferred(): void {
@@ -374,8 +410,19 @@ export class Space<T extends Types> implements Namer<T> {
   private find(c: T['C'] | Channel<T>): Handle<T> | undefined {
     if (c instanceof Handle) return this.own(c)
     if (c === undefined) throw new BadArgument('a channel is missing')
-    const value = this.accepted(c)
-    return this.named.get(this.valueKey(value))
+    if (typeof c === 'string') {
+      const h = this.byText(c)
+      if (h !== undefined) return h
+    }
+    return this.named.get(this.valueKey(this.accepted(c)))
+  }
+
+  /** A text that names a channel has been accepted before: it needs no second look. */
+  private byText(text: string): Handle<T> | undefined {
+    const codec = this.channelCodec
+    if (codec.key === undefined) return undefined
+    const h = this.named.get(textKey(text))
+    return h !== undefined && h.value === text ? h : undefined
   }
 
   private own(h: Handle<T>): Handle<T> {
@@ -387,6 +434,10 @@ export class Space<T extends Types> implements Namer<T> {
   protected intern(c: T['C'] | Channel<T>): Handle<T> {
     if (c instanceof Handle) return this.own(c as Handle<T>)
     if (c === undefined) throw new BadArgument('a channel is missing')
+    if (typeof c === 'string') {
+      const h = this.byText(c)
+      if (h !== undefined) return h
+    }
     return this.internValue(this.accepted(c))
   }
 
@@ -495,20 +546,21 @@ export class Space<T extends Types> implements Namer<T> {
    * Leave one datum on a channel, or let it take part in COMMs at once.
    * @throws BadArgument; RhizomeError LIMIT, MATCH_TOO_COSTLY, REENTRANT, CODEC, SPACE_CLOSED, SPACE_FAILED – nothing has changed then
    */
-  produce(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> = {}): Outcome<T> {
+  produce(c: T['C'] | Channel<T>, a: T['A'], o?: PutOptions<T>): Outcome<T> {
     this.begin()
-    const options = checkPut(o)
-    const repeated = this.repeated(options)
-    if (repeated !== undefined) return repeated
-    const value = this.accept(this.settings.codec.datum, a, options.volatile)
+    const options = o === undefined ? PLAIN : checkPut(o)
+    if (options.id !== undefined) {
+      const repeated = this.repeated(options.id)
+      if (repeated !== undefined) return repeated
+    }
+    const value = this.accept(this.datumCodec, a, options.volatile)
     const h = this.intern(c)
-    const max = this.settings.limits?.dataPerChannelMax ?? MAX
+    const max = this.dataMax
     if (h.chan.nD >= max)
       throw new RhizomeError('LIMIT', `a channel may hold at most ${max} data`, { details: { limit: 'dataPerChannelMax', max } })
     const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
     const item = lease > 0 || options.volatile ? new Item(lease, options.volatile) : null
     if (this.replay !== null) return this.replay.produce(h, value, options.persist, item)
-    const comms: CommEvent<T>[] = []
     this.op++
     let k: Waiting<T> | null
     try {
@@ -524,42 +576,41 @@ export class Space<T extends Types> implements Namer<T> {
     const d = this.kernel.lastDatum
     this.counts.produced++
     this.emitProduce(h, value, ref, options.persist)
+    let comms: readonly CommEvent<T>[] = NOTHING
     if (k !== null) {
-      this.fireOn(k, d, comms)
+      comms = this.fired(k, d)
       if (this.classic && d !== null) this.kernel.take(d)
     }
-    if (d !== null && (d.stored || d.hidden)) this.lease(lease, ref)
-    return this.outcome(d?.stored === true ? ref : undefined, comms, options.id)
+    if (d === null) return this.outcome(undefined, comms, options.id)
+    if (lease > 0 && (d.stored || d.hidden)) this.lease(lease, ref)
+    return this.outcome(d.stored ? ref : undefined, comms, options.id)
   }
 
   /**
    * Wait for data that match all binds together and the guard; then one COMM delivers the body. `{ any: […] }` waits for the first branch that can fire.
    * @throws as `produce`
    */
-  consume(what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] }, body: T['K'], o: PutOptions<T> = {}): Outcome<T> {
+  consume(what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] }, body: T['K'], o?: PutOptions<T>): Outcome<T> {
     this.begin()
-    const options = checkPut(o)
-    const repeated = this.repeated(options)
-    if (repeated !== undefined) return repeated
+    const options = o === undefined ? PLAIN : checkPut(o)
+    if (options.id !== undefined) {
+      const repeated = this.repeated(options.id)
+      if (repeated !== undefined) return repeated
+    }
     const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
-    const k = this.waiting(
-      what,
-      this.accept(this.settings.codec.body, body, options.volatile),
-      options.persist,
-      options.volatile,
-      lease,
-      o.where,
-      null,
-    )
+    const accepted = this.accept(this.bodyCodec, body, options.volatile)
+    const k =
+      (o === undefined ? this.simple(what as readonly Bind<T>[], accepted) : null) ??
+      this.waiting(what, accepted, options.persist, options.volatile, lease, o?.where, null)
     if (this.replay !== null) return this.replay.consume(k)
-    const comms: CommEvent<T>[] = []
-    this.park(k, comms)
-    if (k.waiting) this.lease(lease, k.ref)
-    return this.outcome(k.waiting ? k.ref : undefined, comms, options.id)
+    const comms = this.park(k)
+    if (!k.waiting) return this.outcome(undefined, comms, options.id)
+    this.lease(lease, k.ref)
+    return this.outcome(k.ref, comms, options.id)
   }
 
   /** The kernel's consume with events and burst; shared by consume, install and the verbs. */
-  private park(k: Waiting<T>, comms: CommEvent<T>[]): void {
+  private park(k: Waiting<T>): readonly CommEvent<T>[] {
     this.op++
     let fired: boolean
     try {
@@ -571,25 +622,33 @@ export class Space<T extends Types> implements Namer<T> {
     } finally {
       this.busy = false
     }
-    if (!k.volatile && k.install === null) this.emitConsume(k)
-    if (!fired) return
+    if (k.extra === null || (!k.extra.volatile && k.extra.install === null)) this.emitConsume(k)
+    if (!fired) return NOTHING
     if (this.classic && k.persistent) this.kernel.withdraw(k)
-    this.fireOn(k, k.waiting ? k : null, comms)
+    return this.fired(k, k.waiting ? k : null)
   }
 
-  /** The first COMM has fired; fire more with the same record, up to the burst. */
-  private fireOn(first: Waiting<T>, record: Datum | Waiting<T> | null, comms: CommEvent<T>[]): void {
-    const { kernel } = this
+  /** The first COMM has fired; fire more with the record that brought it about, if that stays. The COMMs that nobody else gets. */
+  private fired(first: Waiting<T>, record: Datum | Waiting<T> | null): readonly CommEvent<T>[] {
     if (record === null) {
-      this.collect(first, comms)
-      return
+      const comm = this.collect(first)
+      return comm === null ? NOTHING : [comm]
     }
+    const comms: CommEvent<T>[] = []
+    this.fireOn(first, record, comms)
+    return comms
+  }
+
+  /** Up to the burst. */
+  private fireOn(first: Waiting<T>, record: Datum | Waiting<T>, comms: CommEvent<T>[]): void {
+    const { kernel } = this
     // Most records fire once and are done: what they have met is only collected from the second COMM on.
     let tried: Set<Cont> | null = null
     let seen: Set<string> | null = null
     let fired: Waiting<T> | null = first
     for (let n = 1; fired !== null; n++) {
-      this.collect(fired, comms)
+      const comm = this.collect(fired)
+      if (comm !== null) comms.push(comm)
       if (n >= this.burst) return
       if (record instanceof Datum) {
         tried ??= new Set()
@@ -615,59 +674,57 @@ export class Space<T extends Types> implements Namer<T> {
     kernel.rest(record)
   }
 
-  /** Make the event of the COMM that the kernel has just fired, and send it where it belongs. */
-  private collect(k: Waiting<T>, comms: CommEvent<T>[]): void {
-    const { kernel } = this
-    const b = kernel.firedBranch
+  /** Make the event of the COMM that the kernel has just fired, and send it where it belongs; null: somebody else gets it than the caller. */
+  private collect(k: Waiting<T>): CommEvent<T> | null {
+    const b = this.kernel.firedBranch
     const { peeks } = k.branch(b)
-    const matches: Match<T>[] = []
-    for (let i = 0; i < kernel.firedCount; i++) {
-      matches.push({
-        channel: k.handle(b, i).show,
-        pattern: k.pattern(b, i),
-        ref: kernel.firedDatumRefs[i],
-        value: kernel.matched[i],
-        result: kernel.results[i],
-        persistent: kernel.firedPersistent[i],
-        peeked: peeks[i],
-      })
-    }
+    const matches = [this.matchAt(k, b, 0, peeks[0])]
+    for (let i = 1; i < this.kernel.firedCount; i++) matches.push(this.matchAt(k, b, i, peeks[i]))
     if (this.classic) {
       for (const m of matches) {
         if (!m.peeked || m.persistent) continue
         const d = this.records.get(m.ref)
-        if (d instanceof Datum) kernel.take(d)
+        if (d instanceof Datum) this.kernel.take(d)
       }
     }
-    this.deliver(k, b, matches, comms)
+    return this.deliver(k, b, matches)
   }
 
-  private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[], comms: CommEvent<T>[]): void {
-    this.counts.comms++
-    for (const m of matches) if (!m.persistent && !m.peeked) this.counts.consumed++
-    this.emitComm(k.ref, matches, branchNumber)
-    const ref = k.ref
-    const comm: CommEvent<T> = {
-      ref,
-      body: k.body,
-      persistent: k.persistent,
-      branch: branchNumber,
-      matches,
-      ack: () => this.acknowledge(comm),
+  private matchAt(k: Waiting<T>, b: number, i: number, peeked: boolean): Match<T> {
+    const { kernel } = this
+    return {
+      channel: k.handle(b, i).show,
+      pattern: k.pattern(b, i),
+      ref: kernel.firedDatumRefs[i],
+      value: kernel.matched[i],
+      result: kernel.results[i],
+      persistent: kernel.firedPersistent[i],
+      peeked,
     }
-    const { waiter } = k
+  }
+
+  /** As `collect`. */
+  private deliver(k: Waiting<T>, branchNumber: number, matches: Match<T>[]): CommEvent<T> | null {
+    this.counts.comms++
+    for (let i = 0; i < matches.length; i++) if (!matches[i].persistent && !matches[i].peeked) this.counts.consumed++
+    const { ref, waiter } = k
+    if (this.listens) this.emitComm(ref, matches, branchNumber)
+    const comm: CommEvent<T> = { ref, body: k.body, persistent: k.site.persistent, branch: branchNumber, matches, ack: nothingToDo }
     if (waiter !== null) {
       this.waiterComm = comm
       waiter.fired()
-      return
+      return null
     }
     const name = this.handlers.size === 0 ? undefined : (this.settings.handlerOf ?? defaultHandler)(k.body)
     const handler = name === undefined ? undefined : this.handlers.get(name)
     if (handler !== undefined && name !== undefined) {
       if (handler.ack) this.keepInOutbox(name, comm)
       this.queue.push({ comm, to: handler.fn })
-    } else if (this.settings.run !== undefined) this.queue.push({ comm, to: c => this.settings.run?.(c) })
-    else comms.push(comm)
+      return null
+    }
+    if (this.settings.run === undefined) return comm
+    this.queue.push({ comm, to: c => this.settings.run?.(c) })
+    return null
   }
   private waiterComm: CommEvent<T> | null = null
   /** COMMs of a tick or nack, which have no outcome to travel in; the next `pump` hands them over. Until then they are rows. */
@@ -687,7 +744,7 @@ export class Space<T extends Types> implements Namer<T> {
     })
   }
 
-  private outcome(ref: Ref | undefined, comms: CommEvent<T>[], id: string | undefined): Outcome<T> {
+  private outcome(ref: Ref | undefined, comms: readonly CommEvent<T>[], id: string | undefined): Outcome<T> {
     const at = this.op
     if (id !== undefined) {
       this.ids.set(id, { id, commit: this.last.number + 1, op: at, ref: ref ?? 0 })
@@ -704,26 +761,59 @@ export class Space<T extends Types> implements Namer<T> {
     return outcome
   }
 
-  private repeated(o: Checked): Outcome<T> | undefined {
-    if (o.id === undefined) return undefined
-    const known = this.ids.get(o.id)
+  private repeated(id: string): Outcome<T> | undefined {
+    const known = this.ids.get(id)
     if (known === undefined) return undefined
     return { ...(known.ref === 0 ? {} : { ref: known.ref }), comms: [], pending: false, at: known.op, repeated: true }
   }
 
   private accept<X>(codec: Codec<X>, value: X, volatile: boolean): X {
-    const max = this.settings.limits?.recordBytesMax ?? RECORD_BYTES_MAX
+    if (codec.copy === undefined) {
+      if (value === undefined) throw new BadArgument('a value is missing')
+      // A value that cannot be written must be refused now, not when its group is committed.
+      if (this.store !== null && !volatile) this.checkSize(codec, value)
+      return value
+    }
     this.busy = true
     try {
-      if (codec.copy !== undefined) return codec.copy(value, max)
-      if (value === undefined) throw new BadArgument('a value is missing')
-      if (this.store !== null && !volatile) {
-        // A value that cannot be written must be refused now, not when its group is committed.
-        const { length } = encode(codec, value)
-        if (length > max)
-          throw new RhizomeError('LIMIT', `a record may have at most ${max} bytes`, { details: { limit: 'recordBytesMax', max, length } })
-      }
-      return value
+      return codec.copy(value, this.recordBytesMax)
+    } finally {
+      this.busy = false
+    }
+  }
+
+  private checkSize<X>(codec: Codec<X>, value: X): void {
+    const max = this.recordBytesMax
+    const { length } = this.inside(() => encode(codec, value))
+    if (length > max)
+      throw new RhizomeError('LIMIT', `a record may have at most ${max} bytes`, { details: { limit: 'recordBytesMax', max, length } })
+  }
+
+  /** A continuation as most are: one bind that takes, without guard and options. null: another one, or one that `waiting` will refuse. */
+  private simple(binds: readonly Bind<T>[], body: T['K']): Waiting<T> | null {
+    if (!Array.isArray(binds) || binds.length !== 1) return null
+    const bind = binds[0]
+    if (bind === null || typeof bind !== 'object') return null
+    const { channel, pattern, peek } = bind
+    if (channel === undefined || pattern === undefined || (peek !== undefined && peek !== false)) return null
+    const accepted = this.accept(this.patternCodec, pattern, false)
+    if (this.checks) this.check([accepted], undefined)
+    const { chan } = this.intern(channel)
+    if (chan.nK >= this.continuationsMax) this.crowded()
+    return new Waiting<T>(LINEAR_RECEIVE, chan, accepted, body, null)
+  }
+
+  private crowded(): never {
+    const max = this.continuationsMax
+    throw new RhizomeError('LIMIT', `at most ${max} continuations may wait on a channel`, {
+      details: { limit: 'continuationsPerChannelMax', max },
+    })
+  }
+
+  private check(patterns: readonly T['P'][], where: T['G'] | undefined): void {
+    this.busy = true
+    try {
+      this.settings.matcher.check?.(patterns, where)
     } finally {
       this.busy = false
     }
@@ -765,21 +855,17 @@ export class Space<T extends Types> implements Namer<T> {
       let at = 0
       for (const { length } of lists) {
         const some = lists.length === 1 ? patterns : patterns.slice(at, at + length)
-        this.inside(() => matcher.check?.(some, guard))
+        this.check(some, guard)
         at += length
       }
     }
     const chans: Chan[] = []
-    const max = limits.continuationsPerChannelMax ?? MAX
     let isPlain = lists.length === 1 && guard === undefined
     for (const list of lists)
       for (const bind of list) {
         if (bind.peek === true) isPlain = false
         const { chan } = this.intern(bind.channel)
-        if (chan.nK >= max)
-          throw new RhizomeError('LIMIT', `at most ${max} continuations may wait on a channel`, {
-            details: { limit: 'continuationsPerChannelMax', max },
-          })
+        if (chan.nK >= this.continuationsMax) this.crowded()
         chans.push(chan)
       }
     const shape = isPlain
@@ -790,7 +876,7 @@ export class Space<T extends Types> implements Namer<T> {
           guard !== undefined,
         )
     const extra = guard === undefined && lease === 0 && !volatile && install === null ? null : new Extra<T>(guard, lease, volatile, install)
-    return new Waiting<T>(shape, chans, patterns, body, extra)
+    return waitingOn<T>(shape, chans, patterns, body, extra)
   }
 
   // ------------------------------------------------------------------------------------------------ installs, cancel, leases, pump
@@ -862,7 +948,10 @@ export class Space<T extends Types> implements Namer<T> {
     rows.positive(steps, 'steps')
     const comms: CommEvent<T>[] = []
     this.op++
-    if (this.inside(() => this.kernel.retry(k, steps))) this.collect(k, comms)
+    if (this.inside(() => this.kernel.retry(k, steps))) {
+      const comm = this.collect(k)
+      if (comm !== null) comms.push(comm)
+    }
     return this.outcome(k.waiting ? ref : undefined, comms, undefined)
   }
 
@@ -892,7 +981,8 @@ export class Space<T extends Types> implements Namer<T> {
       const k = this.inside(() => this.kernel.pump())
       if (k === null) break
       this.op++
-      this.collect(k, comms)
+      const comm = this.collect(k)
+      if (comm !== null) comms.push(comm)
     }
     this.outcome(undefined, comms, undefined)
     return comms
@@ -938,7 +1028,7 @@ export class Space<T extends Types> implements Namer<T> {
   // ------------------------------------------------------------------------------------------------ verbs
 
   /** `produce`, resolved when it is durable. */
-  put(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> = {}): Promise<Commit> {
+  put(c: T['C'] | Channel<T>, a: T['A'], o?: PutOptions<T>): Promise<Commit> {
     return promised(() => {
       if (this.held) throw new RhizomeError('HELD', 'a mark holds commits: this could not become durable')
       return this.durable(this.produce(c, a, o))
@@ -1029,7 +1119,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.emit(kind, { ref })
     if (!(d instanceof Datum)) return
     const k = this.inside(() => this.kernel.reveal(d))
-    if (k !== null) this.fireOn(k, d.stored ? d : null, comms)
+    if (k !== null) comms.push(...this.fired(k, d.stored ? d : null))
   }
 
   private wait(binds: readonly Bind<T>[], o: Wait<T>, claiming: boolean, ticks = 0): Promise<readonly Got<T>[]> {
@@ -1091,7 +1181,7 @@ export class Space<T extends Types> implements Namer<T> {
           }
           this.waits.set(k, giveUp)
           try {
-            this.park(k, [])
+            this.park(k)
           } catch (e) {
             this.waits.delete(k)
             throw e
@@ -1138,7 +1228,7 @@ export class Space<T extends Types> implements Namer<T> {
         got = { ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op }
       },
     }
-    this.park(k, [])
+    this.park(k)
     if (k.waiting) this.kernel.withdraw(k)
     this.leave()
     return got
@@ -1240,6 +1330,7 @@ export class Space<T extends Types> implements Namer<T> {
       })
     this.outbox.set(id, { handler, comm, saved: false, row })
     this.outboxIds.set(comm, id)
+    ;(comm as { ack: () => void }).ack = () => this.acknowledge(comm)
     this.dirtyOutbox.add(id)
     this.undoable(() => {
       this.outbox.delete(id)
@@ -1315,7 +1406,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (this.served.has(k)) continue
       const error = this.givenUp.get(k)
       if (error !== undefined) giveUp(error, true)
-      else if (!k.waiting) this.park(k, [])
+      else if (!k.waiting) this.park(k)
     }
     this.op = Math.max(m.op, this.op)
     this.emit('rollback', {})
@@ -1408,10 +1499,6 @@ export class Space<T extends Types> implements Namer<T> {
     }
     if (this.tellsEvents) this.tell(kind, more)
   }
-  /** Whether events are wanted as objects. */
-  private get tellsEvents(): boolean {
-    return this.settings.report === true || (this.keepsEvents && this.packed === null)
-  }
   private tell(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
     if (this.settings.report === true) {
       if (kind === 'mark' || kind === 'checkpoint') this.batches.push([])
@@ -1420,10 +1507,12 @@ export class Space<T extends Types> implements Namer<T> {
     if (this.keepsEvents && this.packed === null) this.groupEvents.push({ kind, op: this.op, commit: 0, ...more })
   }
   private emitProduce(h: Handle<T>, value: T['A'], ref: Ref, persistent: boolean): void {
+    if (!this.listens) return
     this.packed?.produce(this.op, ref, h, this.settings.codec.datum, value, persistent)
     if (this.tellsEvents) this.tell('produce', { ref, channel: h.show, value, persistent, id: this.produceId(h, value, persistent) })
   }
   private emitConsume(k: Waiting<T>): void {
+    if (!this.listens) return
     if (this.packed !== null) this.packConsume(k, this.packed)
     if (this.tellsEvents)
       this.tell('consume', { ref: k.ref, channel: k.handle(0, 0).show, persistent: k.persistent, id: this.consumeId(k) })
@@ -2120,7 +2209,7 @@ export class Space<T extends Types> implements Namer<T> {
     const peeks = row.branches.map(b => b.peeks)
     const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
     if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
-    return new Waiting<T>(shapeOf(peeks, row.persistent, where !== undefined), chans, patterns, codec.body.decode(row.body), extra)
+    return waitingOn<T>(shapeOf(peeks, row.persistent, where !== undefined), chans, patterns, codec.body.decode(row.body), extra)
   }
 
   protected internIdentity(identity: Uint8Array): Handle<T> {
@@ -2629,7 +2718,8 @@ export class Space<T extends Types> implements Namer<T> {
         }))
         for (let i = 0; i < data.length; i++) if (!data[i].persistent && !b.peeks[i]) this.kernel.take(data[i])
         if (!k.persistent) this.kernel.withdraw(k)
-        this.deliver(k, branch, matches, comms)
+        const comm = this.deliver(k, branch, matches)
+        if (comm !== null) comms.push(comm)
       },
       outcome: (ref, comms) => this.outcome(ref, comms, undefined),
     }
@@ -2954,6 +3044,12 @@ function checkPut(o: PutOptions): Checked {
     throw new BadArgument('an id is a text of 1 to 1,024 characters')
   return { persist, volatile, leaseTicks: leaseTicks === undefined ? 0 : rows.positive(leaseTicks, 'leaseTicks'), id }
 }
+
+const PLAIN: Checked = { persist: false, volatile: false, leaseTicks: 0, id: undefined }
+const LINEAR_RECEIVE = plainShape(1, false)
+/** No COMMs. */
+const NOTHING: readonly never[] = Object.freeze([])
+const nothingToDo = (): void => {}
 
 const isList = (x: unknown): boolean => Array.isArray(x)
 
