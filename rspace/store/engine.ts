@@ -63,7 +63,10 @@ export function asStorageError(e: unknown, doing: string): RhizomeError {
   if (codes.includes('LEVEL_LOCKED')) {
     return new RhizomeError('LOCKED', 'another process has the files open', { details, cause: e })
   }
-  return new RhizomeError('IO', `storage failed while ${doing}`, { details, cause: e })
+  return new RhizomeError('IO', `storage failed while ${doing}${text === '' ? '' : `: ${text.slice(0, 200).replaceAll('\n', ' ')}`}`, {
+    details,
+    cause: e,
+  })
 }
 
 export const REPAIR_HINT = '`rho space verify DIR` says what is wrong; `rho space repair DIR TO` makes a repaired copy.'

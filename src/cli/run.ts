@@ -79,7 +79,7 @@ function storageFailed(e: RhizomeError, json: boolean): number {
   const { code, message, hint, details } = e
   if (json) stdout.write(`${JSON.stringify({ v: 1, kind: 'error', code, message, hint: hint ?? '', details })}\n`)
   stdout.flush()
-  stderr.write(`${code}: ${message}\n`)
+  stderr.write(`${code}: ${message}${hint === undefined ? '' : ` (${hint})`}\n`)
   return EXIT.storage
 }
 

@@ -300,6 +300,7 @@ export function parseFlags(command: CommandName, args: readonly string[]): Flags
       if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? flag.choices?.join('|') ?? ''}`)
       value = args[i]
     }
+    if (value === '' && flag.value === 'DIR') throw new UsageError(`${written} needs a value: DIR`)
     checkValue(name, flag, value ?? '')
     flags.add(name as FlagName, value ?? '')
   }

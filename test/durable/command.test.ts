@@ -37,7 +37,7 @@ describe('rho run --space', () => {
   it('is refused without --create where there is no space, with exit 5 and one line', async () => {
     const text = await rho.run(['run', '--space', 'nowhere', ...e('Nil')])
     expect(text.exit).toBe(5)
-    expect(text.stderr).toMatch(/^NO_SUCH_SPACE: [^\n]+\n$/)
+    expect(text.stderr).toMatch(/^NO_SUCH_SPACE: [^\n]+--create[^\n]+\n$/)
     const json = await rho.run(['run', '--format', 'json', '--space', 'nowhere', '--resume'])
     expect(json.exit).toBe(5)
     expect(json.lines).toEqual([
@@ -51,6 +51,12 @@ describe('rho run --space', () => {
     const ran = await rho.run(['run', '--space', 'other', '--create', ...e('Nil')])
     expect(ran.exit).toBe(5)
     expect(ran.stderr).toMatch(/^NOT_A_SPACE: /)
+  })
+
+  it('says what the system said where a directory cannot be used', async () => {
+    const ran = await rho.run(['run', '--space', 'long'.repeat(100), '--create', ...e('Nil')])
+    expect(ran.exit).toBe(5)
+    expect(ran.stderr).toMatch(/^[A-Z_]+: [^\n]*ENAMETOOLONG[^\n]*\n$/)
   })
 
   it('keeps the durability it was made with', async () => {
@@ -71,6 +77,7 @@ describe('rho run --space', () => {
   it.each([
     ['--resume with a file', ['run', '--space', 'kept', '--resume', ...e('Nil')]],
     ['--resume with --create', ['run', '--space', 'kept', '--resume', '--create']],
+    ['an empty --space', ['run', '--space', '', ...e('Nil')]],
     ['--durability memory', ['run', '--space', 'kept', '--durability', 'memory', ...e('Nil')]],
     ['--resume without a space', ['run', '--resume']],
     ['--create without a space', ['run', '--create', ...e('Nil')]],
