@@ -1,9 +1,25 @@
-import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  closeSync,
+  constants,
+  fsync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatBytes, Malformed, Reader } from './bytes.ts'
 
-/** The file operations of the store: atomic, and synced where a power cut must not undo them. */
+/**
+ * The file operations of the store: atomic, and synced where a power cut must not undo them. What takes the system microseconds is done at once, since each trip
+ * to the thread pool costs many times that, and opening a space is dozens of such steps; what waits for the device or moves contents is not.
+ */
 
 export const FORMAT_FILE = 'RHZ.FORMAT'
 export const CLEAN_FILE = 'RHZ.CLEAN'
@@ -27,7 +43,7 @@ export function hasCode(e: unknown, ...codes: string[]): boolean {
 /** The names in a directory; undefined if it does not exist. @throws ENOTDIR when it is a file */
 export async function namesIn(dir: string): Promise<string[] | undefined> {
   try {
-    return (await readdir(dir)).sort()
+    return readdirSync(dir).sort()
   } catch (e) {
     if (hasCode(e, 'ENOENT')) return undefined
     throw e
@@ -36,7 +52,7 @@ export async function namesIn(dir: string): Promise<string[] | undefined> {
 
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path)
+    return readFileSync(path)
   } catch (e) {
     if (hasCode(e, 'ENOENT')) return undefined
     throw e
@@ -45,7 +61,7 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
 
 export async function exists(path: string): Promise<boolean> {
   try {
-    await stat(path)
+    statSync(path)
     return true
   } catch (e) {
     if (hasCode(e, 'ENOENT', 'ENOTDIR')) return false
@@ -54,11 +70,11 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 export async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r')
+  const file = openSync(path, 'r')
   try {
-    await file.sync()
+    await new Promise<void>((resolve, reject) => fsync(file, e => (e === null ? resolve() : reject(e))))
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
 
@@ -67,23 +83,26 @@ export async function syncDir(dir: string): Promise<void> {
   if (process.platform !== 'win32') await syncFile(dir)
 }
 
-/** Replace a file as a whole: after a crash it has the old content or the new one. */
-export async function writeWhole(dir: string, name: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Replace a small file as a whole: after a crash it has the old content or the new one.
+ * @param first what must be on the device before; waited for together with the content
+ */
+export async function writeWhole(dir: string, name: string, bytes: Uint8Array, first?: Promise<void>): Promise<void> {
   const temporary = join(dir, name + '.tmp')
-  const file = await open(temporary, 'w')
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, join(dir, name))
+  writeFileSync(temporary, bytes)
+  await all([syncFile(temporary), first])
+  renameSync(temporary, join(dir, name))
   await syncDir(dir)
+}
+
+/** Waits for all of them, also when one fails: nothing goes on behind the back of who handles the failure. */
+async function all(steps: readonly (Promise<void> | undefined)[]): Promise<void> {
+  for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') throw step.reason
 }
 
 export async function removeIfThere(path: string): Promise<boolean> {
   try {
-    await unlink(path)
+    unlinkSync(path)
     return true
   } catch (e) {
     if (hasCode(e, 'ENOENT')) return false
@@ -94,7 +113,7 @@ export async function removeIfThere(path: string): Promise<boolean> {
 /** A second name for the same file, or a copy where that is impossible (other device, file system without links). */
 export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
-    await link(from, to)
+    linkSync(from, to)
   } catch (e) {
     if (hasCode(e, 'ENOENT', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EIO')) throw e
     await copyFile(from, to, constants.COPYFILE_FICLONE)
@@ -103,15 +122,15 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
 
 /** Sync what the engine may not have synced itself. Its tables are synced when they are made. */
 export async function syncEngineFiles(dir: string): Promise<void> {
-  for (const name of (await namesIn(dir)) ?? []) {
-    if (!isEngineFile(name) || /\.(ldb|sst|dbtmp)$/.test(name) || /^LO[CG]/.test(name)) continue
+  const names = ((await namesIn(dir)) ?? []).filter(name => isEngineFile(name) && !/\.(ldb|sst|dbtmp)$|^LO[CG]/.test(name))
+  const sync = async (name: string): Promise<void> => {
     try {
       await syncFile(join(dir, name))
     } catch (e) {
       if (!hasCode(e, 'ENOENT')) throw e // the engine removes old logs while we look
     }
   }
-  await syncDir(dir)
+  await all([...names.map(sync), syncDir(dir)])
 }
 
 /**
@@ -208,8 +227,8 @@ export async function dropAside(dir: string): Promise<void> {
   const aside = join(dir, ASIDE_DIR)
   if (!(await exists(aside))) return
   const leaving = aside + '.old'
-  await rm(leaving, { recursive: true, force: true })
-  await rename(aside, leaving)
+  rmSync(leaving, { recursive: true, force: true })
+  renameSync(aside, leaving)
   await syncDir(dir)
   await rm(leaving, { recursive: true, force: true })
 }

@@ -817,7 +817,9 @@ export function firstBatch(format: Format): { ops: Op[]; standing: Standing } {
 
 /** Check everything that does not need the state, before anything of the delta can mix with others. */
 function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Changes; ops: number } {
-  const changes = new Changes()
+  if (typeof delta !== 'object' || delta === null || typeof meta !== 'object' || meta === null)
+    throw new BadArgument('a delta is an object')
+  const changes = new Changes((delta.put?.length ?? 0) + (delta.del?.length ?? 0))
   let bytes = meta.event?.length ?? 0
   const one = (key: unknown, value: Uint8Array | undefined, before: Before) => {
     if (!(key instanceof Uint8Array) || key.length === 0 || !isEmbedders(key)) {
@@ -829,8 +831,6 @@ function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Chan
     if (!changes.add(key, value, before, 0)) throw new BadArgument('a delta names a key twice', { details: { key: showKey(key) } })
     bytes += key.length + (value?.length ?? 0) + (before?.length ?? 0)
   }
-  if (typeof delta !== 'object' || delta === null || typeof meta !== 'object' || meta === null)
-    throw new BadArgument('a delta is an object')
   for (const p of delta.put ?? []) {
     if (!Array.isArray(p) || !(p[1] instanceof Uint8Array)) throw new BadArgument('`put` takes [key, value] pairs of bytes')
     one(p[0], p[1], p[2])
@@ -870,7 +870,7 @@ function tooLarge(limit: string, max: number, got: number): RhizomeError {
 
 function merge(group: readonly Waiting[]): Changes {
   if (group.length === 1) return group[0]!.changes
-  const changes = new Changes()
+  const changes = new Changes(group.reduce((n, w) => n + w.changes.size, 0))
   group.forEach(({ delta }, i) => {
     for (const [key, value, before] of delta.put ?? []) changes.add(key, value, before, i)
     for (const d of delta.del ?? []) {
