@@ -3,12 +3,12 @@ import { nameOf } from '../compile/names.ts'
 import { Garbled } from '../machine/codec.ts'
 import type { Program, Template } from '../machine/link.ts'
 import { type Account, type Machine, Meters } from '../machine/machine.ts'
-import type { ShardNames } from '../machine/names.ts'
 import { namesIn, Places } from '../machine/places.ts'
 import { type RecordBook, RecordReader, RecordWriter } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
 import type { RecvSite, SendSite } from '../machine/site.ts'
-import { type Term, Unforgeable } from '../normal/term.ts'
+import type { Term, Unforgeable } from '../normal/term.ts'
+import { CrossedNames } from './names.ts'
 
 /**
  * Terms, machines and code as bytes between the shards of one space. As in `machine/codec.ts`, but programs say which shard sent them first, and every receiver is told of a program or an account once, before the first record that mentions it.
@@ -51,68 +51,11 @@ export class Makers {
   }
 }
 
-/** Names that are found without the table: a power of two, less one. */
-const NEAR_MASK = 255
-/** Strong entries of a table of names before the first look at which of them are still in use. */
-const AGE_FIRST = 4096
-
-/** Names that have crossed a border: one object per name, for as long as anybody holds it. */
-class Names {
-  private readonly found = new Map<number, Unforgeable | WeakRef<Unforgeable>>()
-  /** Those that were asked for last. */
-  private readonly near = new Array<Unforgeable | undefined>(NEAR_MASK + 1).fill(undefined)
-  private ageAt = AGE_FIRST
-  readonly origin: ShardNames
-  constructor(origin: ShardNames) {
-    this.origin = origin
-  }
-  get size(): number {
-    return this.found.size
-  }
-  /** This object is what the number means from now on. */
-  tell(name: Unforgeable): void {
-    const at = name.counter & NEAR_MASK
-    if (this.near[at] === name) return
-    this.near[at] = name
-    if (this.found.get(name.counter) === name) return
-    const known = this.found.get(name.counter)
-    if (known instanceof WeakRef && known.deref() === name) return
-    this.put(name)
-  }
-  get(counter: number): Unforgeable {
-    const near = this.near[counter & NEAR_MASK]
-    if (near !== undefined && near.counter === counter) return near
-    return this.far(counter)
-  }
-  private far(counter: number): Unforgeable {
-    const known = this.found.get(counter)
-    let name = known instanceof WeakRef ? known.deref() : known
-    if (name === undefined) {
-      name = new Unforgeable(this.origin, counter)
-      this.put(name)
-    }
-    this.near[counter & NEAR_MASK] = name
-    return name
-  }
-  private put(name: Unforgeable): void {
-    this.found.set(name.counter, name)
-    if (this.found.size > this.ageAt) this.age()
-  }
-  /** What came since the last time may go when nobody else holds it; what has gone leaves the table. */
-  private age(): void {
-    for (const [counter, known] of this.found) {
-      if (!(known instanceof WeakRef)) this.found.set(counter, new WeakRef(known))
-      else if (known.deref() === undefined) this.found.delete(counter)
-    }
-    this.ageAt = 2 * this.found.size + AGE_FIRST
-  }
-}
-
 /** What this shard and its peers have told one another. */
 export class Book implements RecordBook {
   readonly shard: Shard
   readonly index: number
-  private readonly names: Names
+  private readonly names: CrossedNames
   private readonly numbers = new Map<Program, number>()
   private readonly programs = new Map<number, Program>()
   private nextProgram = 1
@@ -133,7 +76,7 @@ export class Book implements RecordBook {
     this.shard = shard
     this.places = new Places(shard.linker)
     this.index = index
-    this.names = new Names(shard.origin)
+    this.names = new CrossedNames(shard.origin)
     this.systemName = systemName
   }
 
