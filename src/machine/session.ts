@@ -193,6 +193,8 @@ export class Session {
     if (this.uris.check(uri) !== null) return undefined
     const name =
       this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team?.active === true ? this.derivedName(uri) : undefined)
+    const bound = this.values.get(uri) // by the keeper, before it let others have the name
+    if (bound !== undefined) return bound
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
     if (own !== undefined) {
       this.values.set(uri, own)

@@ -139,6 +139,16 @@ describe('T5, T26 with traces: a stored space runs on as one that never left the
     expect(await replay('stored.t')).toMatchObject({ exit: 0, equal: true })
   })
 
+  it('a program that is added prints by a channel that nobody in the space had a name for', async () => {
+    const use = 'new o(`rho:io:stdout`), r in { @"deposit"!(5, *r) | for (@x <- r) { o!(x) } }'
+    const shop = `new o(\`rho:io:stdout\`) in {
+      contract @"deposit"(@n, ret) = { for (@t <- @"total") { @"total"!(t + n) | ret!(t + n) } } | @"total"!(0) | o!("open") | o!("really")
+    }`
+    await rho.run(['run', '--space', 'added', '--create', ...e('new x in { for (_ <- x) { Nil } }'), ...e(use)])
+    expect((await rho.run(['run', '--space', 'added', '--trace', 'added.t', ...e(shop)])).stdout).toMatch(/^"open"\n"really"\n5\n$/)
+    expect(await replay('added.t')).toMatchObject({ exit: 0, equal: true, whole: true })
+  })
+
   it('and a resumed run that was cut off in its midst can be replayed', async () => {
     const source = bank.source(600)
     const first = await rho.run(['run', '--format', 'json', '--space', 'b', '--create', ...e(source)], {
