@@ -24,7 +24,7 @@ import { asBool, notOneValue, typeName, wrongOperator, wrongRight } from './kind
 import { tooLarge } from './limits.ts'
 import { addRat, big, compareRat, divFixed, divRat, fixedText, floatText, mulFixed, mulRat } from './numbers.ts'
 import { concatBytes } from './octets.ts'
-import { interpolate } from './text.ts'
+import { interpolate, joinTwo } from './text.ts'
 
 /** One operator of rholang.md 8.2. `matches` is not here: its right side is a pattern. */
 export interface Operator {
@@ -303,7 +303,7 @@ export function concat(left: Term, right: Term, ctx: PrimContext, charge?: (l: T
   charge?.(l, r)
   switch (tag) {
     case Tag.String:
-      return tooLarge(4 + (l as string).length + (r as string).length, ctx) ?? (l as string) + (r as string)
+      return tooLarge(4 + (l as string).length + (r as string).length, ctx) ?? joinTwo(l as string, r as string)
     case Tag.Bytes:
       return concatBytes((l as Bytes).bytes, (r as Bytes).bytes, ctx)
     case Tag.List:

@@ -19,28 +19,81 @@ function isHighSurrogate(unit: number): boolean {
   return (unit & 0xfc00) === 0xd800
 }
 
-/** The last long string that was searched for pairs, so that a loop over the indices of one string does not search it every time. */
-let lastLong = ''
-let lastLongHasPairs = false
-const LONG = 64
-
-function searchPairs(s: string): boolean {
-  for (let i = 0; i < s.length; i++) if (isSurrogate(s.charCodeAt(i))) return true
-  return false
+/** What is known of a long string: how many of its code points take two units, and where one of them starts. */
+class Known {
+  text = ''
+  pairs = 0
+  index = 0
+  unit = 0
+  /** When it was last asked for. */
+  turn = 0
 }
 
-/** Whether some code point takes two units. */
-export function hasPairs(s: string): boolean {
-  if (s.length < LONG) return searchPairs(s)
-  if (s !== lastLong) lastLongHasPairs = searchPairs(s)
-  // Also where it is equal: the host compares two objects with the same text unit by unit every time, the same object at once.
-  lastLong = s
-  return lastLongHasPairs
+/**
+ * The last long strings that were asked for, so that a loop over the indices of a string, or one that grows a string or takes from it, does not go through
+ * all of it every time.
+ */
+const RECENT: readonly Known[] = Array.from({ length: 8 }, () => new Known())
+let turns = 0
+const LONG = 64
+
+function countPairs(s: string): number {
+  let n = 0
+  for (let i = 0; i < s.length; i++) if (isHighSurrogate(s.charCodeAt(i))) n++
+  return n
+}
+
+function recall(s: string): Known | null {
+  for (let i = 0; i < RECENT.length; i++) {
+    const k = RECENT[i]
+    if (k.text.length !== s.length || k.text !== s) continue
+    // Also where it is equal: the host compares two objects with the same text unit by unit every time, the same object at once.
+    k.text = s
+    k.turn = ++turns
+    return k
+  }
+  return null
+}
+
+function remember(s: string, pairs: number): Known {
+  let k = RECENT[0]
+  for (let i = 1; i < RECENT.length; i++) if (RECENT[i].turn < k.turn) k = RECENT[i]
+  k.turn = ++turns
+  k.text = s
+  k.pairs = pairs
+  k.index = 0
+  k.unit = 0
+  return k
+}
+
+function known(s: string): Known {
+  return recall(s) ?? remember(s, countPairs(s))
+}
+
+/** Number of code points that take two units. */
+function pairsOf(s: string): number {
+  return s.length < LONG ? countPairs(s) : known(s).pairs
+}
+
+/** The same if that takes no time, otherwise -1. */
+function pairsKnown(s: string): number {
+  return s.length < LONG ? countPairs(s) : (recall(s)?.pairs ?? -1)
 }
 
 /** Number of code points. */
 export function codePointCount(s: string): number {
-  return hasPairs(s) ? countTo(s, s.length) : s.length
+  return s.length - pairsOf(s)
+}
+
+/** One after the other: what is known of both is known of the result. */
+export function joinTwo(a: string, b: string): string {
+  const s = a + b
+  if (s.length < LONG) return s
+  const left = pairsKnown(a)
+  if (left < 0) return s
+  const right = pairsKnown(b)
+  if (right >= 0) remember(s, left + right)
+  return s
 }
 
 /** Code points before unit `end`. */
@@ -53,24 +106,38 @@ function countTo(s: string, end: number): number {
 /** The unit where code point `index` starts; the length of the string if there are fewer. */
 function unitOf(s: string, index: number): number {
   if (index <= 0) return 0
-  if (!hasPairs(s)) return Math.min(index, s.length)
+  const long = s.length < LONG ? null : known(s)
+  const pairs = long === null ? countPairs(s) : long.pairs
+  if (pairs === 0) return Math.min(index, s.length)
+  if (index >= s.length - pairs) return s.length
+  let at = 0
   let unit = 0
-  while (index > 0 && unit < s.length) {
-    unit += isHighSurrogate(s.charCodeAt(unit)) ? 2 : 1
-    index--
+  if (long !== null && long.index <= 2 * index) {
+    at = long.index
+    unit = long.unit
+  }
+  for (; at < index; at++) unit += isHighSurrogate(s.charCodeAt(unit)) ? 2 : 1
+  for (; at > index; at--) unit -= isSurrogate(s.charCodeAt(unit - 1)) ? 2 : 1
+  if (long !== null) {
+    long.index = at
+    long.unit = unit
   }
   return unit
 }
 
 /** The code point index of a unit that starts one; -1 stays -1. */
 function indexOfUnit(s: string, unit: number): number {
-  return unit <= 0 || !hasPairs(s) ? unit : countTo(s, unit)
+  return unit <= 0 || pairsOf(s) === 0 ? unit : countTo(s, unit)
 }
 
 /** Code points `from` to `to` (exclusive), both clamped. */
 export function sliceText(s: string, from: number, to: number): string {
   if (from >= to) return ''
-  return s.slice(unitOf(s, from), unitOf(s, to))
+  const start = unitOf(s, from)
+  const end = unitOf(s, to)
+  const part = s.slice(start, end)
+  if (part.length >= LONG && part.length < s.length) remember(part, end - start - (Math.min(to, codePointCount(s)) - Math.max(0, from)))
+  return part
 }
 
 /** The one-character string at `index`, undefined if there is none. */
