@@ -101,7 +101,7 @@ async function withSession(dir: string, readOnly: boolean, use: (session: Sessio
   try {
     const kept = await openDurable({ host: NOBODY }, rows, { now: () => 0, outlet: { leave: () => {}, flush: () => false } })
     const exit = use(kept.session)
-    if (!readOnly) await kept.flush()
+    if (!readOnly) await kept.close()
     return exit
   } finally {
     await rows.close()
