@@ -38,24 +38,22 @@ export class FileAnchor implements Anchor {
   async begin(head: Head): Promise<void> {
     await writeWhole(this.#dir, OPEN_FILE, encodeHead(head, this.#format.instance))
     await dropAside(this.#dir)
-    await removeHead(this.#dir, CLEAN_FILE)
+    if (await removeIfThere(`${this.#dir}/${CLEAN_FILE}`)) await syncDir(this.#dir)
   }
 
   async end(engine: Engine, head: Head): Promise<void> {
-    await engine.flush()
-    await engine.close()
-    await writeWhole(this.#dir, CLEAN_FILE, encodeHead(head, this.#format.instance))
-    await removeHead(this.#dir, OPEN_FILE)
+    const closed = async (): Promise<void> => {
+      await engine.flush()
+      await engine.close()
+    }
+    await writeWhole(this.#dir, CLEAN_FILE, encodeHead(head, this.#format.instance), closed())
+    await removeIfThere(`${this.#dir}/${OPEN_FILE}`) // a power cut may bring it back: beside a clean close it means nothing
   }
 
   async #read(name: string): Promise<Head | undefined> {
     const bytes = await readIfThere(`${this.#dir}/${name}`)
     return bytes && checkInstance(decodeHead(bytes, name), this.#format, name)
   }
-}
-
-async function removeHead(dir: string, name: string): Promise<void> {
-  if (await removeIfThere(`${dir}/${name}`)) await syncDir(dir)
 }
 
 export class RowAnchor implements Anchor {

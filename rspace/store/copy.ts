@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadArgument, RhizomeError } from '../errors.ts'
+import { randomBytes } from '../random.ts'
 import { FileAnchor } from './anchor.ts'
 import { asStorageError, type Engine, type Op, REPAIR_HINT } from './engine.ts'
 import {
@@ -13,7 +13,6 @@ import {
   namesIn,
   readIfThere,
   removeIfThere,
-  syncDir,
   wipeLeftovers,
   writeWhole,
 } from './files.ts'
@@ -69,14 +68,17 @@ export async function undoCreation(dir: string): Promise<void> {
   await removeIfThere(join(dir, CREATING_FILE))
 }
 
-/** The store is complete and synced: give it its format file, which makes the directory a space. */
-export async function publish(dir: string, format: Format): Promise<void> {
-  await writeWhole(dir, FORMAT_FILE, encodeFormat(format))
-  if (await removeIfThere(join(dir, CREATING_FILE))) await syncDir(dir)
+/**
+ * The store is complete: give it its format file, which makes the directory a space.
+ * @param synced when all that belongs to it is on the device; absent: it is
+ */
+export async function publish(dir: string, format: Format, synced?: Promise<void>): Promise<void> {
+  await writeWhole(dir, FORMAT_FILE, encodeFormat(format), synced)
+  await removeIfThere(join(dir, CREATING_FILE)) // a power cut may bring it back: beside the format file it means nothing
 }
 
 export function newInstance(): Uint8Array {
-  return new Uint8Array(randomBytes(16))
+  return randomBytes(16)
 }
 
 const BATCH_OPS = 1000

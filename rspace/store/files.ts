@@ -3,6 +3,7 @@ import {
   constants,
   fsync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,7 +13,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatBytes, Malformed, Reader } from './bytes.ts'
 
@@ -214,10 +215,10 @@ export async function setAside(dir: string): Promise<string> {
   const aside = join(dir, ASIDE_DIR)
   if (await exists(aside)) return aside
   const growing = aside + '.tmp'
-  await rm(growing, { recursive: true, force: true })
-  await mkdir(growing)
+  rmSync(growing, { recursive: true, force: true })
+  mkdirSync(growing)
   await keepEngineFiles(dir, growing, isKeptAside)
-  await rename(growing, aside)
+  renameSync(growing, aside)
   await syncDir(dir)
   return aside
 }
@@ -230,7 +231,7 @@ export async function dropAside(dir: string): Promise<void> {
   rmSync(leaving, { recursive: true, force: true })
   renameSync(aside, leaving)
   await syncDir(dir)
-  await rm(leaving, { recursive: true, force: true })
+  rmSync(leaving, { recursive: true, force: true })
 }
 
 /** Put the engine's files back as they were before an opening that failed or was cut short. May itself be cut short and repeated. */
@@ -238,18 +239,18 @@ export async function restoreAside(dir: string): Promise<boolean> {
   const aside = join(dir, ASIDE_DIR)
   const kept = await namesIn(aside)
   if (kept === undefined) {
-    await rm(aside + '.tmp', { recursive: true, force: true })
-    await rm(aside + '.old', { recursive: true, force: true })
+    rmSync(aside + '.tmp', { recursive: true, force: true })
+    rmSync(aside + '.old', { recursive: true, force: true })
     return false
   }
   for (const name of kept) {
-    const source = await stat(join(aside, name))
-    const target = await stat(join(dir, name)).catch(() => undefined)
+    const source = statSync(join(aside, name))
+    const target = statSync(join(dir, name), { throwIfNoEntry: false })
     if (target !== undefined && target.ino === source.ino && target.dev === source.dev) continue
     const temporary = join(dir, 'RHZ.RESTORE.tmp')
     await removeIfThere(temporary)
     await linkOrCopy(join(aside, name), temporary)
-    await rename(temporary, join(dir, name))
+    renameSync(temporary, join(dir, name))
   }
   for (const name of (await namesIn(dir)) ?? []) {
     if (isKeptAside(name) && !kept.includes(name)) await removeIfThere(join(dir, name))
@@ -262,7 +263,7 @@ export async function restoreAside(dir: string): Promise<boolean> {
 
 /** Delete what an unfinished creation left, and nothing else. */
 export async function wipeLeftovers(dir: string): Promise<void> {
-  await rm(join(dir, ASIDE_DIR), { recursive: true, force: true })
+  rmSync(join(dir, ASIDE_DIR), { recursive: true, force: true })
   for (const name of (await namesIn(dir)) ?? []) {
     if (isEngineFile(name) || [CLEAN_FILE, OPEN_FILE].includes(name) || /^RHZ\.(FORMAT|CLEAN|OPEN|RESTORE)\.tmp$/.test(name)) {
       await removeIfThere(join(dir, name))
@@ -272,7 +273,7 @@ export async function wipeLeftovers(dir: string): Promise<void> {
 
 /** Link or copy a closed store into `to` (made here), so that it can be opened there without changing anything in `from`. */
 export async function cloneStore(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
+  mkdirSync(to, { recursive: true })
   const aside = join(from, ASIDE_DIR)
   const engineDir = (await exists(aside)) ? aside : from
   await keepEngineFiles(engineDir, to, name => isKeptAside(name) && !name.startsWith('LOG'))

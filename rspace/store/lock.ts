@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { copyFile, link, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import { constants, copyFileSync, linkSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { RhizomeError } from '../errors.ts'
+import { randomBytes } from '../random.ts'
 import { hasCode, LOCK_FILE, namesIn, readIfThere, removeIfThere } from './files.ts'
 
 /**
@@ -48,8 +47,8 @@ function registry(): Map<string, Holder> {
  * @throws RhizomeError `LOCKED` with the holder in details; file system errors as they are
  */
 export async function acquireLock(path: string): Promise<Lock> {
-  const dir = await realpath(path)
-  const { dev, ino } = await stat(dir, { bigint: true })
+  const dir = realpathSync.native(path)
+  const { dev, ino } = statSync(dir, { bigint: true })
   const me = await self(String(dev), String(ino))
   const names = [dir, `${dev}:${ino}`]
   for (const name of names) {
@@ -84,7 +83,7 @@ const TRIES = 20
 async function takeFile(dir: string, me: Holder): Promise<void> {
   const path = join(dir, LOCK_FILE)
   const own = join(dir, `${LOCK_FILE}.${me.token}`)
-  await writeFile(own, JSON.stringify(me) + '\n', { flag: 'wx' })
+  writeFileSync(own, JSON.stringify(me) + '\n', { flag: 'wx' })
   try {
     for (let i = 0; i < TRIES; i++) {
       if (await claim(own, path)) return
@@ -103,14 +102,14 @@ async function takeFile(dir: string, me: Holder): Promise<void> {
 /** Give `own` the name `path` if nothing has it: atomic, and never a half-written file. */
 async function claim(own: string, path: string): Promise<boolean> {
   try {
-    await link(own, path)
+    linkSync(own, path)
     return true
   } catch (e) {
     if (hasCode(e, 'EEXIST')) return false
     if (!hasCode(e, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP', 'EXDEV', 'EMLINK')) throw e
   }
   try {
-    await copyFile(own, path, constants.COPYFILE_EXCL) // a file system without links
+    copyFileSync(own, path, constants.COPYFILE_EXCL) // a file system without links
     return true
   } catch (e) {
     if (hasCode(e, 'EEXIST')) return false
@@ -135,8 +134,8 @@ async function takeOver(dir: string, own: string, me: Holder, stale: Buffer): Pr
         return false
       }
       const mine = `${own}.new`
-      await writeFile(mine, JSON.stringify(me) + '\n')
-      await rename(mine, path)
+      writeFileSync(mine, JSON.stringify(me) + '\n')
+      renameSync(mine, path)
       for (const name of (await namesIn(dir)) ?? []) {
         if (name.startsWith(`${LOCK_FILE}.take-`)) await removeIfThere(join(dir, name))
       }
@@ -192,19 +191,25 @@ async function isAlive(h: Holder, me: Holder): Promise<boolean> {
   return now === '' || now === h.started
 }
 
-let boot: Promise<string> | undefined
+let boot: string | undefined
+
+/** Text of a file that only some systems have; empty where there is none. */
+function systemText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 async function self(device: string, inode: string): Promise<Holder> {
-  boot ??= readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
-    s => s.trim(),
-    () => '',
-  )
-  const token = randomBytes(16).toString('hex')
+  boot ??= systemText('/proc/sys/kernel/random/boot_id').trim()
+  const token = Buffer.from(randomBytes(16)).toString('hex')
   return {
     pid: process.pid,
     thread: threadId,
     started: await startOf(process.pid),
-    boot: await boot,
+    boot,
     host: hostname(),
     device,
     inode,
@@ -216,7 +221,7 @@ async function self(device: string, inode: string): Promise<Holder> {
 async function startOf(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     // Field 22; the name in field 2 may itself contain spaces and brackets.
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+    const text = systemText(`/proc/${pid}/stat`)
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? 'ended' : (fields[19] ?? '')
   }

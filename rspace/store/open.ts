@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BadArgument, RhizomeError } from '../errors.ts'
@@ -79,7 +80,7 @@ function checkOptions(where: unknown, o: StoreOptions): void {
 
 async function openDirectory(path: string, o: StoreOptions): Promise<Store> {
   await probe(path, o) // refuse without taking the lock
-  if (o.create === true) await mkdir(path, { recursive: true })
+  if (o.create === true) mkdirSync(path, { recursive: true })
   const lock = await acquireLock(path)
   try {
     const format = await probe(lock.dir, o)
@@ -143,8 +144,7 @@ async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
   let published = false
   const finish = async () => {
     if (published) return
-    await engine.flush()
-    await publish(dir, format)
+    await publish(dir, format, engine.flush())
     published = true
   }
   try {

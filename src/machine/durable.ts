@@ -2,6 +2,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { verify } from '../../bytecode/verify.ts'
 import { RhizomeError } from '../../rspace/errors.ts'
 import type { Chan, Cont, Datum, KernelObserver } from '../../rspace/kernel.ts'
+import { randomBytes } from '../../rspace/random.ts'
 import { PACK_TAIL, Pack } from '../../rspace/store/pack.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { nameOf } from '../compile/names.ts'
@@ -1454,9 +1455,8 @@ function readAccount(id: number, r: ByteReader): Account {
 }
 
 function newIdentity(o: SessionOptions): Identity {
-  const key = new Uint8Array(32)
-  if (o.seed === undefined) crypto.getRandomValues(key)
-  else new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, o.seed))
+  const key = o.seed === undefined ? randomBytes(32) : new Uint8Array(32)
+  if (o.seed !== undefined) new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, o.seed))
   return { key, seed: o.seed, order: orderText(o.order), virtualTime: o.virtualTime === true || o.seed !== undefined }
 }
 
