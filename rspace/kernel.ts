@@ -613,6 +613,8 @@ export class Kernel<V, R, K extends Cont> {
   private stepStop: number
   private readonly keyed: boolean
   private readonly scanMax: number
+  /** A search that found something after more steps than this would have been shorter with an index. */
+  private readonly scanLong: number
   /** An index of a list that shrank below this is dropped. */
   private readonly indexMin: number
 
@@ -653,6 +655,7 @@ export class Kernel<V, R, K extends Cont> {
     this.stepStop = Math.min(this.stepsMax, this.stepsPerCont)
     this.keyed = matcher.contKey !== undefined && (matcher.datumKey !== undefined || matcher.datumKeys !== undefined)
     this.scanMax = options.indexAbove ?? 16
+    this.scanLong = 4 * this.scanMax
     this.indexMin = this.scanMax >> 1
     this.tracking = options.trackDirty === true
     this.need = this.tracking ? LISTED | DIRTY : LISTED
@@ -868,6 +871,7 @@ export class Kernel<V, R, K extends Cont> {
             if (i === n) {
               this.results[own] = r
               this.fireJoin(k, own, chan, value, persistent, origin)
+              if (this.steps > this.scanLong) this.maybeIndexData(k)
               return k
             }
           }
@@ -999,6 +1003,7 @@ export class Kernel<V, R, K extends Cont> {
         this.firedDatumRefs[0] = d.ref
         this.firedPersistent[0] = d.persistent
         this.useDatum(d, site.arrows[0])
+        if (tries > this.scanLong) this.maybeIndexData(k)
         if (site.persistent) {
           this.parkSingle(k, chan)
           if (chan.dHead !== null) this.enqueue(k)
@@ -1052,6 +1057,7 @@ export class Kernel<V, R, K extends Cont> {
       this.firedPersistent[i] = d.persistent
       this.useDatum(d, arrows[i])
     }
+    if (this.steps > this.scanLong) this.maybeIndexData(k)
     if (persistent) {
       this.parkJoin(k, chans)
       if (this.mayFire(k)) this.enqueue(k)
@@ -1396,6 +1402,7 @@ export class Kernel<V, R, K extends Cont> {
     }
     this.publish(k, null, 0)
     this.settleData(k, null)
+    if (this.steps > this.scanLong) this.maybeIndexData(k)
     if (site.persistent) {
       this.parkAny(k)
       if (this.mayFire(k)) this.enqueue(k)

@@ -141,4 +141,33 @@ describe('an index by key', () => {
         { numRuns: 400 },
       )
     })
+
+  it('is made once a search for a key had to go far, found or not', () => {
+    const N = 1_000
+    const any = { chan: 1, accepts: 'any' as const, arrow: 0 as const }
+    for (const form of ['single', 'guarded', 'join', 'join completed by its other datum'] as const) {
+      let asked = 0
+      class Counting extends KeyedMatcher {
+        override match(k: TestCont, branch: number, bind: number, v: number): ReturnType<KeyedMatcher['match']> {
+          asked++
+          return super.match(k, branch, bind, v)
+        }
+      }
+      const world = new World(2, {}, new Counting())
+      for (let i = N; i > 0; i--) world.produce(0, i)
+      for (let i = 1; i <= N; i++) {
+        const own = { chan: 0, accepts: [i], arrow: 0 as const }
+        const binds = form.startsWith('join') ? [own, any] : [own]
+        if (form === 'join') world.produce(1, 7)
+        const fired = world.consume({
+          name: `k${i}`,
+          branches: [{ binds, ...(form === 'guarded' ? { modulus: 1 } : {}) }],
+          persistent: false,
+        })
+        expect(form.endsWith('datum') ? world.produce(1, 7) : fired).toMatch(`k${i}/`)
+      }
+      // Without an index half of all data are asked each time.
+      expect(asked).toBeLessThan(8 * N)
+    }
+  })
 })
