@@ -214,6 +214,10 @@ export class ByteWriter {
   }
 }
 
+/** Short plain texts that were read last. */
+const TEXTS = 64
+const texts = new Array<string>(TEXTS).fill('')
+
 const utf8 = new TextEncoder()
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -280,11 +284,29 @@ export class ByteReader {
   }
 
   text(): string {
-    const b = this.blob()
-    if (b.length < 40) {
+    const n = this.count()
+    if (n === 0) return ''
+    const { bytes, at } = this
+    if (at + n > bytes.length) throw new Garbled('too short')
+    // Most texts are tags, which come again and again.
+    const slot = (37 * n + 5 * bytes[at] + bytes[at + n - 1]) & (TEXTS - 1)
+    const last = texts[slot]
+    if (last.length === n) {
+      let i = 0
+      while (i < n && last.charCodeAt(i) === bytes[at + i]) i++
+      if (i === n) {
+        this.at = at + n
+        return last
+      }
+    }
+    const b = this.raw(n)
+    if (n < 40) {
       let plain = true
-      for (let i = 0; i < b.length && plain; i++) plain = b[i] < 128
-      if (plain) return String.fromCharCode.apply(null, b as unknown as number[])
+      for (let i = 0; i < n && plain; i++) plain = b[i] < 128
+      if (plain) {
+        texts[slot] = String.fromCharCode.apply(null, b as unknown as number[])
+        return texts[slot]
+      }
     }
     try {
       return fromUtf8.decode(b)
@@ -338,8 +360,14 @@ const V = {
   Again: 27,
 } as const
 
+/** So many parts of a record are compared with one another; for more a table is made. */
+const FIRST_MAX = 8
+
 export class TermWriter extends ByteWriter {
   private readonly book: CodeBook
+  /** What this record has written so far that may come again: the first few, of which only `seen` count, and where those are not enough, all. */
+  private readonly first: object[] = []
+  private seen = 0
   private readonly shared = new Map<object, number>()
   private readonly work: (Term | undefined)[] = []
   constructor(book: CodeBook, chunk?: number) {
@@ -348,7 +376,24 @@ export class TermWriter extends ByteWriter {
   }
 
   protected override ended(): void {
+    this.seen = 0
     if (this.shared.size > 0) this.shared.clear()
+  }
+
+  /** The number under which this record has written it; −1: it has not, and has now. */
+  private again(t: Node): number {
+    const { first, seen, shared } = this
+    if (seen < FIRST_MAX) {
+      for (let i = 0; i < seen; i++) if (first[i] === t) return i
+      first[seen] = t
+    } else {
+      if (shared.size === 0) for (let i = 0; i < FIRST_MAX; i++) shared.set(first[i], i)
+      const n = shared.get(t)
+      if (n !== undefined) return n
+      shared.set(t, seen)
+    }
+    this.seen++
+    return -1
   }
 
   value(root: Term | undefined): void {
@@ -448,13 +493,12 @@ export class TermWriter extends ByteWriter {
   }
 
   private compound(t: Node): void {
-    const known = this.shared.get(t)
-    if (known !== undefined) {
+    const known = this.again(t)
+    if (known >= 0) {
       this.u8(V.Again)
       this.count(known)
       return
     }
-    this.shared.set(t, this.shared.size)
     if (t instanceof Closure) {
       if (t.template instanceof Template) this.closure(t, t.template)
       else this.code(t.force())
@@ -575,18 +619,25 @@ export class TermWriter extends ByteWriter {
 
 const NO_ROWS = new SpanTable(new Uint32Array(0), new Int32Array(0), new Int32Array(0))
 
+/** For so many parts room is made before they are read. */
+const ROOM_MAX = 64
+
 /** A value whose parts are still to be read. */
 class Frame {
   readonly kind: number
   readonly need: number
   readonly slot: number
-  readonly items: Term[] = []
+  /** Has room for as many as are needed, if those are few: a number that is garbled may be any. */
+  readonly items: Term[]
+  /** Those that are there. */
+  have = 0
   /** Rights of a bundle; template of a closure. */
   readonly with: unknown
   constructor(kind: number, need: number, slot: number, extra: unknown) {
     this.kind = kind
     this.need = need
     this.slot = slot
+    this.items = need <= ROOM_MAX ? new Array<Term>(need) : []
     this.with = extra
   }
 }
@@ -602,10 +653,15 @@ export class NameSkimmer extends ByteReader {
   }
 }
 
+/** A table of more parts is not kept for the next record. */
+const TABLE_MAX = 64
+
 /** Reads what `TermWriter` wrote. @throws Garbled */
 export class TermReader extends ByteReader {
   private readonly book: CodeBook
-  private table: Term[] = []
+  /** Parts of this record; those beyond `parts` are of earlier ones. */
+  private readonly table: (Term | undefined)[] = []
+  private parts = 0
   constructor(bytes: Uint8Array, book: CodeBook, at = 0) {
     super(bytes, at)
     this.book = book
@@ -613,7 +669,8 @@ export class TermReader extends ByteReader {
 
   override reset(bytes: Uint8Array): void {
     super.reset(bytes)
-    if (this.table.length > 0) this.table = []
+    if (this.table.length > TABLE_MAX) this.table.length = 0
+    this.parts = 0
   }
 
   /** A value that is there. */
@@ -626,21 +683,25 @@ export class TermReader extends ByteReader {
   value(): Term | undefined {
     const first = this.begin()
     if (!(first instanceof Frame)) return first
-    const frames: Frame[] = [first]
+    let top = first
+    /** Those around it. */
+    let outer: Frame[] | null = null
     for (;;) {
-      const top = frames[frames.length - 1]
-      if (top.items.length < top.need) {
+      if (top.have < top.need) {
         const next = this.begin()
-        if (next instanceof Frame) frames.push(next)
-        else if (next === undefined) throw new Garbled('a value is missing')
-        else top.items.push(next)
+        if (next instanceof Frame) {
+          ;(outer ??= []).push(top)
+          top = next
+        } else if (next === undefined) throw new Garbled('a value is missing')
+        else top.items[top.have++] = next
         continue
       }
       const built = this.build(top)
       this.table[top.slot] = built
-      frames.pop()
-      if (frames.length === 0) return built
-      frames[frames.length - 1].items.push(built)
+      const around = outer?.pop()
+      if (around === undefined) return built
+      top = around
+      top.items[top.have++] = built
     }
   }
 
@@ -686,7 +747,8 @@ export class TermReader extends ByteReader {
       case V.Nil:
         return NIL
       case V.Again: {
-        const known = this.table[this.count()]
+        const n = this.count()
+        const known = n < this.parts ? this.table[n] : undefined
         if (known === undefined) throw new Garbled('a part that is not there')
         return known
       }
@@ -709,8 +771,8 @@ export class TermReader extends ByteReader {
   }
 
   private compound(kind: number): Frame | Term {
-    const slot = this.table.length
-    this.table.push(undefined as unknown as Term)
+    const slot = this.parts++
+    this.table[slot] = undefined
     switch (kind) {
       case V.List:
       case V.Tuple:
