@@ -115,6 +115,14 @@ const BINARY: Record<Exclude<Ast.BinaryOp, 'matches'>, number> = {
 const ARROWS: Record<Ast.Arrow, number> = { '<-': Arrow.Linear, '<=': Arrow.Persistent, '<<-': Arrow.Peek }
 const NONE: readonly never[] = []
 
+/** Methods that only path maps and zippers have (rholang.md 10.2); names that somebody may well give to an operation of his own are not among them. */
+const PATH_METHODS: ReadonlySet<string> = new Set(
+  (
+    'restriction dropHead readZipper writeZipper readZipperAt writeZipperAt descendTo ascendOne ascend childCount descendFirst descendIndexedBranch ' +
+    'toNextSibling toPrevSibling pathExists atPath getLeaf getSubtrie setLeaf setSubtrie removeLeaf removeBranches prunePath createPath joinInto'
+  ).split(' '),
+)
+
 /** Normalises the components of one program, one after the other. */
 export class Normalizer extends Resolver {
   private readonly pairs = new EndlessPairs(this.lint)
@@ -283,6 +291,13 @@ export class Normalizer extends Resolver {
       case Op.Method: {
         const node = arg as Ast.Method
         const args = this.take(node.args.length)
+        if (PATH_METHODS.has(node.name))
+          this.error(
+            'RHO407',
+            node,
+            `method \`${node.name}\` of path maps is part of the language but not available yet`,
+            'use a Map or a Set of lists',
+          )
         this.emit(new Method(this.pop(), node.name, args, node.start, node.end))
         break
       }

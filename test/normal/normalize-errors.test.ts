@@ -141,6 +141,7 @@ const TABLE: Record<string, readonly Row[]> = {
     ['new h(`rho:crypto:sha256Hash`) in Nil', ['RHO407 1:5']],
     ['new l(`rho:lang:listOps`) in Nil', ['RHO407 1:5']],
     ['@0!({| 1, x |})', ['RHO407 1:5', 'RHO201 1:11']],
+    ['@0!([1].readZipper())', ['RHO407 1:5']],
     ['match 1 { {| p |} => { @0!(p) } }', ['RHO407 1:11']],
   ],
 }
