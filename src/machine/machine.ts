@@ -134,10 +134,15 @@ export class MachineFault {
   readonly code: Code
   readonly message: string
   readonly hint: string
-  constructor(code: Code, message: string, hint = '') {
+  /** Where the expression that failed is written, -1 when unknown. */
+  readonly start: number
+  readonly end: number
+  constructor(code: Code, message: string, hint = '', start = -1, end = -1) {
     this.code = code
     this.message = message
     this.hint = hint
+    this.start = start
+    this.end = end
   }
 }
 

@@ -139,7 +139,8 @@ function whyBranch(shard: Shard, k: Machine, site: RecvSite, branch: number, cha
   // A space that was opened again does not know yet what its guards said.
   if (site.guarded && !shard.guardFaults.has(k)) shard.kernel.canFire(k)
   const fault = shard.guardFaults.get(k)
-  if (fault !== undefined) return { reason: 'guard-error', detail: `${fault.code} ${fault.message}`, counterpart: -1 }
+  if (fault !== undefined)
+    return { reason: 'guard-error', detail: `${fault.code}${where(fault.start)}: ${fault.message}`, counterpart: fault.start }
   if (site.guarded)
     return { reason: 'guard-false', detail: 'messages fit the patterns, but the guard is not true for them', counterpart: -1 }
   return { reason: 'join-incomplete', detail: 'the binds share a channel that does not hold enough messages', counterpart: -1 }
@@ -232,7 +233,11 @@ function whyMessage(shard: Shard, chan: Chan, d: Datum): Why {
           w =
             fault === undefined
               ? { reason: 'guard-false', detail: `the guard of the receive${where(start)} is not true for it`, counterpart: start }
-              : { reason: 'guard-error', detail: `the guard of the receive${where(start)} failed: ${fault.message}`, counterpart: start }
+              : {
+                  reason: 'guard-error',
+                  detail: `the guard of the receive${where(start)} failed${where(fault.start)}: ${fault.message}`,
+                  counterpart: start,
+                }
         }
         if (found === null || rank(w.reason) > rank(found.reason)) found = w
       }

@@ -517,11 +517,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   fail(m: Machine, pc: number, code: Code, message: string, hint = '', limit = false): void {
+    const span = m.linked.spanAt(pc)
     if (m.priv === 0) {
-      this.pureFault = new MachineFault(code, message, hint)
+      this.pureFault = new MachineFault(code, message, hint, span.start, span.end)
       return
     }
-    const span = m.linked.spanAt(pc)
     this.report(m, { code, message, hint, start: span.start, end: span.end, machine: 'm:' + m.priv, startedBy: startedBy(m), limit })
     this.end(m, State.Faulted)
   }
@@ -1003,7 +1003,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** A guard of a `match` case failed: it counts as false and is noted. */
   caseGuardFault(m: Machine, fault: MachineFault): void {
     if (m.priv === 0) return
-    const span = m.linked.spanAt(this.pcNow)
+    const span = fault.start >= 0 ? fault : m.linked.spanAt(this.pcNow)
     if (this.notes.length < NOTES_MAX) this.notes.push({ start: span.start, end: span.end, text: `a guard failed: ${fault.message}` })
     else this.notesMore++
   }

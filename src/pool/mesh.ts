@@ -658,7 +658,11 @@ export class Mesh implements Elsewhere {
         w.request(x)
         const fault = guardFaults.get(x)
         w.u8(fault === undefined ? 0 : 1)
-        if (fault !== undefined) for (const t of [fault.code, fault.message, fault.hint]) w.text(t)
+        if (fault !== undefined) {
+          for (const t of [fault.code, fault.message, fault.hint]) w.text(t)
+          w.count(fault.start + 1)
+          w.count(fault.end + 1)
+        }
         guardFaults.delete(x)
         kernel.withdraw(x)
         this.left(x)
@@ -712,7 +716,8 @@ export class Mesh implements Elsewhere {
         m.chans = many === 0 ? null : list
         shard.alive++
         if (this.cameFromBut < 0) this.note(m.priv, from)
-        if (r.u8() === 1) shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text()))
+        if (r.u8() === 1)
+          shard.guardFaults.set(m, new MachineFault(r.text() as MachineFault['code'], r.text(), r.text(), r.count() - 1, r.count() - 1))
         kernel.restoreCont(m, ref, ref)
         if (m.site === REPLY_SITE) this.unanswered.push(m)
         record = m
