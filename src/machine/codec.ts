@@ -124,18 +124,20 @@ export class ByteWriter {
   }
 
   u8(n: number): void {
-    this.room(1)
+    if (this.end === this.bytes.length) this.room(1)
     this.bytes[this.end++] = n
   }
 
   /** 0 to 2^53 − 1. */
   count(n: number): void {
+    // Most are small: this much is put in place wherever it is called.
+    if (n < 128 && this.end < this.bytes.length) this.bytes[this.end++] = n
+    else this.longCount(n)
+  }
+
+  private longCount(n: number): void {
     this.room(8)
     const { bytes } = this
-    if (n < 128) {
-      bytes[this.end++] = n
-      return
-    }
     let v = n
     while (v >= HIGH) {
       bytes[this.end++] = (v % 128) | 128

@@ -424,10 +424,10 @@ export class Durable implements Keeper, RecordBook {
     // While many rows are written, the next group is taken in beside: neither this thread nor the engine has to wait.
     if ((this.flights === 0 || (this.flights === 1 && this.lastRows >= ROWS_AHEAD)) && this.isDue()) this.begin(false)
     if (this.inFlight === null) return
-    if (this.lastRows > ROWS_AT_ONCE) await this.inFlight
     // Taking a group in is this thread's work: machines that ran between would only make the next one longer.
-    else if (this.gathering !== null) {
-      await this.gathering
+    const first = this.lastRows > ROWS_AT_ONCE ? this.inFlight : this.gathering
+    if (first !== null) {
+      await first
       this.sinceTime = this.now() // nothing has run: a group is as long as its machines have run
     } else await new Promise<void>(resolve => setImmediate(resolve))
     if (this.failure !== null) throw this.failure
