@@ -54,7 +54,7 @@ const engineInside = {
 }
 
 /** Parts of the host that most runs do not need and that take a millisecond or more to load: a bundle gets them when it first uses them. */
-const DEAR = ['crypto', 'child_process', 'worker_threads', 'net', 'readline/promises', 'module', 'os']
+const DEAR = ['crypto', 'child_process', 'worker_threads', 'net', 'readline/promises', 'module', 'os', 'fs/promises']
 const LATER = 'const LATER=name=>new Proxy({},{get:(_,key)=>require(name)[key]});'
 /** The host loads a library of measurements for `performance.now`; the same clock is there without it. */
 const SINCE = 'const BORN=process.hrtime(),SINCE=()=>{const[s,n]=process.hrtime(BORN);return s*1e3+n/1e6};'

@@ -10,21 +10,30 @@ import { nextTurn } from './engine.ts'
 let h64Raw: ((bytes: Uint8Array) => bigint) | undefined
 let fastChain: IHasher | undefined
 let loading: Promise<void> | undefined
+let loadingChain: Promise<void> | undefined
 
 /** Resolves when `xxh64` may be called. Cheap after the first call. */
 export function hashesReady(): Promise<void> {
-  loading ??= load()
+  loading ??= xxhash().then(api => {
+    h64Raw = bytes => api.h64Raw(bytes)
+  })
   return loading
 }
 
-async function load(): Promise<void> {
-  const api = await xxhash()
-  h64Raw = bytes => api.h64Raw(bytes)
-  try {
-    fastChain = await createBLAKE2b(256)
-  } catch {
-    fastChain = undefined // the pure-JavaScript one gives the same bytes, about twelve times slower
-  }
+/** Loading the fast BLAKE2b takes as long as some thirty small hashes by the pure-JavaScript one, which gives the same bytes: more than a short run needs. */
+const CHAIN_WORTH = 32_768
+const CALL_WORTH = 1024
+let chained = 0
+
+/** Resolves when the fast BLAKE2b is there, if it can be had. */
+function chainReady(): Promise<void> {
+  loadingChain ??= createBLAKE2b(256).then(
+    hasher => {
+      fastChain = hasher
+    },
+    () => undefined,
+  )
+  return loadingChain
 }
 
 export function xxh64(bytes: Uint8Array): bigint {
@@ -40,7 +49,12 @@ export function blake2b256(...parts: readonly Uint8Array[]): Uint8Array {
     return fastChain.digest('binary').slice()
   }
   const slow = blake2b.create({ dkLen: 32 })
-  for (const p of parts) slow.update(p)
+  chained += CALL_WORTH
+  for (const p of parts) {
+    slow.update(p)
+    chained += p.length
+  }
+  if (chained > CHAIN_WORTH) void chainReady()
   return slow.digest()
 }
 
@@ -50,7 +64,9 @@ const HASH_SLICE_BYTES = 1 << 20
 /** The same, with a turn of the event loop between pieces, so that much takes nobody's time. */
 export async function slicedBlake2b256(parts: readonly Uint8Array[]): Promise<Uint8Array> {
   const length = parts.reduce((n, p) => n + p.length, 0)
-  if (length <= HASH_SLICE_BYTES || fastChain === undefined) return blake2b256(...parts)
+  if (length <= HASH_SLICE_BYTES) return blake2b256(...parts)
+  await chainReady()
+  if (fastChain === undefined) return blake2b256(...parts)
   fastChain.init()
   for (const p of parts) {
     for (let at = 0; at < p.length; at += HASH_SLICE_BYTES) {

@@ -207,7 +207,7 @@ async function self(device: string, inode: string): Promise<Holder> {
   const token = Buffer.from(randomBytes(16)).toString('hex')
   return {
     pid: process.pid,
-    thread: threadId,
+    thread: 'disabled' in process.chdir ? threadId : 0, // workers may not change the directory; asking on the main thread would load the host's library of them, 2 ms
     started: await startOf(process.pid),
     boot,
     host: hostname(),
