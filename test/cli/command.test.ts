@@ -68,6 +68,13 @@ describe('rho run', () => {
     expect(ran.exit).toBe(0)
   })
 
+  it('with --report says where in a guard the expression stands that failed', async () => {
+    const ran = await rho.run(['run', '--report', '-e', '@1!("a") |\nfor (@x <- @1\n  where x == "a"\n  and x + 1 == 2) { Nil }'])
+    expect(ran.stderr).toContain('<eval>:2:1')
+    expect(ran.stderr).toContain('RHO510 at 4:7: ')
+    expect(ran.stderr).toContain('the guard of the receive at 2:1 failed at 4:7: ')
+  })
+
   it('stops a program at its limit: exit 4, and the others finish', async () => {
     const ran = await rho.run(['run', '--gas', '1e6', '-e', SPIN, '-e', HELLO])
     expect([ran.exit, ran.stdout]).toEqual([4, '"hello"\n'])
