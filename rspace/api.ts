@@ -12,6 +12,8 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T
   /** A private immutable copy, made when a value enters; throws BAD_ARGUMENT for what cannot be stored. Without it values must be immutable. */
   copy?(value: T, bytesMax?: number): T
+  /** Whether `copy(value)` would be equal to `known`, which it has made; it may say no. Saves making the same copy again and again. */
+  isCopyOf?(known: T, value: T): boolean
   /** Equal values, equal texts, different values, different texts; faster than bytes where a value is only looked up. */
   key?(value: T): string
 }

@@ -53,6 +53,9 @@ export const lit = (value: JsonValue): JsonValue => ({ $lit: value })
 type Obj = { readonly [key: string]: JsonValue }
 const isObject = (x: JsonValue | undefined): x is Obj => typeof x === 'object' && x !== null && !Array.isArray(x)
 
+/** The characters of shorter ones are looked at one by one. */
+const SHORT_TEXT = 64
+
 function describe(x: unknown): string {
   if (x === null) return 'null'
   if (typeof x === 'number') return String(x)
@@ -60,6 +63,7 @@ function describe(x: unknown): string {
 }
 
 function wellFormed(s: string): boolean {
+  if (s.length > SHORT_TEXT) return (s as string & { isWellFormed(): boolean }).isWellFormed()
   for (let i = 0; i < s.length; i++) {
     const c = s.charCodeAt(i)
     if (c < 0xd800 || c > 0xdfff) continue
@@ -69,6 +73,8 @@ function wellFormed(s: string): boolean {
   }
   return true
 }
+
+const DOLLAR = 36
 
 function setField(target: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
@@ -149,7 +155,6 @@ const QUICK_PARTS = 32
 let quickSize = 0
 /** Undefined: it is large or deep, or something is wrong with it that the long way will tell. */
 function copyQuickly(from: object, depth: number): JsonValue | undefined {
-  if (CONSTANTS.has(from)) return from as JsonValue
   if (depth === 0) return undefined
   if (Array.isArray(from)) {
     if (from.length > QUICK_PARTS) return undefined
@@ -161,19 +166,50 @@ function copyQuickly(from: object, depth: number): JsonValue | undefined {
     }
     return Object.freeze(to)
   }
-  if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0) return undefined
   const keys = Object.keys(from)
-  if (keys.length > QUICK_PARTS) return undefined
+  if (keys.length === 1 && keys[0].charCodeAt(0) === DOLLAR && CONSTANTS.has(from)) return from as JsonValue
+  if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0) return undefined
+  if (keys.length > QUICK_PARTS || !inOrder(keys)) return undefined
   const to: Record<string, JsonValue> = {}
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]
-    if ((i > 0 && keys[i - 1] > key) || key === '__proto__' || !wellFormed(key)) return undefined
     const part = copyPart((from as Record<string, unknown>)[key], depth)
     if (part === undefined) return undefined
     quickSize += key.length
     to[key] = part
   }
   return Object.freeze(to)
+}
+
+/** Whether a copy of `value` would be what `known`, a copy, is. Of values with parts that have parts it may say no. */
+function isCopyOf(known: JsonValue, value: JsonValue): boolean {
+  if (known === value) return true
+  if (!isObject(known) || !isObject(value)) return false
+  if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false
+  const keys = Object.keys(value)
+  const others = Object.keys(known)
+  if (keys.length !== others.length) return false
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]
+    if (key !== others[i] || value[key] !== known[key]) return false
+  }
+  return true
+}
+
+/** Keys as `inOrder` has found them in order: objects that are made at one place have the same. */
+const ORDERLY = new Array<readonly string[]>(64).fill([])
+/** Whether keys can be copied as they come. */
+function inOrder(keys: readonly string[]): boolean {
+  const n = keys.length
+  if (n === 0) return true
+  const at = (keys[0].length + 7 * keys[n - 1].length + n) % ORDERLY.length
+  const known = ORDERLY[at]
+  let same = 0
+  if (known.length === n) while (same < n && known[same] === keys[same]) same++
+  if (same === n) return true
+  for (let i = 0; i < n; i++) if ((i > 0 && keys[i - 1] > keys[i]) || keys[i] === '__proto__' || !wellFormed(keys[i])) return false
+  ORDERLY[at] = keys
+  return true
 }
 function copyPart(part: unknown, depth: number): JsonValue | undefined {
   if (part === undefined) return undefined
@@ -293,9 +329,6 @@ function jsonKey(value: JsonValue): string {
   return value.charCodeAt(0) <= 1 ? `\u0001${value}` : value
 }
 
-/** Shorter ones are written one by one. */
-const SHORT_TEXT = 64
-
 export const jsonCodec = Object.freeze({
   id: 'rhz-json-1',
   encode: (value: JsonValue): Uint8Array => TEXT.encode(canonicalText(value)),
@@ -328,6 +361,7 @@ export const jsonCodec = Object.freeze({
     return value
   },
   copy: copyJson,
+  isCopyOf,
   key: jsonKey,
 })
 
@@ -376,6 +410,34 @@ export function equalJson(a: JsonValue, b: JsonValue): boolean {
 
 interface Meter {
   step(n?: number): void
+}
+
+/** The name of a variable that stands alone, undefined for other patterns. */
+function variableOf(p: object): string | undefined {
+  const name = (p as { $var?: unknown }).$var
+  return typeof name === 'string' && (CONSTANTS.has(p) || Object.keys(p).length === 1) ? name : undefined
+}
+
+/** What most patterns are, an object of literals and variables, needs no work list. Undefined: something else is in it. */
+function fitsPlainly(p: Obj, x: JsonValue, into: Record<string, JsonValue>, m: Meter): boolean | undefined {
+  if (!isObject(x)) return undefined
+  const keys = Object.keys(p)
+  m.step()
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]
+    if (key.charCodeAt(0) === DOLLAR) return undefined
+    if (!Object.hasOwn(x, key)) return false
+    const part = p[key]
+    if (typeof part !== 'object' || part === null) {
+      if (part !== x[key]) return false
+      continue
+    }
+    const name = variableOf(part)
+    if (name === undefined) return undefined
+    m.step()
+    setField(into, name, x[key])
+  }
+  return true
 }
 
 /** Whether `pattern` fits `value`; bindings go to `into`. Everything but `$or` and `$not` is a conjunction, hence a work list. */
@@ -447,6 +509,25 @@ function fits(pattern: JsonValue, value: JsonValue, into: Record<string, JsonVal
       if (typeof part === 'object' && part !== null) work.push(part, x[k])
       else if (part !== x[k]) return false
     }
+  }
+  return true
+}
+
+/** Whether a pattern is an object of literals and at most two different variables, as most are: there is nothing to be said against it. */
+function isPlain(p: JsonValue): boolean {
+  if (typeof p !== 'object' || p === null) return true
+  if (Array.isArray(p)) return false
+  if (p === _ || variableOf(p)) return true
+  let first: string | undefined
+  let second: string | undefined
+  for (const key of Object.keys(p)) {
+    if (key.charCodeAt(0) === DOLLAR) return false
+    const part = (p as Obj)[key]
+    if (typeof part !== 'object' || part === null || part === _) continue
+    const name = variableOf(part)
+    if (!name || name === first || second !== undefined) return false
+    if (first === undefined) first = name
+    else second = name
   }
   return true
 }
@@ -553,8 +634,12 @@ export function jsonMatcher(): {
   let version = 0
   return {
     match(p, a, m) {
-      const into: Record<string, JsonValue> = {}
-      return fits(p, a, into, m) ? Object.freeze(into) : undefined
+      if (typeof p !== 'object' || p === null) return p === a ? {} : undefined
+      let into: Record<string, JsonValue> = {}
+      const plain = isObject(p) ? fitsPlainly(p, a, into, m) : undefined
+      if (plain !== undefined) return plain ? into : undefined
+      into = {}
+      return fits(p, a, into, m) ? into : undefined
     },
     guard: (where, _body, results, m) => evaluate(where, Object.assign({}, ...results) as Record<string, JsonValue>, m),
     keys(p) {
@@ -586,6 +671,7 @@ export function jsonMatcher(): {
       return version
     },
     check(patterns, where) {
+      if (where === undefined && patterns.length === 1 && isPlain(patterns[0])) return
       const names = new Set<string>()
       for (const p of patterns) checkPattern(p, names)
       if (where !== undefined) checkWhere(where, names)

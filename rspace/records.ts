@@ -22,6 +22,8 @@ export class Handle<T extends Types> implements Channel<T> {
   rows = 0
   /** Given to the caller: must stay the one handle of its name. */
   held = false
+  /** What was waited for last: programs ask for the same again and again. */
+  asked: T['P'] | undefined = undefined
   /** The group of the continuations that wait here alone. */
   group: Group | null = null
   /** The last group of two channels that has it first, if there is still one. */
@@ -194,6 +196,13 @@ export class Waiting<T extends Types> extends Cont {
   }
   handle(b: number, i: number): Handle<T> {
     return handleOf<T>(this.chan ?? ((this.chans as readonly Chan[])[this.branch(b).offset + i] as Chan))
+  }
+  /** The same by the number of the bind, over all branches. */
+  patternAt(n: number): T['P'] {
+    return this.chans === null ? (this.what as T['P']) : (this.what as readonly T['P'][])[n]
+  }
+  handleAt(n: number): Handle<T> {
+    return handleOf<T>((this.chans === null ? this.chan : this.chans[n]) as Chan)
   }
   /** Every bind of every branch, in the order they were written. */
   get handles(): readonly Handle<T>[] {

@@ -796,11 +796,29 @@ export class Space<T extends Types> implements Namer<T> {
     if (bind === null || typeof bind !== 'object') return null
     const { channel, pattern, peek } = bind
     if (channel === undefined || pattern === undefined || (peek !== undefined && peek !== false)) return null
-    const accepted = this.accept(this.patternCodec, pattern, false)
-    if (this.checks) this.check([accepted], undefined)
-    const { chan } = this.intern(channel)
+    const known = this.find(channel)
+    const accepted = this.asked(known, pattern)
+    const h = known ?? this.intern(channel)
+    if (this.patternCodec.isCopyOf !== undefined) h.asked = accepted
+    const { chan } = h
     if (chan.nK >= this.continuationsMax) this.crowded()
     return new Waiting<T>(LINEAR_RECEIVE, chan, accepted, body, null)
+  }
+
+  /** The pattern as it is kept: what was asked on the channel before, if it is that again. */
+  private asked(h: Handle<T> | undefined, pattern: T['P']): T['P'] {
+    const codec = this.patternCodec
+    if (codec.isCopyOf !== undefined && h !== undefined && h.asked !== undefined) {
+      this.busy = true
+      try {
+        if (codec.isCopyOf(h.asked, pattern)) return h.asked
+      } finally {
+        this.busy = false
+      }
+    }
+    const accepted = this.accept(codec, pattern, false)
+    if (this.checks) this.check([accepted], undefined)
+    return accepted
   }
 
   private crowded(): never {
@@ -1996,7 +2014,8 @@ export class Space<T extends Types> implements Namer<T> {
     let first: Handle<T> | null = null
     let cids: number[]
     if (chans.length === 2) {
-      const [a, b] = [handleOf<T>(chans[0]), handleOf<T>(chans[1])]
+      const a = handleOf<T>(chans[0])
+      const b = handleOf<T>(chans[1])
       if (a.cid === 0) this.nameRow(a, put)
       if (b.cid === 0) this.nameRow(b, put)
       first = a.cid < b.cid ? a : b
@@ -2032,26 +2051,32 @@ export class Space<T extends Types> implements Namer<T> {
 
   private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group): void {
     const { codec } = this.settings
-    const { where } = k
-    const { branches } = k.shape
+    const { shape, where } = k
+    const { branches } = shape
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
-    const count = branches === undefined ? 1 : branches.length
     to.begin(rows.TAG.K, gid, k.ref)
-    rows.flags(to, k.persistent, k.lease)
-    to.varint(count)
-    for (let b = 0; b < count; b++) {
-      const { peeks } = k.branch(b)
-      to.u8(guard === undefined ? 0 : rows.F_WHERE)
-      to.varint(peeks.length)
-      for (let i = 0; i < peeks.length; i++) {
-        const place = k.chans === null ? 0 : cids.indexOf(k.handle(b, i).cid)
-        to.varint(place * 2 + (peeks[i] ? 1 : 0))
-        to.blob(encode(codec.pattern, k.pattern(b, i)))
-      }
-      if (guard !== undefined) to.blob(guard)
+    rows.flags(to, shape.persistent, k.lease)
+    if (branches === undefined) {
+      to.u8(1)
+      this.packBranch(to, k, shape, cids, guard)
+    } else {
+      to.varint(branches.length)
+      for (const branch of branches) this.packBranch(to, k, branch, cids, guard)
     }
     to.value(codec.body, k.body)
     to.end()
+  }
+  private packBranch(to: Packer, k: Waiting<T>, { offset, peeks }: Shape, cids: readonly number[], guard: Uint8Array | undefined): void {
+    const { pattern } = this.settings.codec
+    to.u8(guard === undefined ? 0 : rows.F_WHERE)
+    to.varint(peeks.length)
+    for (let i = 0; i < peeks.length; i++) {
+      const { cid } = k.handleAt(offset + i)
+      const place = cid === cids[0] ? 0 : cids.indexOf(cid)
+      to.varint(place * 2 + (peeks[i] ? 1 : 0))
+      to.blob(encode(pattern, k.patternAt(offset + i)))
+    }
+    if (guard !== undefined) to.blob(guard)
   }
 
   /** Rows that must be side by side with the records; same commit, same marks. */
