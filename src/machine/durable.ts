@@ -639,8 +639,8 @@ export class Durable implements Keeper, RecordBook {
 
   private drop(kind: number, ref: number): void {
     if (!this.recent.give(kind, ref, this.goes)) this.dels.push(keyOf(kind, ref))
-    if (this.turns.delete(ref)) this.dels.push(keyOf(Row.Turn, ref))
-    this.stalled.delete(ref)
+    if (this.turns.size > 0 && this.turns.delete(ref)) this.dels.push(keyOf(Row.Turn, ref))
+    if (this.stalled.size > 0) this.stalled.delete(ref)
   }
 
   private saveWaiting(m: Machine): void {
