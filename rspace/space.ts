@@ -51,6 +51,7 @@ import {
   kindOfByte,
   type Namer,
   plainShape,
+  type Shape,
   shapeOf,
   Waiting,
   waitingOn,
