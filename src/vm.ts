@@ -49,6 +49,7 @@ export interface VmOutput {
   readonly raw: boolean
 }
 
+/** What a listener throws is an uncaught exception of the process; the machine goes on. */
 export interface VmEvents {
   output: [VmOutput]
   failure: [Failure]
@@ -84,19 +85,20 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
   if (space === undefined) {
     const talking: Host = {
       ...bound(outside),
-      out: (stream, text, raw) => events.emit('output', { n: ++n, stream, text, raw }),
+      out: (stream, text, raw) => apart(() => events.emit('output', { n: ++n, stream, text, raw })),
     }
     const session = new Session({ ...rest, host: talking })
-    session.shard.onFailure = failure => events.emit('failure', failure)
+    session.shard.onFailure = failure => apart(() => events.emit('failure', failure))
     for (const [name, by] of served) session.primitives.register(name, by)
     return attended(new Vm(session, null, events, await poolOf(session, workers, modules)), control)
   }
   const rows = await openSpace(space, { durability, create: create !== false })
-  const tell = (o: Outgoing): void => {
-    if (o.kind === 'out') events.emit('output', { n: o.n, stream: o.stream, text: o.text, raw: o.raw })
-    else if (o.kind === 'log') outside.log(o.level, o.text)
-    else events.emit('failure', o.failure)
-  }
+  const tell = (o: Outgoing): void =>
+    apart(() => {
+      if (o.kind === 'out') events.emit('output', { n: o.n, stream: o.stream, text: o.text, raw: o.raw })
+      else if (o.kind === 'log') outside.log(o.level, o.text)
+      else events.emit('failure', o.failure)
+    })
   // What had not left when the last process ended is told a turn later: whoever opens the machine hears it too.
   let early: Outgoing[] | null = []
   try {
@@ -121,6 +123,17 @@ export async function openVm(options: VmOptions = {}): Promise<Vm> {
   } catch (e) {
     await rows.close().catch(() => undefined) // what went wrong first is what is told
     throw e
+  }
+}
+
+/** Calls the host's own code. What it throws must not go through a machine in the midst of a slice: it becomes an exception that nobody has caught. */
+function apart(run: () => void): void {
+  try {
+    run()
+  } catch (e) {
+    queueMicrotask(() => {
+      throw e
+    })
   }
 }
 
@@ -394,7 +407,7 @@ export class Vm {
         this.again = false
         const status = await this.session.settle({ stepsMax: TURN })
         if (status === 'budget' || (this.again && this.closed === null && status !== 'limit' && status !== 'fault')) continue
-        if (status === 'rest') this.events.emit('rest')
+        if (status === 'rest') apart(() => this.events.emit('rest'))
         return status
       }
     } catch (error) {
@@ -406,7 +419,7 @@ export class Vm {
   private fail(error: unknown): void {
     if (this.failure !== null) return
     this.failure = { error }
-    this.events.emit('failed', error)
+    apart(() => this.events.emit('failed', error))
   }
 
   private async end(): Promise<void> {
@@ -483,12 +496,15 @@ export class Channel {
     })
   }
 
-  /** Take every message of `arity` values from now on, in this process. The result ends it. */
+  /** Take every message of `arity` values from now on, in this process. What `take` throws is an uncaught exception of the process. The result ends it. */
   listen(arity: number, take: (...values: unknown[]) => void): () => void {
     const { vm } = this
     vm.check()
     const { kernel } = vm.session.shard
-    const native = new Native('host', arity, vm.session.shard.chanOf(this.name), args => take(...vm.hand(args)))
+    const native = new Native('host', arity, vm.session.shard.chanOf(this.name), args => {
+      const values = vm.hand(args)
+      apart(() => take(...values))
+    })
     let ended = false
     vm.claim(this.name, () => {
       if (!ended && kernel.consume(native)) native.run(kernel.results[0], null, null)

@@ -74,6 +74,38 @@ describe('openVm', () => {
     expect(vm.channel('@"y"').messages()).toEqual([['2']])
   })
 
+  it.each([['in memory'], ['in a directory']])(
+    'runs on, %s, when code of the host throws: that is an uncaught exception of the process',
+    async where => {
+      const space = where === 'in memory' ? undefined : join(folder, 'throws')
+      await using vm = await openVm({ space })
+      const caught: unknown[] = []
+      const others = process.listeners('uncaughtException')
+      process.removeAllListeners('uncaughtException')
+      process.on('uncaughtException', e => caught.push(e.message))
+      try {
+        vm.on('output', o => {
+          throw new Error(`output ${o.n}`)
+        })
+        vm.on('rest', () => {
+          if (!caught.includes('rest')) throw new Error('rest')
+        })
+        vm.channel('@"news"').listen(1, x => {
+          throw new Error(`news ${x}`)
+        })
+        await vm.deploy('new o(`rho:io:stdout`) in { @"news"!(1) | o!("printed") | for (@x <- @"in") { @"out"!(x) } }')
+        await vm.channel('@"in"').produce(5)
+        expect(await vm.channel('@"out"').consume()).toEqual([5])
+        await vm.idle()
+        await new Promise(resolve => setImmediate(resolve))
+      } finally {
+        process.removeAllListeners('uncaughtException')
+        for (const f of others) process.on('uncaughtException', f)
+      }
+      expect(new Set(caught)).toEqual(new Set(['output 1', 'news 1', 'rest']))
+    },
+  )
+
   it('continues in a directory: contracts installed yesterday answer today', async () => {
     const space = join(folder, 'counter')
     for (let life = 0; life < 3; life++) {
