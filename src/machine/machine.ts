@@ -42,7 +42,8 @@ export interface Place {
 
 // Parts of `Machine.rank`. Plain arithmetic: where it all becomes too large for a small integer it is still exact.
 const DEST = 4
-const PAUSE = 2 ** 28
+/** `rank` of a machine that is paused is at least this. */
+export const PAUSED = 2 ** 28
 
 /**
  * A running component: a sequence, where it is in it, its registers (captures, locals, temporaries), its private channel, its meters. It is its own
@@ -87,17 +88,17 @@ export class Machine extends Cont {
   }
   /** Register that the reply of a primitive in flight goes to; −1: there is none. */
   get dest(): number {
-    return Math.floor((this.rank % PAUSE) / DEST) - 1
+    return Math.floor((this.rank % PAUSED) / DEST) - 1
   }
   set dest(register: number) {
     this.rank += (register - this.dest) * DEST
   }
   /** How many times more it was paused than resumed. */
   get paused(): number {
-    return this.rank < PAUSE ? 0 : Math.floor(this.rank / PAUSE)
+    return this.rank < PAUSED ? 0 : Math.floor(this.rank / PAUSED)
   }
   set paused(times: number) {
-    this.rank += (times - this.paused) * PAUSE
+    this.rank += (times - this.paused) * PAUSED
   }
   /** COMMs and bytes, where somebody watches or limits single machines; null elsewhere: counting them for every machine costs as much as a COMM. */
   get meters(): Meters | null {

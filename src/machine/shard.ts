@@ -20,7 +20,7 @@ import {
 } from '../normal/term.ts'
 import { type Elsewhere, FORWARD_SITE } from './elsewhere.ts'
 import { type Linked, Linker, type Member, type MethodSite, type Part, type Program, Template } from './link.ts'
-import { Account, Machine, MachineFault, Meters, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
+import { Account, Machine, MachineFault, Meters, PAUSED, type Place, SPARES_MAX, State, startedBy } from './machine.ts'
 import { NAME_ITEMS_BITS, NAME_ITEMS_MAX, type NameKey, type NameSite, NameTable, ShardNames } from './names.ts'
 import { Native } from './native.ts'
 import type { Failure, Note } from './outcome.ts'
@@ -69,6 +69,8 @@ const SAFE = Number.MAX_SAFE_INTEGER
 const UNCLEAR = -1
 const NOT_READY = -2
 const EXPOSED = Flag.Exposed
+/** Messages from the host or native receives are to be delivered; somebody wants to know of machines that end. */
+const Alert = { Messages: 1, Ends: 2 } as const
 /** Notes about matches that fitted nothing: the first so many are kept. */
 const NOTES_MAX = 20
 
@@ -116,6 +118,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   current: Machine | null = null
   /** Answers from outside that are still to come. */
   pending = 0
+  /** Why the scheduler must have a look after every slice, see `Alert`. */
+  private alerts = 0
+
+  /** From now on the ends of machines matter to somebody. */
+  wantsEnds(): void {
+    this.alerts |= Alert.Ends
+  }
 
   constructor(options: ShardOptions) {
     this.options = options
@@ -341,7 +350,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   enqueue(m: Machine): void {
     m.status = State.Runnable
-    if (m.paused === 0) this.queue.push(m)
+    if (m.rank < PAUSED) this.queue.push(m)
     else this.pausedMachines.add(m)
     if (this.tracer !== null) this.tracer.runnable(m)
   }
@@ -776,6 +785,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** A message from the host or a native receive. Enqueued, so that replies of replies never nest. */
   send(chan: Term, values: Term[], account: Account): void {
     this.deferred.push({ chan, values, account })
+    this.alerts |= Alert.Messages
   }
 
   private flushDeferred(): void {
@@ -798,6 +808,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     }
     this.delivering = null
     this.deferred.length = 0
+    this.alerts &= ~Alert.Messages
   }
 
   // ── the run loop ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1346,8 +1357,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Whether the machine that `m` woke may run at once in its place. */
   private mayGoOn(m: Machine, gas: number): boolean {
-    if (this.kernel.pumpPending || this.deferred.length > 0 || this.primitives.used || (m.account.limited && this.spent(m.account, gas)))
-      return false
+    if (this.alerts !== 0 || this.kernel.pumpPending || (m.account.limited && this.spent(m.account, gas))) return false
     // As after any slice that the queue has given.
     this.pumpTurn = true
     return true
@@ -1670,7 +1680,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             return
           }
           if (woken !== null) {
-            if (quick && this.streak > 0 && C[pc] === 0 && woken.account === m.account && woken.paused === 0 && this.mayGoOn(m, gas)) {
+            if (quick && this.streak > 0 && C[pc] === 0 && woken.account === m.account && woken.rank < PAUSED && this.mayGoOn(m, gas)) {
               // The same for what a join or a waiting receive woke: it is the newest in any case.
               this.handOver(m, gas)
               m = woken
