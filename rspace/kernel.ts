@@ -781,6 +781,19 @@ export class Kernel<V, R, K extends Cont> {
     this.lastDatumRef = ++this.counter
     const chans = k.chans as readonly Chan[]
     for (let i = 0; i < chans.length; i++) if (i !== own) this.useDatum(chans[i].dHead as Datum, LINEAR)
+    this.completedCont(k)
+  }
+
+  /** `complete` for a join of two: `d` is the oldest datum of its other channel. */
+  completePair(k: K, d: Datum): void {
+    this.op++
+    this.lastDatum = null
+    this.lastDatumRef = ++this.counter
+    this.useDatum(d, LINEAR)
+    this.completedCont(k)
+  }
+
+  private completedCont(k: K): void {
     if (!k.site.persistent) {
       const { links } = k
       this.unpark(k)

@@ -1124,13 +1124,24 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
       if (join.next === join && this.fifo && chan.index === null) {
         const k = join.cont as Machine
-        if ((k.site as RecvSite).plainJoin && !k.shares) {
+        const target = k.site as RecvSite
+        if (target.pair && n === 1 && !k.shares) {
+          const chans = k.chans as readonly Chan[]
+          const first = chans[0] === chan
+          const other = first ? chans[1] : chans[0]
+          const d = other.dHead
+          if (d === null) {
+            this.put(chan, n, v, w, site)
+            return null
+          }
+          if (other.index === null && !d.pumped && (d.value as Term[]).length === 1) return this.paired(m, k, first, v, d, site)
+        } else if (target.plainJoin && !k.shares) {
           const own = this.joinReady(k, chan)
           if (own === NOT_READY) {
             this.put(chan, n, v, w, site)
             return null
           }
-          if (own >= 0 && (k.site as RecvSite).patterns[own].arity === n) return this.completed(m, k, own, n, v, w, site)
+          if (own >= 0 && target.patterns[own].arity === n) return this.completed(m, k, own, n, v, w, site)
         }
       }
     } else if (chan.index !== null) {
@@ -1243,6 +1254,28 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return clear ? own : UNCLEAR
   }
   private readonly joined: (Datum | null)[] = []
+
+  /** `completed` for a join of two messages of one value each: `v` is the one that came now, for the first bind or the second, `d` the one that waited. */
+  private paired(m: Machine, k: Machine, first: boolean, v: Term, d: Datum, site: SendSite): Machine {
+    const target = k.site as RecvSite
+    this.kernel.completePair(k, d)
+    this.produced++
+    this.comms++
+    const { account } = m
+    account.comms++
+    this.gas += target.commGas
+    let woken = k
+    if (target.persistent) woken = this.child(k, target, account, first ? site : (d.origin as Place | null))
+    else k.account = account
+    const { regs } = woken
+    const { patterns } = target
+    const waited = (d.value as Term[])[0]
+    regs[patterns[0].base] = first ? v : waited
+    regs[patterns[1].base] = first ? waited : v
+    this.used(d)
+    woken.pc = target.next
+    return woken
+  }
 
   private completed(m: Machine, k: Machine, own: number, n: number, v: Term, w: Term, site: SendSite): Machine {
     const { joined } = this

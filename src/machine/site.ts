@@ -252,6 +252,8 @@ export class RecvSite implements Site, Pool {
   readonly quick: boolean
   /** Several binds, none a peek, of which only the numbers of values matter; their values go side by side. */
   readonly plainJoin: boolean
+  /** A plain join of two messages of one value each. */
+  readonly pair: boolean
   /** Price of a COMM here, guard aside. */
   readonly commGas: number
   /** Register pc of the body. */
@@ -293,6 +295,7 @@ export class RecvSite implements Site, Pool {
       branches === null &&
       !arrows.includes(2) &&
       patterns.every(p => p.simple && p.contiguous)
+    this.pair = this.plainJoin && patterns.length === 2 && patterns[0].arity === 1 && patterns[1].arity === 1
     this.persistent = arrows.includes(1)
     this.guarded = guard !== null || branches?.some(b => b.guarded) === true
     this.branches = branches ?? undefined
