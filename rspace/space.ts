@@ -313,7 +313,7 @@ export class Space<T extends Types> implements Namer<T> {
       guard: (k, _b, results) => matcher.guard?.(k.where as T['G'], k.body, results, meter) === true,
       contKey: keyed
         ? (k, b, i) => {
-            k.keyCache ??= k.patterns.map(p => matcher.keys?.(p)[0])
+            k.keyCache ??= k.chan === null ? k.patterns.map(p => matcher.keys?.(p)[0]) : [matcher.keys?.(k.pattern(0, 0))[0]]
             return k.keyCache[k.branch(b).offset + i]
           }
         : undefined,
