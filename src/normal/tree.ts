@@ -20,6 +20,8 @@ export class Tree {
   readonly flags: number
   /** Sum of the sizes of all terms, -1 until somebody asked (size.ts). */
   size: number
+  /** Hash of the sequence, 0 until somebody asked (order.ts). */
+  hash: number
   constructor(items: readonly Term[] | null, left: Tree | null, right: Tree | null, count: number, height: number, flags: number) {
     this.items = items
     this.left = left
@@ -28,6 +30,7 @@ export class Tree {
     this.height = height
     this.flags = flags
     this.size = -1
+    this.hash = 0
   }
 }
 
