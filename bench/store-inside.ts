@@ -488,6 +488,7 @@ async function states(records: number, passes: number): Promise<Record<string, n
     }
     const few = memory<Numbers>({ ...NUMBERS, history: 'digest' })
     for (let i = 0; i < 10; i++) few.produce(i, i)
+    few.digest() // as beside many: from the first digest on, changes are noted for the next
     note('rollbackFew', rollback(few, 2000), 2000)
     const many = memory<Numbers>({ ...NUMBERS, history: 'digest' })
     for (let i = 0; i < records; i++) many.produce(i % 1000, i)

@@ -1482,8 +1482,12 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   protected get records(): Map<Ref, Datum | Waiting<T>> {
-    this.index ??= new Map([...this.everything()].map(r => [r.ref, r]))
+    this.index ??= this.byRef()
     return this.index
+  }
+  /** The same for one look at all of them: an index that must be kept up makes every later change dearer, the more there is the more. */
+  private byRef(): Map<Ref, Datum | Waiting<T>> {
+    return this.index ?? new Map([...this.everything()].map(r => [r.ref, r]))
   }
   /** What the kernel holds. A join is found once for each of its channels. */
   private *everything(): Generator<Datum | Waiting<T>> {
@@ -2291,7 +2295,7 @@ export class Space<T extends Types> implements Namer<T> {
   /** The durable records, in the order of their turns; with `all` also volatile data. */
   private copyInto(other: Space<T>, all: boolean): void {
     other.key = this.key
-    const list = [...this.records.values()].filter(r => durable(r) || (all && r instanceof Datum)).sort((a, b) => a.turn - b.turn)
+    const list = [...this.byRef().values()].filter(r => durable(r) || (all && r instanceof Datum)).sort((a, b) => a.turn - b.turn)
     const handle = (h: Handle<T>): Handle<T> => {
       const identity = h.identity()
       const twin = other.internBytes(identity[0], identity.subarray(1), h.value)
@@ -2373,12 +2377,12 @@ export class Space<T extends Types> implements Namer<T> {
     this.enter()
     if (this.settings.history === undefined || this.settings.history === 'none') {
       const fresh = new Lattice()
-      for (const r of this.records.values()) if (durable(r)) fresh.add(this.element(r))
+      for (const r of this.byRef().values()) if (durable(r)) fresh.add(this.element(r))
       return toHex(fresh.root())
     }
     if (this.lattice === null) {
       this.lattice = new Lattice()
-      for (const r of this.records.values()) if (durable(r)) this.lattice.add(this.element(r))
+      for (const r of this.byRef().values()) if (durable(r)) this.lattice.add(this.element(r))
     } else
       for (const { record, added } of this.unhashed.values()) {
         if (added) this.lattice.add(this.element(record))
@@ -2471,7 +2475,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   private empty(): void {
     if (this.marks.length > 0) throw new RhizomeError('HELD', 'marks are open')
-    for (const r of [...this.records.values()]) {
+    for (const r of [...this.byRef().values()]) {
       if (r instanceof Datum) this.kernel.take(r)
       else if (r.install === null && r.waiter === null) this.kernel.withdraw(r)
     }
@@ -2789,7 +2793,7 @@ export class Space<T extends Types> implements Namer<T> {
     continuations: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Waiting),
     groups: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Waiting && r.branches.some(b => b.handles.length > 1)),
     stalled: (): Info[] => [...this.kernel.stalled()].map(k => this.info(k)),
-    all: (): Iterable<Info> => [...this.records.values()].sort((a, b) => a.ref - b.ref).map(r => this.info(r)),
+    all: (): Iterable<Info> => [...this.byRef().values()].sort((a, b) => a.ref - b.ref).map(r => this.info(r)),
     why: (ref: Ref): Reason => this.why(ref),
   }
 
@@ -2847,7 +2851,7 @@ export class Space<T extends Types> implements Namer<T> {
     let data = 0
     let continuations = 0
     let channels = 0
-    for (const r of this.records.values()) {
+    for (const r of this.byRef().values()) {
       if (r instanceof Datum) data++
       else continuations++
     }
@@ -2872,15 +2876,16 @@ export class Space<T extends Types> implements Namer<T> {
     const problems: { code: 'CORRUPT'; where: string; count: number; message: string }[] = []
     const add = (where: string, message: string): void => void problems.push({ code: 'CORRUPT', where, count: 1, message })
     const pumped = this.kernel.pumpPending
+    const records = this.byRef()
     let seen = 0
     for (const chan of this.kernel.nonEmpty()) {
       for (const d of this.kernel.data(chan)) {
         seen++
-        if (this.records.get(d.ref) !== d) add(`datum ${d.ref}`, 'is on its channel, but not among the records')
+        if (records.get(d.ref) !== d) add(`datum ${d.ref}`, 'is on its channel, but not among the records')
       }
     }
     let data = 0
-    for (const r of this.records.values()) {
+    for (const r of records.values()) {
       if (r instanceof Datum) {
         if (!r.hidden) data++
       } else if (!pumped && !r.stalled && this.inside(() => this.kernel.canFire(r))) add(`continuation ${r.ref}`, 'could fire and does not')
