@@ -101,8 +101,8 @@ const GROUP_SLICES = 131_072
 const GROUP_MS = 9
 /** Groups may be so many times as long where a commit need not survive a power cut, nobody waits for outputs, and it pays. */
 const LONGER = 3
-/** It pays where no more of the records that a group made are left at its end: of what is made in a longer one still less would be. */
-const LEFT_MAX = 0.75
+/** It does not pay where the space has grown by more of the records that were made: what stays is as much in one long group as in three. */
+const GROWTH_MAX = 0.25
 /** Slices after which it is looked whether a group is due. */
 const QUANTUM = 4096
 /** After a group with more rows than this machines wait until it is safe: groups would only grow. */
@@ -545,7 +545,8 @@ export class Durable implements Keeper, RecordBook {
     this.pack = new Pack(KEY_BYTES)
     this.goes = new Pack(KEY_BYTES)
     this.lastRows = puts.length + dels.length + pack.count + goes.count
-    this.patience = this.mayBeLonger && pack.count <= LEFT_MAX * (kernel.counter - this.since) ? LONGER : 1
+    const growth = pack.count - goes.count - dels.length
+    this.patience = this.mayBeLonger && growth <= GROWTH_MAX * (kernel.counter - this.since) ? LONGER : 1
     this.recent.add(pack, this.since, kernel.counter)
     this.since = kernel.counter
     this.sinceSlices = shard.slices
