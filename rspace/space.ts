@@ -33,6 +33,7 @@ import type {
   Types,
   Wait,
 } from './api.ts'
+import { Appender, encode } from './appender.ts'
 import { Changed } from './changed.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
@@ -40,7 +41,7 @@ import { History, type Kept, type NodeId, pageChain, treeHex } from './history.t
 import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
-import { encode, Packer, rowsOfPack } from './packer.ts'
+import { Packer, rowsOfPack } from './packer.ts'
 import {
   Extra,
   type Group,
@@ -598,6 +599,10 @@ export class Space<T extends Types> implements Namer<T> {
       const repeated = this.repeated(options.id)
       if (repeated !== undefined) return repeated
     }
+    if (body === undefined)
+      throw new BadArgument('a body is missing', {
+        hint: 'It comes with the COMM: the name of a handler, or whatever says what is to be done.',
+      })
     const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
     const accepted = this.accept(this.bodyCodec, body, options.volatile)
     const k =
@@ -2362,15 +2367,26 @@ export class Space<T extends Types> implements Namer<T> {
     else this.unhashed.set(r.ref, { record: r, added })
   }
 
+  /** A record as the digest sees it; holds until the next call. */
   private element(r: Datum | Waiting<T>): Uint8Array {
     if (!(r instanceof Datum)) return rows.framed([Uint8Array.of(1), this.contBytes(r)])
-    return rows.framed([
-      Uint8Array.of(0),
-      handleOf<T>(r.chan).identity(),
-      encode(this.settings.codec.datum, r.value as T['A']),
-      Uint8Array.of(r.persistent ? 1 : 0),
-    ])
+    // What `framed` makes of a 0, the channel's identity, the value, and 1 if it is persistent.
+    const h = handleOf<T>(r.chan)
+    const name = h.bytes()
+    const to = this.elementBytes
+    to.clear()
+    to.u32(4)
+    to.u32(1)
+    to.u8(0)
+    to.u32(name.length + 1)
+    to.u8(h.kindByte)
+    to.raw(name)
+    to.framed(this.settings.codec.datum, r.value as T['A'])
+    to.u32(1)
+    to.u8(r.persistent ? 1 : 0)
+    return to.view()
   }
+  private readonly elementBytes = new Appender(256)
 
   /** A function of the multiset of durable records, whatever their history. O(changed) with `history`, O(records) without. */
   digest(): Root {
