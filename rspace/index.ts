@@ -13,7 +13,8 @@ export { type Mark, Space } from './space.ts'
 
 /** A space in memory. Synchronous; the same API, with commits that are only numbers. */
 export function memory<T extends Types = JsonTypes>(o: Partial<OpenOptions<T>> = {}): Space<T> {
+  const settings = withPreset(o)
   // Until the fast hashes have come, slower ones give the same bytes.
   if ((o.history ?? 'none') !== 'none' || o.journal === 'events') void loadHashes()
-  return new Space<T>(withPreset(o), null)
+  return new Space<T>(settings, null)
 }

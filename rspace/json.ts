@@ -236,8 +236,14 @@ function leaf(x: unknown): JsonValue | undefined {
       return x
     case 'object':
       return x === null ? null : undefined
+    case 'undefined':
+      throw new BadArgument('undefined cannot be stored', { hint: 'Leave the field out, or give null.' })
+    case 'function':
+      throw new BadArgument('a function cannot be stored', {
+        hint: 'Patterns and guards are data: { age: { $gte: 18 } }, where: { $gt: [v.a, v.b] }; a body names its handler.',
+      })
     default:
-      throw new BadArgument(`${describe(x)} cannot be stored`)
+      throw new BadArgument(`a ${describe(x)} cannot be stored`)
   }
 }
 

@@ -78,7 +78,7 @@ export interface Site {
   readonly persistent: boolean
   readonly guarded: boolean
   /** Alternatives (`select`), in source order. `arrows` is then all of theirs, one after another. */
-  readonly branches?: readonly Site[]
+  readonly branches?: readonly Site[] | undefined
 }
 
 /** Refs of continuations whose turn has been renewed. Few have one, so the others need no field for it. */

@@ -1510,14 +1510,14 @@ export class Space<T extends Types> implements Namer<T> {
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.came(r)
-    this.noteDigest(r, true)
+    if (this.lattice !== null) this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.index?.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if ((!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.went(r)
-    this.noteDigest(r, false)
+    if (this.lattice !== null) this.noteDigest(r, false)
   }
 
   private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
@@ -2361,7 +2361,6 @@ export class Space<T extends Types> implements Namer<T> {
   // ------------------------------------------------------------------------------------------------ digest, checkpoints
 
   private noteDigest(r: Datum | Waiting<T>, added: boolean): void {
-    if (this.lattice === null) return
     const before = this.unhashed.get(r.ref)
     if (before !== undefined && before.added !== added) this.unhashed.delete(r.ref)
     else this.unhashed.set(r.ref, { record: r, added })
