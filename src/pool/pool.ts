@@ -255,7 +255,7 @@ export class Pool implements Team {
       timer = setTimeout(() => reject(new WorkerLost(0, 'the workers do not start')), START_MS)
     })
     try {
-      await Promise.race([Promise.all(this.each(index => this.call(index, {}))), late])
+      await Promise.race([Promise.all(this.each(index => this.prepare(index, {}))), late])
       await Promise.race([this.connect(), late])
       this.spread()
     } finally {
@@ -290,11 +290,7 @@ export class Pool implements Team {
     mesh.claimPinned()
     mesh.tellValues(session.injected)
     mesh.flush()
-    const begun = this.each(index =>
-      this.call(index, { init: { index, wires, base, options, systems, numbers, modules } }).catch(e => {
-        throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
-      }),
-    )
+    const begun = this.each(index => this.prepare(index, { init: { index, wires, base, options, systems, numbers, modules } }))
     for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r
     this.drawn = false
     this.heavy = false
@@ -318,6 +314,13 @@ export class Pool implements Team {
   private call(shard: number, task: WorkerTask): Promise<TurnReport> {
     const { Piscina } = poolLibrary()
     return (this.piscina as Piscina).run({ ...task, [Piscina.queueOptionsSymbol]: { shard } }) as Promise<TurnReport>
+  }
+
+  /** What a worker is asked before it has turns. @throws WorkerLost if it cannot answer: like one that is lost later */
+  private prepare(shard: number, task: WorkerTask): Promise<TurnReport> {
+    return this.call(shard, task).catch(e => {
+      throw new WorkerLost(shard, e instanceof Error ? e.message : String(e))
+    })
   }
 
   /** Let a shard have a turn. */
