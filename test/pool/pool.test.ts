@@ -197,6 +197,21 @@ describe('a session on workers', () => {
     await session.settle()
   })
 
+  it('T41: what begins in one shard is soon shared: two workers are equally busy', async () => {
+    const hops = long ? 2_500_000 : 10_000
+    const text = `new stdout(\`rho:io:stdout\`), pair, start, done, wait in {
+      contract pair() = { new a, b in {
+        contract a(@n) = { if (n == 0) { done!() } else { b!(n - 1) } } | contract b(@n) = { if (n == 0) { done!() } else { a!(n - 1) } } | a!(${hops}) } } |
+      contract start(@n) = { if (n > 0) { pair!() | start!(n - 1) } } | start!(16) |
+      contract wait(@n) = { if (n == 0) { stdout!("done") } else { for (<- done) { wait!(n - 1) } } } | wait!(16) }`
+    const { ending, host, pool } = await run([text], { workers: 2 })
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['"done"']])
+    const [, one, two] = pool.tally
+    expect(Math.min(one.comms, two.comms)).toBeGreaterThan(0)
+    // Busy is who is in the midst of something, waiting for a core included: that can be said on a loaded machine too.
+    if (long) expect(Math.min(one.busyMs, two.busyMs) / Math.max(one.busyMs, two.busyMs)).toBeGreaterThan(0.8)
+  })
+
   it('control names reach machines wherever they are: kill ends a group on all shards', async () => {
     const text = `new stdout(\`rho:io:stdout\`), spawn(\`rho:vm:spawn\`), after(\`rho:time:after\`), r, t, ack in {
       spawn!({ new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(1) | loop!(2) | loop!(3) | loop!(4) } }, *r) |
