@@ -10,6 +10,8 @@ export { BadArgument, codeOf, ERRORS, type ErrorCode, RhizomeError } from './err
 export { _, type Bindings, exact, type JsonValue, json, lit, rest, v } from './json.ts'
 export { importInto, open, repair, type StoredSpace } from './open.ts'
 export { type Mark, Space } from './space.ts'
+export type { Engine, Gathering, Op } from './store/engine.ts'
+export { MemoryEngine } from './store/memory.ts'
 
 /** A space in memory. Synchronous; the same API, with commits that are only numbers. */
 export function memory<T extends Types = JsonTypes>(o: Partial<OpenOptions<T>> = {}): Space<T> {

@@ -42,6 +42,7 @@ const OPTIONS: Readonly<Record<keyof OpenOptions<Types> | 'part', readonly [(x: 
   handlerOf: [isFunction, 'a function'],
   run: [isFunction, 'a function'],
   idWindow: [isPositive, 'a positive number'],
+  debug: [isBoolean, 'true or false'],
   part: [isObject, '{ index, of }'],
 }
 

@@ -186,6 +186,7 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly patternCodec: Codec<T['P']>
   private readonly channelCodec: Codec<T['C']>
   private readonly checks: boolean
+  private readonly debug: boolean
   private readonly dataMax: number
   private readonly continuationsMax: number
   private readonly recordBytesMax: number
@@ -271,6 +272,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.patternCodec = codec.pattern
     this.channelCodec = codec.channel
     this.checks = matcher.check !== undefined
+    this.debug = settings.debug === true
     this.dataMax = limits.dataPerChannelMax ?? MAX
     this.continuationsMax = limits.continuationsPerChannelMax ?? MAX
     this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX
@@ -716,6 +718,7 @@ export class Space<T extends Types> implements Namer<T> {
     const { ref, waiter } = k
     if (this.listens) this.emitComm(ref, matches, branchNumber)
     const comm: CommEvent<T> = { ref, body: k.body, persistent: k.site.persistent, branch: branchNumber, matches, ack: nothingToDo }
+    if (this.debug) this.sealComm(comm)
     if (waiter !== null) {
       this.waiterComm = comm
       waiter.fired()
@@ -733,6 +736,16 @@ export class Space<T extends Types> implements Namer<T> {
     return null
   }
   private waiterComm: CommEvent<T> | null = null
+
+  private sealComm(comm: CommEvent<T>): void {
+    ;(comm as { ack: () => void }).ack = () => this.acknowledge(comm)
+    for (const m of comm.matches) Object.freeze(m)
+    Object.freeze(comm.matches)
+    Object.freeze(comm)
+  }
+  private seal<X>(x: X): X {
+    return this.debug ? Object.freeze(x) : x
+  }
   /** COMMs of a tick or nack, which have no outcome to travel in; the next `pump` hands them over. Until then they are rows. */
   private stray: CommEvent<T>[] = []
 
@@ -763,6 +776,10 @@ export class Space<T extends Types> implements Namer<T> {
     if (this.transaction !== null) this.transaction.push(...comms)
     const pending = this.kernel.pumpPending || this.stray.length > 0
     const outcome: Outcome<T> = ref === undefined ? { comms, pending, at } : { ref, comms, pending, at }
+    if (this.debug) {
+      Object.freeze(comms)
+      Object.freeze(outcome)
+    }
     this.leave()
     return outcome
   }
@@ -1186,14 +1203,11 @@ export class Space<T extends Types> implements Namer<T> {
             fired: () => {
               const comm = this.waiterComm as CommEvent<T>
               const at = this.op
-              const got = comm.matches.map(m => ({
-                ref: m.ref,
-                channel: m.channel,
-                value: m.value,
-                bindings: m.result,
-                persistent: m.persistent,
-                at,
-              }))
+              const got = this.seal(
+                comm.matches.map(m =>
+                  this.seal({ ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at }),
+                ),
+              )
               if (claiming) this.hold(got[0].ref, ticks)
               this.served.add(k)
               this.undoable(() => this.served.delete(k))
@@ -1249,7 +1263,7 @@ export class Space<T extends Types> implements Namer<T> {
     ;(k.extra as Extra<T>).waiter = {
       fired: () => {
         const m = (this.waiterComm as CommEvent<T>).matches[0]
-        got = { ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op }
+        got = this.seal({ ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op })
       },
     }
     this.park(k)
@@ -1278,10 +1292,10 @@ export class Space<T extends Types> implements Namer<T> {
       this.kernel.take(d)
       this.counts.consumed++
       this.emitComm(undefined, [got], 0)
-      found.push({ ...got, at: this.op })
+      found.push(this.seal({ ...got, at: this.op }))
     }
     if (found.length > 0) this.leave()
-    return found
+    return this.seal(found)
   }
   readMany(c: T['C'] | Channel<T>, p: T['P'], o: { max?: number } = {}): readonly Got<T>[] {
     const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
@@ -1290,7 +1304,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (found.length >= max) break
       found.push(got)
     }
-    return found
+    return this.seal(found)
   }
   count(c: T['C'] | Channel<T>, p?: T['P']): number {
     if (p === undefined) {
@@ -1313,7 +1327,8 @@ export class Space<T extends Types> implements Namer<T> {
     for (const d of this.kernel.data(h.chan)) {
       const value = d.value as T['A']
       const result = pattern === undefined ? (value as T['R']) : this.inside(() => quietly(() => matcher.match(pattern, value, meter)))
-      if (result !== undefined) yield { ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op }
+      if (result !== undefined)
+        yield this.seal({ ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op })
     }
   }
 
@@ -1354,7 +1369,7 @@ export class Space<T extends Types> implements Namer<T> {
       })
     this.outbox.set(id, { handler, comm, saved: false, row })
     this.outboxIds.set(comm, id)
-    ;(comm as { ack: () => void }).ack = () => this.acknowledge(comm)
+    if (!this.debug) (comm as { ack: () => void }).ack = () => this.acknowledge(comm)
     this.dirtyOutbox.add(id)
     this.undoable(() => {
       this.outbox.delete(id)
@@ -1476,7 +1491,7 @@ export class Space<T extends Types> implements Namer<T> {
     if (outer !== null) outer.push(...mine)
     const at = this.op
     this.release(mark)
-    return { value, comms: mine, at }
+    return this.seal({ value, comms: this.seal(mine), at })
   }
 
   // ------------------------------------------------------------------------------------------------ what changed
@@ -2856,7 +2871,7 @@ export class Space<T extends Types> implements Namer<T> {
     )
     if (claimed && binds.some(b => b.fitting === 0)) return done('claimed', 'a datum that fits is claimed')
     if (empty.length === binds.length) return done('nobody-sends', 'there are no data on its channel')
-    if (empty.length > 0) return done('other-channel-empty', `${empty.length} of its channels are empty`)
+    if (empty.length > 0) return done('other-channel-empty', `${empty.length} of its ${binds.length} channels hold no data`)
     if (binds.some(b => b.fitting === 0)) return done('pattern', 'no datum fits one of its patterns')
     if (r.where !== undefined) return done('guard', 'no combination satisfies the guard')
     return done('shared-datum', 'several of its binds need the same datum')

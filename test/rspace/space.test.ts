@@ -71,6 +71,34 @@ describe('JSON values', () => {
     expect(space.tryRead('c', _)?.value).toEqual({ list: [1] })
     expect(Object.isFrozen(space.tryRead('c', _)?.value)).toBe(true)
   })
+  it('and what is returned is frozen in debug mode, ack and all', async () => {
+    const space = memory({ debug: true })
+    const acked: number[] = []
+    space.handle('kept', comm => void acked.push(comm.matches[0].ref), { ack: true })
+    const stored = space.produce('c', 1)
+    const { comms } = space.consume([{ channel: 'c', pattern: v.x }], 'k')
+    const { comms: many } = space.atomic(tx => {
+      tx.produce('d', 2)
+      tx.consume([{ channel: 'd', pattern: v.x }], 'k')
+    })
+    space.consume([{ channel: 'e', pattern: v.x }], 'kept')
+    space.produce('e', 3)
+    space.produce('f', 4)
+    space.produce('f', 5)
+    const got = [
+      space.tryRead('f', _),
+      space.tryTake('f', 4),
+      await space.read('f', _),
+      ...space.readMany('f', _),
+      ...space.takeMany('f', _),
+    ]
+    for (const x of [stored, comms, comms[0], comms[0].matches, comms[0].matches[0], many, many[0], ...got]) {
+      expect(x).toBeDefined()
+      expect(Object.isFrozen(x)).toBe(true)
+    }
+    for (const comm of [...comms, ...many]) comm.ack()
+    expect(acked).toHaveLength(1)
+  })
   it('may be a hundred thousand levels deep', () => {
     let deep: JsonValue = 1
     for (let i = 0; i < 100_000; i++) deep = [deep]
