@@ -305,6 +305,8 @@ export class Durable implements Keeper, RecordBook {
   /** The commit begun last; those before it end before it. */
   private inFlight: Promise<void> | null = null
   private flights = 0
+  /** Groups so far. */
+  private begun = 0
   /** Until the rows of the last group have been taken in. */
   private gathering: Promise<void> | null = null
   private failure: unknown = null
@@ -419,6 +421,7 @@ export class Durable implements Keeper, RecordBook {
     if (this.attempting !== null) return
     if (status !== 'budget' || this.holdsBack()) {
       await this.flush()
+      if (status !== 'budget') this.recent.clear() // at rest nothing is kept that is not needed
       return
     }
     // While many rows are written, the next group is taken in beside: neither this thread nor the engine has to wait.
@@ -442,13 +445,12 @@ export class Durable implements Keeper, RecordBook {
 
   /** Resolves when everything that has happened so far is safe and its outputs have left. @throws RhizomeError of the store */
   async flush(): Promise<void> {
+    const wanted = this.begun + 1 // the next group holds everything; machines that run on would fill group after group
     for (;;) {
+      const { begun } = this
       if (this.inFlight !== null) await this.inFlight
       if (this.failure !== null) throw this.failure
-      if (this.attempting !== null || !this.begin(false)) {
-        this.recent.clear() // at rest nothing is kept that is not needed
-        return
-      }
+      if (begun >= wanted || this.attempting !== null || !this.begin(false)) return
     }
   }
 
@@ -566,6 +568,7 @@ export class Durable implements Keeper, RecordBook {
       if (--this.flights === 0) this.inFlight = null
     }
     this.gathering = gathering
+    this.begun++
     this.flights++
     const packs = pack.count === 0 ? undefined : [pack]
     const gone = goes.count === 0 ? undefined : [goes]
