@@ -191,11 +191,14 @@ function acrossShards(shop: Workshop, effort: Effort): Row[] {
   ]
 }
 
-/** Processor time of both sides, without waiting. */
-function crossings(shop: Workshop, effort: Effort): Row[] {
+/** Processor time of both sides, without waiting. The young generation is as large as that of a worker. */
+export function crossingCosts(shop: Workshop, effort: Effort): CrossingCost[] {
   effort.say('crossing')
-  const found = ask<CrossingCost[]>(shop, ['crossing', effort.quick ? 50_000 : 200_000, 2 + effort.passes], ['--max-semi-space-size=64'])
-  return found.map(({ title, ns, localNs }) => ({
+  return ask<CrossingCost[]>(shop, ['crossing', effort.quick ? 50_000 : 200_000, 2 + effort.passes], ['--max-semi-space-size=64'])
+}
+
+function crossings(shop: Workshop, effort: Effort): Row[] {
+  return crossingCosts(shop, effort).map(({ title, ns, localNs }) => ({
     ...plainRow({ id: 'crossing', title: `what crosses to another shard costs more: ${title}`, unit: 'ns' }, [ns], null),
     note: `${title}: ${Math.round(localNs)} ns in one shard`,
   }))
