@@ -6,6 +6,7 @@ import { QuietHost } from '../src/cli/host.ts'
 import { compileSource } from '../src/compile/source.ts'
 import { Session } from '../src/machine/session.ts'
 import { UriTable } from '../src/normal/uris.ts'
+import { crossingCosts } from './crossing.ts'
 import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
 import { SPACE_COMMANDS } from './space-inside.ts'
 import { compileStages, now, type Stages } from './stages.ts'
@@ -145,6 +146,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   javascript: ([library, bytes, ms]) => parsingJavaScript(javaScript(readFileSync(library, 'utf8'), Number(bytes)), Number(ms)),
   park: ([n, enough]) => park(Number(n), Number(enough)),
   crowd: ([parked, hops]) => crowd(Number(parked), Number(hops)),
+  crossing: ([n, passes]) => crossingCosts(Number(n), Number(passes)),
   ...SPACE_COMMANDS,
   ...SUITE_COMMANDS,
 }

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
+import type { CrossingCost } from './crossing.ts'
 import { calibrate, type Effort } from './jobs.ts'
 import { least, runProcess, steadyCost, timeAnswer, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
-import type { Probe } from './probes.ts'
+import { ask, type Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
 import { type Entry, programText } from './suite.ts'
 import { reasonOf } from './suite-run.ts'
@@ -98,6 +99,9 @@ export const SCALING_PROGRAMS = SCALINGS.map(s => ({
 
 const textOf = (file: string, n: number): string => programText({ file } as Entry, { n }, suiteFolder)
 
+const LARGE_MS = 2000
+const PASSES = 3
+
 function scale(s: Scaling, shop: Workshop, effort: Effort): Row {
   const { file, title, unit } = s.program
   const about = { id: s.id, title: `two workers against one: ${title}`, unit: `ns/${unit}` }
@@ -108,10 +112,13 @@ function scale(s: Scaling, shop: Workshop, effort: Effort): Row {
   try {
     time(s.multiple, '2')
     effort.say(`${s.id}: sizes`)
-    const [small, large] = calibrate({ tiny: s.multiple }, n => time(n, '1'), effort.largeMs, s.id === 'P4' ? 16 : 10_000)
-    for (let pass = 1; pass <= effort.passes; pass++) {
+    // A pool starts in 50 to 100 ms, give or take a few tens: what is measured has to be much longer.
+    const largeMs = effort.quick ? effort.largeMs : Math.max(LARGE_MS, effort.largeMs)
+    const passes = effort.quick ? effort.passes : Math.max(PASSES, effort.passes)
+    const [small, large] = calibrate({ tiny: s.multiple }, n => time(n, '1'), largeMs, s.id === 'P4' ? 16 : 10_000)
+    for (let pass = 1; pass <= passes; pass++) {
       for (const workers of ['1', '2', '0']) {
-        effort.say(`${s.id}: pass ${pass} of ${effort.passes}, ${workers} workers`)
+        effort.say(`${s.id}: pass ${pass} of ${passes}, ${workers} workers`)
         const run = (n: number) => ({ ms: time(n, workers), units: s.units(round(n)) })
         costs[workers].push(steadyCost(run(small), run(large)))
       }
@@ -184,8 +191,21 @@ function acrossShards(shop: Workshop, effort: Effort): Row[] {
   ]
 }
 
+/** Processor time of both sides, without waiting. The young generation is as large as that of a worker. */
+export function crossingCosts(shop: Workshop, effort: Effort): CrossingCost[] {
+  effort.say('crossing')
+  return ask<CrossingCost[]>(shop, ['crossing', effort.quick ? 50_000 : 200_000, 2 + effort.passes], ['--max-semi-space-size=64'])
+}
+
+function crossings(shop: Workshop, effort: Effort): Row[] {
+  return crossingCosts(shop, effort).map(({ title, ns, localNs }) => ({
+    ...plainRow({ id: 'crossing', title: `what crosses to another shard costs more: ${title}`, unit: 'ns' }, [ns], null),
+    note: `${title}: ${Math.round(localNs)} ns in one shard`,
+  }))
+}
+
 export const workersProbe: Probe = {
-  ids: ['P1', 'P2', 'P3', 'P4', 'P5', 'pool', 'across', 'migrate'],
+  ids: ['P1', 'P2', 'P3', 'P4', 'P5', 'pool', 'crossing', 'across', 'migrate'],
   run(shop, effort, wants) {
     if (availableParallelism() < 2) {
       const note = 'two workers are not measured on fewer than two cores'
@@ -193,6 +213,7 @@ export const workersProbe: Probe = {
     }
     const rows = SCALINGS.filter(s => wants(s.id)).map(s => scale(s, shop, effort))
     if (wants('pool')) rows.push(poolStart(shop, effort))
+    if (wants('crossing')) rows.push(...crossings(shop, effort))
     return wants('across') || wants('migrate') ? [...rows, ...acrossShards(shop, effort)] : rows
   },
 }

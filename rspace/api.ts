@@ -96,6 +96,8 @@ export interface OpenOptions<T extends Types> {
   readonly run?: (comm: CommEvent<T>) => void
   /** Commits within which a repeated `id` is recognised. Default 10,000. */
   readonly idWindow?: number
+  /** Freeze what calls return, so that a caller who changes it is found out. Costs time. */
+  readonly debug?: boolean
 }
 
 export interface PutOptions<T extends Types = Types> {

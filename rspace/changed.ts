@@ -54,8 +54,11 @@ export class Changed<R extends { readonly ref: Ref }> {
       if (!this.exact.added.delete(ref)) this.exact.removed.set(ref, r)
     } else if (ref <= this.start) this.removed.push(r)
     else {
+      const { added } = this
       this.alive--
-      if (this.added.length > 2 * this.alive + SLACK) this.sweep(r)
+      // Mostly what came last goes first: nothing is left to be cleaned up.
+      if (added[added.length - 1] === r) added.pop()
+      else if (added.length > 2 * this.alive + SLACK) this.sweep(r)
     }
   }
 

@@ -3,9 +3,9 @@
  * be computed from the rest, the identity of a produce or consume, is computed by the reader.
  */
 import type { Codec, EventKind, Types } from './api.ts'
+import { Appender } from './appender.ts'
 import { RhizomeError } from './errors.ts'
 import { hash, toHex } from './hash.ts'
-import { encode, encodeInto } from './packer.ts'
 import type { Handle } from './records.ts'
 import { framed } from './rows.ts'
 import { compareBytes, Malformed, Reader } from './store/bytes.ts'
@@ -57,33 +57,23 @@ export interface RecordedEvent {
 
 type Named = Pick<Handle<Types>, 'bytes' | 'kindByte'>
 
-/** Short arrays are copied faster one by one than by the host. */
-const SHORT = 32
-
 /** The events of one group. */
-export class EventWriter {
-  private bytes: Uint8Array
-  private at = 0
+export class EventWriter extends Appender {
   private op = 0
   count = 0
   /** What cannot be written, by the number of its event: told to those who watch, not kept. */
   readonly errors = new Map<number, unknown>()
 
   constructor(capacity = 4096) {
-    this.bytes = new Uint8Array(capacity)
-    this.bytes[this.at++] = VERSION
-  }
-
-  /** What has been written. Nothing may be added afterwards. */
-  view(): Uint8Array {
-    return this.bytes.subarray(0, this.at)
+    super(capacity)
+    this.u8(VERSION)
   }
 
   produce<A>(op: number, ref: number, channel: Named, codec: Codec<A>, value: A, persistent: boolean): void {
     this.start(PRODUCE, F_REF | (persistent ? F_PERSISTENT : 0), op)
     this.varint(ref)
     this.channel(channel)
-    this.value(codec, value)
+    this.valueBlob(codec, value)
   }
 
   /** Of a consume; then for each branch `branch` and its binds, and at last `body`. */
@@ -146,51 +136,15 @@ export class EventWriter {
     this.bytes[this.at++] = h.kindByte
     this.raw(bytes)
   }
-  /** The encoded value as a blob, encoded in place where the codec can. */
-  private value<A>(codec: Codec<A>, value: A): void {
-    let end = -1
-    for (let room = 128; codec.encodeInto !== undefined && end < 0; room = 2 * (this.bytes.length - this.at)) {
-      this.room(room)
-      end = encodeInto(codec, value, this.bytes, this.at + 1)
-    }
-    const length = end - this.at - 1
-    if (end >= 0 && length < 128) {
-      this.bytes[this.at] = length
+  /** The encoded value as a blob, encoded in place where the codec can and its length takes one byte, as with most. */
+  private valueBlob<A>(codec: Codec<A>, value: A): void {
+    const { at } = this
+    const end = this.ahead(codec, value, 1)
+    const length = end - at - 1
+    if (length < 128) {
+      this.bytes[at] = length
       this.at = end
-    } else this.blob(end < 0 ? encode(codec, value) : this.bytes.slice(this.at + 1, end))
-  }
-  private blob(bytes: Uint8Array): void {
-    this.varint(bytes.length)
-    this.raw(bytes)
-  }
-  private raw(from: Uint8Array): void {
-    const { length } = from
-    this.room(length)
-    const { bytes, at } = this
-    if (length > SHORT) bytes.set(from, at)
-    else for (let i = 0; i < length; i++) bytes[at + i] = from[i]
-    this.at = at + length
-  }
-  private varint(n: number): void {
-    this.room(8)
-    const { bytes } = this
-    let { at } = this
-    while (n >= 0x80000000) {
-      bytes[at++] = (n % 128) | 128
-      n = Math.floor(n / 128)
-    }
-    while (n >= 128) {
-      bytes[at++] = (n & 127) | 128
-      n >>>= 7
-    }
-    bytes[at++] = n
-    this.at = at
-  }
-  private room(n: number): void {
-    if (this.at + n <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.at + n))
-    grown.set(this.view())
-    this.bytes = grown
+    } else this.blob(this.bytes.slice(at + 1, end))
   }
 }
 

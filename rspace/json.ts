@@ -236,8 +236,14 @@ function leaf(x: unknown): JsonValue | undefined {
       return x
     case 'object':
       return x === null ? null : undefined
+    case 'undefined':
+      throw new BadArgument('undefined cannot be stored', { hint: 'Leave the field out, or give null.' })
+    case 'function':
+      throw new BadArgument('a function cannot be stored', {
+        hint: 'Patterns and guards are data: { age: { $gte: 18 } }, where: { $gt: [v.a, v.b] }; a body names its handler.',
+      })
     default:
-      throw new BadArgument(`${describe(x)} cannot be stored`)
+      throw new BadArgument(`a ${describe(x)} cannot be stored`)
   }
 }
 
@@ -617,21 +623,30 @@ function evaluate(g: JsonValue, env: Readonly<Record<string, JsonValue>>, m: Met
   return operator === '$eq' ? equalJson(a, b) : holds(operator, a, b)
 }
 
-const NO_KEYS: readonly string[] = Object.freeze([])
-const keyOf = (field: string, x: JsonValue): string | undefined =>
-  x === null || typeof x !== 'object' ? `${field}\u0000${typeof x}\u0000${x}` : undefined
+const NO_KEYS: readonly (string | number)[] = Object.freeze([])
+const FIELDS_NUMBERED = 64
+const NUMBERS_MAX = 2 ** 24
+/** Equal scalars of one field, one key. Those that are looked up most are numbers, which hosts find without hashing a text. */
+function keyOf(field: number, x: JsonValue): string | number | undefined {
+  if (typeof x === 'number' && field < FIELDS_NUMBERED && x >= 0 && x < NUMBERS_MAX && Number.isInteger(x))
+    return x * FIELDS_NUMBERED + field
+  if (typeof x === 'string') return `"${field}:${x}`
+  return x === null || typeof x !== 'object' ? `${typeof x}${field}:${x}` : undefined
+}
+/** Of values that are scalars themselves. */
+const WHOLE = 0
 
 /** A matcher of its own for each space: it remembers by which fields patterns ask, and only those are indexed. */
 export function jsonMatcher(): {
   match(p: JsonValue, a: JsonValue, m: Meter): Bindings | undefined
   guard(where: JsonValue, body: JsonValue, results: readonly Bindings[], m: Meter): boolean
-  keys(p: JsonValue): readonly string[]
-  datumKeys(a: JsonValue): readonly string[]
+  keys(p: JsonValue): readonly (string | number)[]
+  datumKeys(a: JsonValue): readonly (string | number)[]
   readonly keysVersion: number
   check(patterns: readonly JsonValue[], where: JsonValue | undefined): void
 } {
-  const fields = new Set<string>()
-  let version = 0
+  const fields: string[] = []
+  const numbers = new Map<string, number>()
   return {
     match(p, a, m) {
       if (typeof p !== 'object' || p === null) return p === a ? {} : undefined
@@ -643,32 +658,30 @@ export function jsonMatcher(): {
     },
     guard: (where, _body, results, m) => evaluate(where, Object.assign({}, ...results) as Record<string, JsonValue>, m),
     keys(p) {
-      if (!isObject(p)) return typeof p === 'object' && p !== null ? NO_KEYS : [keyOf('', p) as string]
+      if (!isObject(p)) return typeof p === 'object' && p !== null ? NO_KEYS : [keyOf(WHOLE, p) as string | number]
       const all = isObject(p.$exact) ? p.$exact : p
-      const found: string[] = []
+      const found: (string | number)[] = []
       for (const field of Object.keys(all)) {
-        if (field.startsWith('$')) return NO_KEYS
-        const key = keyOf(field, all[field])
-        if (key === undefined) continue
-        if (!fields.has(field)) {
-          fields.add(field)
-          version++
-        }
-        found.push(key)
+        if (field.charCodeAt(0) === DOLLAR) return NO_KEYS
+        const x = all[field]
+        if (typeof x === 'object' && x !== null) continue
+        let number = numbers.get(field)
+        if (number === undefined) numbers.set(field, (number = fields.push(field)))
+        found.push(keyOf(number, x) as string | number)
       }
       return found
     },
     datumKeys(a) {
-      if (!isObject(a)) return typeof a === 'object' && a !== null ? NO_KEYS : [keyOf('', a) as string]
-      const found: string[] = []
-      for (const field of fields) {
-        const key = Object.hasOwn(a, field) ? keyOf(field, a[field]) : undefined
+      if (!isObject(a)) return typeof a === 'object' && a !== null ? NO_KEYS : [keyOf(WHOLE, a) as string | number]
+      const found: (string | number)[] = []
+      for (let i = 0; i < fields.length; i++) {
+        const key = Object.hasOwn(a, fields[i]) ? keyOf(i + 1, a[fields[i]]) : undefined
         if (key !== undefined) found.push(key)
       }
       return found
     },
     get keysVersion() {
-      return version
+      return fields.length
     },
     check(patterns, where) {
       if (where === undefined && patterns.length === 1 && isPlain(patterns[0])) return

@@ -78,7 +78,7 @@ export interface Site {
   readonly persistent: boolean
   readonly guarded: boolean
   /** Alternatives (`select`), in source order. `arrows` is then all of theirs, one after another. */
-  readonly branches?: readonly Site[]
+  readonly branches?: readonly Site[] | undefined
 }
 
 /** Refs of continuations whose turn has been renewed. Few have one, so the others need no field for it. */
@@ -716,6 +716,7 @@ export class Kernel<V, R, K extends Cont> {
         return null
       }
       this.fireSingle(c, chan, value, persistent, origin, r)
+      if (tries > this.scanLong) this.maybeIndexConts(chan, c, 0, 0)
       return c
     }
     if (chan.index === null ? head === null && this.fifo : chan.index.conts !== null && (this.fifo || (chan.bits & PINNED) !== 0)) {
@@ -884,7 +885,10 @@ export class Kernel<V, R, K extends Cont> {
             if (i === n) {
               this.results[own] = r
               this.fireJoin(k, own, chan, value, persistent, origin)
-              if (this.steps > this.scanLong) this.maybeIndexData(k)
+              if (this.steps > this.scanLong) {
+                this.maybeIndexConts(chan, k, 0, own)
+                this.maybeIndexData(k)
+              }
               return k
             }
           }
@@ -1393,9 +1397,11 @@ export class Kernel<V, R, K extends Cont> {
       this.appendDatum(d)
       this.lastDatum = d
     }
+    const own = this.steps > this.scanLong ? this.chosen.indexOf(d) : -1
     this.settle(k, d)
     if (stays && chan.nK > 0) this.enqueue(d)
     this.applyStalls()
+    if (own >= 0) this.maybeIndexConts(chan, k, this.firedBranch, own)
     return k
   }
 
@@ -2103,6 +2109,12 @@ export class Kernel<V, R, K extends Cont> {
       if (chan.nD <= this.scanMax || (chan.index !== null && chan.index.data !== null)) continue
       if (this.contKeyOf(k, b, i) !== undefined) this.indexData(chan)
     }
+  }
+
+  /** Bind `i` of branch `b` of `k` took what came to the channel, after a long search. */
+  private maybeIndexConts(chan: Chan, k: K, b: number, i: number): void {
+    if (!this.keyed || chan.nK <= this.scanMax || (chan.index !== null && chan.index.conts !== null)) return
+    if (this.contKeyOf(k, b, i) !== undefined) this.indexConts(chan)
   }
 
   private pushCont(table: Table<Cont>, k: Cont, chan: Chan): void {

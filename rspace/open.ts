@@ -1,5 +1,5 @@
 /** Spaces on disk: the rows of a store, loaded into memory, and the net effect of every group written back. */
-import type { JsonTypes, OpenOptions, Page, Report, Root, Types } from './api.ts'
+import type { Codec, JsonTypes, OpenOptions, Page, Report, Root, Types } from './api.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { hash, loadHashes } from './hash.ts'
 import { History, Proofs, pageChain } from './history.ts'
@@ -11,11 +11,68 @@ import { orderOf, type Settings, Space } from './space.ts'
 import { compareBytes } from './store/bytes.ts'
 import type { Engine } from './store/index.ts'
 
-/** The json preset where nothing else is given; a matcher of its own for each space. */
+const oneOf =
+  (...words: readonly string[]) =>
+  (x: unknown): boolean =>
+    words.includes(x as string)
+const isBoolean = (x: unknown): boolean => typeof x === 'boolean'
+const isFunction = (x: unknown): boolean => typeof x === 'function'
+const isObject = (x: unknown): boolean => typeof x === 'object' && x !== null
+const isPositive = (x: unknown): boolean => typeof x === 'number' && x > 0
+const isSeed = (x: unknown): boolean => isObject(x) && typeof (x as { seed?: unknown }).seed === 'bigint'
+
+/** What each option may be. */
+const OPTIONS: Readonly<Record<keyof OpenOptions<Types> | 'part', readonly [(x: unknown) => boolean, string]>> = {
+  codec: [isObject, 'an object'],
+  matcher: [isObject, 'an object'],
+  durability: [oneOf('memory', 'process', 'power'), '`process` or `power`'],
+  create: [isBoolean, 'true or false'],
+  readOnly: [isBoolean, 'true or false'],
+  order: [x => x === 'fifo' || x === 'lifo' || isSeed(x), '`fifo`, `lifo` or { seed: a bigint }'],
+  mode: [oneOf('standard', 'classic'), '`standard` or `classic`'],
+  burst: [isPositive, 'a positive number'],
+  journal: [oneOf('undo', 'events'), '`undo` or `events`'],
+  history: [oneOf('none', 'digest', 'merkle'), '`none`, `digest` or `merkle`'],
+  keep: [isObject, '{ last, every }'],
+  report: [isBoolean, 'true or false'],
+  limits: [x => isObject(x) && Object.values(x as object).every(n => n === undefined || isPositive(n)), 'an object of positive numbers'],
+  group: [x => x === 'manual' || x === 'auto' || isObject(x), '`manual`, `auto` or { opsMax, bytesMax, intervalMsMin }'],
+  names: [isFunction, 'a function'],
+  instanceKey: [x => x instanceof Uint8Array, 'bytes'],
+  handlerOf: [isFunction, 'a function'],
+  run: [isFunction, 'a function'],
+  idWindow: [isPositive, 'a positive number'],
+  debug: [isBoolean, 'true or false'],
+  part: [isObject, '{ index, of }'],
+}
+
+function checkOptions(o: unknown): void {
+  if (!isObject(o)) throw new BadArgument('options are an object')
+  for (const [name, value] of Object.entries(o as object)) {
+    if (value === undefined) continue
+    const known = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as 'order'] : undefined
+    if (known === undefined)
+      throw new BadArgument(`there is no option \`${name}\``, { hint: `The options are ${Object.keys(OPTIONS).join(', ')}.` })
+    if (!known[0](value)) throw new BadArgument(`the option \`${name}\` is ${known[1]}`)
+  }
+}
+
+/**
+ * The json preset where nothing else is given; a matcher of its own for each space.
+ * @throws BadArgument for options that there are not, or that are something else
+ */
 export function withPreset<T extends Types>(o: Partial<OpenOptions<T>>): Settings<T> {
+  checkOptions(o)
   if ((o.codec === undefined) !== (o.matcher === undefined)) throw new BadArgument('codec and matcher belong together: give both or none')
   const preset = json as unknown as Pick<OpenOptions<T>, 'codec' | 'matcher'>
   return { ...o, codec: o.codec ?? preset.codec, matcher: o.matcher ?? preset.matcher }
+}
+
+interface Problem {
+  readonly code: 'CORRUPT'
+  readonly where: string
+  readonly count: number
+  readonly message: string
 }
 
 export const codecsId = <T extends Types>({ codec }: Settings<T>): string =>
@@ -36,11 +93,13 @@ export class StoredSpace<T extends Types> extends Space<T> {
   get recovered(): number | undefined {
     return this.rowStore.recovered
   }
-  /** Read everything back and compare checksums, chain and sums; with `deep` also check that nobody waits who could fire. */
+  /**
+   * Read everything back and compare checksums, chain and sums; with `deep` also check that nobody waits who could fire, and that every value is what its codec writes.
+   */
   override async verify(o: { deep?: boolean } = {}): Promise<Report> {
     await this.flush()
     const report = await this.rowStore.verify()
-    const problems = o.deep === true ? [...this.checkInvariants(), ...(await this.checkHistory())] : []
+    const problems = o.deep === true ? [...this.checkInvariants(), ...(await this.checkValues()), ...(await this.checkHistory())] : []
     return { ...report, ok: report.ok && problems.length === 0, problems: [...report.problems, ...problems] }
   }
   /** The checkpoints that the store has, and `rows`, the present state. */
@@ -54,8 +113,37 @@ export class StoredSpace<T extends Types> extends Space<T> {
     for await (const page of this.rowStore.range(Uint8Array.of(tag), Uint8Array.of(tag + 1))) found.push(...page)
     return found
   }
+  /** Values in other bytes than those of their codec are equal to none that arrives, whatever their checksums say. */
+  private async checkValues(): Promise<Problem[]> {
+    const { channel, datum, pattern, body, guard } = this.settings.codec
+    const problems: Problem[] = []
+    const check = <X>(codec: Codec<X> | undefined, bytes: Uint8Array, where: string): void => {
+      let message = 'is not the canonical form of its value'
+      try {
+        if (codec !== undefined && compareBytes(codec.encode(codec.decode(bytes)), bytes) === 0) return
+      } catch (e) {
+        message = `its codec refuses it: ${e instanceof Error ? e.message : String(e)}`
+      }
+      problems.push({ code: 'CORRUPT', where, count: 1, message })
+    }
+    for await (const page of this.rowStore.rows()) {
+      const found = nothingLoaded()
+      for (const [key, value] of page) readRow(found, key, value)
+      for (const [cid, identity] of found.channels) if (identity[0] === 0) check(channel, identity.subarray(1), `channel ${cid}`)
+      for (const d of found.data) check(datum, d.value, `datum ${d.ref}`)
+      for (const k of found.conts) {
+        const where = `continuation ${k.ref}`
+        check(body, k.body, `${where}, body`)
+        for (const b of k.branches) {
+          for (const p of b.patterns) check(pattern, p, `${where}, pattern`)
+          if (b.where !== undefined) check(guard, b.where, `${where}, guard`)
+        }
+      }
+    }
+    return problems
+  }
   /** Whether all checkpoints are whole. */
-  private async checkHistory(): Promise<{ code: 'CORRUPT'; where: string; count: number; message: string }[]> {
+  private async checkHistory(): Promise<Problem[]> {
     try {
       new History().load(await this.all(TAG.N), await this.all(TAG.S))
       return []
@@ -79,8 +167,8 @@ export class StoredSpace<T extends Types> extends Space<T> {
  * @throws RhizomeError NO_SUCH_SPACE, NOT_A_SPACE, LOCKED, VERSION, CODEC_MISMATCH, CORRUPT, NEEDS_REPAIR, IO; BadArgument
  */
 export async function open<T extends Types = JsonTypes>(where: string | Engine, o: Partial<OpenOptions<T>> = {}): Promise<StoredSpace<T>> {
-  if (o.durability === 'memory') throw new BadArgument('a space on disk is durable; `memory()` makes one that is not')
   const settings = withPreset(o)
+  if (o.durability === 'memory') throw new BadArgument('a space on disk is durable; `memory()` makes one that is not')
   const [{ openStore }] = await Promise.all([import('./store/index.ts'), loadHashes()])
   const store = await openStore(where, { durability: o.durability, create: o.create, readOnly: o.readOnly, codecs: codecsId(settings) })
   try {

@@ -1,6 +1,7 @@
 /** Records as rows of the durable format (docs/persistence.md) and back. One key layout for disk, export and fork. */
+import { setCount } from './appender.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
-import { type Packer, setCount } from './packer.ts'
+import type { Packer } from './packer.ts'
 import { Malformed, Reader, Writer } from './store/bytes.ts'
 import type { Pack } from './store/pack.ts'
 

@@ -33,6 +33,7 @@ import type {
   Types,
   Wait,
 } from './api.ts'
+import { Appender, encode } from './appender.ts'
 import { Changed } from './changed.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
@@ -40,7 +41,7 @@ import { History, type Kept, type NodeId, pageChain, treeHex } from './history.t
 import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
 import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
 import type { NetChange } from './net.ts'
-import { encode, Packer, rowsOfPack } from './packer.ts'
+import { Packer, rowsOfPack } from './packer.ts'
 import {
   Extra,
   type Group,
@@ -185,6 +186,7 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly patternCodec: Codec<T['P']>
   private readonly channelCodec: Codec<T['C']>
   private readonly checks: boolean
+  private readonly debug: boolean
   private readonly dataMax: number
   private readonly continuationsMax: number
   private readonly recordBytesMax: number
@@ -270,6 +272,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.patternCodec = codec.pattern
     this.channelCodec = codec.channel
     this.checks = matcher.check !== undefined
+    this.debug = settings.debug === true
     this.dataMax = limits.dataPerChannelMax ?? MAX
     this.continuationsMax = limits.continuationsPerChannelMax ?? MAX
     this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX
@@ -313,7 +316,7 @@ export class Space<T extends Types> implements Namer<T> {
       guard: (k, _b, results) => matcher.guard?.(k.where as T['G'], k.body, results, meter) === true,
       contKey: keyed
         ? (k, b, i) => {
-            k.keyCache ??= k.patterns.map(p => matcher.keys?.(p)[0])
+            k.keyCache ??= k.chan === null ? k.patterns.map(p => matcher.keys?.(p)[0]) : [matcher.keys?.(k.pattern(0, 0))[0]]
             return k.keyCache[k.branch(b).offset + i]
           }
         : undefined,
@@ -598,6 +601,10 @@ export class Space<T extends Types> implements Namer<T> {
       const repeated = this.repeated(options.id)
       if (repeated !== undefined) return repeated
     }
+    if (body === undefined)
+      throw new BadArgument('a body is missing', {
+        hint: 'It comes with the COMM: the name of a handler, or whatever says what is to be done.',
+      })
     const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
     const accepted = this.accept(this.bodyCodec, body, options.volatile)
     const k =
@@ -711,6 +718,7 @@ export class Space<T extends Types> implements Namer<T> {
     const { ref, waiter } = k
     if (this.listens) this.emitComm(ref, matches, branchNumber)
     const comm: CommEvent<T> = { ref, body: k.body, persistent: k.site.persistent, branch: branchNumber, matches, ack: nothingToDo }
+    if (this.debug) this.sealComm(comm)
     if (waiter !== null) {
       this.waiterComm = comm
       waiter.fired()
@@ -728,6 +736,16 @@ export class Space<T extends Types> implements Namer<T> {
     return null
   }
   private waiterComm: CommEvent<T> | null = null
+
+  private sealComm(comm: CommEvent<T>): void {
+    ;(comm as { ack: () => void }).ack = () => this.acknowledge(comm)
+    for (const m of comm.matches) Object.freeze(m)
+    Object.freeze(comm.matches)
+    Object.freeze(comm)
+  }
+  private seal<X>(x: X): X {
+    return this.debug ? Object.freeze(x) : x
+  }
   /** COMMs of a tick or nack, which have no outcome to travel in; the next `pump` hands them over. Until then they are rows. */
   private stray: CommEvent<T>[] = []
 
@@ -758,6 +776,10 @@ export class Space<T extends Types> implements Namer<T> {
     if (this.transaction !== null) this.transaction.push(...comms)
     const pending = this.kernel.pumpPending || this.stray.length > 0
     const outcome: Outcome<T> = ref === undefined ? { comms, pending, at } : { ref, comms, pending, at }
+    if (this.debug) {
+      Object.freeze(comms)
+      Object.freeze(outcome)
+    }
     this.leave()
     return outcome
   }
@@ -1181,14 +1203,11 @@ export class Space<T extends Types> implements Namer<T> {
             fired: () => {
               const comm = this.waiterComm as CommEvent<T>
               const at = this.op
-              const got = comm.matches.map(m => ({
-                ref: m.ref,
-                channel: m.channel,
-                value: m.value,
-                bindings: m.result,
-                persistent: m.persistent,
-                at,
-              }))
+              const got = this.seal(
+                comm.matches.map(m =>
+                  this.seal({ ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at }),
+                ),
+              )
               if (claiming) this.hold(got[0].ref, ticks)
               this.served.add(k)
               this.undoable(() => this.served.delete(k))
@@ -1244,7 +1263,7 @@ export class Space<T extends Types> implements Namer<T> {
     ;(k.extra as Extra<T>).waiter = {
       fired: () => {
         const m = (this.waiterComm as CommEvent<T>).matches[0]
-        got = { ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op }
+        got = this.seal({ ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: this.op })
       },
     }
     this.park(k)
@@ -1273,10 +1292,10 @@ export class Space<T extends Types> implements Namer<T> {
       this.kernel.take(d)
       this.counts.consumed++
       this.emitComm(undefined, [got], 0)
-      found.push({ ...got, at: this.op })
+      found.push(this.seal({ ...got, at: this.op }))
     }
     if (found.length > 0) this.leave()
-    return found
+    return this.seal(found)
   }
   readMany(c: T['C'] | Channel<T>, p: T['P'], o: { max?: number } = {}): readonly Got<T>[] {
     const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
@@ -1285,7 +1304,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (found.length >= max) break
       found.push(got)
     }
-    return found
+    return this.seal(found)
   }
   count(c: T['C'] | Channel<T>, p?: T['P']): number {
     if (p === undefined) {
@@ -1308,7 +1327,8 @@ export class Space<T extends Types> implements Namer<T> {
     for (const d of this.kernel.data(h.chan)) {
       const value = d.value as T['A']
       const result = pattern === undefined ? (value as T['R']) : this.inside(() => quietly(() => matcher.match(pattern, value, meter)))
-      if (result !== undefined) yield { ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op }
+      if (result !== undefined)
+        yield this.seal({ ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op })
     }
   }
 
@@ -1349,7 +1369,7 @@ export class Space<T extends Types> implements Namer<T> {
       })
     this.outbox.set(id, { handler, comm, saved: false, row })
     this.outboxIds.set(comm, id)
-    ;(comm as { ack: () => void }).ack = () => this.acknowledge(comm)
+    if (!this.debug) (comm as { ack: () => void }).ack = () => this.acknowledge(comm)
     this.dirtyOutbox.add(id)
     this.undoable(() => {
       this.outbox.delete(id)
@@ -1471,7 +1491,7 @@ export class Space<T extends Types> implements Namer<T> {
     if (outer !== null) outer.push(...mine)
     const at = this.op
     this.release(mark)
-    return { value, comms: mine, at }
+    return this.seal({ value, comms: this.seal(mine), at })
   }
 
   // ------------------------------------------------------------------------------------------------ what changed
@@ -1482,8 +1502,12 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   protected get records(): Map<Ref, Datum | Waiting<T>> {
-    this.index ??= new Map([...this.everything()].map(r => [r.ref, r]))
+    this.index ??= this.byRef()
     return this.index
+  }
+  /** The same for one look at all of them: an index that must be kept up makes every later change dearer, the more there is the more. */
+  private byRef(): Map<Ref, Datum | Waiting<T>> {
+    return this.index ?? new Map([...this.everything()].map(r => [r.ref, r]))
   }
   /** What the kernel holds. A join is found once for each of its channels. */
   private *everything(): Generator<Datum | Waiting<T>> {
@@ -1501,14 +1525,14 @@ export class Space<T extends Types> implements Namer<T> {
     if (r instanceof Waiting && r.install !== null) this.installed.add(r)
     if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.came(r)
-    this.noteDigest(r, true)
+    if (this.lattice !== null) this.noteDigest(r, true)
   }
   private went(r: Datum | Waiting<T>): void {
     this.index?.delete(r.ref)
     if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
     if ((!this.tracks && this.lattice === null) || !durable(r)) return
     if (this.tracks) this.changed.went(r)
-    this.noteDigest(r, false)
+    if (this.lattice !== null) this.noteDigest(r, false)
   }
 
   private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
@@ -2291,7 +2315,7 @@ export class Space<T extends Types> implements Namer<T> {
   /** The durable records, in the order of their turns; with `all` also volatile data. */
   private copyInto(other: Space<T>, all: boolean): void {
     other.key = this.key
-    const list = [...this.records.values()].filter(r => durable(r) || (all && r instanceof Datum)).sort((a, b) => a.turn - b.turn)
+    const list = [...this.byRef().values()].filter(r => durable(r) || (all && r instanceof Datum)).sort((a, b) => a.turn - b.turn)
     const handle = (h: Handle<T>): Handle<T> => {
       const identity = h.identity()
       const twin = other.internBytes(identity[0], identity.subarray(1), h.value)
@@ -2352,33 +2376,43 @@ export class Space<T extends Types> implements Namer<T> {
   // ------------------------------------------------------------------------------------------------ digest, checkpoints
 
   private noteDigest(r: Datum | Waiting<T>, added: boolean): void {
-    if (this.lattice === null) return
     const before = this.unhashed.get(r.ref)
     if (before !== undefined && before.added !== added) this.unhashed.delete(r.ref)
     else this.unhashed.set(r.ref, { record: r, added })
   }
 
+  /** A record as the digest sees it; holds until the next call. */
   private element(r: Datum | Waiting<T>): Uint8Array {
     if (!(r instanceof Datum)) return rows.framed([Uint8Array.of(1), this.contBytes(r)])
-    return rows.framed([
-      Uint8Array.of(0),
-      handleOf<T>(r.chan).identity(),
-      encode(this.settings.codec.datum, r.value as T['A']),
-      Uint8Array.of(r.persistent ? 1 : 0),
-    ])
+    // What `framed` makes of a 0, the channel's identity, the value, and 1 if it is persistent.
+    const h = handleOf<T>(r.chan)
+    const name = h.bytes()
+    const to = this.elementBytes
+    to.clear()
+    to.u32(4)
+    to.u32(1)
+    to.u8(0)
+    to.u32(name.length + 1)
+    to.u8(h.kindByte)
+    to.raw(name)
+    to.framed(this.settings.codec.datum, r.value as T['A'])
+    to.u32(1)
+    to.u8(r.persistent ? 1 : 0)
+    return to.view()
   }
+  private readonly elementBytes = new Appender(256)
 
   /** A function of the multiset of durable records, whatever their history. O(changed) with `history`, O(records) without. */
   digest(): Root {
     this.enter()
     if (this.settings.history === undefined || this.settings.history === 'none') {
       const fresh = new Lattice()
-      for (const r of this.records.values()) if (durable(r)) fresh.add(this.element(r))
+      for (const r of this.byRef().values()) if (durable(r)) fresh.add(this.element(r))
       return toHex(fresh.root())
     }
     if (this.lattice === null) {
       this.lattice = new Lattice()
-      for (const r of this.records.values()) if (durable(r)) this.lattice.add(this.element(r))
+      for (const r of this.byRef().values()) if (durable(r)) this.lattice.add(this.element(r))
     } else
       for (const { record, added } of this.unhashed.values()) {
         if (added) this.lattice.add(this.element(record))
@@ -2471,7 +2505,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   private empty(): void {
     if (this.marks.length > 0) throw new RhizomeError('HELD', 'marks are open')
-    for (const r of [...this.records.values()]) {
+    for (const r of [...this.byRef().values()]) {
       if (r instanceof Datum) this.kernel.take(r)
       else if (r.install === null && r.waiter === null) this.kernel.withdraw(r)
     }
@@ -2789,7 +2823,7 @@ export class Space<T extends Types> implements Namer<T> {
     continuations: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Waiting),
     groups: (c: T['C'] | Channel<T>): Info[] => this.inspected(c, r => r instanceof Waiting && r.branches.some(b => b.handles.length > 1)),
     stalled: (): Info[] => [...this.kernel.stalled()].map(k => this.info(k)),
-    all: (): Iterable<Info> => [...this.records.values()].sort((a, b) => a.ref - b.ref).map(r => this.info(r)),
+    all: (): Iterable<Info> => [...this.byRef().values()].sort((a, b) => a.ref - b.ref).map(r => this.info(r)),
     why: (ref: Ref): Reason => this.why(ref),
   }
 
@@ -2837,7 +2871,7 @@ export class Space<T extends Types> implements Namer<T> {
     )
     if (claimed && binds.some(b => b.fitting === 0)) return done('claimed', 'a datum that fits is claimed')
     if (empty.length === binds.length) return done('nobody-sends', 'there are no data on its channel')
-    if (empty.length > 0) return done('other-channel-empty', `${empty.length} of its channels are empty`)
+    if (empty.length > 0) return done('other-channel-empty', `${empty.length} of its ${binds.length} channels hold no data`)
     if (binds.some(b => b.fitting === 0)) return done('pattern', 'no datum fits one of its patterns')
     if (r.where !== undefined) return done('guard', 'no combination satisfies the guard')
     return done('shared-datum', 'several of its binds need the same datum')
@@ -2847,7 +2881,7 @@ export class Space<T extends Types> implements Namer<T> {
     let data = 0
     let continuations = 0
     let channels = 0
-    for (const r of this.records.values()) {
+    for (const r of this.byRef().values()) {
       if (r instanceof Datum) data++
       else continuations++
     }
@@ -2872,15 +2906,16 @@ export class Space<T extends Types> implements Namer<T> {
     const problems: { code: 'CORRUPT'; where: string; count: number; message: string }[] = []
     const add = (where: string, message: string): void => void problems.push({ code: 'CORRUPT', where, count: 1, message })
     const pumped = this.kernel.pumpPending
+    const records = this.byRef()
     let seen = 0
     for (const chan of this.kernel.nonEmpty()) {
       for (const d of this.kernel.data(chan)) {
         seen++
-        if (this.records.get(d.ref) !== d) add(`datum ${d.ref}`, 'is on its channel, but not among the records')
+        if (records.get(d.ref) !== d) add(`datum ${d.ref}`, 'is on its channel, but not among the records')
       }
     }
     let data = 0
-    for (const r of this.records.values()) {
+    for (const r of records.values()) {
       if (r instanceof Datum) {
         if (!r.hidden) data++
       } else if (!pumped && !r.stalled && this.inside(() => this.kernel.canFire(r))) add(`continuation ${r.ref}`, 'could fire and does not')

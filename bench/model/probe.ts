@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Probe } from '../probes.ts'
 import { plainRow, type Row, ratioRow } from '../row.ts'
-import { measuredSpeedUp } from '../workers.ts'
+import { crossingCosts, measuredSpeedUp } from '../workers.ts'
 import { DEFAULTS, DESIGN, simulate } from './simulate.ts'
 
 /** `npm run bench -- model`: what the simulation predicts, and what two workers did. */
@@ -21,7 +21,7 @@ function designRow(d: (typeof DESIGN)[number]): Row {
   )
 }
 
-/** Programs of `workers.ts` with the share of messages that cross when two workers carry them. */
+/** Programs of `workers.ts` with the share of messages that go to the other half: as many would cross if contracts were served in one place each. */
 const PREDICTED = [
   { id: 'P1', remoteShare: 0 },
   { id: 'P2', remoteShare: 0.1 },
@@ -33,18 +33,22 @@ export const modelProbe: Probe = {
   run(shop, effort) {
     const rows = DESIGN.map(designRow)
     if (availableParallelism() < 2) return rows
+    const [, { ns: remoteNs }] = crossingCosts(shop, effort)
     for (const { id, remoteShare } of PREDICTED) {
       const { measured, localNs, note } = measuredSpeedUp(id, shop, effort)
       const about = { id: 'model', title: `${id}: two workers, ${remoteShare * 100} % remote: predicted speed-up`, unit: '×' }
       if (measured === null) {
         rows.push({
-          ...plainRow(about, predictions({ workers: 2, remoteShare, localNs: 100 }), null),
+          ...plainRow(about, predictions({ workers: 2, remoteShare, remoteNs, localNs: 100 }), null),
           note: `${id}: a COMM of 100 ns assumed${note === '' ? '' : `; ${note}`}`,
         })
         continue
       }
-      const predicted = predictions({ workers: 2, remoteShare, localNs })
-      rows.push({ ...ratioRow(about, predicted, 'measured', measured, null), note: 'a crossing of 300 ns assumed' })
+      const predicted = predictions({ workers: 2, remoteShare, remoteNs, localNs })
+      rows.push({
+        ...ratioRow(about, predicted, 'measured', measured, null),
+        note: `a crossing of ${Math.round(remoteNs)} ns, as measured`,
+      })
     }
     return rows
   },

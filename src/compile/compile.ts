@@ -55,16 +55,21 @@ export interface CompiledOpen extends Compiled {
   readonly captures: readonly (readonly number[])[]
 }
 
-/** A piece of code that is done: stretches of the arena and other pieces. Triples (start, end, first span) or (-1, piece, 0). */
+/** In the place of the start of a stretch: it is another piece. As a small integer it is -1. */
+const INNER = 0xffffffff
+
+/** A piece of code that is done: stretches of the arena and other pieces. Triples (start, end, first span) or (INNER, piece, 0) in the table of the compiler. */
 class Piece {
-  readonly chunks: readonly number[]
+  readonly from: number
+  readonly to: number
   len: number
   /** Indices, as seen where the piece stands, of the variables that it captures. */
   readonly captures: readonly number[]
   /** All pieces of the same words, this one among them, in the order of their captures in CLOSE; null: there is no other. */
   copies: Piece[] | null
-  constructor(chunks: readonly number[], len: number, captures: readonly number[]) {
-    this.chunks = chunks
+  constructor(from: number, to: number, len: number, captures: readonly number[]) {
+    this.from = from
+    this.to = to
     this.len = len
     this.captures = captures
     this.copies = null
@@ -197,8 +202,14 @@ const SMALL = 96
 
 /** Room for the next compilation: growing it anew each time costs more than filling it. Given up when it has become large. */
 const ROOM = 1 << 21
-function makeRoom(): { arena: Words; spanAt: Int32Array; spanStart: Int32Array; spanEnd: Int32Array } {
-  return { arena: new Words(4096), spanAt: new Int32Array(256), spanStart: new Int32Array(256), spanEnd: new Int32Array(256) }
+function makeRoom(): { arena: Words; stretches: Words; spanAt: Int32Array; spanStart: Int32Array; spanEnd: Int32Array } {
+  return {
+    arena: new Words(4096),
+    stretches: new Words(256),
+    spanAt: new Int32Array(256),
+    spanStart: new Int32Array(256),
+    spanEnd: new Int32Array(256),
+  }
 }
 /** null while a compilation has it. */
 let room: ReturnType<typeof makeRoom> | null = null
@@ -206,6 +217,8 @@ let room: ReturnType<typeof makeRoom> | null = null
 /** Compiles the components of one process, one after the other. @throws ImageTooLarge, and is of no use then */
 export class Compiler {
   private readonly arena: Words
+  /** Of all pieces, as in `Piece`. */
+  private readonly stretches: Words
   private spanAt: Int32Array
   private spanStart: Int32Array
   private spanEnd: Int32Array
@@ -247,10 +260,12 @@ export class Compiler {
   private cur: Seq = new Seq()
 
   constructor() {
-    const { arena, spanAt, spanStart, spanEnd } = room ?? makeRoom()
+    const { arena, stretches, spanAt, spanStart, spanEnd } = room ?? makeRoom()
     room = null
     arena.length = 0
+    stretches.length = 0
     this.arena = arena
+    this.stretches = stretches
     this.spanAt = spanAt
     this.spanStart = spanStart
     this.spanEnd = spanEnd
@@ -258,8 +273,8 @@ export class Compiler {
 
   /** Leaves the room to the next compilation. */
   private done(): void {
-    const { arena, spanAt, spanStart, spanEnd } = this
-    room = arena.data.length > ROOM ? makeRoom() : { arena, spanAt, spanStart, spanEnd }
+    const { arena, stretches, spanAt, spanStart, spanEnd } = this
+    room = arena.data.length > ROOM ? makeRoom() : { arena, stretches, spanAt, spanStart, spanEnd }
   }
 
   /** Takes a process, to stand beside those that came before. */
@@ -1367,7 +1382,10 @@ export class Compiler {
     this.spare.push(seq)
     const { captureFrom, captureCount } = seq
     const captures = captureCount === 0 ? NONE : this.captures.slice(captureFrom, captureFrom + captureCount)
-    return new Piece(chunks.slice(seq.chunkFrom, seq.chunkEnd), len, captures)
+    const { stretches } = this
+    const from = stretches.length
+    for (let i = seq.chunkFrom; i < seq.chunkEnd; i++) stretches.push(chunks[i])
+    return new Piece(from, stretches.length, len, captures)
   }
 
   /** Sorts the last `n` finished pieces and joins equal ones. */
@@ -1430,10 +1448,11 @@ export class Compiler {
   }
 
   private appendPiece(p: Piece): void {
-    const { chunks } = p
+    const { from, to } = p
+    const { data } = this.stretches
     // the places of copies are found through the piece
     let small = p.len <= SMALL && !(this.spanCount > 0 && placesOfCopies(p))
-    for (let i = 0; small && i < chunks.length; i += 3) small = chunks[i] >= 0
+    for (let i = from; small && i < to; i += 3) small = data[i] !== INNER
     if (!small) {
       this.closeChunk()
       this.addChunk(-1, this.pieces.push(p) - 1, 0)
@@ -1443,11 +1462,11 @@ export class Compiler {
     }
     const { arena } = this
     arena.reserve(p.len)
-    for (let i = 0; i < chunks.length; i += 3) {
-      const start = chunks[i]
-      const end = chunks[i + 1]
+    for (let i = from; i < to; i += 3) {
+      const start = data[i]
+      const end = data[i + 1]
       const shift = arena.length - start
-      for (let k = chunks[i + 2]; k < this.spanCount && this.spanAt[k] < end; k++) {
+      for (let k = data[i + 2]; k < this.spanCount && this.spanAt[k] < end; k++) {
         this.span(this.spanStart[k], this.spanEnd[k])
         this.spanAt[this.spanCount - 1] = this.spanAt[k] + shift
       }
@@ -1529,20 +1548,20 @@ export class Compiler {
     if (a.len !== b.len) return a.len - b.len
     const { data } = this.arena
     // most pieces consist of stretches of the same lengths
-    const p = a.chunks
-    const q = b.chunks
-    for (let c = 0; ; c += 3) {
-      if (c === p.length && c === q.length) return 0
-      const n = p[c + 1] - p[c]
-      if (c === p.length || c === q.length || p[c] < 0 || q[c] < 0 || q[c + 1] - q[c] !== n) break
-      for (let i = 0, x = p[c], y = q[c]; i < n; i++) {
+    const s = this.stretches.data
+    for (let p = a.from, q = b.from; ; p += 3, q += 3) {
+      if (p === a.to && q === b.to) return 0
+      if (p === a.to || q === b.to || s[p] === INNER || s[q] === INNER) break
+      const n = s[p + 1] - s[p]
+      if (s[q + 1] - s[q] !== n) break
+      for (let i = 0, x = s[p], y = s[q]; i < n; i++) {
         const v = data[x + i]
         const w = data[y + i]
         if (v !== w) return v < w ? -1 : 1
       }
     }
-    const x = new Cursor(this.pieces, a)
-    const y = new Cursor(this.pieces, b)
+    const x = new Cursor(this.stretches, this.pieces, a)
+    const y = new Cursor(this.stretches, this.pieces, b)
     for (;;) {
       if (x.at === x.end && !x.next()) return 0
       if (y.at === y.end && !y.next()) return 0
@@ -1559,14 +1578,14 @@ export class Compiler {
 
   /** Writes the words of a piece. */
   private flatten(p: Piece, out: Words): void {
-    const c = new Cursor(this.pieces, p)
+    const c = new Cursor(this.stretches, this.pieces, p)
     out.reserve(p.len)
     while (c.next()) out.append(this.arena.data, c.at, c.end)
   }
 
   /** Places of the instructions of a piece that stands at word `offset`; `copies` gets the pieces inside it of which there are several. */
   private rows(p: Piece, offset: number, out: Rows, copies: Copies[] | null): void {
-    const c = new Cursor(this.pieces, p)
+    const c = new Cursor(this.stretches, this.pieces, p)
     while (c.next()) {
       if (copies !== null && c.entered !== null && placesOfCopies(c.entered))
         copies.push({ at: offset, piece: c.entered, into: out.overlays })
@@ -1663,40 +1682,42 @@ class Cursor {
   span = 0
   /** The piece that begins with this stretch, if one does that stands inside another. */
   entered: Piece | null = null
+  private readonly stretches: Uint32Array
   private readonly pieces: readonly Piece[]
-  private chunks: readonly number[]
-  private i = 0
-  private readonly outer: (readonly number[])[] = []
-  private readonly outerAt: number[] = []
-  constructor(pieces: readonly Piece[], p: Piece) {
+  private i: number
+  private to: number
+  /** Pairs (place, end) of the pieces around this one. */
+  private readonly outer: number[] = []
+  constructor(stretches: Words, pieces: readonly Piece[], p: Piece) {
+    this.stretches = stretches.data
     this.pieces = pieces
-    this.chunks = p.chunks
+    this.i = p.from
+    this.to = p.to
   }
   next(): boolean {
     this.entered = null
     for (;;) {
-      if (this.i === this.chunks.length) {
-        const back = this.outer.pop()
-        if (back === undefined) return false
-        this.chunks = back
-        this.i = this.outerAt.pop() as number
+      if (this.i === this.to) {
+        const to = this.outer.pop()
+        if (to === undefined) return false
+        this.to = to
+        this.i = this.outer.pop() as number
         continue
       }
-      const start = this.chunks[this.i]
-      const end = this.chunks[this.i + 1]
-      const span = this.chunks[this.i + 2]
+      const start = this.stretches[this.i]
+      const end = this.stretches[this.i + 1]
+      const span = this.stretches[this.i + 2]
       this.i += 3
-      if (start >= 0) {
+      if (start !== INNER) {
         this.at = start
         this.end = end
         this.span = span
         return true
       }
-      this.outer.push(this.chunks)
-      this.outerAt.push(this.i)
+      this.outer.push(this.i, this.to)
       this.entered = this.pieces[end]
-      this.chunks = this.entered.chunks
-      this.i = 0
+      this.i = this.entered.from
+      this.to = this.entered.to
     }
   }
 }

@@ -5,6 +5,7 @@ import { compile } from '../compile/compile.ts'
 import { decodeImage } from '../compile/decode.ts'
 import { rememberName } from '../compile/names.ts'
 import { type Overlay, SpanTable } from '../compile/spans.ts'
+import { compare } from '../normal/order.ts'
 import {
   BigInteger,
   BigRat,
@@ -655,6 +656,18 @@ export class NameSkimmer extends ByteReader {
   }
 }
 
+/** What holds names or code may be ordered by what is not known yet while a space is being loaded; NaN is no key that can be found. */
+const UNORDERED = Flag.Unforgeable | Flag.Closure | Flag.NaN
+const flagsOf = (t: Term): number => (typeof t === 'object' ? t.flags : 0)
+
+/** Elements of a set or keys of a map in another order than the canonical one would not be found. @throws Garbled */
+function checkOrder(items: readonly Term[]): void {
+  for (let i = 0; i < items.length; i++) if ((flagsOf(items[i]) & Flag.Exposed) !== 0) return
+  for (let i = 1; i < items.length; i++)
+    if (((flagsOf(items[i - 1]) | flagsOf(items[i])) & UNORDERED) === 0 && compare(items[i - 1], items[i]) >= 0)
+      throw new Garbled('the elements of a set or map are not in canonical order')
+}
+
 /** A table of more parts is not kept for the next record. */
 const TABLE_MAX = 64
 
@@ -811,6 +824,7 @@ export class TermReader extends ByteReader {
       case V.Tuple:
         return new Tuple(items)
       case V.Set:
+        checkOrder(items)
         return new SetTerm(items)
       case V.Map: {
         const keys: Term[] = []
@@ -819,6 +833,7 @@ export class TermReader extends ByteReader {
           keys.push(items[i])
           values.push(items[i + 1])
         }
+        checkOrder(keys)
         return new MapTerm(keys, values)
       }
       case V.Bundle:

@@ -101,8 +101,8 @@ const GROUP_SLICES = 131_072
 const GROUP_MS = 9
 /** Groups may be so many times as long where a commit need not survive a power cut, nobody waits for outputs, and it pays. */
 const LONGER = 3
-/** It pays where no more of the records that a group made are left at its end: of what is made in a longer one still less would be. */
-const LEFT_MAX = 0.75
+/** It does not pay where the space has grown by more of the records that were made: what stays is as much in one long group as in three. */
+const GROWTH_MAX = 0.25
 /** Slices after which it is looked whether a group is due. */
 const QUANTUM = 4096
 /** After a group with more rows than this machines wait until it is safe: groups would only grow. */
@@ -305,6 +305,8 @@ export class Durable implements Keeper, RecordBook {
   /** The commit begun last; those before it end before it. */
   private inFlight: Promise<void> | null = null
   private flights = 0
+  /** Groups so far. */
+  private begun = 0
   /** Until the rows of the last group have been taken in. */
   private gathering: Promise<void> | null = null
   private failure: unknown = null
@@ -419,6 +421,7 @@ export class Durable implements Keeper, RecordBook {
     if (this.attempting !== null) return
     if (status !== 'budget' || this.holdsBack()) {
       await this.flush()
+      if (status !== 'budget') this.recent.clear() // at rest nothing is kept that is not needed
       return
     }
     // While many rows are written, the next group is taken in beside: neither this thread nor the engine has to wait.
@@ -442,13 +445,12 @@ export class Durable implements Keeper, RecordBook {
 
   /** Resolves when everything that has happened so far is safe and its outputs have left. @throws RhizomeError of the store */
   async flush(): Promise<void> {
+    const wanted = this.begun + 1 // the next group holds everything; machines that run on would fill group after group
     for (;;) {
+      const { begun } = this
       if (this.inFlight !== null) await this.inFlight
       if (this.failure !== null) throw this.failure
-      if (this.attempting !== null || !this.begin(false)) {
-        this.recent.clear() // at rest nothing is kept that is not needed
-        return
-      }
+      if (begun >= wanted || this.attempting !== null || !this.begin(false)) return
     }
   }
 
@@ -545,7 +547,8 @@ export class Durable implements Keeper, RecordBook {
     this.pack = new Pack(KEY_BYTES)
     this.goes = new Pack(KEY_BYTES)
     this.lastRows = puts.length + dels.length + pack.count + goes.count
-    this.patience = this.mayBeLonger && pack.count <= LEFT_MAX * (kernel.counter - this.since) ? LONGER : 1
+    const growth = pack.count - goes.count - dels.length
+    this.patience = this.mayBeLonger && growth <= GROWTH_MAX * (kernel.counter - this.since) ? LONGER : 1
     this.recent.add(pack, this.since, kernel.counter)
     this.since = kernel.counter
     this.sinceSlices = shard.slices
@@ -565,6 +568,7 @@ export class Durable implements Keeper, RecordBook {
       if (--this.flights === 0) this.inFlight = null
     }
     this.gathering = gathering
+    this.begun++
     this.flights++
     const packs = pack.count === 0 ? undefined : [pack]
     const gone = goes.count === 0 ? undefined : [goes]

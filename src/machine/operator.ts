@@ -31,7 +31,7 @@ export interface MachineView {
   readonly gas: number
   /** Sizes of the values it holds, in bytes (rholang.md 16.1). */
   readonly memory: number
-  /** How many machines have been made since it was. */
+  /** How many numbers of machines have been given out since its own: as many as have been made, but for those that a kill has skipped. */
   readonly age: number
   readonly shard: number
   readonly account: string

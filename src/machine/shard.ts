@@ -28,7 +28,7 @@ import { Fault } from './primitives/fault.ts'
 import { Primitives } from './primitives.ts'
 import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } from './queue.ts'
 import { shown } from './report.ts'
-import { type CasePattern, COMM_BASE, COMM_BIND, NO_SITE, Of, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
+import { type CasePattern, COMM_BASE, COMM_BIND, keyOfMessage, NO_SITE, Of, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 import type { Tracer } from './trace.ts'
 
@@ -316,8 +316,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   datumKey(value: Term[]): Term | undefined {
-    const first = value[0]
-    return typeof first === 'object' && !(first instanceof Unforgeable) ? undefined : first
+    return keyOfMessage(value)
   }
 
   /** Matchers report their work here. */

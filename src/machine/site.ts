@@ -4,8 +4,9 @@ import type { Site } from '../../rspace/kernel.ts'
 import { NO_SPAN, type Span } from '../base/source.ts'
 import { decodePattern } from '../compile/decode.ts'
 import { type Difference, firstDifference } from '../normal/difference.ts'
+import { itemOf } from '../normal/long.ts'
 import { Budget, type CompiledPattern, compilePattern, ground, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
-import { type Free, List, type Ref, Tag, type Term, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
+import { type Free, List, type Ref, Tag, type Term, Tuple, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
 import type { Linked, Linker, Program } from './link.ts'
 import { type Machine, MachineFault, type Pool } from './machine.ts'
 import type { Shard } from './shard.ts'
@@ -40,8 +41,10 @@ export class MessagePattern {
   readonly count: number
   /** Only the number of values matters. */
   readonly simple: boolean
-  /** All messages that fit have this first value, if it is not undefined. */
+  /** All messages that fit have this key (`keyOfMessage`), if it is not undefined. */
   readonly key: Term | undefined
+  /** The key is the first element of the first value. */
+  private readonly inner: boolean
   /** Registers: of value j if `simple` (−1: not bound), else of variable j. */
   private readonly registers: readonly number[]
   readonly contiguous: boolean
@@ -68,15 +71,17 @@ export class MessagePattern {
     this.compiled = this.simple ? [] : patterns.map(p => compilePattern(p, count))
     this.searchless = this.compiled.every(c => c.kind !== 'general')
     this.found = new Array<Term>(count).fill(0)
-    const first = patterns[0]
-    this.key = patterns.length > 0 && isKey(first) ? first : undefined
-    this.keySlot = patterns.length > 0 && tagOf(first) === Tag.Ref ? slots[(first as Ref).index] : -1
+    const key = patterns.length > 0 ? keyPart(patterns[0]) : undefined
+    this.inner = key !== patterns[0]
+    this.key = key !== undefined && isKey(key) ? key : undefined
+    this.keySlot = key !== undefined && tagOf(key) === Tag.Ref ? slots[(key as Ref).index] : -1
   }
 
   /** The first value has to be the key, the others are variables whose registers go side by side. */
   get keyed(): boolean {
     return (
       (this.key !== undefined || this.keySlot >= 0) &&
+      !this.inner &&
       this.rest === null &&
       this.patterns.every((p, i) => i === 0 || (tagOf(p) === Tag.Free && (p as Free).index === i - 1))
     )
@@ -180,6 +185,20 @@ export class MessagePattern {
       for (let i = 0; i < r.length; i++) regs[base + i] = result[i]
     } else for (let i = 0; i < r.length; i++) if (r[i] >= 0) regs[r[i]] = result[i]
   }
+}
+
+/** Where the key of a message stands: its first value, or the first element of that if it is a tuple or list. */
+function keyPart(first: Term): Term | undefined {
+  if (first instanceof Tuple) return first.items[0]
+  return first instanceof List ? itemOf(first, 0) : first
+}
+
+/** The key of a message in the index of its channel; undefined says nothing about what fits. */
+export function keyOfMessage(values: readonly Term[]): Term | undefined {
+  const first = values[0]
+  if (typeof first !== 'object') return first
+  const key = keyPart(first)
+  return key !== undefined && isKey(key) ? key : undefined
 }
 
 /** A value of which "the first value of the message is another one" can be decided by identity. */

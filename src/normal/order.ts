@@ -1,3 +1,4 @@
+import { LONG, LongList, LongMap, LongSet } from './long.ts'
 import { codeParts, type Part } from './parts.ts'
 import {
   type BigInteger,
@@ -38,6 +39,7 @@ import {
   Unforgeable,
   type Uri,
 } from './term.ts'
+import type { Tree } from './tree.ts'
 
 // ── scalars ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -782,12 +784,20 @@ function hashNode(n: Compound, fuel: number): number {
       break
     case Tag.List:
     case Tag.Set:
-    case Tag.PathMap:
-      h = mixTerm(mixItems(h, (n as Node as List).items, fuel), (n as Node as List).rest, fuel)
+    case Tag.PathMap: {
+      const l = n as Node as List
+      if (l.count > LONG) h = mixSequence(h, l instanceof LongList || l instanceof LongSet ? l.tree : l.items, fuel)
+      else h = mixItems(h, l.items, fuel)
+      h = mixTerm(h, l.rest, fuel)
       break
+    }
     case Tag.Map: {
       const m = n as Node as MapTerm
-      h = mixTerm(mixItems(mixItems(h, m.keys, fuel), m.values, fuel), m.rest, fuel)
+      if (m.count > LONG) {
+        h = mixSequence(h, m instanceof LongMap ? m.keyTree : m.keys, fuel)
+        h = mixSequence(h, m instanceof LongMap ? m.valueTree : m.values, fuel)
+      } else h = mixItems(mixItems(h, m.keys, fuel), m.values, fuel)
+      h = mixTerm(h, m.rest, fuel)
       break
     }
     case Tag.Send: {
@@ -812,6 +822,45 @@ let shallow = true
 function mixItems(from: number, parts: readonly Part[], fuel: number): number {
   let h = mix(from, parts.length)
   for (let i = 0; i < parts.length && shallow; i++) h = mixTerm(h, parts[i], fuel)
+  return h
+}
+
+/** The elements of a collection of more than `LONG`, which may be a tree. */
+function mixSequence(h: number, terms: Tree | readonly Term[], fuel: number): number {
+  return mix(mix(h, 'count' in terms ? terms.count : terms.length), sequence(terms, fuel, null))
+}
+
+// A polynomial over the hashes of the terms, so that the parts of a tree, which remember theirs, give that of the whole.
+const BASE = 0x9e3779b1
+
+function power(n: number): number {
+  let result = 1
+  let square = BASE
+  for (let k = n; k > 0; k >>>= 1) {
+    if ((k & 1) !== 0) result = Math.imul(result, square)
+    square = Math.imul(square, square)
+  }
+  return result
+}
+
+/** Without `todo` as `mixTerm`, otherwise as `hashPart`. */
+function sequence(terms: Tree | readonly Term[], fuel: number, todo: Compound[] | null): number {
+  if (!('count' in terms)) {
+    let h = 0
+    for (let i = 0; i < terms.length && (todo !== null || shallow); i++) {
+      h = (Math.imul(h, BASE) + finish(todo === null ? mixTerm(0, terms[i], fuel) : hashPart(0, terms[i], todo))) | 0
+    }
+    return h
+  }
+  if (terms.hash !== 0) return terms.hash
+  const before = todo === null ? 0 : todo.length
+  const { items } = terms
+  const right = terms.right as Tree
+  const h =
+    items !== null
+      ? sequence(items, fuel, todo)
+      : (Math.imul(sequence(terms.left as Tree, fuel, todo), power(right.count)) + sequence(right, fuel, todo)) | 0
+  if (todo === null ? shallow : todo.length === before) terms.hash = h
   return h
 }
 
@@ -876,12 +925,22 @@ function hashShallow(n: Compound, todo: Compound[]): number {
       break
     case Tag.List:
     case Tag.Set:
-    case Tag.PathMap:
-      h = hashPart(hashParts(h, (n as List).items, todo), (n as List).rest, todo)
+    case Tag.PathMap: {
+      const l = n as List
+      if (l.count > LONG) h = mix(mix(h, l.count), sequence(l instanceof LongList || l instanceof LongSet ? l.tree : l.items, 0, todo))
+      else h = hashParts(h, l.items, todo)
+      h = hashPart(h, l.rest, todo)
       break
-    case Tag.Map:
-      h = hashPart(hashParts(hashParts(h, (n as MapTerm).keys, todo), (n as MapTerm).values, todo), (n as MapTerm).rest, todo)
+    }
+    case Tag.Map: {
+      const m = n as MapTerm
+      if (m.count > LONG) {
+        h = mix(mix(h, m.count), sequence(m instanceof LongMap ? m.keyTree : m.keys, 0, todo))
+        h = mix(mix(h, m.count), sequence(m instanceof LongMap ? m.valueTree : m.values, 0, todo))
+      } else h = hashParts(hashParts(h, m.keys, todo), m.values, todo)
+      h = hashPart(h, m.rest, todo)
       break
+    }
     case Tag.Send:
       h = hashParts(hashPart(mix(h, (n as Send).persistent ? 1 : 0), (n as Send).chan, todo), (n as Send).data, todo)
       break

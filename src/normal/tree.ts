@@ -15,19 +15,25 @@ export class Tree {
   readonly items: readonly Term[] | null
   readonly left: Tree | null
   readonly right: Tree | null
+  /** The first term: what searches compare with. */
+  readonly first: Term
   readonly count: number
   readonly height: number
   readonly flags: number
   /** Sum of the sizes of all terms, -1 until somebody asked (size.ts). */
   size: number
+  /** Hash of the sequence, 0 until somebody asked (order.ts). */
+  hash: number
   constructor(items: readonly Term[] | null, left: Tree | null, right: Tree | null, count: number, height: number, flags: number) {
     this.items = items
     this.left = left
     this.right = right
+    this.first = items !== null ? items[0] : (left as Tree).first
     this.count = count
     this.height = height
     this.flags = flags
     this.size = -1
+    this.hash = 0
   }
 }
 
@@ -185,7 +191,7 @@ export function search(tree: Tree, x: Term): number {
   let before = 0
   while (t.items === null) {
     const l = t.left as Tree
-    const order = compare(first(t.right as Tree), x)
+    const order = compare((t.right as Tree).first, x)
     if (order === 0) return before + l.count
     if (order > 0) t = l
     else {
@@ -209,10 +215,4 @@ export function searchItems(items: readonly Term[], x: Term): number {
     else high = mid - 1
   }
   return ~low
-}
-
-function first(tree: Tree): Term {
-  let t = tree
-  while (t.items === null) t = t.left as Tree
-  return t.items[0]
 }

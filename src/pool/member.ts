@@ -21,6 +21,10 @@ const LOAD = 2
 const ASKED = 3
 /** Something came from outside between two turns. */
 const CALLED = 4
+/** What the shard has done so far; count round: microseconds with something to do, messages and machines that crossed, COMMs. */
+const BUSY = 5
+const CROSSED = 6
+const COMMS = 7
 
 export const Doing = { Nothing: 0, Running: 1, Waiting: 2 } as const
 
@@ -42,6 +46,13 @@ export function makeWires(shards: number, ringBytes?: number): Wires {
 /** The host has it, the library of types that this project uses does not. */
 interface AsyncWaits {
   waitAsync(words: Int32Array, at: number, value: number, ms: number): { readonly async: boolean; readonly value: unknown }
+}
+
+/** Sums of the words of all shards at some moment. */
+export interface Done {
+  busy: number
+  crossed: number
+  comms: number
 }
 
 /** The words that the shards share. */
@@ -115,6 +126,31 @@ export class Board {
   }
   heard(shard: number): void {
     Atomics.store(this.words, shard * STRIDE + CALLED, 0)
+  }
+  setDone(shard: number, busyMs: number, crossings: number, comms: number): void {
+    const at = shard * STRIDE
+    Atomics.store(this.words, at + BUSY, busyMs * 1000)
+    Atomics.store(this.words, at + CROSSED, crossings)
+    Atomics.store(this.words, at + COMMS, comms)
+  }
+  /** What all shards have done since `since` was filled the last time; fills it. */
+  doneSince(since: Done): { readonly busyMs: number; readonly crossings: number; readonly comms: number } {
+    let [busy, crossed, comms] = [0, 0, 0]
+    for (let i = 0; i < this.shards; i++) {
+      busy += Atomics.load(this.words, i * STRIDE + BUSY)
+      crossed += Atomics.load(this.words, i * STRIDE + CROSSED)
+      comms += Atomics.load(this.words, i * STRIDE + COMMS)
+    }
+    // Both the sender and the receiver have counted a crossing.
+    const found = {
+      busyMs: ((busy - since.busy) | 0) / 1000,
+      crossings: ((crossed - since.crossed) | 0) / 2,
+      comms: (comms - since.comms) | 0,
+    }
+    since.busy = busy | 0
+    since.crossed = crossed | 0
+    since.comms = comms | 0
+    return found
   }
   /** Whether the question was not heard yet. */
   asks(of: number, by: number): boolean {
@@ -226,6 +262,8 @@ export class Member {
   private patience = 1
   private idleTurns = 0
   private chunk = 256
+  /** What was done up to the last report, beside what is counted since. */
+  private readonly before = { busyMs: 0, crossings: 0, comms: 0 }
 
   constructor(shard: Shard, mesh: Mesh, board: Board) {
     this.shard = shard
@@ -374,6 +412,7 @@ export class Member {
       } else active = this.step(this.chunk)
       const now = active ? this.adapt(last) : performance.now()
       last = now
+      this.tell(now - begin - slept)
       if (now >= until) break
       if (mesh.spent !== undefined || (o.room !== undefined && this.full(o.room))) break
       if (active) {
@@ -393,6 +432,12 @@ export class Member {
     // What came while the turn ended would be seen by nobody.
     const more = shard.queue.length > 0 || shard.inbox.length > 0 || shard.kernel.pumpPending || mesh.incoming || mesh.spilled > 0
     return this.report(more, performance.now() - begin - slept)
+  }
+
+  /** Let everybody see what was done. @param busyMs of this turn */
+  private tell(busyMs: number): void {
+    const { before, mesh, shard } = this
+    this.board.setDone(this.index, before.busyMs + busyMs, before.crossings + mesh.crossings, before.comms + shard.comms)
   }
 
   private full(room: NonNullable<TurnOrder['room']>): boolean {
@@ -433,7 +478,10 @@ export class Member {
 
   /** What was counted since the last report; the counters start anew. */
   report(more: boolean, busyMs: number): TurnReport {
-    const { shard, mesh } = this
+    const { shard, mesh, before } = this
+    before.busyMs += busyMs
+    before.crossings += mesh.crossings
+    before.comms += shard.comms
     const report: TurnReport = {
       index: this.index,
       more,

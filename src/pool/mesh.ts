@@ -679,7 +679,7 @@ export class Mesh implements Elsewhere {
       this.copied.delete(c)
       this.gone(c, to)
     }
-    this.crossings++
+    this.crossings += chans.length + records.length
     this.post(to)
   }
 
@@ -698,8 +698,9 @@ export class Mesh implements Elsewhere {
       this.note(chan, from)
       chans.push(chan)
     }
-    this.crossings++
-    for (let n = r.count(); n > 0; n--) {
+    const records = r.count()
+    this.crossings += chans.length + records
+    for (let n = records; n > 0; n--) {
       const flags = r.u8()
       const ref = kernel.counter + 1
       let record: Cont | Datum

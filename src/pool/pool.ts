@@ -6,7 +6,7 @@ import type { Status } from '../machine/outcome.ts'
 import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
-import { Board, connect, Doing, Member, makeWires, reserve, type TurnOrder, type TurnReport, type Wires } from './member.ts'
+import { Board, connect, Doing, type Done, Member, makeWires, reserve, type TurnOrder, type TurnReport, type Wires } from './member.ts'
 import type { Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
@@ -56,8 +56,10 @@ export class WorkerLost extends Error {
   }
 }
 
-/** Milliseconds of a turn, and how long a shard without work stays awake in one. */
-const TURN_MS = 10
+/** Milliseconds of a turn, and how long a shard without work stays awake in one. Beginning and ending a turn takes the calling thread some tenths of one. */
+const TURN_MS = 20
+/** A turn of shard 0, between which the calling thread looks after the others. */
+const OWN_TURN_MS = 10
 const SLEEP_MS = 5
 /** After so many milliseconds `settle` comes back for a look at signals. */
 const LOOK_MS = 50
@@ -81,17 +83,20 @@ const QUANTUM_MAX = 20_000
 const ALONE_LOOKS = 5
 const ALONE_QUEUE = 2
 
-/** What one crossing costs both sides together, in milliseconds, about. */
-const CROSSING_MS = 0.003
+/** What one crossing costs both sides together, in milliseconds, about: see `bench/crossing.ts`; the caches of both are in it only in part. */
+const CROSSING_MS = 0.002
 /** See `PoolOptions.worthWhile`. */
 const WORTH_WHILE = 0.95
-/** Over so many milliseconds that is looked at, if there were so many crossings. */
+/** Over so many milliseconds that is looked at, if there were so many crossings, and twice in a row unless there were many. */
 const WINDOW_MS = 40
 const CROSSINGS_MIN = 100
+const CROSSINGS_MANY = 400
+/** Fewer COMMs in the same time than one shard had by itself, and it is no use either. */
+const LESS = 0.95
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
-const TOGETHER_MS = 400
+const TOGETHER_MS = 800
 const TOGETHER_MAX_MS = 10_000
 
 function heldIn(r: TurnReport | null | undefined, account: number): number {
@@ -141,9 +146,13 @@ export class Pool implements Team {
   private aloneSince = performance.now()
   private aloneCpu = cpuMs()
   private crowdedLooks = 0
-  /** Counted since the last look at whether several shards are worth while. */
-  private crossings = 0
-  private busyMs = 0
+  /** Whether several shards are worth while: what was done until the last look, since when, and whether it was too little then. */
+  private readonly seen: Done = { busy: 0, crossed: 0, comms: 0 }
+  private windowFrom = performance.now()
+  private bad = false
+  /** COMMs of one shard by itself in a millisecond, lately; 0: not known. */
+  private aloneRate = 0
+  private aloneComms = 0
   /** Until when everything stays in one shard, and how long the next time. */
   private togetherUntil = 0
   private togetherMs = TOGETHER_MS
@@ -185,6 +194,9 @@ export class Pool implements Team {
     this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
+    const { comms } = this.session.shard
+    if (took > 1) this.knowRate((comms - this.aloneComms) / took)
+    this.aloneComms = comms
     if (this.starting !== null) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
     if (this.session.atomicPending || this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
@@ -243,7 +255,7 @@ export class Pool implements Team {
       timer = setTimeout(() => reject(new WorkerLost(0, 'the workers do not start')), START_MS)
     })
     try {
-      await Promise.race([Promise.all(this.each(index => this.call(index, {}))), late])
+      await Promise.race([Promise.all(this.each(index => this.prepare(index, {}))), late])
       await Promise.race([this.connect(), late])
       this.spread()
     } finally {
@@ -263,6 +275,9 @@ export class Pool implements Team {
     const wires = makeWires(shards)
     this.wires = wires
     this.board = new Board(wires)
+    this.showOwn()
+    this.board.doneSince(this.seen)
+    this.windowFrom = performance.now()
     // From here on shard 0 has others: nothing runs in between.
     const options = plainOptions(session.shard.options)
     const systems = systemsOf(session)
@@ -275,11 +290,7 @@ export class Pool implements Team {
     mesh.claimPinned()
     mesh.tellValues(session.injected)
     mesh.flush()
-    const begun = this.each(index =>
-      this.call(index, { init: { index, wires, base, options, systems, numbers, modules } }).catch(e => {
-        throw new WorkerLost(index, e instanceof Error ? e.message : String(e))
-      }),
-    )
+    const begun = this.each(index => this.prepare(index, { init: { index, wires, base, options, systems, numbers, modules } }))
     for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r
     this.drawn = false
     this.heavy = false
@@ -303,6 +314,13 @@ export class Pool implements Team {
   private call(shard: number, task: WorkerTask): Promise<TurnReport> {
     const { Piscina } = poolLibrary()
     return (this.piscina as Piscina).run({ ...task, [Piscina.queueOptionsSymbol]: { shard } }) as Promise<TurnReport>
+  }
+
+  /** What a worker is asked before it has turns. @throws WorkerLost if it cannot answer: like one that is lost later */
+  private prepare(shard: number, task: WorkerTask): Promise<TurnReport> {
+    return this.call(shard, task).catch(e => {
+      throw new WorkerLost(shard, e instanceof Error ? e.message : String(e))
+    })
   }
 
   /** Let a shard have a turn. */
@@ -339,8 +357,6 @@ export class Pool implements Team {
     t.crossings += r.crossings
     t.busyMs += r.busyMs
     t.turns++
-    this.crossings += r.crossings / 2
-    this.busyMs += r.busyMs
     if (r.drawn === true) this.drawn = true
     if ((r.weight ?? 0) > this.weightMax) this.heavy = true
   }
@@ -397,24 +413,30 @@ export class Pool implements Team {
    * If all shards together get less done than one would by itself, and it is the crossings that keep them from it, bring everything back into one for a while.
    */
   private judge(now: number): void {
-    if (now < this.togetherUntil) {
-      this.windowFrom = now
-      this.crossings = this.busyMs = 0
-      return
-    }
     const wall = now - this.windowFrom
     if (wall < WINDOW_MS) return
-    const done = this.busyMs - this.crossings * CROSSING_MS
-    const bad = this.crossings > CROSSINGS_MIN && done < this.worthWhile * wall
-    this.crossings = this.busyMs = 0
+    const { busyMs, crossings, comms } = this.board.doneSince(this.seen)
     this.windowFrom = now
-    if (!bad) return
+    if (this.worthWhile === 0) return
+    if (now < this.togetherUntil) {
+      this.knowRate(comms / wall)
+      return
+    }
+    const little = busyMs - crossings * CROSSING_MS < this.worthWhile * wall || comms < LESS * this.aloneRate * wall
+    const before = this.bad
+    this.bad = little && crossings > CROSSINGS_MIN
+    if (!this.bad || (!before && crossings < CROSSINGS_MANY)) return
+    this.bad = false
     this.broughtBack++
     this.togetherUntil = now + this.togetherMs
     this.togetherMs = Math.min(TOGETHER_MAX_MS, 2 * this.togetherMs)
     this.bringing = Array.from({ length: this.workers }, (_, i) => i + 1).filter(i => i !== this.base)
   }
-  private windowFrom = performance.now()
+
+  private knowRate(rate: number): void {
+    this.aloneRate = this.aloneRate === 0 ? rate : 0.8 * this.aloneRate + 0.2 * rate
+  }
+
   /** Shards that have still to be told to hand over everything. */
   private bringing: number[] = []
 
@@ -470,16 +492,18 @@ export class Pool implements Team {
     const { slices, comms } = shard
     const { crossings } = mesh
     const began = performance.now()
-    const active = own.work(TURN_MS)
-    this.count({
-      index: 0,
-      slices: shard.slices - slices,
-      comms: shard.comms - comms,
-      crossings: mesh.crossings - crossings,
-      busyMs: performance.now() - began,
-    })
+    const active = own.work(OWN_TURN_MS)
+    const busyMs = performance.now() - began
+    this.count({ index: 0, slices: shard.slices - slices, comms: shard.comms - comms, crossings: mesh.crossings - crossings, busyMs })
+    this.showOwn()
     if (session.shard.queue.length === 0 && performance.now() >= this.togetherUntil) own.askForWork()
     return active
+  }
+
+  /** What shard 0 itself has done: it counts for all. */
+  private showOwn(): void {
+    const t = this.tally[0]
+    if (t !== undefined) this.board.setDone(0, t.busyMs, t.crossings, t.comms)
   }
 
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {

@@ -5,6 +5,7 @@ import { ByteReader, ByteWriter, type CodeBook, Garbled, TermReader, TermWriter 
 import { Member, type Program, Template } from '../../src/machine/link.ts'
 import { collectNames } from '../../src/machine/reach.ts'
 import { Session } from '../../src/machine/session.ts'
+import { makeMap, makeSet } from '../../src/normal/build.ts'
 import { equal } from '../../src/normal/order.ts'
 import { show } from '../../src/normal/print.ts'
 import { BigInteger, Bundle, Bytes, Float, List, MapTerm, NIL, SetTerm, type Term, Tuple, Unforgeable, Uri } from '../../src/normal/term.ts'
@@ -95,6 +96,13 @@ describe('numbers', () => {
 })
 
 describe('terms', () => {
+  it('are refused if a set or map is not in canonical order: its elements would not be found', () => {
+    for (const t of [new SetTerm([2, 1]), new SetTerm([1, 1]), new List([new SetTerm(['b', 'a', 'c'])]), new MapTerm(['b', 'a'], [1, 2])])
+      expect(() => roundTrip(t)).toThrow(Garbled)
+    expect(show(roundTrip(makeSet([2, 1, 2])))).toBe('Set(1, 2)')
+    expect(show(roundTrip(makeMap(['b', 'a'], [1, 2])))).toBe('{"a" : 2, "b" : 1}')
+  })
+
   it('of every type come back equal', () => {
     const book = new Book()
     const { tree } = fc.letrec<{ tree: Term }>(tie => ({
@@ -112,13 +120,12 @@ describe('terms', () => {
         fc.constant(NIL),
         fc.array(tie('tree'), { maxLength: 4 }).map(a => new List(a)),
         fc.array(tie('tree'), { maxLength: 4 }).map(a => new Tuple(a)),
-        fc.array(tie('tree'), { maxLength: 3 }).map(a => new SetTerm(a)),
-        fc.array(fc.tuple(tie('tree'), tie('tree')), { maxLength: 3 }).map(
-          a =>
-            new MapTerm(
-              a.map(e => e[0]),
-              a.map(e => e[1]),
-            ),
+        fc.array(tie('tree'), { maxLength: 3 }).map(a => makeSet(a)),
+        fc.array(fc.tuple(tie('tree'), tie('tree')), { maxLength: 3 }).map(a =>
+          makeMap(
+            a.map(e => e[0]),
+            a.map(e => e[1]),
+          ),
         ),
         tie('tree').map(t => (t instanceof Bundle ? t : new Bundle(1, t))),
       ),

@@ -306,6 +306,32 @@ describe('growing long collections', () => {
     expect(treeOf((list as List).items).height).toBeLessThanOrEqual(Math.ceil(Math.log2(N / LEAF)))
   })
 
+  it('hashes and measures elements that are deep without the host stack, as an array would', () => {
+    const deep = (n: number): Term => {
+      let t: Term = n
+      for (let i = 0; i < 20_000; i++) t = new List([t])
+      return t
+    }
+    const items = Array.from({ length: 3 }, (_, i) => deep(i))
+    const more: Term[] = Array.from({ length: 100 }, (_, i) => i)
+    const long = appended(appended(new List(more), new List(items)), new List(more))
+    same(long, new List([...more, ...items.map((_, i) => deep(i)), ...more]))
+    expect(equal(call('take', long, 150), new List([...more, ...items, ...more.slice(0, 47)]))).toBe(true)
+  })
+
+  it('asks names only for what is new in them', () => {
+    const times = layouts(() => {
+      let set: Term = makeSet([])
+      const hashes = new Set<number>()
+      for (let i = 0; i < 1_000; i++) {
+        set = call('add', set, i)
+        hashes.add(hashOf(set))
+      }
+      expect(hashes.size).toBe(1_000)
+    })
+    expect(times).toBe(0)
+  })
+
   it('becomes an array again when little is left', () => {
     const long = appended(new List(Array.from({ length: LONG }, (_, i) => i)), new List([new Float(Number.NaN)]))
     expect(long).toBeInstanceOf(LongList)

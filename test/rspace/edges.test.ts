@@ -61,6 +61,8 @@ describe('wrong arguments (P11)', () => {
     'count without a channel': s => s.count(undefined as never),
     'consume without a list': s => s.consume(null as never, 'k'),
     'consume of a text': s => s.consume('c' as never, 'k'),
+    'consume without a body': s => s.consume([{ channel: 'c', pattern: _ }], undefined as never),
+    'a pattern that is a function': s => s.consume([{ channel: 'c', pattern: (() => true) as never }], 'k'),
     'consume of no branches': s => s.consume({ any: [] }, 'k'),
     'consume of something else': s => s.consume({} as never, 'k'),
     'consume with an empty branch': s => s.consume({ any: [[]] }, 'k'),
@@ -136,6 +138,25 @@ describe('wrong arguments (P11)', () => {
   it('of open and memory are refused before anything is opened', async () => {
     expect(() => memory({ codec: plain.codec as never })).toThrow(code('BAD_ARGUMENT'))
     await expect(open(new MemoryEngine(), { durability: 'memory' })).rejects.toThrow(code('BAD_ARGUMENT'))
+    for (const o of [
+      { order: 'random' },
+      { order: { seed: 7 } },
+      { mode: 'modern' },
+      { burst: 0 },
+      { journal: 'all' },
+      { history: true },
+      { limits: { bindsMax: '3' } },
+      { group: 'soon' },
+      { run: 'me' },
+      { idWindow: -1 },
+      { created: true },
+      null,
+      'fifo',
+    ]) {
+      expect(() => memory(o as never)).toThrow(code('BAD_ARGUMENT'))
+      await expect(open(new MemoryEngine(), o as never)).rejects.toThrow(code('BAD_ARGUMENT'))
+    }
+    memory({ order: { seed: 7n }, mode: 'classic', burst: undefined, limits: { bindsMax: undefined } })
     await expect(open('' as never)).rejects.toThrow(code('BAD_ARGUMENT'))
     await expect(openStore(new MemoryEngine(), { durability: 'memory' as never })).rejects.toThrow(code('BAD_ARGUMENT'))
     await expect(openStore(new MemoryEngine(), { codecs: 1 as never })).rejects.toThrow(code('BAD_ARGUMENT'))
@@ -221,6 +242,36 @@ describe('a space with codecs of one’s own', () => {
     expect(() => stored.consume([{ channel: 'c', pattern: 'x' }], 'k', { where: 'g' })).toThrow(code('BAD_ARGUMENT'))
     expect(stored.consume([{ channel: 'c', pattern: 'x' }], 'k', { where: 'g', volatile: true }).ref).toBeDefined()
     await stored.close()
+  })
+  it('tells of stored values that are not the canonical form of what they mean', async () => {
+    const engine = new MemoryEngine()
+    const trimmed = { ...text, decode: (b: Uint8Array) => text.decode(b).trimEnd() }
+    const spaced = { ...trimmed, encode: (s: string) => text.encode(`${s} `) }
+    const codec = { channel: spaced, pattern: spaced, datum: spaced, body: spaced }
+    let space = await open<Texts>(engine, { ...plain, codec, create: true })
+    const { ref: datum } = space.produce('c', 'one')
+    const { ref: waiting } = space.consume([{ channel: 'd', pattern: 'x' }], 'k')
+    expect((await space.verify({ deep: true })).ok).toBe(true)
+    await space.close()
+    space = await open<Texts>(engine, { ...plain, codec: { channel: trimmed, pattern: trimmed, datum: trimmed, body: trimmed } })
+    expect((await space.verify()).ok).toBe(true)
+    const { ok, problems } = await space.verify({ deep: true })
+    expect(ok).toBe(false)
+    const places = [`datum ${datum}`, `continuation ${waiting}, body`, `continuation ${waiting}, pattern`]
+    expect(problems.map(p => p.where)).toEqual(expect.arrayContaining(places))
+    expect(problems.every(p => p.code === 'CORRUPT')).toBe(true)
+    const fussy = {
+      ...text,
+      encode: () => {
+        throw new Error('never again')
+      },
+    }
+    await space.close()
+    space = await open<Texts>(engine, { ...plain, codec: { channel: text, pattern: text, datum: fussy, body: text } })
+    expect((await space.verify({ deep: true })).problems).toMatchObject([
+      { where: `datum ${datum}`, message: 'its codec refuses it: never again' },
+    ])
+    await space.close()
   })
   it('writes before-images that it must look up, and reads everything back', async () => {
     const engine = new MemoryEngine()

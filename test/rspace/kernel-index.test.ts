@@ -170,4 +170,29 @@ describe('an index by key', () => {
       expect(asked).toBeLessThan(8 * N)
     }
   })
+
+  it('is made once a message had to go past many that wait for other keys', () => {
+    const N = 1_000
+    const any = { chan: 1, accepts: 'any' as const, arrow: 0 as const }
+    for (const form of ['single', 'guarded', 'join', 'mixed'] as const) {
+      let asked = 0
+      class Counting extends KeyedMatcher {
+        override match(k: TestCont, branch: number, bind: number, v: number): ReturnType<KeyedMatcher['match']> {
+          asked++
+          return super.match(k, branch, bind, v)
+        }
+      }
+      const world = new World(2, {}, new Counting())
+      for (let i = 0; i < N; i++) world.produce(1, 7)
+      for (let i = N; i > 0; i--) {
+        const own = { chan: 0, accepts: [i], arrow: 0 as const }
+        const joins = form === 'join' || (form === 'mixed' && i % 2 === 0)
+        const guard = form === 'guarded' ? { modulus: 1 } : {}
+        world.consume({ name: `k${i}`, branches: [{ binds: joins ? [own, any] : [own], ...guard }], persistent: false })
+      }
+      asked = 0
+      for (let i = 1; i <= N; i++) expect(world.produce(0, i)).toMatch(`k${i}/`)
+      expect(asked, form).toBeLessThan(10 * N)
+    }
+  })
 })

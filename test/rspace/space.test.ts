@@ -71,6 +71,70 @@ describe('JSON values', () => {
     expect(space.tryRead('c', _)?.value).toEqual({ list: [1] })
     expect(Object.isFrozen(space.tryRead('c', _)?.value)).toBe(true)
   })
+  it('and what is returned is frozen in debug mode, ack and all', async () => {
+    const space = memory({ debug: true })
+    const acked: number[] = []
+    space.handle('kept', comm => void acked.push(comm.matches[0].ref), { ack: true })
+    const stored = space.produce('c', 1)
+    const { comms } = space.consume([{ channel: 'c', pattern: v.x }], 'k')
+    const { comms: many } = space.atomic(tx => {
+      tx.produce('d', 2)
+      tx.consume([{ channel: 'd', pattern: v.x }], 'k')
+    })
+    space.consume([{ channel: 'e', pattern: v.x }], 'kept')
+    space.produce('e', 3)
+    space.produce('f', 4)
+    space.produce('f', 5)
+    const got = [
+      space.tryRead('f', _),
+      space.tryTake('f', 4),
+      await space.read('f', _),
+      ...space.readMany('f', _),
+      ...space.takeMany('f', _),
+    ]
+    for (const x of [stored, comms, comms[0], comms[0].matches, comms[0].matches[0], many, many[0], ...got]) {
+      expect(x).toBeDefined()
+      expect(Object.isFrozen(x)).toBe(true)
+    }
+    for (const comm of [...comms, ...many]) comm.ack()
+    expect(acked).toHaveLength(1)
+  })
+  it('and patterns are, however often the same is asked for on a channel', () => {
+    const space = memory()
+    const pattern: Record<string, JsonValue> = { to: 1, what: v.what }
+    const ask = (p: JsonValue, datum: JsonValue): JsonValue => {
+      const before = space.count('c')
+      space.consume([{ channel: 'c', pattern: p }], 'k')
+      const { comms } = space.produce('c', datum)
+      if (comms.length > 0) return comms[0].matches[0].result
+      expect(space.count('c')).toBe(before + 1)
+      return null
+    }
+    expect(ask(pattern, { to: 1, what: 'a' })).toEqual({ what: 'a' })
+    expect(ask({ to: 1, what: v.what }, { to: 1, what: 'b' })).toEqual({ what: 'b' })
+    pattern.to = 2
+    expect(ask(pattern, { to: 2, what: 'c' })).toEqual({ what: 'c' })
+    expect(ask({ to: 2, what: v.other }, { to: 2, what: 'd' })).toEqual({ other: 'd' })
+    expect(ask({ to: 2, other: v.other }, { to: 2, other: 'e' })).toEqual({ other: 'e' })
+    expect(ask({ to: 2 }, { to: 2, other: 'f' })).toEqual({})
+    expect(ask({ to: -0 }, { to: 0 })).toEqual({})
+    expect(ask({ to: 0 }, { to: -0 })).toEqual({})
+    expect(() => ask({ to: 0, [Symbol('s')]: 1 } as never, 1)).toThrow(code('BAD_ARGUMENT'))
+    expect(() => ask({ to: Number.NaN }, 1)).toThrow(code('BAD_ARGUMENT'))
+    expect(() => ask({ a: v.x, b: v.x }, 1)).toThrow(code('BAD_ARGUMENT'))
+    expect(() => ask({ a: v.x, b: v.y, c: v.x }, 1)).toThrow(code('BAD_ARGUMENT'))
+  })
+  it('of different types are different keys of an index', () => {
+    const space = memory()
+    const keys = [1, '1', 1n, true, 'true', null, 'null', 2 ** 24, `${2 ** 24}`, 1.5, '1.5', -1, '-1', '1:1', 0, '']
+    for (let round = 0; round < 4; round++) for (const id of keys) space.produce('c', { id, kind: 'datum', round })
+    for (const id of keys)
+      for (let round = 0; round < 4; round++) expect(space.tryTake('c', { id, round: v.r })?.value).toEqual({ id, kind: 'datum', round })
+    expect(space.count('c')).toBe(0)
+    for (const id of keys) space.consume([{ channel: 'd', pattern: { id, kind: v.k } }], ['for', id])
+    for (let i = 0; i < 20; i++) space.consume([{ channel: 'd', pattern: { kind: `other ${i}` } }], 'other')
+    for (const id of keys) expect(space.produce('d', { id, kind: 'x' }).comms[0].body).toEqual(['for', id])
+  })
   it('may be a hundred thousand levels deep', () => {
     let deep: JsonValue = 1
     for (let i = 0; i < 100_000; i++) deep = [deep]

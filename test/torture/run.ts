@@ -1,10 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { killPrograms } from './durable/kill.ts'
+import { type Line, Report } from './report.ts'
 import { randomPrograms, replays } from './space/programs.ts'
 import { schedules } from './space/schedules.ts'
 import { forgedNames, fuzz, scale, smallWorlds, soak } from './space/worlds.ts'
@@ -48,15 +45,6 @@ const FAMILIES: readonly Family[] = [
   { id: 16, name: 'scale', weight: 1, cases: 50_000, run: scale },
 ]
 
-interface Line {
-  readonly id: number
-  readonly name: string
-  cases: number
-  readonly failures: string[]
-  readonly seeds: number[]
-  readonly notes: Record<string, number>
-}
-
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
@@ -74,16 +62,7 @@ if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0) {
   process.exit(2)
 }
 
-/** What was tested; `+` if the sources differ from it. */
-function commit(): string {
-  try {
-    const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'rspace') === '' ? '' : '+')
-  } catch {
-    return 'unknown'
-  }
-}
-
+const report = new Report(firstSeed)
 place.dir = tmpdir()
 const weights = chosen.reduce((sum, f) => sum + f.weight, 0)
 const lines: Line[] = []
@@ -106,9 +85,5 @@ for (const family of chosen) {
   )
   for (const f of line.failures.slice(0, 20)) console.log(`    ${f}`)
 }
-const report = { v: 1, date: new Date().toISOString(), commit: commit(), minutes, seed: firstSeed, node: process.version, families: lines }
-const file = values.json ?? fileURLToPath(new URL(`./reports/${report.date.slice(0, 19).replaceAll(':', '-')}.json`, import.meta.url))
-mkdirSync(dirname(file), { recursive: true })
-writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`)
-console.log(`report: ${file}`)
+console.log(`report: ${report.write(minutes, lines, values.json)}`)
 process.exitCode = lines.some(l => l.failures.length > 0) ? 1 : 0
