@@ -7,7 +7,7 @@ import { Of, RecvSite, type SendSite } from './site.ts'
 /** What a shard knows of the other shards of its space (`src/pool`). A shard that is alone has none of this. */
 
 /** Where forwards wait. */
-export const FORWARD_SITE = new RecvSite(new Uint8Array([1]), [], null, null, null, -1, null, Of.Native)
+export const FORWARD_SITE = new RecvSite(new Uint8Array([1]), [], null, null, null, -1, Of.Native)
 
 /**
  * Stands at the head of a channel whose home is another shard and takes whatever is sent there. The kernel never meets it: messages are sent on before they

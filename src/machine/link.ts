@@ -24,7 +24,7 @@ import type { Account, Machine, Pool } from './machine.ts'
 import { keep, NAME_ITEMS_BITS, NAME_ITEMS_MAX, NameSite } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
-import { type ReceivePrice, receiveGas, receivePrices, sizeOfValue } from './size.ts'
+import { type ReceivePrice, receivePrices, sizeOfValue } from './size.ts'
 
 /** What code is called that came as a value. */
 export const QUOTED = 'quoted code'
@@ -1217,7 +1217,7 @@ class Translation {
     const base = words[pc + n + 2]
     const { arrows, patterns } = this.bindPatterns(pc + 1, n, base)
     const guard = this.guardAt(words[pc + n + 1])
-    const site = new RecvSite(arrows, patterns, guard, null, this.program, pc, this.gasOf(pc))
+    const site = new RecvSite(arrows, patterns, guard, null, this.program, pc)
     const sources = this.take(n)
     if (n === 1) {
       const known = this.plainConstant(sources[0]) ? this.nameConstant(sources[0]) : null
@@ -1232,13 +1232,6 @@ class Translation {
     site.next = out.code.length
   }
 
-  /** Installation price, looked up when the receive is first reached. */
-  private gasOf(pc: number): (regs: readonly Term[]) => number {
-    const { program } = this
-    let price: ReceivePrice | null = null
-    return regs => receiveGas((price ??= program.price(pc)), regs)
-  }
-
   private select(pc: number, branches: number, next: number): void {
     const { words, out } = this
     const sites: RecvSite[] = []
@@ -1250,13 +1243,13 @@ class Translation {
       const base = words[at + n + 2]
       const { arrows, patterns } = this.bindPatterns(at + 1, n, base)
       const guard = this.guardAt(words[at + n + 1])
-      sites.push(new RecvSite(arrows, patterns, guard, null, this.program, pc, null))
+      sites.push(new RecvSite(arrows, patterns, guard, null, this.program, pc))
       targets.push(next + words[at + n + 3])
       binds += n
       at += n + 4
     }
     const arrows = new Uint8Array(sites.flatMap(s => [...s.arrows]))
-    const site = new RecvSite(arrows, [], null, sites, this.program, pc, this.gasOf(pc))
+    const site = new RecvSite(arrows, [], null, sites, this.program, pc)
     const sources = this.take(binds)
     this.emit(24, out.constant(site), binds)
     this.append(sources)

@@ -10,6 +10,7 @@ import { type Free, List, type Ref, Tag, type Term, Tuple, tagOf, Unforgeable, W
 import type { Linked, Linker, Program } from './link.ts'
 import { type Machine, MachineFault, type Pool } from './machine.ts'
 import type { Shard } from './shard.ts'
+import { type ReceivePrice, sizeOfValue } from './size.ts'
 
 /** What all messages sent by one instruction have in common. */
 export class SendSite {
@@ -228,6 +229,7 @@ export class LinkedGuard {
   }
 }
 
+const NOTHING: ReceivePrice = { base: 0, registers: [], times: [] }
 /** Price of a COMM with n binds (rholang.md 16.2). */
 export const COMM_BASE = 32
 export const COMM_BIND = 96
@@ -250,8 +252,7 @@ export class RecvSite implements Site, Pool {
   readonly guard: LinkedGuard | null
   readonly program: Program | null
   readonly at: number
-  /** Price of installing it, given the registers. */
-  readonly gas: (regs: readonly Term[]) => number
+  private price: ReceivePrice | null = null
   /** Whose it is: see `Of`. */
   readonly of: number
   /** One bind that only asks for this many values; −1 where more has to be looked at. */
@@ -284,7 +285,6 @@ export class RecvSite implements Site, Pool {
     branches: readonly RecvSite[] | null,
     program: Program | null,
     at: number,
-    gas: ((regs: readonly Term[]) => number) | null,
     of: number = Of.Machine,
   ) {
     const sole = patterns.length === 1 && patterns[0].simple && guard === null && branches === null ? patterns[0] : null
@@ -323,8 +323,19 @@ export class RecvSite implements Site, Pool {
     this.guard = guard
     this.program = program
     this.at = at
-    this.gas = gas ?? free
   }
+  /** Price of installing it, given the registers. */
+  gas(regs: readonly Term[]): number {
+    this.price ??= this.program === null ? NOTHING : this.program.price(this.at)
+    const { base, registers, times } = this.price
+    let gas = base
+    for (let i = 0; i < registers.length; i++) {
+      const v = regs[registers[i]]
+      gas += times[i] * (typeof v === 'number' ? 8 : sizeOfValue(v))
+    }
+    return gas
+  }
+
   fill(regs: Term[], results: readonly (readonly Term[])[]): void {
     const base = this.soleBase
     if (base >= 0) {
@@ -361,17 +372,13 @@ export class RecvSite implements Site, Pool {
   }
 }
 
-function free(): number {
-  return 0
-}
-
 function anyOf(arity: number): MessagePattern {
   return new MessagePattern(new Array<Term>(arity).fill(WILDCARD), null, 0, [], 0)
 }
 
 /** A receive of the engine's own. */
 function engineSite(arrow: number, arity: number, of: number): RecvSite {
-  return new RecvSite(new Uint8Array([arrow]), [anyOf(arity)], null, null, null, -1, null, of)
+  return new RecvSite(new Uint8Array([arrow]), [anyOf(arity)], null, null, null, -1, of)
 }
 
 /** A machine waits here for the reply of a primitive. */

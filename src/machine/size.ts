@@ -83,13 +83,3 @@ export function receivePrices(words: Uint32Array): ReadonlyMap<number, ReceivePr
   }
   return prices
 }
-
-export function receiveGas(price: ReceivePrice, regs: readonly Term[]): number {
-  const { registers, times } = price
-  let gas = price.base
-  for (let i = 0; i < registers.length; i++) {
-    const v = regs[registers[i]]
-    gas += times[i] * (typeof v === 'number' ? 8 : sizeOfValue(v))
-  }
-  return gas
-}
