@@ -202,20 +202,23 @@ const SMALL = 96
 
 /** Room for the next compilation: growing it anew each time costs more than filling it. Given up when it has become large. */
 const ROOM = 1 << 21
-function makeRoom(): { arena: Words; stretches: Words; spanAt: Int32Array; spanStart: Int32Array; spanEnd: Int32Array } {
-  return {
-    arena: new Words(4096),
-    stretches: new Words(256),
-    spanAt: new Int32Array(256),
-    spanStart: new Int32Array(256),
-    spanEnd: new Int32Array(256),
-  }
+class Room {
+  readonly arena = new Words(4096)
+  readonly stretches = new Words(256)
+  readonly pool = new Words(256)
+  readonly tree = new Words(64)
+  readonly blob = new Words(64)
+  readonly guardRows = new Rows(8)
+  spanAt: Int32Array = new Int32Array(256)
+  spanStart: Int32Array = new Int32Array(256)
+  spanEnd: Int32Array = new Int32Array(256)
 }
 /** null while a compilation has it. */
-let room: ReturnType<typeof makeRoom> | null = null
+let room: Room | null = null
 
 /** Compiles the components of one process, one after the other. @throws ImageTooLarge, and is of no use then */
 export class Compiler {
+  private readonly room: Room
   private readonly arena: Words
   /** Of all pieces, as in `Piece`. */
   private readonly stretches: Words
@@ -238,14 +241,14 @@ export class Compiler {
   private todo = 0
   private readonly spare: Seq[] = []
   private readonly trees = new TreeWriter()
-  private readonly tree = new Words(64)
-  private readonly blob = new Words(64)
+  private readonly tree: Words
+  private readonly blob: Words
   // what the open sequences have collected, the innermost last
   private readonly captures: number[] = []
   /** What constants are looked up by: texts and terms, null for others; and their kinds. */
   private readonly keys: unknown[] = []
   private readonly kinds: number[] = []
-  private readonly pool = new Words(256)
+  private readonly pool: Words
   /** Places of instructions in the pools, those of guards. Triples (offset in its pool, start, end). */
   private readonly poolSpans: number[] = []
   /** As in `Piece`. */
@@ -256,16 +259,22 @@ export class Compiler {
   private readonly slots: number[] = []
   private slotMap: Map<number, number> | null = null
   private back: ((index: number) => number) | null = null
-  private readonly guardRows = new Rows(8)
+  private readonly guardRows: Rows
   private cur: Seq = new Seq()
 
   constructor() {
-    const { arena, stretches, spanAt, spanStart, spanEnd } = room ?? makeRoom()
+    this.room = room ?? new Room()
     room = null
+    const { arena, stretches, pool, tree, blob, guardRows, spanAt, spanStart, spanEnd } = this.room
     arena.length = 0
     stretches.length = 0
+    pool.length = 0
     this.arena = arena
     this.stretches = stretches
+    this.pool = pool
+    this.tree = tree
+    this.blob = blob
+    this.guardRows = guardRows
     this.spanAt = spanAt
     this.spanStart = spanStart
     this.spanEnd = spanEnd
@@ -273,8 +282,11 @@ export class Compiler {
 
   /** Leaves the room to the next compilation. */
   private done(): void {
-    const { arena, stretches, spanAt, spanStart, spanEnd } = this
-    room = arena.data.length > ROOM ? makeRoom() : { arena, stretches, spanAt, spanStart, spanEnd }
+    const mine = this.room
+    mine.spanAt = this.spanAt
+    mine.spanStart = this.spanStart
+    mine.spanEnd = this.spanEnd
+    room = this.arena.data.length > ROOM ? null : mine
   }
 
   /** Takes a process, to stand beside those that came before. */

@@ -55,6 +55,27 @@ const RESERVED = new Set(WORDS.map(word => SPELLING[word]))
 
 const { Ident, Wildcard, End } = T
 
+/** The table of identifiers as every text begins with it. */
+const KNOWN = known()
+function known(): { slots: Int32Array<ArrayBuffer>; hashes: number[]; names: string[]; kinds: Token[] } {
+  const slots = new Int32Array(256)
+  const hashes = [0]
+  const names = ['']
+  const kinds: Token[] = [T.End]
+  for (const word of WORDS) {
+    const spelling = SPELLING[word]
+    let hash = 0
+    for (let i = 0; i < spelling.length; i++) hash = (Math.imul(hash, 31) + spelling.charCodeAt(i)) | 0
+    let slot = (hash ^ (hash >>> 15)) & (slots.length - 1)
+    while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1)
+    slots[slot] = names.length
+    names.push(spelling)
+    hashes.push(hash)
+    kinds.push(word)
+  }
+  return { slots, hashes, names, kinds }
+}
+
 export class Lexer {
   readonly text: string
   /** Position of the first character; token positions are `base + offset`. */
@@ -79,23 +100,17 @@ export class Lexer {
   private readonly size: number
 
   // Interned identifiers: open addressing over parallel arrays, reserved words first.
-  private mask = 1023
-  private slots = new Int32Array(1024)
-  private hashes: number[] = [0]
-  private names: string[] = ['']
-  private kinds: Token[] = [T.End]
+  private mask = KNOWN.slots.length - 1
+  private slots = KNOWN.slots.slice()
+  private readonly hashes = KNOWN.hashes.slice()
+  private readonly names = KNOWN.names.slice()
+  private readonly kinds = KNOWN.kinds.slice()
 
   constructor(file: SourceFile, diagnostics: Diagnostic[]) {
     this.text = file.text
     this.base = file.base
     this.size = file.text.length
     this.diagnostics = diagnostics
-    for (const word of WORDS) {
-      const spelling = SPELLING[word]
-      let hash = 0
-      for (let i = 0; i < spelling.length; i++) hash = (Math.imul(hash, 31) + spelling.charCodeAt(i)) | 0
-      this.insert(hash, spelling, word)
-    }
     let pos = 0
     if (this.text.charCodeAt(0) === 0xfeff) pos = 1
     if (this.text.charCodeAt(pos) === 35 && this.text.charCodeAt(pos + 1) === 33) pos = this.lineComment(pos, 'shebang')

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { compare, GATED, passes, SLACK, storedMedians, tooBusy } from '../../bench/gate.ts'
 import { SUITE } from '../../bench/suite.ts'
@@ -33,5 +35,12 @@ describe('the regression gate', () => {
     expect(stored?.v).toBe(1)
     expect(Object.keys(stored?.medians ?? {}).filter(id => !GATED.includes(id))).toEqual([])
     expect(GATED.filter(id => !SUITE.some(e => e.id === id))).toEqual([])
+  })
+
+  it('compares each of them with a job on plain channels', () => {
+    const suite = new URL('../../bench/baseline/js/suite.mjs', import.meta.url)
+    const jobs = JSON.parse(execFileSync(process.execPath, [fileURLToPath(suite)], { encoding: 'utf8' })) as string[]
+    expect(GATED.filter(id => !jobs.includes(id))).toEqual([])
+    expect(jobs.filter(id => !SUITE.some(e => e.id === id))).toEqual([])
   })
 })

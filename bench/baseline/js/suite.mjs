@@ -96,6 +96,18 @@ function queens(size) {
   call(place, [0, 0, 0, 0], print)
 }
 
+/** Pairs that only ever talk to each other. */
+function branching({ n, branches }) {
+  const done = new Channel()
+  for (let b = 0; b < branches; b++)
+    pairs(
+      start => start(),
+      n / branches,
+      bit => done.send(bit),
+    )
+  addUp(done, branches)
+}
+
 const JOBS = {
   r4({ n }) {
     const [outer, inner] = channels(2)
@@ -138,16 +150,10 @@ const JOBS = {
     for (const r of replies) busy.send([r, n, 0])
     join(replies, sums => print(sums.reduce((a, b) => a + b, 0)))
   },
-  r11({ n, branches }) {
-    const done = new Channel()
-    for (let b = 0; b < branches; b++)
-      pairs(
-        start => start(),
-        n / branches,
-        bit => done.send(bit),
-      )
-    addUp(done, branches)
-  },
+  'r11-1': branching,
+  'r11-2': branching,
+  'r11-4': branching,
+  'r11-8': branching,
   pingpong({ n }) {
     const [ping, pong] = channels(2)
     ping.serve(left => (left === 0 ? print('"done"') : pong.send(left)))
