@@ -104,7 +104,7 @@ async function probe(dir: string, o: StoreOptions): Promise<Format | undefined> 
     if (o.create === true) return undefined
     throw new RhizomeError('NO_SUCH_SPACE', `there is no space in ${dir}`, {
       details,
-      hint: 'Give `create: true` (`--create`) to make one.',
+      hint: 'Give `create: true` to make one; on the command line, `rho run --space DIR --create FILE`.',
     })
   }
   const format = decodeFormat((await readIfThere(join(dir, FORMAT_FILE))) ?? new Uint8Array(0), FORMAT_FILE)
