@@ -203,10 +203,10 @@ export function search(tree: Tree, x: Term): number {
   return i < 0 ? ~(before + ~i) : before + i
 }
 
-/** The same in a sorted array. */
-export function searchItems(items: readonly Term[], x: Term): number {
-  let low = 0
-  let high = items.length - 1
+/** The same in a sorted array, or in a part of it that `x` belongs to. */
+export function searchItems(items: readonly Term[], x: Term, from = 0, to = items.length): number {
+  let low = from
+  let high = to - 1
   while (low <= high) {
     const mid = (low + high) >>> 1
     const order = compare(items[mid], x)

@@ -17,6 +17,7 @@ import {
 import { compare, equal } from '../../normal/order.ts'
 import { sizeOf } from '../../normal/size.ts'
 import { type Compound, forced, List, MapTerm, SetTerm, Tag, type Term, Tuple, tagOf } from '../../normal/term.ts'
+import { searchItems } from '../../normal/tree.ts'
 import type { Fault, PrimContext } from './fault.ts'
 import { tooMany } from './limits.ts'
 
@@ -49,15 +50,7 @@ function gallop(items: readonly Term[], x: Term, from: number): number {
     low += step
     step *= 2
   }
-  let high = Math.min(items.length, low + step) - 1
-  while (low <= high) {
-    const mid = (low + high) >>> 1
-    const order = compare(items[mid], x)
-    if (order === 0) return mid
-    if (order < 0) low = mid + 1
-    else high = mid - 1
-  }
-  return ~low
+  return searchItems(items, x, low, Math.min(items.length, low + step))
 }
 
 // ── sets ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
