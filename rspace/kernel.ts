@@ -19,9 +19,9 @@ export const LINEAR = 0
 export const PERSISTENT = 1
 export const PEEK = 2
 
-// bits of Cont.state and Datum.state
 /** So many data and links are kept to be used again. */
 const SPARES_MAX = 256
+// bits of Cont.state and Datum.state
 const STORED = 1
 const PUMPED = 2
 const STALLED = 4

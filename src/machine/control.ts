@@ -187,7 +187,7 @@ export class Control {
           if (list === undefined) this.watchers.set(m, [request[1]])
           else list.push(request[1])
         }
-        shard.primitives.use()
+        shard.watchEnds()
         shard.onEnd = m => this.ended(m)
         break
       case 'migrate':

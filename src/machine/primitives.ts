@@ -227,7 +227,7 @@ export class Primitives {
     const reply = this.unseen()
     this.shard.awaitReply(m, reply)
     this.waiting.set(m, { tag, name, key, args, reply, how, abort })
-    this.use()
+    this.shard.watchEnds()
     return reply
   }
 
@@ -317,7 +317,7 @@ export class Primitives {
   resumeRequest(m: Machine, tag: number, name: string, key: string, args: Term[], reply: Unforgeable, how: Waiting['how']): void {
     const server = this.overrides.get(key)?.name ?? null
     this.waiting.set(m, { tag, name, key, args, reply, how: how === 'sent' && server === null ? 'nobody' : how, abort: null })
-    this.use()
+    this.shard.watchEnds()
   }
 
   /** `fifo`: the request is taken by the processor, which has its turn in the queue like anyone else. */
@@ -366,19 +366,12 @@ export class Primitives {
     return a.signal
   }
 
-  /** Some machine has had its private channel made into an object. */
-  used = false
-  use(): void {
-    this.used = true
-    this.shard.wantsEnds()
-  }
-
   /** The private channel of a machine as a name. Never reachable from code. */
   priv(m: Machine): Unforgeable {
     let name = this.privs.get(m)
     if (name === undefined) {
       name = new Unforgeable(this.shard.origin, this.nextHidden++)
-      this.use()
+      this.shard.watchEnds()
       this.privs.set(m, name)
     }
     return name

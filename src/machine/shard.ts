@@ -69,7 +69,7 @@ const SAFE = Number.MAX_SAFE_INTEGER
 const UNCLEAR = -1
 const NOT_READY = -2
 const EXPOSED = Flag.Exposed
-/** Messages from the host or native receives are to be delivered; somebody wants to know of machines that end. */
+/** Messages from the host or native receives are to be delivered; ends of machines are watched. */
 const Alert = { Messages: 1, Ends: 2 } as const
 /** Notes about matches that fitted nothing: the first so many are kept. */
 const NOTES_MAX = 20
@@ -121,9 +121,12 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Why the scheduler must have a look after every slice, see `Alert`. */
   private alerts = 0
 
-  /** From now on the ends of machines matter to somebody. */
-  wantsEnds(): void {
+  /** From now on the ends of machines matter: some machine has had its private channel made into an object, or somebody waits for an end. */
+  watchEnds(): void {
     this.alerts |= Alert.Ends
+  }
+  get endsWatched(): boolean {
+    return (this.alerts & Alert.Ends) !== 0
   }
 
   constructor(options: ShardOptions) {
@@ -488,7 +491,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     m.status = status
     this.alive--
     if (this.tracer !== null) this.tracer.ended(m)
-    if (this.primitives.used) {
+    if (this.endsWatched) {
       this.primitives.release(m)
       this.onEnd?.(m)
     }
@@ -603,7 +606,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (this.deferred.length > 0) this.flushDeferred()
   }
 
-  /** Told of machines that end, once `primitives.used` is set. */
+  /** Told of machines that end, once ends are watched. */
   onEnd: ((m: Machine) => void) | null = null
 
   /** Messages from the host and native receives that are still to be delivered. */
@@ -1254,25 +1257,31 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
   private readonly joined: (Datum | null)[] = []
 
-  /** `completed` for a join of two messages of one value each: `v` is the one that came now, for the first bind or the second, `d` the one that waited. */
-  private paired(m: Machine, k: Machine, first: boolean, v: Term, d: Datum, site: SendSite): Machine {
-    const target = k.site as RecvSite
-    this.kernel.completePair(k, d)
+  /** The plain join `k` fired by a send of `m`; `origin` sent its first message. The machine that goes on, whose registers the caller fills. */
+  private joinFired(m: Machine, k: Machine, target: RecvSite, origin: Place | null): Machine {
     this.produced++
     this.comms++
     const { account } = m
     account.comms++
     this.gas += target.commGas
     let woken = k
-    if (target.persistent) woken = this.child(k, target, account, first ? site : (d.origin as Place | null))
+    if (target.persistent) woken = this.child(k, target, account, origin)
     else k.account = account
+    woken.pc = target.next
+    return woken
+  }
+
+  /** `completed` for a join of two messages of one value each: `v` is the one that came now, for the first bind or the second, `d` the one that waited. */
+  private paired(m: Machine, k: Machine, first: boolean, v: Term, d: Datum, site: SendSite): Machine {
+    const target = k.site as RecvSite
+    this.kernel.completePair(k, d)
+    const woken = this.joinFired(m, k, target, first ? site : (d.origin as Place | null))
     const { regs } = woken
     const { patterns } = target
     const waited = (d.value as Term[])[0]
     regs[patterns[0].base] = first ? v : waited
     regs[patterns[1].base] = first ? waited : v
     this.used(d)
-    woken.pc = target.next
     return woken
   }
 
@@ -1281,14 +1290,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const target = k.site as RecvSite
     const { patterns } = target
     this.kernel.complete(k, own)
-    this.produced++
-    this.comms++
-    const { account } = m
-    account.comms++
-    this.gas += target.commGas
-    let woken = k
-    if (target.persistent) woken = this.child(k, target, account, own === 0 ? site : ((joined[0] as Datum).origin as Place | null))
-    else k.account = account
+    const woken = this.joinFired(m, k, target, own === 0 ? site : ((joined[0] as Datum).origin as Place | null))
     const { regs } = woken
     for (let i = 0; i < patterns.length; i++) {
       const { base } = patterns[i]
@@ -1303,7 +1305,6 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       for (let j = 0; j < values.length; j++) regs[base + j] = values[j]
       this.used(d)
     }
-    woken.pc = target.next
     return woken
   }
 
@@ -1915,7 +1916,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             this.overMachines(m, pc, t.total)
             return
           }
-          if (!quick || t.inline < 0 || this.primitives.used) {
+          if (!quick || t.inline < 0 || this.endsWatched) {
             this.spawnHere(t, m, C, pc + 4)
             this.end(m, State.Done)
             return
@@ -2108,7 +2109,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         }
         case 77: {
           // BECOME: the last child takes the place of its parent, machine and all
-          if (this.primitives.used) {
+          if (this.endsWatched) {
             pc = this.partAlone(m, linked, pc, gas)
             gas = 0
             continue

@@ -423,7 +423,7 @@ export class Mesh implements Elsewhere {
     const { shard } = this
     shard.alive--
     m.status = State.Done
-    if (shard.primitives.used) shard.primitives.release(m)
+    if (shard.endsWatched) shard.primitives.release(m)
   }
 
   // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
