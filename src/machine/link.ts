@@ -25,6 +25,7 @@ import { keep, NAME_ITEMS_BITS, NAME_ITEMS_MAX, NameSite } from './names.ts'
 import type { Shard } from './shard.ts'
 import { CasePattern, LinkedGuard, MessagePattern, RecvSite, SendSite } from './site.ts'
 import { type ReceivePrice, receivePrices, sizeOfValue } from './size.ts'
+import { Tier } from './tier.ts'
 
 /** What code is called that came as a value. */
 export const QUOTED = 'quoted code'
@@ -520,13 +521,33 @@ class Translation {
   run(): void {
     const { seq } = this
     this.pc = seq.codeStart
+    const tiers = this.linker.shard.quick && seq.kind === Kind.PROC && !this.value
+    this.entered = tiers
     while (this.pc < seq.codeEnd) {
       this.arrive(this.pc)
+      if (this.entered) {
+        this.entered = false
+        if (tiers && this.worthATier(this.pc)) this.emit(79, this.out.constant(new Tier()))
+      }
       this.step()
     }
     const { code } = this.out
     for (const f of this.fixups) code[f.patch] = this.labels.get(f.target) as number
     for (const p of this.pendingSites) p.site.next = this.labels.get(p.target) as number
+  }
+
+  /** A machine may begin or go on at the next instruction. */
+  private entered = false
+
+  /** Whether the first thing that is done from `pc` on is more than to wait, to send or to end. */
+  private worthATier(pc: number): boolean {
+    const { words, seq } = this
+    for (; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
+      const op = words[pc] & 0xff
+      if (op === Op.HALT || op === Op.RECV || op === Op.SELECT || op === Op.EVAL || op === Op.SEND) return false
+      if (!VALUE_OPS.has(op) && op !== Op.LOADL && op !== Op.LOADC) return true
+    }
+    return false
   }
 
   /** At a jump target: close `&&`/`||`, restore the stack of the jump, set the label. */
@@ -545,6 +566,7 @@ class Translation {
       this.gas = 0
       this.lastAt = -1
       this.labels.set(pc, this.out.code.length)
+      if (this.pendingSites.some(p => p.target === pc)) this.entered = true
     }
   }
 
@@ -1230,6 +1252,7 @@ class Translation {
       this.append(sources)
     }
     site.next = out.code.length
+    this.entered = true
   }
 
   private select(pc: number, branches: number, next: number): void {

@@ -9,6 +9,7 @@ import { ChanConst, type Linked, type Linker, Member, MethodSite, type Program, 
 import { NAME_ITEMS_MAX } from './names.ts'
 import { Guard, type Primitives } from './primitives.ts'
 import { CasePattern, RecvSite, SendSite } from './site.ts'
+import { Tier } from './tier.ts'
 
 /**
  * What people see of linked code: register instructions beside the canonical ones that they were made from, what captured slots are bound to, and why an
@@ -88,6 +89,8 @@ export const REGISTER_OPS: readonly RegisterOp[] = [
   ...['LJLT', 'LJLE', 'LJGT', 'LJGE', 'LJEQ', 'LJNE'].map(name => op(name, 'a', 'a', 't')),
   op('BECOME'),
   op('LNAME', 'd', 'm', '*'),
+  // Where a machine begins or goes on: what follows may have been made into a function of the host.
+  op('ENTER', 'k'),
 ]
 const FIRST_BRANCH = REGISTER_OPS.findIndex(o => o.name === 'JLT')
 const LAST_BRANCH = FIRST_BRANCH + 5
@@ -206,6 +209,7 @@ function constantText(value: unknown, from: number): string {
   }
   if (value instanceof CasePattern) return 'pattern'
   if (value instanceof MethodSite) return `.${value.name}`
+  if (value instanceof Tier) return ''
   if (value instanceof Member) return `{+${value.at - from}}`
   if (value instanceof Template) return codeAt(value, from)
   if (value instanceof Closure) return codeAt(value.template as Template, from)

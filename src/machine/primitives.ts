@@ -68,6 +68,8 @@ const MNEMONICS: readonly string[] = Array.from(OP_OF_TAG, code => OP_INFO[code]
 export class Primitives {
   /** By tag of the operator (Tag.Method for all methods): `Guard`. */
   readonly guards = new Uint8Array(64)
+  /** All operations are fused. */
+  plain = false
   private readonly overrides = new Map<string, Override>()
   private readonly shard: Shard
   private readonly ctx: PrimContext
@@ -105,6 +107,7 @@ export class Primitives {
     }
     // The in-place fast paths of the run loop write no records.
     if (base === Guard.Recorded) this.guards.fill(Guard.Literal)
+    this.plain = this.guards.every(g => g === Guard.Fused)
   }
 
   /** Which guard keeps an operation from being fused; '' if none does. */

@@ -30,6 +30,7 @@ import { DepthQueue, PriorityQueue, RoundRobin, type RunQueue, ShuffleQueue } fr
 import { shown } from './report.ts'
 import { type CasePattern, COMM_BASE, COMM_BIND, keyOfMessage, NO_SITE, Of, REPLY_SITE, type RecvSite, SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
+import { generate, type Tier } from './tier.ts'
 import type { Tracer } from './trace.ts'
 
 /** What limits a shard; Infinity = none. Counts are of live things. */
@@ -96,8 +97,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** The other shards of the space; null: there are none. */
   elsewhere: Elsewhere | null = null
 
-  private nextName = 1
-  private nextPriv = 1
+  nextName = 1
+  nextPriv = 1
   comms = 0
   primitiveComms = 0
   machinesMade = 0
@@ -110,9 +111,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   gas = 0
   private heldGuardGas = 0
   /** Operations that the running slice computed in the run loop itself: two COMMs each on private and reply channel, counted at its end. */
-  private ops = 0
+  ops = 0
   /** Sizes of names and values that the running slice has sent, counted at its end. */
-  private bytes = 0
+  bytes = 0
   private pumpTurn = false
   private readonly deferred: { chan: Term; values: Term[]; account: Account }[] = []
   current: Machine | null = null
@@ -518,7 +519,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private readonly scratch: Term[] = []
   /** They can be looked up. */
   private scratchPlain = false
-  private readonly queueMax: number
+  readonly queueMax: number
   /** There is a limit of messages and receives per channel. */
   private readonly limited: boolean
 
@@ -775,7 +776,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** Where the running instruction is; kept for reports about what it started. */
-  private pcNow = 0
+  pcNow = 0
 
   /** Called when an answer from outside came in while nothing ran. */
   wake: (() => void) | null = null
@@ -1104,7 +1105,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** A message to a lone contract of plain variables; the caller fills in the values. */
-  private call(k: Machine, target: RecvSite, m: Machine, origin: SendSite): Machine {
+  call(k: Machine, target: RecvSite, m: Machine, origin: SendSite): Machine {
     this.calls++
     this.gas += target.commGas
     const woken = this.child(k, target, m.account, origin)
@@ -1116,7 +1117,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
    * A message of one or two values. What mostly waits – one contract, one receive or one join of plain variables, or nothing – is served here, straight into
    * registers; everything else by the kernel. The machine that it woke, not yet in the queue.
    */
-  private post(m: Machine, chan: Chan, n: number, v: Term, w: Term, site: SendSite): Machine | null {
+  post(m: Machine, chan: Chan, n: number, v: Term, w: Term, site: SendSite): Machine | null {
     const head = chan.kHead
     const join = chan.jHead
     if (head === null) {
@@ -1340,7 +1341,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** A message to any channel. The machine that it woke, not yet in the queue. */
-  private deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
+  deliver(m: Machine, chan: Chan, args: Term[], site: SendSite): Machine | null {
     if (chan.nD >= this.queueMax && this.overQueue(m, chan, site)) return null
     if (this.tracer !== null) this.tracer.produce(m, chan, args, site)
     const head = chan.kHead
@@ -1428,7 +1429,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** Whether the account is over its limit with what the parts have used so far; what their parent used is charged when it ends. */
-  private partOver(account: Account, gas: number): boolean {
+  partOver(account: Account, gas: number): boolean {
     return account.limited && (account.stopped || account.gas + this.gas + gas - this.parentGas > account.gasLimit)
   }
   /** Of `gas`, and what `exec` has not yet added to it, the part of machines that have handed over. */
@@ -1465,6 +1466,104 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     } while (!parts[i].last)
     this.end(m, State.Done)
     return -1
+  }
+
+  // ── for generated code ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Gas that generated code has used and not charged. */
+  runGas = 0
+
+  /** SPAWN whose children the code that follows starts one by one, `inline` of them without a machine. */
+  unrolled(m: Machine, gas: number, inline: number): void {
+    const { account } = m
+    this.gas += gas
+    if (account.limited) {
+      // What the machines before it in the same loop used counts now, its own when it ends.
+      account.gas += this.chain
+      this.gas -= this.chain
+      this.chain = 0
+      this.parentGas = this.gas
+    }
+    this.machinesMade += inline
+    this.slices += inline
+    account.machines += inline
+    account.steps += inline
+  }
+
+  /** The program is over its limit behind the part that the instruction before `pc` belongs to. */
+  partStopped(m: Machine, pc: number, gas: number, priv: number): void {
+    this.gas += gas
+    this.runGas = 0
+    m.priv = priv
+    this.partDone(m, m.linked, partAt(m.linked.parts, pc), 0)
+  }
+
+  /** The send of one or two values that ends a machine. @returns as `Run` */
+  sendLast(m: Machine, R: Term[], chan: Chan, n: number, v: Term, w: Term, size: number, gas: number, site: SendSite): number {
+    const head = chan.kHead
+    let woken: Machine | null
+    if (head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === n) {
+      const k = head as Machine
+      const target = k.site as RecvSite
+      const { linked } = k
+      if (this.streak > 0 && R.length >= linked.registers && this.mayGoOn(m, gas + size + 11 + target.commGas)) {
+        const from = k.regs
+        for (let i = target.live - 1; i >= 0; i--) R[i] = from[i]
+        const base = target.soleBase
+        R[base] = v
+        if (n === 2) R[base + 1] = w
+        gas += size + 11 + target.commGas
+        this.bytes += size
+        this.streak--
+        this.hops++
+        if (m.account.limited) this.chain = this.gas + gas
+        m.priv = this.nextPriv++
+        m.gas = 0
+        m.steps = 1
+        m.origin = site
+        m.rank = k.level
+        m.linked = linked
+        this.runGas = gas
+        return target.next
+      }
+      woken = this.call(k, target, m, site)
+      const { regs } = woken
+      const base = target.soleBase
+      regs[base] = v
+      if (n === 2) regs[base + 1] = w
+    } else if (chan.nD < this.queueMax) woken = this.post(m, chan, n, v, w, site)
+    else woken = this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
+    gas += 11 + size
+    this.bytes += size
+    if (this.doomed !== null) {
+      this.doomed = null
+      this.gas += gas
+      this.runGas = 0
+      this.end(m, this.doom)
+      return -1
+    }
+    if (woken !== null) {
+      if (this.streak > 0 && woken.account === m.account && woken.rank < PAUSED && this.mayGoOn(m, gas)) {
+        this.handOver(m, gas)
+        this.current = woken
+        woken.status = State.Running
+        woken.steps++
+        this.runGas = gas
+        return woken.pc
+      }
+      this.enqueue(woken)
+    }
+    return this.ended(m, gas)
+  }
+
+  /** HALT. @returns as `Run` */
+  ended(m: Machine, gas: number): number {
+    this.gas += gas
+    this.runGas = 0
+    this.end(m, State.Done)
+    if (this.budget <= 0) return -1
+    const next = this.follow(m)
+    return next === null ? -1 : next.pc
   }
 
   private overQueue(m: Machine, chan: Chan, site: SendSite): boolean {
@@ -2118,6 +2217,32 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           pc += 2
           continue
         }
+        case 79: {
+          // ENTER tier
+          const tier = K[C[pc + 2]] as Tier
+          let { run } = tier
+          if (run === null && quick && tier.left >= 0 && --tier.left < 0) run = tier.run = generate(linked, pc)
+          if (run === null || !quick || !this.primitives.plain) {
+            pc += 3
+            continue
+          }
+          pc = run(this, m, R, gas)
+          gas = this.runGas
+          if (pc < 0) {
+            this.gas += gas
+            return
+          }
+          if (this.current !== m) {
+            m = this.current as Machine
+            R = m.regs
+          }
+          if (m.linked !== linked) {
+            linked = m.linked
+            C = linked.code
+            K = linked.consts
+          }
+          continue
+        }
         case 57: // LEND ops: a part without a machine ends without a send
           this.ops += C[pc + 2]
           this.nextPriv++
@@ -2335,7 +2460,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
           return
         }
       }
-      if (C[pc] >= FIRST_PART) {
+      if (C[pc] >= FIRST_PART && C[pc] < 79) {
         // A part without a machine has met what it cannot do.
         pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
         gas = 0
@@ -2354,7 +2479,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
    * An instruction in its complete semantics, if `exec` does not carry it out itself.
    * @returns where the machine goes on; −1 if it has stopped
    */
-  private rare(m: Machine, C: Int32Array, K: readonly unknown[], R: Term[], pc: number): number {
+  rare(m: Machine, C: Int32Array, K: readonly unknown[], R: Term[], pc: number): number {
     const op = C[pc]
     switch (op) {
       case 7: // LIST d n …
@@ -2548,13 +2673,21 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   private collected(C: Int32Array, K: readonly unknown[], R: readonly Term[], pc: number): Term | null {
     const n = C[pc + 3]
     const items = new Array<Term>(n)
+    for (let j = 0; j < n; j++) {
+      const i = C[pc + 4 + j]
+      items[j] = i >= 0 ? R[i] : (K[~i] as Term)
+    }
+    const op = C[pc]
+    return this.gathered(items, op === 7 || op === 68)
+  }
+
+  /** The same for items at hand. */
+  gathered(items: readonly Term[], list: boolean): Term | null {
     let flags = 0
     let size = 4
     let sized = true
-    for (let j = 0; j < n; j++) {
-      const i = C[pc + 4 + j]
-      const v = i >= 0 ? R[i] : (K[~i] as Term)
-      items[j] = v
+    for (let j = 0; j < items.length; j++) {
+      const v = items[j]
       if (typeof v === 'number') size += 8
       else if (typeof v !== 'object') size += sizeOfValue(v)
       else {
@@ -2565,14 +2698,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         else sized = false
       }
     }
-    const op = C[pc]
-    const made = op === 7 || op === 68 ? new List(items) : new Tuple(items, flags)
+    const made = list ? new List(items) : new Tuple(items, flags)
     if (sized) made.size = size
     return made
   }
 
   /** The tuple that the instruction at `pc` would make, if it is the name of a channel. */
-  private nameAt(C: Int32Array, K: readonly unknown[], R: readonly Term[], pc: number): Tuple | null {
+  nameAt(C: Int32Array, K: readonly unknown[], R: readonly Term[], pc: number): Tuple | null {
     const n = C[pc + 3] & NAME_ITEMS_MAX
     const site = K[C[pc + 3] >> NAME_ITEMS_BITS] as NameSite
     const sole = site.item >= 0 ? R[C[pc + 4 + site.item]] : null

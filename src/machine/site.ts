@@ -402,16 +402,19 @@ export function nativeOnceSite(arity: number): RecvSite {
 
 const KINDS = { no: 0, yes: 1, spent: -1 } as const
 
+/** How much work a case is. */
+export const CaseFast = { Any: 0, Variable: 1, Constant: 2, Searchless: 3, General: 4 } as const
+
 /** The pattern of a case or of `matches`, with its guard. */
 export class CasePattern {
-  private readonly pattern: Term
-  private readonly count: number
-  private readonly base: number
+  readonly pattern: Term
+  readonly count: number
+  /** First register of its variables. */
+  readonly base: number
   private readonly slots: readonly number[]
   private readonly compiled: CompiledPattern
   private readonly guard: LinkedGuard | null
-  /** 0 anything, 1 one variable, 2 a constant primitive, 3 no search, 4 general. */
-  private readonly fast: number
+  readonly fast: number
   private constructor(pattern: Term, count: number, base: number, slots: readonly number[], guard: LinkedGuard | null) {
     this.pattern = pattern
     this.count = count
@@ -422,14 +425,14 @@ export class CasePattern {
     const kind = this.compiled.kind
     this.fast =
       guard !== null || kind === 'general'
-        ? 4
+        ? CaseFast.General
         : kind === 'wildcard'
-          ? 0
+          ? CaseFast.Any
           : kind === 'bind'
-            ? 1
+            ? CaseFast.Variable
             : kind === 'constant' && typeof pattern !== 'object'
-              ? 2
-              : 3
+              ? CaseFast.Constant
+              : CaseFast.Searchless
   }
 
   static of(linker: Linker, program: Program, seq: Sequence, constant: number, base: number, register: (s: Slot) => number): CasePattern {
@@ -443,14 +446,14 @@ export class CasePattern {
   /** 1: fits, variables are in the registers; 0: does not fit; −1: the step budget is used up. */
   tryFill(v: Term, regs: Term[], shard: Shard, m: Machine): number {
     switch (this.fast) {
-      case 0:
+      case CaseFast.Any:
         return 1
-      case 1:
+      case CaseFast.Variable:
         regs[this.base] = v
         return 1
-      case 2:
+      case CaseFast.Constant:
         return v === this.pattern ? 1 : typeof v !== 'object' ? 0 : this.search(v, regs, shard, m)
-      case 3:
+      case CaseFast.Searchless:
         return tryMatch(this.compiled, v, regs, this.base, this.slots.length === 0 ? undefined : refsOf(this.slots, regs)) ? 1 : 0
       default:
         return this.search(v, regs, shard, m)
