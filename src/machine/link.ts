@@ -542,9 +542,11 @@ class Translation {
   /** Whether the first thing that is done from `pc` on is more than to wait, to send or to end. */
   private worthATier(pc: number): boolean {
     const { words, seq } = this
+    const first = pc === seq.codeStart
     for (; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
       const op = words[pc] & 0xff
-      if (op === Op.HALT || op === Op.RECV || op === Op.SELECT || op === Op.EVAL || op === Op.SEND) return false
+      if (op === Op.RECV) return !first && (words[pc] >>> 8) === 1
+      if (op === Op.HALT || op === Op.SELECT || op === Op.EVAL || op === Op.SEND) return false
       if (!VALUE_OPS.has(op) && op !== Op.LOADL && op !== Op.LOADC) return true
     }
     return false

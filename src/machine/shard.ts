@@ -477,7 +477,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   }
 
   /** A leaf runs at once, in the midst of the slice that starts it. */
-  private aside(m: Machine): void {
+  aside(m: Machine): void {
     const { gas, streak, streakStart, budget } = this
     this.streak = this.streakStart = this.budget = 0
     if (this.tracer !== null) this.tracer.runnable(m)
@@ -1564,6 +1564,98 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     if (this.budget <= 0) return -1
     const next = this.follow(m)
     return next === null ? -1 : next.pc
+  }
+
+  /** The message that a receive of one plain variable takes at once; null: none, or it is not for here to say. */
+  oldest(m: Machine, chan: Chan): Datum | null {
+    const d = chan.dHead
+    if (d === null || !this.fifo || chan.index !== null || (d.value as Term[]).length !== 1) return null
+    this.comms++
+    m.account.comms++
+    return d
+  }
+
+  /** `oldest` was taken, and its value is known. */
+  useOldest(chan: Chan, d: Datum): void {
+    const { pumped } = d
+    this.kernel.takeOldest(chan)
+    if (!pumped) this.used(d)
+  }
+
+  /** A receive on a channel, the price of whose name is in `gas`. @returns as `Run` */
+  receiveLast(m: Machine, R: Term[], chan: Chan, site: RecvSite, gas: number, pc: number): number {
+    const datum = chan.dHead
+    if (datum !== null) {
+      if (site.linear >= 0 && this.fifo && chan.index === null && (datum.value as Term[]).length === site.linear) {
+        // The oldest message fits: the machine goes on at once.
+        const values = datum.value as Term[]
+        const { pumped } = datum
+        this.runGas = gas + site.gas(R) + site.commGas
+        this.kernel.takeOldest(chan)
+        this.comms++
+        m.account.comms++
+        const base = site.soleBase
+        for (let j = 0; j < values.length; j++) R[base + j] = values[j]
+        if (!pumped) this.used(datum)
+        return site.next
+      }
+      if (site.quick && datum.next === datum && !site.persistent && chan.index === null && !datum.persistent) {
+        const price = site.gas(R)
+        if (site.patterns[0].quickFill(datum.value as Term[], R)) {
+          this.runGas = gas + price + site.commGas
+          this.kernel.takeOldest(chan)
+          this.comms++
+          m.account.comms++
+          return site.next
+        }
+      }
+    }
+    m.chan = chan
+    m.pc = pc
+    this.runGas = 0
+    if (this.receive(m, site)) {
+      this.runGas = gas
+      return m.pc
+    }
+    this.gas += gas
+    if (this.budget <= 0 || m.status !== State.Blocked) return -1
+    const next = this.follow(m)
+    return next === null ? -1 : next.pc
+  }
+
+  /** A machine for a child of `m` of its own, which gets its captures from the caller. */
+  childOf(m: Machine, member: Member, own: Linked): Machine {
+    const spare = member.spare
+    if (spare !== null) {
+      member.spare = spare.next as Machine | null
+      member.spares--
+      this.revive(spare, own, m.account, m.origin, m.level)
+      spare.pc = 0
+      return spare
+    }
+    const child = this.machine(own, new Array<Term>(own.registers), m.account, m.origin, m.level)
+    if (this.pooling) child.home = member
+    return child
+  }
+
+  /** The last child of `m` takes its place. @returns as `Run` */
+  startLast(m: Machine, child: Machine, gas: number, leaf: boolean): number {
+    if (leaf) {
+      this.end(m, State.Done)
+      this.slices++
+      m.account.steps++
+    } else if (this.streak <= 0 || !this.mayGoOn(m, gas)) {
+      this.gas += gas
+      this.runGas = 0
+      this.end(m, State.Done)
+      this.enqueue(child)
+      return -1
+    } else this.handOver(m, gas)
+    this.current = child
+    child.status = State.Running
+    child.steps++
+    this.runGas = gas
+    return 0
   }
 
   private overQueue(m: Machine, chan: Chan, site: SendSite): boolean {

@@ -324,10 +324,13 @@ export class RecvSite implements Site, Pool {
     this.program = program
     this.at = at
   }
-  /** Price of installing it, given the registers. */
+  /** What installing it costs. */
+  get prices(): ReceivePrice {
+    return (this.price ??= this.program === null ? NOTHING : this.program.price(this.at))
+  }
+  /** The same, given the registers. */
   gas(regs: readonly Term[]): number {
-    this.price ??= this.program === null ? NOTHING : this.program.price(this.at)
-    const { base, registers, times } = this.price
+    const { base, registers, times } = this.prices
     let gas = base
     for (let i = 0; i < registers.length; i++) {
       const v = regs[registers[i]]

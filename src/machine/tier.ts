@@ -1,10 +1,10 @@
 import type { Chan } from '../../rspace/kernel.ts'
 import { Closure, Flag, List, type Term, Tuple, Unforgeable } from '../normal/term.ts'
-import type { Linked, Template } from './link.ts'
+import type { Linked, Member, Template } from './link.ts'
 import type { Machine } from './machine.ts'
 import { NAME_ITEMS_BITS, NAME_ITEMS_MAX, type NameSite } from './names.ts'
 import type { Shard } from './shard.ts'
-import { CaseFast, type CasePattern, type SendSite } from './site.ts'
+import { CaseFast, type CasePattern, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
 
 /**
@@ -176,8 +176,15 @@ class Generator {
         return [pc + 4 + C[pc + 3]]
       case 16:
         return [pc + 5 + C[pc + 4]]
+      case 21:
+      case 22: {
+        const site = this.linked.consts[C[pc + 2]] as RecvSite
+        return site.linear === 1 ? [site.next] : []
+      }
       case 25:
         return [pc + 5, C[pc + 4]]
+      case 60:
+        return [pc + 4 + C[pc + 3]]
       case 26:
         return (this.template(pc).inline ?? -1) < 0 ? [] : [pc + 4 + C[pc + 3]]
       case 28:
@@ -458,6 +465,14 @@ class Generator {
       case 20:
         if (this.send(pc)) return
         break
+      case 21:
+      case 22:
+        this.receive(pc)
+        return
+      case 60:
+      case 61:
+        this.start(pc)
+        return
     }
     if ((op >= 32 && op <= 36) || (op >= 62 && op <= 66)) {
       this.arithmetic(pc)
@@ -635,13 +650,13 @@ class Generator {
     return text
   }
 
-  /** The channel that a send goes to and the size of its name. */
-  private channel(pc: number, constant: boolean): { chan: string; size: number; sizeText: string } {
+  /** The channel that the word at `at` says, and the size of its name. */
+  private channel(at: number, constant: boolean): { chan: string; size: number; sizeText: string } {
     if (constant) {
-      const c = this.linked.consts[this.C[pc + 2]] as { chan: Chan; size: number }
+      const c = this.linked.consts[this.C[at]] as { chan: Chan; size: number }
       return { chan: this.constant(c.chan), size: c.size, sizeText: '' }
     }
-    const c = this.operand(this.C[pc + 2])
+    const c = this.operand(this.C[at])
     const chan = this.fresh()
     if (c.named) {
       const size = this.fresh()
@@ -676,7 +691,7 @@ class Generator {
   private sendInPart(pc: number): void {
     const { C, way } = this
     const n = C[pc + 5]
-    const c = this.channel(pc, C[pc] === 70)
+    const c = this.channel(pc + 2, C[pc] === 70)
     this.say(`if(${c.chan}.nD>=S.queueMax||(${c.chan}.kHead!==null&&${c.chan}.kHead.site.of!==0))${this.leave()}`)
     const { list, size, sizeText } = this.message(pc + 6, n)
     const site = this.constant(this.linked.consts[C[pc + 3]])
@@ -709,13 +724,72 @@ class Generator {
     this.say(`if(${w}!==null)S.enqueue(${w})`)
   }
 
+  /** A receive. One of a single plain value goes on here if there is a message. */
+  private receive(pc: number): void {
+    const { C, way } = this
+    const site = this.linked.consts[C[pc + 2]] as RecvSite
+    const k = this.constant(site)
+    const c = this.channel(pc + 3, C[pc] === 22)
+    const size = `${c.size}${c.sizeText}`
+    way.gas += C[pc + 1]
+    this.settle()
+    this.done++
+    if (site.linear !== 1) {
+      this.flush()
+      this.say(`S.ops+=ops;S.pcNow=${pc};return S.receiveLast(m,R,${c.chan},${k},gas+${size},${pc})`)
+      return
+    }
+    const d = this.fresh()
+    const v = this.fresh()
+    this.say(`${d}=S.oldest(m,${c.chan})`)
+    this.say(`if(${d}===null){${this.written()}S.ops+=ops;S.pcNow=${pc};return S.receiveLast(m,R,${c.chan},${k},gas+${size},${pc})}`)
+    const { base, registers, times } = site.prices
+    let fixed = base + site.commGas
+    let text = ''
+    registers.forEach((r, i) => {
+      const o = this.operand(r)
+      if (o.size >= 0) fixed += times[i] * o.size
+      else text += `+${times[i]}*(typeof ${o.text}==='number'?8:sizeOf(${o.text}))`
+    })
+    this.say(`gas+=${size}+${fixed}${text};${v}=${d}.value[0];S.useOldest(${c.chan},${d})`)
+    way.known.set(site.soleBase, { text: v, is: Is.Unknown, size: -1, named: false })
+    way.dirty.add(site.soleBase)
+    this.goOn(site.next)
+  }
+
+  /** A child with a machine of its own; the last one goes on in place of its parent. */
+  private start(pc: number): void {
+    const { C, way } = this
+    const n = C[pc + 3]
+    const member = this.linked.consts[C[pc + 2]] as Member
+    const own = member.linked
+    const slots = Array.from({ length: n }, (_, j) => this.operand(C[pc + 4 + j]).text)
+    const w = this.fresh()
+    way.gas += C[pc + 1]
+    this.settle()
+    this.say(`${w}=S.childOf(m,${this.constant(member)},${this.constant(own)})`)
+    if (n > 0) this.say(`{const q=${w}.regs;${slots.map((text, j) => `q[${j}]=${text}`).join(';')}}`)
+    this.done++
+    if (C[pc] === 61) {
+      this.say(`S.ops+=ops;return S.startLast(m,${w},gas,${own.leaf})`)
+      return
+    }
+    if (own.leaf) {
+      this.flush()
+      this.say(`S.ops+=ops;ops=0;S.aside(${w})`)
+      this.checkPart(pc + 4 + n, 'm.priv')
+      this.say(`if(!S.primitives.plain){S.runGas=gas;return ${pc + 4 + n}}`)
+    } else this.say(`S.enqueue(${w})`)
+    this.goOn(pc + 4 + n)
+  }
+
   /** The send that ends a machine. */
   private send(pc: number): boolean {
     const { C, way } = this
     const n = C[pc + 4]
     const site = this.linked.consts[C[pc + 3]] as SendSite
     if (n === 0 || n > 2 || site.persistent || C[pc + 5 + n] !== 0) return false
-    const c = this.channel(pc, C[pc] === 20)
+    const c = this.channel(pc + 2, C[pc] === 20)
     const { list, size, sizeText } = this.message(pc + 5, n)
     way.gas += C[pc + 1]
     this.settle()
