@@ -527,7 +527,7 @@ class Translation {
       this.arrive(this.pc)
       if (this.entered) {
         this.entered = false
-        if (tiers && this.worthATier(this.pc)) this.emit(79, this.out.constant(new Tier()))
+        if (tiers && this.worthATier(this.pc)) this.emit(79, this.out.constant(new Tier(this.linker.shard.options.hot)))
       }
       this.step()
     }

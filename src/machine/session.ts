@@ -64,6 +64,8 @@ export interface SessionOptions {
   /** Gets every event of the run, in order (see `trace.ts`). */
   trace?: (event: object) => void
   opt?: boolean
+  /** Code that machines came to so many times is made into a function of the host (`tier.ts`). Default 400. */
+  hot?: number
   /** Writes down, or gives again, what comes in from outside. */
   journal?: Journal
   /** Keeps the session beyond the process; see `durable.ts`, which makes such sessions. */
@@ -104,6 +106,8 @@ export interface Team {
   shardOf?(m: Machine): number
 }
 
+/** See `SessionOptions.hot`. */
+const HOT = 400
 /** Slices between two looks at what came from outside. */
 const QUANTUM = 20_000
 
@@ -165,6 +169,7 @@ export class Session {
       observer: options.keeper?.observer,
       uri: uri => this.values.get(uri) ?? this.bindUri(uri),
       optimise: options.opt !== false,
+      hot: options.hot ?? HOT,
     })
     this.clock = options.virtualTime === true || options.seed !== undefined ? new VirtualClock(options.startTime ?? 0) : null
     this.shard.wake = () => this.wakeUp()

@@ -63,6 +63,8 @@ export interface ShardOptions {
   /** Resolves a URI that was linked; undefined: not available here. */
   readonly uri: (uri: string) => Term | undefined
   readonly optimise: boolean
+  /** How often code is left to the run loop before a function is made from it. */
+  readonly hot: number
 }
 
 const SAFE = Number.MAX_SAFE_INTEGER

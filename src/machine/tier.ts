@@ -18,12 +18,14 @@ export type Run = (shard: Shard, m: Machine, regs: Term[], gas: number) => numbe
 
 /** An ENTER. */
 export class Tier {
-  /** So many times more it is left to the run loop. */
-  left = HOT
+  /** So many times more it is left to the run loop; below 0 making a function was tried. */
+  left: number
   run: Run | null = null
+  constructor(left: number) {
+    this.left = left
+  }
 }
 
-const HOT = Number(process.env.RHO_HOT ?? 400)
 /** Longer stretches are left to the run loop. */
 const WORDS_MAX = 4000
 
@@ -116,7 +118,8 @@ class Generator {
     if (this.done < 2) return null
     const names = ['U', 'T', 'L', 'Q', 'sizeOf', ...this.values.map((_, i) => `k${i}`)]
     const declared = Array.from({ length: this.variables }, (_, i) => `v${i}`)
-    const body = `return function(S,m,R,gas){let ops=0${declared.length === 0 ? '' : `,${declared.join(',')}`}\n${this.lines.join('\n')}\n}`
+    const body = `return function(S,m,R,gas){let ops=0,p${declared.length === 0 ? '' : `,${declared.join(',')}`}\nfor(;;){\n${this.lines.join('\n')}\n}}`
+    if (process.env.RHO_SHOW) console.error(body)
     try {
       return new Function(...names, body)(Unforgeable, Tuple, List, Closure, sizeOfValue, ...this.values) as Run
     } catch {
@@ -289,6 +292,12 @@ class Generator {
     return `S.ops+=ops${this.way.ops === 0 ? '' : `+${this.way.ops}`};`
   }
 
+  /** Text that goes on as the method of the shard says: here if the next machine is at the entry of this very function. */
+  private goOnAs(call: string): string {
+    const own = this.constant(this.linked)
+    return `p=${call};if(p===${this.entry}&&S.current.linked===${own}&&S.primitives.plain){m=S.current;R=m.regs;gas=S.runGas;ops=0;continue}return p`
+  }
+
   /** Text that leaves to the run loop what begins at `pc`. */
   private leave(pc = this.pc, only: ReadonlySet<number> | null = null): string {
     return `{${this.written(only)}S.runGas=${this.gasText()};${this.opsText()}return ${pc}}`
@@ -372,7 +381,7 @@ class Generator {
         return
       case 0:
         way.gas += price
-        this.say(`${this.opsText()}return S.ended(m,${this.gasText()})`)
+        this.say(`${this.opsText()}${this.goOnAs(`S.ended(m,${this.gasText()})`)}`)
         return
       case 1:
         way.gas += price
@@ -736,7 +745,7 @@ class Generator {
     this.done++
     if (site.linear !== 1) {
       this.flush()
-      this.say(`S.ops+=ops;S.pcNow=${pc};return S.receiveLast(m,R,${c.chan},${k},gas+${size},${pc})`)
+      this.say(`S.ops+=ops;S.pcNow=${pc};${this.goOnAs(`S.receiveLast(m,R,${c.chan},${k},gas+${size},${pc})`)}`)
       return
     }
     const d = this.fresh()
@@ -794,7 +803,7 @@ class Generator {
     way.gas += C[pc + 1]
     this.settle()
     this.say(
-      `S.ops+=ops;S.pcNow=${pc};return S.sendLast(m,R,${c.chan},${n},${list[0].text},${n === 2 ? list[1].text : '0'},${c.size + size}${c.sizeText}${sizeText},gas,${this.constant(site)})`,
+      `S.ops+=ops;S.pcNow=${pc};${this.goOnAs(`S.sendLast(m,R,${c.chan},${n},${list[0].text},${n === 2 ? list[1].text : '0'},${c.size + size}${c.sizeText}${sizeText},gas,${this.constant(site)})`)}`,
     )
     this.done++
     return true

@@ -6,8 +6,8 @@ import type { TurnReport } from './member.ts'
 
 /** What a shard of its own is made with: all of the options that can be sent. */
 export function plainOptions(o: ShardOptions): Omit<ShardOptions, 'uri' | 'observer'> {
-  const { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise } = o
-  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key: typeof key === 'function' ? key() : key, optimise }
+  const { policy, order, shuffle, literal, handoff, limits, unknownOp, key, optimise, hot } = o
+  return { policy, order, shuffle, literal, handoff, limits, unknownOp, key: typeof key === 'function' ? key() : key, optimise, hot }
 }
 
 /** System channels that shard 0 has given names of its own. */

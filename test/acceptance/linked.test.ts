@@ -53,6 +53,8 @@ describe('T27 linked code of a component depends on nothing beside it', () => {
       expect({ name, trace: see(optimised.trace) }).toEqual({ name, trace: see(plain.trace) })
       const [a, b] = [run(text, limits), run(text, { ...limits, opt: false })]
       expect({ name, outcome: outcomeOf(a), stats: a.session.stats() }).toEqual({ name, outcome: outcomeOf(b), stats: b.session.stats() })
+      const c = run(text, { ...limits, hot: 0 })
+      expect({ name, outcome: outcomeOf(a), stats: a.session.stats() }).toEqual({ name, outcome: outcomeOf(c), stats: c.session.stats() })
     }
   })
 

@@ -14,6 +14,7 @@ describe('programs as users write them', () => {
     const directives = readDirectives(text)
     it(`${file}: ${directives.about}`, async () => {
       expect(await judgeProgram(file, text, directives, {}, 20_000)).toEqual([])
+      expect(await judgeProgram(file, text, directives, { hot: 0 }, 20_000)).toEqual([])
       for (let seed = 1n; seed <= 5n; seed++)
         expect(await judgeProgram(file, text, directives, { seed, order: { seed }, shuffle: true }, 20_000), `seed ${seed}`).toEqual([])
     })

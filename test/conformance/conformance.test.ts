@@ -35,6 +35,7 @@ for (const folder of ['errors', 'expressions', 'patterns', 'processes', 'program
       } else {
         it(`${file}: ${directives.about}`, async () => {
           expect(await judgeProgram(file, text, directives, {}, 20_000)).toEqual([])
+          expect(await judgeProgram(file, text, directives, { hot: 0 }, 20_000)).toEqual([])
         })
       }
     }

@@ -130,6 +130,8 @@ export async function runLaws(program: string): Promise<Outcome> {
   if (a !== b) throw new Broken('literal primitives give what fused ones give', program, `\n${a}\n${b}`)
   const plain = essence(await run({ opt: false }))
   if (a !== plain) throw new Broken('optimisations change nothing', program, `\n${a}\n${plain}`)
+  const generated = essence(await run({ hot: 0 }))
+  if (a !== generated) throw new Broken('functions made from code do what the code does', program, `\n${a}\n${generated}`)
   const again = essence(await run({}))
   if (a !== again) throw new Broken('a run can be repeated', program, `\n${a}\n${again}`)
   return fused
