@@ -545,7 +545,7 @@ class Translation {
     const first = pc === seq.codeStart
     for (; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
       const op = words[pc] & 0xff
-      if (op === Op.RECV) return !first && (words[pc] >>> 8) === 1
+      if (op === Op.RECV) return !first && words[pc] >>> 8 === 1
       if (op === Op.HALT || op === Op.SELECT || op === Op.EVAL || op === Op.SEND) return false
       if (!VALUE_OPS.has(op) && op !== Op.LOADL && op !== Op.LOADC) return true
     }

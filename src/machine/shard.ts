@@ -1535,6 +1535,23 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       if (n === 2) regs[base + 1] = w
     } else if (chan.nD < this.queueMax) woken = this.post(m, chan, n, v, w, site)
     else woken = this.deliver(m, chan, n === 1 ? [v] : [v, w], site)
+    return this.sent(m, woken, size, gas)
+  }
+
+  /** The same for none or many values. */
+  sendMany(m: Machine, chan: Chan, args: Term[], size: number, gas: number, site: SendSite): number {
+    const head = chan.kHead
+    let woken: Machine | null
+    if (head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === args.length) {
+      const target = head.site as RecvSite
+      woken = this.call(head as Machine, target, m, site)
+      const { regs } = woken
+      for (let i = 0; i < args.length; i++) regs[target.soleBase + i] = args[i]
+    } else woken = this.deliver(m, chan, args, site)
+    return this.sent(m, woken, size, gas)
+  }
+
+  private sent(m: Machine, woken: Machine | null, size: number, gas: number): number {
     gas += 11 + size
     this.bytes += size
     if (this.doomed !== null) {
@@ -1613,6 +1630,17 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       }
     }
     m.chan = chan
+    return this.waits(m, site, gas, pc)
+  }
+
+  /** A receive on several channels. @returns as `Run` */
+  joinLast(m: Machine, chans: readonly Chan[], site: RecvSite, gas: number, pc: number): number {
+    if (chans.length === 1 && site.branches === undefined) m.chan = chans[0]
+    else m.chans = chans
+    return this.waits(m, site, gas, pc)
+  }
+
+  private waits(m: Machine, site: RecvSite, gas: number, pc: number): number {
     m.pc = pc
     this.runGas = 0
     if (this.receive(m, site)) {

@@ -263,7 +263,12 @@ class Generator {
         return { text: this.constant(v), is: Is.Text, size: sizeOfValue(v), named: false }
       default: {
         const plain = typeof v !== 'object' || ((v.flags & Flag.Exposed) === 0 && v.free === 0)
-        return { text: this.constant(v), is: !plain ? Is.Unknown : typeof v === 'object' ? Is.Object : Is.Plain, size: plain ? sizeOfValue(v) : -1, named: false }
+        return {
+          text: this.constant(v),
+          is: !plain ? Is.Unknown : typeof v === 'object' ? Is.Object : Is.Plain,
+          size: plain ? sizeOfValue(v) : -1,
+          named: false,
+        }
       }
     }
   }
@@ -478,6 +483,10 @@ class Generator {
       case 22:
         this.receive(pc)
         return
+      case 23:
+      case 24:
+        this.join(pc)
+        return
       case 60:
       case 61:
         this.start(pc)
@@ -531,7 +540,9 @@ class Generator {
     this.flush()
     way.gas += C[pc + 1]
     this.settle()
-    this.say(`{const p=S.rare(m,${this.constant(C)},${this.constant(this.linked.consts)},R,${pc});if(p!==${next}){S.runGas=gas;S.ops+=ops;return p}}`)
+    this.say(
+      `{const p=S.rare(m,${this.constant(C)},${this.constant(this.linked.consts)},R,${pc});if(p!==${next}){S.runGas=gas;S.ops+=ops;return p}}`,
+    )
     way.known.delete(C[pc + 2])
     this.goOn(next)
   }
@@ -548,12 +559,18 @@ class Generator {
       this.say(`${z}=${x.text}${ARITHMETIC[kind]}${y.text}`)
       const zero = kind === 2 ? `||(${z}===0&&(${x.text}<0||${y.text}<0))` : ''
       this.say(`if(${z}>${SAFE}||${z}<-${SAFE}${zero})${this.leave()}`)
-    } else if (kind === 3) {
-      this.say(`if((${x.text}|0)!==${x.text}||(${y.text}|0)!==${y.text}||${x.text}<0||${y.text}<=0)${this.leave()}`)
-      this.say(`${z}=(${x.text}/${y.text})|0`)
     } else {
-      this.say(`if(${x.text}<0||${y.text}<=0)${this.leave()}`)
-      this.say(`${z}=(${x.text}|0)===${x.text}&&(${y.text}|0)===${y.text}?(${x.text}|0)%(${y.text}|0):${x.text}%${y.text}`)
+      // By a small constant, which the host does without dividing.
+      const by = /^\d+$/.test(y.text) && Number(y.text) > 0 && Number(y.text) < 2 ** 31
+      const small = `(${x.text}|0)===${x.text}${by ? '' : `&&(${y.text}|0)===${y.text}`}`
+      const sign = `${x.text}<0${by ? '' : `||${y.text}<=0`}`
+      if (kind === 3) {
+        this.say(`if(!(${small})||${sign})${this.leave()}`)
+        this.say(`${z}=(${x.text}/${y.text})|0`)
+      } else {
+        this.say(`if(${sign})${this.leave()}`)
+        this.say(`${z}=${small}?(${x.text}|0)%${by ? y.text : `(${y.text}|0)`}:${x.text}%${y.text}`)
+      }
     }
     way.gas += C[pc + 1]
     if (!part) {
@@ -633,7 +650,12 @@ class Generator {
       this.say(second === '' ? `if(true){${first}}` : `if(true){${first}}else{${second}}`)
     } else if (p.fast === CaseFast.Constant) {
       const constant = p.pattern
-      const c = typeof constant === 'number' && constant >= 0 && !Object.is(constant, -0) ? String(constant) : typeof constant === 'boolean' ? String(constant) : this.constant(constant)
+      const c =
+        typeof constant === 'number' && constant >= 0 && !Object.is(constant, -0)
+          ? String(constant)
+          : typeof constant === 'boolean'
+            ? String(constant)
+            : this.constant(constant)
       if (v.is === Is.Object || v.is === Is.Plain) this.say(`if(${v.text}!==${c}&&typeof ${v.text}==='object')${this.undone(pc)}`)
       this.fork(v.is === Is.Boolean && constant === true ? v.text : `${v.text}===${c}`, yes, no)
     } else {
@@ -694,7 +716,9 @@ class Generator {
 
   /** After a send of a part: the program may be over its limit. */
   private checkPart(within: number, priv: string): void {
-    this.say(`if(m.account.limited&&S.partOver(m.account,gas)){S.ops+=ops;${this.written()}S.partStopped(m,${within - 1},gas,${priv});return -1}`)
+    this.say(
+      `if(m.account.limited&&S.partOver(m.account,gas)){S.ops+=ops;${this.written()}S.partStopped(m,${within - 1},gas,${priv});return -1}`,
+    )
   }
 
   private sendInPart(pc: number): void {
@@ -766,6 +790,27 @@ class Generator {
     this.goOn(site.next)
   }
 
+  /** A receive on several channels. */
+  private join(pc: number): void {
+    const { C, way } = this
+    const n = C[pc + 3]
+    const chans: string[] = []
+    let size = 0
+    let sizeText = ''
+    for (let j = 0; j < n; j++) {
+      const c = this.channel(pc + 4 + j, false)
+      chans.push(c.chan)
+      size += c.size
+      sizeText += c.sizeText
+    }
+    way.gas += C[pc + 1]
+    this.settle()
+    this.flush()
+    this.done++
+    const site = this.constant(this.linked.consts[C[pc + 2]])
+    this.say(`S.ops+=ops;S.pcNow=${pc};${this.goOnAs(`S.joinLast(m,[${chans.join(',')}],${site},gas+${size}${sizeText},${pc})`)}`)
+  }
+
   /** A child with a machine of its own; the last one goes on in place of its parent. */
   private start(pc: number): void {
     const { C, way } = this
@@ -797,16 +842,19 @@ class Generator {
     const { C, way } = this
     const n = C[pc + 4]
     const site = this.linked.consts[C[pc + 3]] as SendSite
-    if (n === 0 || n > 2 || site.persistent || C[pc + 5 + n] !== 0) return false
+    if (site.persistent || C[pc + 5 + n] !== 0) return false
     const c = this.channel(pc + 2, C[pc] === 20)
     const { list, size, sizeText } = this.message(pc + 5, n)
     way.gas += C[pc + 1]
     this.settle()
-    this.say(
-      `S.ops+=ops;S.pcNow=${pc};${this.goOnAs(`S.sendLast(m,R,${c.chan},${n},${list[0].text},${n === 2 ? list[1].text : '0'},${c.size + size}${c.sizeText}${sizeText},gas,${this.constant(site)})`)}`,
-    )
+    const total = `${c.size + size}${c.sizeText}${sizeText}`
+    const texts = list.map(o => o.text)
+    const call =
+      n === 1 || n === 2
+        ? `S.sendLast(m,R,${c.chan},${n},${texts[0]},${texts[1] ?? '0'},${total},gas,${this.constant(site)})`
+        : `S.sendMany(m,${c.chan},[${texts.join(',')}],${total},gas,${this.constant(site)})`
+    this.say(`S.ops+=ops;S.pcNow=${pc};${this.goOnAs(call)}`)
     this.done++
     return true
   }
 }
-
