@@ -975,7 +975,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let count = 0
     for (let i = 0; i < items.length; i++) {
       const t = forced(items[i])
-      count += t instanceof Par ? t.items.length : 1
+      count += t instanceof Par ? t.count : 1
     }
     return 4 * count > this.limits.maxValueBytes
   }

@@ -680,10 +680,15 @@ tagged(ConnNot, Tag.ConnNot)
 
 /** 0 components (Nil, the one object `NIL`) or at least 2 in canonical order. Build with `makePar`. */
 export class Par extends Compound {
-  readonly items: readonly Term[]
-  constructor(items: readonly Term[]) {
-    super(manyFlags(items, 0), manyFree(items, 0))
+  declare readonly items: readonly Term[]
+  /** `flags` where they are known already and no component has a free variable. */
+  constructor(items: readonly Term[], flags = -1) {
+    super(flags < 0 ? manyFlags(items, 0) : flags, flags < 0 ? manyFree(items, 0) : 0)
     this.items = items
+  }
+  /** Number of components. Unlike `items` it never costs anything (`long.ts`). */
+  get count(): number {
+    return this.items.length
   }
 }
 tagged(Par, Tag.Par)
