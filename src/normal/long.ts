@@ -1,5 +1,5 @@
 import { isSettled } from './build.ts'
-import { Flag, forced, List, MapTerm, NIL, Par, SetTerm, type Term } from './term.ts'
+import { Bytes, Flag, forced, List, MapTerm, NIL, Par, SetTerm, type Term } from './term.ts'
 import { at, flat, inserted, join, removed, replaced, search, searchItems, slice, type Tree, treeOf } from './tree.ts'
 
 /*
@@ -339,6 +339,73 @@ export function composed(items: readonly Term[]): Term | null {
     }
   }
   return tree === null ? null : new LongPar(tree)
+}
+
+// ── byte arrays ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What is shorter is copied when something is appended. */
+const PIECE = 1024
+const NO_BYTES = new Uint8Array(0)
+
+/** Two byte arrays one after the other, laid out when somebody asks for the bytes. */
+class LongBytes extends Bytes {
+  private left: Bytes | null
+  private right: Bytes | null
+  private readonly total: number
+  private laid: Uint8Array | null
+  constructor(left: Bytes, right: Bytes) {
+    super(NO_BYTES)
+    this.left = left
+    this.right = right
+    this.total = left.count + right.count
+    this.laid = null
+  }
+  override get count(): number {
+    return this.total
+  }
+  /** What appending a little goes on with: the part before, and a short end. */
+  get ends(): [Bytes, Bytes] | null {
+    return this.left === null || this.right === null || this.right.count >= PIECE ? null : [this.left, this.right]
+  }
+  layOut(): Uint8Array {
+    if (this.laid !== null) return this.laid
+    laidOut.times++
+    const out = new Uint8Array(this.total)
+    const todo: Bytes[] = [this]
+    let end = this.total
+    while (todo.length > 0) {
+      const b = todo.pop() as Bytes
+      if (b instanceof LongBytes && b.laid === null) todo.push(b.left as Bytes, b.right as Bytes)
+      else {
+        end -= b.count
+        out.set(b.bytes, end)
+      }
+    }
+    this.left = null
+    this.right = null
+    this.laid = out
+    return out
+  }
+}
+Object.defineProperty(LongBytes.prototype, 'bytes', {
+  get(this: LongBytes) {
+    return this.layOut()
+  },
+  set: ignore,
+})
+
+/** The bytes of both. */
+export function joinedBytes(a: Bytes, b: Bytes): Bytes {
+  if (a.count === 0) return b
+  if (b.count === 0) return a
+  if (a.count + b.count > 2 * PIECE) {
+    const ends = a instanceof LongBytes && b.count < PIECE ? a.ends : null
+    return ends === null ? new LongBytes(a, b) : new LongBytes(ends[0], joinedBytes(ends[1], b))
+  }
+  const out = new Uint8Array(a.count + b.count)
+  out.set(a.bytes)
+  out.set(b.bytes, a.count)
+  return new Bytes(out)
 }
 
 /** A copy without `gone` terms from place `at` on, and with `x` there. */

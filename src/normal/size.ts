@@ -45,7 +45,7 @@ function leafSize(n: Node): number {
     case Tag.DeployerId:
       return 36
     case Tag.Bytes:
-      return 4 + (n as Bytes).bytes.length
+      return 4 + (n as Bytes).count
     case Tag.Float:
       return 12
     case Tag.BigInt:

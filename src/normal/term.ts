@@ -120,10 +120,14 @@ export class Uri extends Node {
 fixed(Uri, Tag.Uri)
 
 export class Bytes extends Node {
-  readonly bytes: Uint8Array
+  declare readonly bytes: Uint8Array
   constructor(bytes: Uint8Array) {
     super()
     this.bytes = bytes
+  }
+  /** Number of bytes. Unlike `bytes` it never costs anything (`long.ts`). */
+  get count(): number {
+    return this.bytes.length
   }
 }
 fixed(Bytes, Tag.Bytes)

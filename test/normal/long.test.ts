@@ -10,6 +10,7 @@ import { show } from '../../src/normal/print.ts'
 import { sizeOf } from '../../src/normal/size.ts'
 import {
   Bundle,
+  Bytes,
   components,
   Flag,
   Float,
@@ -313,6 +314,34 @@ describe('a parallel composition in all its representations', () => {
   })
 })
 
+describe('a byte array in all its representations', () => {
+  const octets = fc.oneof(fc.uint8Array({ maxLength: 5 }), fc.uint8Array({ maxLength: 3_000, size: 'max' }))
+
+  it('is the one that all its bytes make, whatever it is put together from', () => {
+    fc.assert(
+      fc.property(octets, fc.array(fc.tuple(fc.nat(3), octets), { maxLength: 12 }), (start, steps) => {
+        let grown: Term = new Bytes(start)
+        let model = [...start]
+        for (const [kind, part] of steps) {
+          const other: Term = kind === 2 ? grown : new Bytes(part)
+          const more = kind === 2 ? model : [...part]
+          if (model.length > 20_000) break
+          grown = kind === 1 ? appended(other, grown) : appended(grown, other)
+          model = kind === 1 ? [...more, ...model] : [...model, ...more]
+          if (kind === 3 && model.length > 0) expect(call('nth', grown, model.length - 1)).toBe(model[model.length - 1])
+        }
+        const wanted = new Bytes(Uint8Array.from(model))
+        expect(call('length', grown)).toBe(model.length)
+        expect(sizeOf(grown)).toBe(sizeOf(wanted))
+        expect(hashOf(grown)).toBe(hashOf(wanted))
+        expect(equal(grown, wanted) && compare(grown, wanted) === 0).toBe(true)
+        expect(show(grown)).toBe(show(wanted))
+      }),
+      RUNS,
+    )
+  })
+})
+
 describe('patterns of sets and maps that need no search', () => {
   /** An element of a pattern: a constant, `=x`, a wildcard, or a variable that gets the next number. */
   const part = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom('ref', 'wild', 'var'))
@@ -430,6 +459,20 @@ describe('growing long collections', () => {
       expect((process as Par).count).toBe(LONG)
     })
     expect(times).toBe(0)
+  })
+
+  it('lays out bytes once, when all are there', () => {
+    let bytes: Term = new Bytes(new Uint8Array(0))
+    const part = new Bytes(Uint8Array.from([1, 2, 3]))
+    const growing = layouts(() => {
+      for (let i = 0; i < 100_000; i++) {
+        bytes = appended(bytes, part)
+        sizeOf(bytes)
+      }
+    })
+    expect(growing).toBe(0)
+    expect(layouts(() => expect(call('nth', bytes, 299_999)).toBe(3))).toBe(1)
+    expect(layouts(() => expect(call('nth', bytes, 150_000)).toBe(1))).toBe(0)
   })
 
   it('keeps trees as shallow as their size allows', () => {
