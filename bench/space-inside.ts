@@ -99,13 +99,14 @@ function spaceRing(hops: number): Each {
   return warm(hops, () => {
     const space = memory<NumberTypes>(NUMBERS)
     const handles = Array.from({ length: NODES }, () => space.fresh())
-    handles.forEach((channel, i) => void space.consume([{ channel, pattern: null }], i))
+    const binds = handles.map(channel => [{ channel, pattern: null }])
+    for (let i = 0; i < NODES; i++) space.consume(binds[i], i)
     let node = 0
     for (let token = hops, at = 0; ; token--) {
       const comm: CommEvent<NumberTypes> = space.produce(handles[at], token).comms[0]
       node = comm.body
       if (comm.matches[0].result === 0) break
-      space.consume([{ channel: handles[node], pattern: null }], node)
+      space.consume(binds[node], node)
       at = (node + 1) % NODES
     }
     expectNode(node, hops)

@@ -775,6 +775,13 @@ export class Kernel<V, R, K extends Cont> {
     this.unparkSingle(k, chan)
   }
 
+  /** `consume` of a continuation that waits on this channel alone, where there are no data. */
+  listen(k: K, chan: Chan): void {
+    this.op++
+    k.turn = ++this.counter
+    this.parkSingle(k, chan)
+  }
+
   /** `produce` of a message that completes the join `k`: it takes the oldest datum of each of its other channels; bind `own` takes the message. No peek. */
   complete(k: K, own: number): void {
     this.op++
