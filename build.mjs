@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'acorn'
-import { build } from 'esbuild'
+import { build as esbuild } from 'esbuild'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -46,11 +46,8 @@ const WARM = `process.on('exit', () => require('node:fs').writeFileSync(at(cache
 const resolve = createRequire(import.meta.url).resolve
 const source = path => join(root, path)
 
-/** Of its twenty hashes two are used; the module for browsers lets the bundler leave out the others. */
-const alias = { 'hash-wasm': join(dirname(resolve('hash-wasm')), 'index.esm.js') }
-
 /** What all bundles have in common. */
-const COMMON = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning', alias }
+const COMMON = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning' }
 const SCRIPT = { ...COMMON, format: 'cjs', minifySyntax: true, minifyWhitespace: true }
 const MODULE = { ...COMMON, format: 'esm' }
 
@@ -62,6 +59,18 @@ const engineInside = {
       contents: `module.exports = require('node-gyp-build')(require('node:path').dirname(require.resolve('classic-level/package.json')))`,
       resolveDir: dirname(resolve('classic-level')),
     }))
+  },
+}
+
+/** Programs of WebAssembly as the bytes that they are: a command has just begun to run when it needs them, and making them took it some milliseconds. */
+const programsInside = {
+  name: 'programs',
+  setup(build) {
+    build.onLoad({ filter: /[a-z]-program\.ts$/ }, async ({ path }) => {
+      const { outputFiles } = await esbuild({ entryPoints: [path], bundle: true, write: false, format: 'esm' })
+      const made = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+      return { contents: `export const PROGRAM=new Uint8Array(Buffer.from("${Buffer.from(made.PROGRAM).toString('base64')}","base64"))` }
+    })
   },
 }
 
@@ -86,23 +95,24 @@ function script(text) {
 /** Bundles the command into a folder, with its code caches. Native code stays outside: it is required, from there, when it is needed. */
 export async function bundle(outdir) {
   mkdirSync(outdir, { recursive: true })
-  const command = await build({
+  const command = await esbuild({
     ...SCRIPT,
     entryPoints: [source('src/cli/main.ts')],
     write: false,
     external: ['piscina', 'classic-level/package.json'],
-    plugins: [engineInside],
+    plugins: [engineInside, programsInside],
     define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL', 'performance.now': 'SINCE' },
   })
   let { text } = command.outputFiles[0]
-  for (const name of DEAR) text = text.replaceAll(`require("node:${name}")`, `LATER("node:${name}")`)
+  for (const name of DEAR)
+    text = text.replaceAll(`require("node:${name}")`, `LATER("${name}")`).replaceAll(`require("${name}")`, `LATER("${name}")`)
   writeFileSync(join(outdir, 'rho.cjs'), script(`${LATER}${SINCE}\n${text}`))
   // A shard on a worker. The pool loads it with `require`.
-  const shard = await build({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], write: false })
+  const shard = await esbuild({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], write: false })
   writeFileSync(join(outdir, 'shard.cjs'), script(shard.outputFiles[0].text))
   writeFileSync(join(outdir, 'worker.cjs'), WORKER)
   // The process that reads damaged stores, so that it is the one that dies of them.
-  await build({
+  await esbuild({
     ...SCRIPT,
     entryPoints: [source('rspace/store/child.ts')],
     outfile: join(outdir, 'child.cjs'),
@@ -116,7 +126,7 @@ export async function bundle(outdir) {
 
 /** Programs of the benchmark that measure something inside a process: bundled, since a loader that translates while it runs makes ours three times slower. */
 export async function bundleInside(outdir) {
-  await build({
+  await esbuild({
     ...MODULE,
     entryPoints: ['inside', 'store-inside', 'durable-inside'].map(name => source(`bench/${name}.ts`)),
     outdir,
@@ -129,7 +139,7 @@ export async function bundleInside(outdir) {
 export async function bundleBench(outdir) {
   mkdirSync(outdir, { recursive: true })
   writeFileSync(join(outdir, 'package.json'), '{"type":"module"}\n')
-  await build({
+  await esbuild({
     ...MODULE,
     entryPoints: [source('bench/run.ts')],
     outfile: join(outdir, 'run.js'),
