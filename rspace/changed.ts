@@ -39,15 +39,19 @@ export class Changed<R extends { readonly ref: Ref }> {
 
   came(r: R): void {
     const { ref } = r
-    if (ref > this.newest && this.exact === null) {
+    if (this.latest === null && ref > this.newest && this.exact === null) {
       this.newest = ref
-      this.settle()
       this.latest = r
-    } else this.cameBack(r)
+    } else this.cameToo(r, ref)
   }
 
-  private cameBack(r: R): void {
-    const { ref } = r
+  private cameToo(r: R, ref: Ref): void {
+    this.settle()
+    if (ref > this.newest && this.exact === null) {
+      this.newest = ref
+      this.latest = r
+      return
+    }
     const { added, removed } = (this.exact ??= this.sorted(r))
     if (ref > this.newest) {
       this.newest = ref
@@ -107,7 +111,6 @@ export class Changed<R extends { readonly ref: Ref }> {
 
   /** As it was before `back` came back. */
   private sorted(back: R): { added: Map<Ref, R>; removed: Map<Ref, R> } {
-    this.settle()
     const added = new Map<Ref, R>()
     for (const r of this.added) if (r !== back && this.isThere(r)) added.set(r.ref, r)
     this.added = []

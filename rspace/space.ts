@@ -295,16 +295,20 @@ export class Space<T extends Types> implements Namer<T> {
       matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
       observer: {
         stored: d => {
-          if (this.notes) this.noteDatum(d, true)
+          if (this.notesPlainly && d.origin === null) this.changed.came(d)
+          else if (this.notes) this.noteDatum(d, true)
         },
         removed: d => {
-          if (this.notes) this.noteDatum(d, false)
+          if (this.notesPlainly && d.origin === null) this.changed.went(d)
+          else if (this.notes) this.noteDatum(d, false)
         },
         parked: k => {
-          if (this.notes || k.extra !== null) this.noteCont(k, true)
+          if (this.notesPlainly && k.extra === null) this.changed.came(k)
+          else if (this.notes || k.extra !== null) this.noteCont(k, true)
         },
         unparked: k => {
-          if (this.notes || k.extra !== null) this.noteCont(k, false)
+          if (this.notesPlainly && k.extra === null) this.changed.went(k)
+          else if (this.notes || k.extra !== null) this.noteCont(k, false)
         },
         renewed: r => {
           if (this.tracks) this.turned.add(r)
@@ -1666,8 +1670,12 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Whether there is anybody to be told of records that come and go. */
   private notes = false
+  /** Only commits are to know: nothing is done on the way there. */
+  private notesPlainly = false
   private listenAgain(): void {
-    this.notes = this.tracks || this.index !== null || this.lattice !== null
+    const isPlain = this.index === null && this.lattice === null
+    this.notes = this.tracks || !isPlain
+    this.notesPlainly = this.tracks && isPlain && !this.loading
   }
 
   private noteDatum(d: Datum, came: boolean): void {
@@ -2319,6 +2327,7 @@ export class Space<T extends Types> implements Namer<T> {
         hint: 'What several cores have written is loaded into as many.',
       })
     this.loading = true
+    this.listenAgain()
     try {
       const handles = new Map<number, Handle<T>>()
       for (const [cid, identity] of loaded.channels) {
@@ -2410,6 +2419,7 @@ export class Space<T extends Types> implements Namer<T> {
       this.committedOp = this.handedOp = s === undefined ? -1 : this.op
     } finally {
       this.loading = false
+      this.listenAgain()
     }
   }
 
