@@ -39,7 +39,16 @@ import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
 import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
-import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
+import {
+  type Chan,
+  type Cont,
+  Datum,
+  Kernel,
+  type Mark as KernelMark,
+  type KernelMatcher,
+  type KernelObserver,
+  type Key,
+} from './kernel.ts'
 import type { NetChange } from './net.ts'
 import { Packer, rowsOfPack } from './packer.ts'
 import {
@@ -53,6 +62,7 @@ import {
   type Namer,
   plainShape,
   type Shape,
+  SPACE,
   shapeOf,
   Waiting,
   waitingOn,
@@ -187,7 +197,7 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly channelCodec: Codec<T['C']>
   private readonly checks: boolean
   private readonly debug: boolean
-  private readonly match: (pattern: T['P'], datum: T['A'], meter: Meter) => T['R'] | undefined
+  private readonly matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>
   private readonly meter: Meter
   /** Nothing but the two operations is asked for, see `isQuick`; found out after a careful call, forgotten when somebody comes in by another door. */
   private quick = false
@@ -196,6 +206,10 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly recordBytesMax: number
   private readonly isFifo: boolean
   private readonly copiesPatterns: boolean
+  /** Values are kept as they come, and nothing that comes is refused. */
+  private readonly plainData: boolean
+  private readonly plainBodies: boolean
+  private readonly plainPatterns: boolean
 
   // marks and what waits for their end
   private marks: Mark[] = []
@@ -278,7 +292,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.patternCodec = codec.pattern
     this.channelCodec = codec.channel
     this.checks = matcher.check !== undefined
-    this.match = matcher.match.bind(matcher)
+    this.matcher = matcher
     this.meter = this.newMeter()
     this.debug = settings.debug === true
     this.dataMax = limits.dataPerChannelMax ?? MAX
@@ -286,37 +300,18 @@ export class Space<T extends Types> implements Namer<T> {
     this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX
     this.isFifo = (settings.order ?? 'fifo') === 'fifo'
     this.copiesPatterns = codec.pattern.isCopyOf !== undefined
+    const isPlain = (c: { copy?: unknown }): boolean => c.copy === undefined && store === null
+    this.plainData = isPlain(codec.datum)
+    this.plainBodies = isPlain(codec.body)
+    this.plainPatterns = isPlain(codec.pattern) && !this.checks && !this.copiesPatterns
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
-    this.listenAgain()
     this.kernel = new Kernel(this.bridge(matcher), {
       order: settings.order ?? 'fifo',
       matchStepsMax: limits.matchStepsMax,
       matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
-      observer: {
-        stored: d => {
-          if (this.notesPlainly && d.origin === null) this.changed.came(d)
-          else if (this.notes) this.noteDatum(d, true)
-        },
-        removed: d => {
-          if (this.notesPlainly && d.origin === null) this.changed.went(d)
-          else if (this.notes) this.noteDatum(d, false)
-        },
-        parked: k => {
-          if (this.notesPlainly && k.extra === null) this.changed.came(k)
-          else if (this.notes || k.extra !== null) this.noteCont(k, true)
-        },
-        unparked: k => {
-          if (this.notesPlainly && k.extra === null) this.changed.went(k)
-          else if (this.notes || k.extra !== null) this.noteCont(k, false)
-        },
-        renewed: r => {
-          if (this.tracks) this.turned.add(r)
-        },
-        failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
-        stalled: k => this.emit('stall', { ref: k.ref }),
-      },
     })
+    this.listenAgain()
   }
 
   private newMeter(): Meter {
@@ -477,7 +472,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   private own(h: Handle<T>): Handle<T> {
-    if (h.owner !== this)
+    if (h[SPACE] !== this)
       throw new BadArgument('the channel belongs to another space', { hint: 'Use its name, or the bytes of a derived channel.' })
     return h
   }
@@ -599,8 +594,8 @@ export class Space<T extends Types> implements Namer<T> {
    */
   produce(c: T['C'] | Channel<T>, a: T['A'], o?: PutOptions<T>): Outcome<T> {
     if (o !== undefined || !this.quick || this.busy) return this.produceWith(c, a, o)
-    const value = this.accept(this.datumCodec, a, false)
-    const h = c instanceof Handle && c.owner === this ? (c as Handle<T>) : this.intern(c)
+    const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
+    const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
     const { chan } = h
     const k = chan.kHead as Waiting<T> | null
     if (
@@ -623,16 +618,16 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** What the matcher says. undefined also for whatever only the careful path can deal with. */
   private tried(pattern: T['P'], value: T['A']): T['R'] | undefined {
-    const { match } = this
+    let result: T['R'] | undefined
     this.kernel.steps = 0
     this.busy = true
     try {
-      return match(pattern, value, this.meter)
+      result = this.matcher.match(pattern, value, this.meter)
     } catch {
-      return undefined
-    } finally {
-      this.busy = false
+      result = undefined
     }
+    this.busy = false
+    return result
   }
 
   /** One datum has met one continuation, and both are gone. */
@@ -716,12 +711,12 @@ export class Space<T extends Types> implements Namer<T> {
     if (bind === null || typeof bind !== 'object') return null
     const { channel, pattern, peek } = bind
     if (channel === undefined || pattern === undefined || (peek !== undefined && peek !== false)) return null
-    const accepted = this.accept(this.bodyCodec, body, false)
+    const accepted = this.plainBodies ? body : this.accept(this.bodyCodec, body, false)
     let h: Handle<T>
     let asked: T['P']
-    if (channel instanceof Handle && channel.owner === this) {
+    if (typeof channel === 'object' && channel !== null && (channel as Handle<T>)[SPACE] === this) {
       h = channel as Handle<T>
-      asked = this.asked(h, pattern)
+      asked = this.plainPatterns ? pattern : this.asked(h, pattern)
     } else {
       const known = this.find(channel)
       asked = this.asked(known, pattern)
@@ -1081,6 +1076,8 @@ export class Space<T extends Types> implements Namer<T> {
     if (old !== undefined) this.kernel.withdraw(old)
     this.op++
     this.installs.set(id, k)
+    this.notesInstalls = true
+    this.listenAgain()
     this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     if (fires) this.kernel.enter(k)
     this.emit('install', { ref: k.ref })
@@ -1672,10 +1669,36 @@ export class Space<T extends Types> implements Namer<T> {
   private notes = false
   /** Only commits are to know: nothing is done on the way there. */
   private notesPlainly = false
+  /** Since the first install: which of them wait. */
+  private notesInstalls = false
+  private readonly observer: KernelObserver<Waiting<T>> = {
+    stored: d => {
+      if (this.notesPlainly && d.origin === null) this.changed.came(d)
+      else if (this.notes) this.noteDatum(d, true)
+    },
+    removed: d => {
+      if (this.notesPlainly && d.origin === null) this.changed.went(d)
+      else if (this.notes) this.noteDatum(d, false)
+    },
+    parked: k => {
+      if (this.notesPlainly && k.extra === null) this.changed.came(k)
+      else if (this.notes || k.extra !== null) this.noteCont(k, true)
+    },
+    unparked: k => {
+      if (this.notesPlainly && k.extra === null) this.changed.went(k)
+      else if (this.notes || k.extra !== null) this.noteCont(k, false)
+    },
+    renewed: r => {
+      if (this.tracks) this.turned.add(r)
+    },
+    failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
+    stalled: k => this.emit('stall', { ref: k.ref }),
+  }
   private listenAgain(): void {
     const isPlain = this.index === null && this.lattice === null
     this.notes = this.tracks || !isPlain
     this.notesPlainly = this.tracks && isPlain && !this.loading
+    this.kernel.tell(this.notes || this.notesInstalls || this.listens ? this.observer : null)
   }
 
   private noteDatum(d: Datum, came: boolean): void {
