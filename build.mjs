@@ -18,7 +18,6 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 // compiler take its constants and classes for constants, which is worth a twentieth of the run loop.
 const START = `const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
-const { pathToFileURL } = require('node:url')
 const { Script } = require('node:vm')
 
 const at = name => join(__dirname, name)
@@ -29,7 +28,7 @@ try {
 } catch {}
 const script = new Script(readFileSync(at('rho.cjs'), 'latin1'), { filename: at('rho.cjs'), cachedData })
 `
-const RUN = `globalThis.RHO_START = { require, module, RHO_URL: pathToFileURL(__filename).href }
+const RUN = `globalThis.RHO_START = { require, module, RHO: { get url() { return require('node:url').pathToFileURL(__filename).href } } }
 script.runInThisContext()
 `
 const WORKER = `const { readFileSync } = require('node:fs')
@@ -59,6 +58,13 @@ const engineInside = {
       contents: `module.exports = require('node-gyp-build')(require('node:path').dirname(require.resolve('classic-level/package.json')))`,
       resolveDir: dirname(resolve('classic-level')),
     }))
+    // All it wants of a large part of the host is to make a directory.
+    build.onLoad({ filter: /classic-level.index\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        "require('fs/promises')",
+        "{ mkdir: async (dir, o) => require('fs').mkdirSync(dir, o) }",
+      ),
+    }))
   },
 }
 
@@ -75,13 +81,24 @@ const programsInside = {
 }
 
 /** Parts of the host that most runs do not need and that take a millisecond or more to load: a bundle gets them when it first uses them. */
-const DEAR = ['crypto', 'child_process', 'worker_threads', 'net', 'readline/promises', 'module', 'os', 'fs/promises']
+const DEAR = [
+  'crypto',
+  'child_process',
+  'worker_threads',
+  'net',
+  'readline/promises',
+  'module',
+  'os',
+  'fs/promises',
+  'string_decoder',
+  'url',
+]
 const LATER = 'const LATER=name=>new Proxy({},{get:(_,key)=>require(name)[key]});'
 /** The host loads a library of measurements for `performance.now`; the same clock is there without it. */
 const SINCE = 'const BORN=process.hrtime(),SINCE=()=>{const[s,n]=process.hrtime(BORN);return s*1e3+n/1e6};'
 
 /** What a module is given, for a script that declares globally. */
-const GLOBALLY = '"use strict";const{require,module,RHO_URL}=globalThis.RHO_START;delete globalThis.RHO_START;'
+const GLOBALLY = '"use strict";const{require,module,RHO}=globalThis.RHO_START;delete globalThis.RHO_START;'
 
 /** A script that declares globally. Throws if it would declare what the host has declared. */
 function script(text) {
@@ -101,7 +118,7 @@ export async function bundle(outdir) {
     write: false,
     external: ['piscina', 'classic-level/package.json'],
     plugins: [engineInside, programsInside],
-    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL', 'performance.now': 'SINCE' },
+    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO.url', 'performance.now': 'SINCE' },
   })
   let { text } = command.outputFiles[0]
   for (const name of DEAR)
