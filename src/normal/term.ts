@@ -233,6 +233,17 @@ export class Bound extends Node {
 }
 fixed(Bound, Tag.Bound, Flag.Exposed)
 
+/** The variable after `...` outside patterns, with where it was written: what it stands for may be no collection of the right kind. */
+export class Remainder extends Bound {
+  readonly start: number
+  readonly end: number
+  constructor(index: number, start: number, end: number) {
+    super(index)
+    this.start = start
+    this.end = end
+  }
+}
+
 export class Free extends Node {
   readonly index: number
   constructor(index: number) {
@@ -426,6 +437,13 @@ export abstract class Code extends Compound {
     this.start = start
     this.end = end
   }
+}
+
+/** Says where code that is just being made was written. */
+export function place(code: Code, start: number, end: number): void {
+  const made: { -readonly [K in 'start' | 'end']: Code[K] } = code
+  made.start = start
+  made.end = end
 }
 
 /** An unevaluated operator: `tag` is one of Neg … OrElse except Method and Matches. `right` is null for Neg and Not. */
