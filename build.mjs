@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'acorn'
-import { build } from 'esbuild'
+import { build as esbuild } from 'esbuild'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -18,7 +18,6 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 // compiler take its constants and classes for constants, which is worth a twentieth of the run loop.
 const START = `const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
-const { pathToFileURL } = require('node:url')
 const { Script } = require('node:vm')
 
 const at = name => join(__dirname, name)
@@ -29,7 +28,7 @@ try {
 } catch {}
 const script = new Script(readFileSync(at('rho.cjs'), 'latin1'), { filename: at('rho.cjs'), cachedData })
 `
-const RUN = `globalThis.RHO_START = { require, module, RHO_URL: pathToFileURL(__filename).href }
+const RUN = `globalThis.RHO_START = { require, module, RHO: { get url() { return require('node:url').pathToFileURL(__filename).href } } }
 script.runInThisContext()
 `
 const WORKER = `const { readFileSync } = require('node:fs')
@@ -46,11 +45,8 @@ const WARM = `process.on('exit', () => require('node:fs').writeFileSync(at(cache
 const resolve = createRequire(import.meta.url).resolve
 const source = path => join(root, path)
 
-/** Of its twenty hashes two are used; the module for browsers lets the bundler leave out the others. */
-const alias = { 'hash-wasm': join(dirname(resolve('hash-wasm')), 'index.esm.js') }
-
 /** What all bundles have in common. */
-const COMMON = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning', alias }
+const COMMON = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning' }
 const SCRIPT = { ...COMMON, format: 'cjs', minifySyntax: true, minifyWhitespace: true }
 const MODULE = { ...COMMON, format: 'esm' }
 
@@ -62,17 +58,47 @@ const engineInside = {
       contents: `module.exports = require('node-gyp-build')(require('node:path').dirname(require.resolve('classic-level/package.json')))`,
       resolveDir: dirname(resolve('classic-level')),
     }))
+    // All it wants of a large part of the host is to make a directory.
+    build.onLoad({ filter: /classic-level.index\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        "require('fs/promises')",
+        "{ mkdir: async (dir, o) => require('fs').mkdirSync(dir, o) }",
+      ),
+    }))
+  },
+}
+
+/** Programs of WebAssembly as the bytes that they are: a command has just begun to run when it needs them, and making them took it some milliseconds. */
+const programsInside = {
+  name: 'programs',
+  setup(build) {
+    build.onLoad({ filter: /[a-z]-program\.ts$/ }, async ({ path }) => {
+      const { outputFiles } = await esbuild({ entryPoints: [path], bundle: true, write: false, format: 'esm' })
+      const made = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+      return { contents: `export const PROGRAM=new Uint8Array(Buffer.from("${Buffer.from(made.PROGRAM).toString('base64')}","base64"))` }
+    })
   },
 }
 
 /** Parts of the host that most runs do not need and that take a millisecond or more to load: a bundle gets them when it first uses them. */
-const DEAR = ['crypto', 'child_process', 'worker_threads', 'net', 'readline/promises', 'module', 'os', 'fs/promises']
+const DEAR = [
+  'crypto',
+  'child_process',
+  'worker_threads',
+  'net',
+  'readline/promises',
+  'module',
+  'os',
+  'fs/promises',
+  'string_decoder',
+  'url',
+]
 const LATER = 'const LATER=name=>new Proxy({},{get:(_,key)=>require(name)[key]});'
 /** The host loads a library of measurements for `performance.now`; the same clock is there without it. */
 const SINCE = 'const BORN=process.hrtime(),SINCE=()=>{const[s,n]=process.hrtime(BORN);return s*1e3+n/1e6};'
 
 /** What a module is given, for a script that declares globally. */
-const GLOBALLY = '"use strict";const{require,module,RHO_URL}=globalThis.RHO_START;delete globalThis.RHO_START;'
+const GLOBALLY = '"use strict";const{require,module,RHO}=globalThis.RHO_START;delete globalThis.RHO_START;'
 
 /** A script that declares globally. Throws if it would declare what the host has declared. */
 function script(text) {
@@ -83,26 +109,27 @@ function script(text) {
   return `${GLOBALLY}${text}`
 }
 
-/** Bundles the command into a folder. Native code stays outside: it is required when it is needed. */
+/** Bundles the command into a folder, with its code caches. Native code stays outside: it is required, from there, when it is needed. */
 export async function bundle(outdir) {
   mkdirSync(outdir, { recursive: true })
-  const command = await build({
+  const command = await esbuild({
     ...SCRIPT,
     entryPoints: [source('src/cli/main.ts')],
     write: false,
     external: ['piscina', 'classic-level/package.json'],
-    plugins: [engineInside],
-    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO_URL', 'performance.now': 'SINCE' },
+    plugins: [engineInside, programsInside],
+    define: { RHO_VERSION: JSON.stringify(version), 'import.meta.url': 'RHO.url', 'performance.now': 'SINCE' },
   })
   let { text } = command.outputFiles[0]
-  for (const name of DEAR) text = text.replaceAll(`require("node:${name}")`, `LATER("node:${name}")`)
+  for (const name of DEAR)
+    text = text.replaceAll(`require("node:${name}")`, `LATER("${name}")`).replaceAll(`require("${name}")`, `LATER("${name}")`)
   writeFileSync(join(outdir, 'rho.cjs'), script(`${LATER}${SINCE}\n${text}`))
   // A shard on a worker. The pool loads it with `require`.
-  const shard = await build({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], write: false })
+  const shard = await esbuild({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], write: false })
   writeFileSync(join(outdir, 'shard.cjs'), script(shard.outputFiles[0].text))
   writeFileSync(join(outdir, 'worker.cjs'), WORKER)
   // The process that reads damaged stores, so that it is the one that dies of them.
-  await build({
+  await esbuild({
     ...SCRIPT,
     entryPoints: [source('rspace/store/child.ts')],
     outfile: join(outdir, 'child.cjs'),
@@ -111,11 +138,12 @@ export async function bundle(outdir) {
   writeFileSync(join(outdir, 'package.json'), '{"type":"commonjs"}\n')
   writeFileSync(join(outdir, 'cli.js'), `#!/usr/bin/env node\n${START}${RUN}`)
   chmodSync(join(outdir, 'cli.js'), 0o755)
+  warm(outdir)
 }
 
 /** Programs of the benchmark that measure something inside a process: bundled, since a loader that translates while it runs makes ours three times slower. */
 export async function bundleInside(outdir) {
-  await build({
+  await esbuild({
     ...MODULE,
     entryPoints: ['inside', 'store-inside', 'durable-inside'].map(name => source(`bench/${name}.ts`)),
     outdir,
@@ -128,7 +156,7 @@ export async function bundleInside(outdir) {
 export async function bundleBench(outdir) {
   mkdirSync(outdir, { recursive: true })
   writeFileSync(join(outdir, 'package.json'), '{"type":"module"}\n')
-  await build({
+  await esbuild({
     ...MODULE,
     entryPoints: [source('bench/run.ts')],
     outfile: join(outdir, 'run.js'),
@@ -173,7 +201,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(dist, { recursive: true, force: true })
   await bundle(dist)
   await bundleBench(join(dist, 'bench'))
-  warm(dist)
   linkCommand()
   library()
 }

@@ -99,13 +99,14 @@ function spaceRing(hops: number): Each {
   return warm(hops, () => {
     const space = memory<NumberTypes>(NUMBERS)
     const handles = Array.from({ length: NODES }, () => space.fresh())
-    handles.forEach((channel, i) => void space.consume([{ channel, pattern: null }], i))
+    const binds = handles.map(channel => [{ channel, pattern: null }])
+    for (let i = 0; i < NODES; i++) space.consume(binds[i], i)
     let node = 0
     for (let token = hops, at = 0; ; token--) {
       const comm: CommEvent<NumberTypes> = space.produce(handles[at], token).comms[0]
       node = comm.body
       if (comm.matches[0].result === 0) break
-      space.consume([{ channel: handles[node], pattern: null }], node)
+      space.consume(binds[node], node)
       at = (node + 1) % NODES
     }
     expectNode(node, hops)
@@ -114,13 +115,14 @@ function spaceRing(hops: number): Each {
 
 /** The same with channels that are strings, JSON data and a pattern with a key. */
 function jsonRing(hops: number): Each {
+  const names = Array.from({ length: NODES }, (_, i) => `node ${i}`)
   return warm(hops, () => {
     const space: Space<JsonTypes> = memory<JsonTypes>({ ...json })
-    const wait = (i: number): unknown => space.consume([{ channel: `node ${i}`, pattern: { to: i, token: v.token } }], i)
+    const wait = (i: number): unknown => space.consume([{ channel: names[i], pattern: { to: i, token: v.token } }], i)
     for (let i = 0; i < NODES; i++) wait(i)
     let node = 0
     for (let token = hops, at = 0; ; token--) {
-      const comm = space.produce(`node ${at}`, { to: at, token }).comms[0]
+      const comm = space.produce(names[at], { to: at, token }).comms[0]
       node = comm.body as number
       if ((comm.matches[0].result as { token: number }).token === 0) break
       wait(node)

@@ -16,6 +16,8 @@ export interface Changes<R> {
 export class Changed<R extends { readonly ref: Ref }> {
   private readonly isThere: (r: R) => boolean
   private added: R[] = []
+  /** The last to come, not among `added` yet: mostly it goes before another one comes, and then there is nothing to do for it. */
+  private latest: R | null = null
   private removed: R[] = []
   /** Of `added`, those that are there; about. */
   private alive = 0
@@ -30,25 +32,39 @@ export class Changed<R extends { readonly ref: Ref }> {
   }
 
   get size(): number {
-    return this.exact === null ? this.alive + this.removed.length : this.exact.added.size + this.exact.removed.size
+    const { exact } = this
+    if (exact !== null) return exact.added.size + exact.removed.size
+    return this.alive + this.removed.length + (this.latest === null ? 0 : 1)
   }
 
   came(r: R): void {
     const { ref } = r
-    if (ref > this.newest) {
+    if (this.latest === null && ref > this.newest && this.exact === null) {
       this.newest = ref
-      if (this.exact !== null) this.exact.added.set(ref, r)
-      else {
-        this.added.push(r)
-        this.alive++
-      }
+      this.latest = r
+    } else this.cameToo(r, ref)
+  }
+
+  private cameToo(r: R, ref: Ref): void {
+    this.settle()
+    if (ref > this.newest && this.exact === null) {
+      this.newest = ref
+      this.latest = r
       return
     }
     const { added, removed } = (this.exact ??= this.sorted(r))
-    if (!removed.delete(ref)) added.set(ref, r)
+    if (ref > this.newest) {
+      this.newest = ref
+      added.set(ref, r)
+    } else if (!removed.delete(ref)) added.set(ref, r)
   }
 
   went(r: R): void {
+    if (r === this.latest) this.latest = null
+    else this.wentLater(r)
+  }
+
+  private wentLater(r: R): void {
     const { ref } = r
     if (this.exact !== null) {
       if (!this.exact.added.delete(ref)) this.exact.removed.set(ref, r)
@@ -62,8 +78,17 @@ export class Changed<R extends { readonly ref: Ref }> {
     }
   }
 
+  private settle(): void {
+    const { latest } = this
+    if (latest === null) return
+    this.latest = null
+    this.added.push(latest)
+    this.alive++
+  }
+
   /** The changes since the last call; `counter` is above all refs that have been given out. */
   take(counter: Ref): Changes<R> {
+    this.settle()
     const { exact } = this
     const added = exact === null ? this.added.filter(this.isThere) : [...exact.added.values()]
     const removed = exact === null ? this.removed : [...exact.removed.values()]

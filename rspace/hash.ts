@@ -1,23 +1,17 @@
-import { blake2b } from '@noble/hashes/blake2.js'
 import { blake3 } from '@noble/hashes/blake3.js'
+import { blake2b256 } from './blake.ts'
 import { type Lanes, makeLanes, SEED_BYTES } from './lanes.ts'
 
 /** What is hashed, so that equal bytes of different kinds never meet. */
 export type Domain = 'chan' | 'group' | 'produce' | 'consume' | 'comm' | 'leaf' | 'node' | 'chain' | 'name' | 'page' | 'path'
 
-interface Hasher {
-  init(): unknown
-  update(data: Uint8Array): unknown
-  digest(kind: 'binary'): Uint8Array
-}
-let fast: Hasher | undefined
 /** Adds and removes lattice elements; `held` are the words that are in there now. */
 let lanes: Lanes | undefined
 let held: Int32Array | null = null
 
 let loading: Promise<void> | undefined
 
-/** Load the WebAssembly hashes. Before, and if it fails, pure JavaScript gives the same bytes. */
+/** Load the program for lattice hashes. Before, and on hosts without vectors, JavaScript gives the same bytes. */
 export function loadHashes(): Promise<void> {
   loading ??= load()
   return loading
@@ -27,12 +21,6 @@ async function load(): Promise<void> {
     if (IS_LITTLE) lanes = await makeLanes()
   } catch {
     lanes = undefined
-  }
-  try {
-    const { createBLAKE2b } = await import('hash-wasm')
-    fast = await createBLAKE2b(256)
-  } catch {
-    fast = undefined
   }
 }
 
@@ -46,32 +34,7 @@ function tagOf(domain: Domain): Uint8Array {
 
 /** BLAKE2b-256 of the domain's tag and the parts, which must be framed by the caller where their borders matter. */
 export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
-  if (fast !== undefined) {
-    fast.init()
-    // Each call costs as much as hashing a hundred bytes: what is short goes in at once.
-    let at = gather(tagOf(domain), 0)
-    for (const p of parts) {
-      if (at + p.length <= GATHERED_BYTES) at = gather(p, at)
-      else {
-        if (at > 0) fast.update(gathered.subarray(0, at))
-        at = 0
-        fast.update(p)
-      }
-    }
-    if (at > 0) fast.update(gathered.subarray(0, at))
-    return fast.digest('binary')
-  }
-  const slow = blake2b.create({ dkLen: 32 })
-  slow.update(tagOf(domain))
-  for (const p of parts) slow.update(p)
-  return slow.digest()
-}
-
-const GATHERED_BYTES = 1024
-const gathered = new Uint8Array(GATHERED_BYTES)
-function gather(part: Uint8Array, at: number): number {
-  gathered.set(part, at)
-  return at + part.length
+  return blake2b256(tagOf(domain), ...parts)
 }
 
 const LANES = 1024

@@ -39,10 +39,17 @@ function variable(name: string): JsonValue {
   }
   return found
 }
-/** `v.name` fits anything and binds it to `name`. */
-export const v: Readonly<Record<string, JsonValue>> = new Proxy(Object.freeze({}) as Record<string, JsonValue>, {
-  get: (_target, name) => (typeof name === 'string' ? variable(name) : undefined) as JsonValue,
+/** Asked for names that have not been asked for before; the others are found without it. */
+const newNames = new Proxy(Object.freeze({}) as Record<string, JsonValue>, {
+  get(_target, name) {
+    if (typeof name !== 'string') return undefined
+    const found = variable(name)
+    if (CONSTANTS.has(found as object)) Object.defineProperty(v, name, { value: found })
+    return found
+  },
 })
+/** `v.name` fits anything and binds it to `name`. */
+export const v: Readonly<Record<string, JsonValue>> = Object.create(newNames) as Record<string, JsonValue>
 /** An object pattern that allows no fields beside those given. */
 export const exact = (fields: JsonValue): JsonValue => ({ $exact: fields })
 /** As last element of an array pattern: the remaining elements, bound to `name`. */
@@ -166,13 +173,13 @@ function copyQuickly(from: object, depth: number): JsonValue | undefined {
     }
     return Object.freeze(to)
   }
-  const keys = Object.keys(from)
-  if (keys.length === 1 && keys[0].charCodeAt(0) === DOLLAR && CONSTANTS.has(from)) return from as JsonValue
   if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0) return undefined
-  if (keys.length > QUICK_PARTS || !inOrder(keys)) return undefined
   const to: Record<string, JsonValue> = {}
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]
+  let path: Path | undefined = NO_KEYS_YET
+  for (const key in from) {
+    path = path.next !== null && path.next.key === key ? path.next : afterwards(path, key)
+    if (path === undefined || !owns.call(from, key)) return undefined
+    if (path.isDollar && CONSTANTS.has(from)) return from as JsonValue
     const part = copyPart((from as Record<string, unknown>)[key], depth)
     if (part === undefined) return undefined
     quickSize += key.length
@@ -181,36 +188,69 @@ function copyQuickly(from: object, depth: number): JsonValue | undefined {
   return Object.freeze(to)
 }
 
+/** Inside a loop over the keys of an object this costs nothing, unlike `Object.hasOwn`. */
+const owns = Object.prototype.hasOwnProperty
+
+/** Keys in order, the last of which is `key`: objects that are made at one place have the same. */
+class Path {
+  readonly key: string
+  readonly length: number
+  /** Whether it is the only key of a constant. */
+  readonly isDollar: boolean
+  private readonly others: Path[] = []
+  /** The key that came next the last time. */
+  next: Path | null = null
+  constructor(key: string, length: number) {
+    this.key = key
+    this.length = length
+    this.isDollar = length === 1 && key.charCodeAt(0) === DOLLAR
+  }
+  find(key: string): Path | undefined {
+    const found = this.others.find(p => p.key === key)
+    if (found !== undefined) this.next = found
+    return found
+  }
+  add(path: Path): void {
+    this.others.push(path)
+    this.next = path
+  }
+  get isWide(): boolean {
+    return this.others.length >= FORKS_MAX
+  }
+}
+const NO_KEYS_YET = new Path('', 0)
+/** Programs have few kinds of objects; what has more is not remembered. */
+const FORKS_MAX = 64
+const PATHS_MAX = 4096
+let paths = 0
+/** Undefined: the key is out of order, cannot be stored, or there are too many. */
+function afterwards(path: Path, key: string): Path | undefined {
+  const known = path.find(key)
+  if (known !== undefined) return known
+  if (path.length === QUICK_PARTS || (path.length > 0 && path.key >= key) || key === '__proto__' || !wellFormed(key)) return undefined
+  const next = new Path(key, path.length + 1)
+  if (paths < PATHS_MAX && !path.isWide) {
+    paths++
+    path.add(next)
+  }
+  return next
+}
+
 /** Whether a copy of `value` would be what `known`, a copy, is. Of values with parts that have parts it may say no. */
 function isCopyOf(known: JsonValue, value: JsonValue): boolean {
   if (known === value) return true
   if (!isObject(known) || !isObject(value)) return false
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false
-  const keys = Object.keys(value)
-  const others = Object.keys(known)
-  if (keys.length !== others.length) return false
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]
-    if (key !== others[i] || value[key] !== known[key]) return false
+  let more = 0
+  for (const key in value) {
+    const part = value[key]
+    if (part !== known[key] || (typeof part === 'object' && !Object.hasOwn(known, key))) return false
+    more++
   }
-  return true
+  for (const _key in known) more--
+  return more === 0
 }
 
-/** Keys as `inOrder` has found them in order: objects that are made at one place have the same. */
-const ORDERLY = new Array<readonly string[]>(64).fill([])
-/** Whether keys can be copied as they come. */
-function inOrder(keys: readonly string[]): boolean {
-  const n = keys.length
-  if (n === 0) return true
-  const at = (keys[0].length + 7 * keys[n - 1].length + n) % ORDERLY.length
-  const known = ORDERLY[at]
-  let same = 0
-  if (known.length === n) while (same < n && known[same] === keys[same]) same++
-  if (same === n) return true
-  for (let i = 0; i < n; i++) if ((i > 0 && keys[i - 1] > keys[i]) || keys[i] === '__proto__' || !wellFormed(keys[i])) return false
-  ORDERLY[at] = keys
-  return true
-}
 function copyPart(part: unknown, depth: number): JsonValue | undefined {
   if (part === undefined) return undefined
   const plain = leaf(part)
@@ -420,28 +460,29 @@ interface Meter {
 
 /** The name of a variable that stands alone, undefined for other patterns. */
 function variableOf(p: object): string | undefined {
+  for (const key in p) if (key !== '$var') return undefined
   const name = (p as { $var?: unknown }).$var
-  return typeof name === 'string' && (CONSTANTS.has(p) || Object.keys(p).length === 1) ? name : undefined
+  return typeof name === 'string' ? name : undefined
 }
 
 /** What most patterns are, an object of literals and variables, needs no work list. Undefined: something else is in it. */
 function fitsPlainly(p: Obj, x: JsonValue, into: Record<string, JsonValue>, m: Meter): boolean | undefined {
   if (!isObject(x)) return undefined
-  const keys = Object.keys(p)
   m.step()
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]
+  for (const key in p) {
     if (key.charCodeAt(0) === DOLLAR) return undefined
-    if (!Object.hasOwn(x, key)) return false
     const part = p[key]
+    const item = x[key]
     if (typeof part !== 'object' || part === null) {
-      if (part !== x[key]) return false
+      if (part !== item || item === undefined) return false
       continue
     }
+    // What every object inherits is not among its fields.
+    if (item === undefined || ((typeof item === 'function' || key === '__proto__') && !Object.hasOwn(x, key))) return false
     const name = variableOf(part)
     if (name === undefined) return undefined
     m.step()
-    setField(into, name, x[key])
+    setField(into, name, item)
   }
   return true
 }

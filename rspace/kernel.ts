@@ -600,7 +600,7 @@ export class Kernel<V, R, K extends Cont> {
   lastDatum: Datum | null = null
 
   private readonly matcher: KernelMatcher<V, R, K>
-  private readonly observer: KernelObserver<K> | null
+  private observer: KernelObserver<K> | null
   private readonly order: Order
   private readonly fifo: boolean
   private readonly seeded: boolean
@@ -664,6 +664,11 @@ export class Kernel<V, R, K extends Cont> {
   /** A new channel. Costs one object. */
   chan(owner: unknown): Chan {
     return new Chan(owner)
+  }
+
+  /** Who is told from now on. A call that nobody needs is a tenth of a COMM. */
+  tell(observer: KernelObserver<K> | null): void {
+    this.observer = observer
   }
 
   /** This channel is served oldest first whatever the order of the space. */
@@ -773,6 +778,13 @@ export class Kernel<V, R, K extends Cont> {
     this.lastDatum = null
     this.lastDatumRef = ++this.counter
     this.unparkSingle(k, chan)
+  }
+
+  /** `consume` of a continuation that waits on this channel alone, where there are no data. */
+  listen(k: K, chan: Chan): void {
+    this.op++
+    k.turn = ++this.counter
+    this.parkSingle(k, chan)
   }
 
   /** `produce` of a message that completes the join `k`: it takes the oldest datum of each of its other channels; bind `own` takes the message. No peek. */

@@ -9,10 +9,13 @@ export interface Namer<T extends Types> {
   bytesOf(h: Handle<T>): Uint8Array
 }
 
+/** Nobody else's objects have it: what has it with the right value is a handle of that space. */
+export const SPACE = Symbol('space')
+
 /** A channel of one space. The kernel's channel points back to it through `owner`. */
 export class Handle<T extends Types> implements Channel<T> {
   readonly chan: Chan
-  readonly owner: Namer<T>
+  readonly [SPACE]: Namer<T>
   readonly value: T['C'] | undefined
   readonly kind: 'named' | 'fresh' | 'derived'
   private encoded: Uint8Array | null
@@ -28,15 +31,15 @@ export class Handle<T extends Types> implements Channel<T> {
   group: Group | null = null
   /** The last group of two channels that has it first, if there is still one. */
   pair: Group | null = null
-  constructor(owner: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
-    this.owner = owner
+  constructor(space: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
+    this[SPACE] = space
     this.value = value
     this.kind = kind
     this.encoded = bytes
     this.chan = new Chan(this)
   }
   bytes(): Uint8Array {
-    if (this.encoded === null) this.encoded = this.owner.bytesOf(this)
+    if (this.encoded === null) this.encoded = this[SPACE].bytesOf(this)
     return this.encoded
   }
   get drawn(): boolean {
@@ -171,9 +174,9 @@ export class Waiting<T extends Types> extends Cont {
   readonly body: T['K']
   readonly extra: Extra<T> | null
   /** Keys of its binds, of all branches; found out once. */
-  keyCache: (string | number | undefined)[] | null = null
+  keyCache: (string | number | undefined)[] | null
   /** Where its row is. */
-  group: Group | null = null
+  group: Group | null
   /** With one channel and its pattern, or with lists of both for all binds. */
   constructor(shape: Shape, on: Chan | readonly Chan[], what: T['P'] | readonly T['P'][], body: T['K'], extra: Extra<T> | null) {
     super(shape)
@@ -182,6 +185,8 @@ export class Waiting<T extends Types> extends Cont {
     this.what = what
     this.body = body
     this.extra = extra
+    this.keyCache = null
+    this.group = null
   }
   get shape(): Shape {
     return this.site as Shape

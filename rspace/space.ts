@@ -39,7 +39,16 @@ import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
 import { History, type Kept, type NodeId, pageChain, treeHex } from './history.ts'
 import { type BranchParts, consumeBytes, consumeId, EventWriter, produceId, readEvents } from './journal.ts'
-import { type Chan, type Cont, Datum, Kernel, type Mark as KernelMark, type KernelMatcher, type Key } from './kernel.ts'
+import {
+  type Chan,
+  type Cont,
+  Datum,
+  Kernel,
+  type Mark as KernelMark,
+  type KernelMatcher,
+  type KernelObserver,
+  type Key,
+} from './kernel.ts'
 import type { NetChange } from './net.ts'
 import { Packer, rowsOfPack } from './packer.ts'
 import {
@@ -53,6 +62,7 @@ import {
   type Namer,
   plainShape,
   type Shape,
+  SPACE,
   shapeOf,
   Waiting,
   waitingOn,
@@ -187,9 +197,19 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly channelCodec: Codec<T['C']>
   private readonly checks: boolean
   private readonly debug: boolean
+  private readonly matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>
+  private readonly meter: Meter
+  /** Nothing but the two operations is asked for, see `isQuick`; found out after a careful call, forgotten when somebody comes in by another door. */
+  private quick = false
   private readonly dataMax: number
   private readonly continuationsMax: number
   private readonly recordBytesMax: number
+  private readonly isFifo: boolean
+  private readonly copiesPatterns: boolean
+  /** Values are kept as they come, and nothing that comes is refused. */
+  private readonly plainData: boolean
+  private readonly plainBodies: boolean
+  private readonly plainPatterns: boolean
 
   // marks and what waits for their end
   private marks: Mark[] = []
@@ -272,38 +292,40 @@ export class Space<T extends Types> implements Namer<T> {
     this.patternCodec = codec.pattern
     this.channelCodec = codec.channel
     this.checks = matcher.check !== undefined
+    this.matcher = matcher
+    this.meter = this.newMeter()
     this.debug = settings.debug === true
     this.dataMax = limits.dataPerChannelMax ?? MAX
     this.continuationsMax = limits.continuationsPerChannelMax ?? MAX
     this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX
+    this.isFifo = (settings.order ?? 'fifo') === 'fifo'
+    this.copiesPatterns = codec.pattern.isCopyOf !== undefined
+    const isPlain = (c: { copy?: unknown }): boolean => c.copy === undefined && store === null
+    this.plainData = isPlain(codec.datum)
+    this.plainBodies = isPlain(codec.body)
+    this.plainPatterns = isPlain(codec.pattern) && !this.checks && !this.copiesPatterns
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
     this.kernel = new Kernel(this.bridge(matcher), {
       order: settings.order ?? 'fifo',
       matchStepsMax: limits.matchStepsMax,
       matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
-      observer: {
-        stored: d => this.came(d),
-        removed: d => this.went(d),
-        parked: k => this.came(k),
-        unparked: k => this.went(k),
-        renewed: r => {
-          if (this.tracks) this.turned.add(r)
-        },
-        failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
-        stalled: k => this.emit('stall', { ref: k.ref }),
-      },
     })
+    this.listenAgain()
   }
 
-  private bridge(matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>): KernelMatcher<T['A'], T['R'], Waiting<T>> {
+  private newMeter(): Meter {
     const space = this
-    const meter: Meter = {
+    return {
       get used() {
         return space.kernel.steps
       },
       step: (n = 1) => space.kernel.charge(n),
     }
+  }
+
+  private bridge(matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>): KernelMatcher<T['A'], T['R'], Waiting<T>> {
+    const { meter } = this
     const keyed = matcher.keys !== undefined && matcher.datumKeys !== undefined
     return {
       match: (k, b, i, value) => matcher.match(k.pattern(b, i), value, meter),
@@ -330,6 +352,7 @@ export class Space<T extends Types> implements Namer<T> {
   // ------------------------------------------------------------------------------------------------ entering and leaving
 
   private enter(): void {
+    this.quick = false
     if (this.busy)
       throw new RhizomeError('REENTRANT', 'a matcher, guard or codec called the space', {
         hint: 'Return a value; act when the COMM is delivered.',
@@ -362,6 +385,25 @@ export class Space<T extends Types> implements Namer<T> {
     if (!this.scheduled) this.scheduleCommit()
     if (this.queue.length > 0) this.runQueue()
     if (this.kernel.pumpPending) this.schedulePump()
+    this.quick = this.isQuick()
+  }
+
+  /** Whether a plain operation that comes next has to do with none of the things that few spaces have. */
+  private isQuick(): boolean {
+    return (
+      this.closing === null &&
+      this.failed === undefined &&
+      !this.readOnly &&
+      !this.debug &&
+      !this.classic &&
+      !this.listens &&
+      this.isFifo &&
+      this.marks.length === 0 &&
+      this.replay === null &&
+      this.handlers.size === 0 &&
+      this.settings.run === undefined &&
+      this.stray.length === 0
+    )
   }
 
   private settleDeferred(): void {
@@ -430,7 +472,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   private own(h: Handle<T>): Handle<T> {
-    if (h.owner !== this)
+    if (h[SPACE] !== this)
       throw new BadArgument('the channel belongs to another space', { hint: 'Use its name, or the bytes of a derived channel.' })
     return h
   }
@@ -551,6 +593,65 @@ export class Space<T extends Types> implements Namer<T> {
    * @throws BadArgument; RhizomeError LIMIT, MATCH_TOO_COSTLY, REENTRANT, CODEC, SPACE_CLOSED, SPACE_FAILED – nothing has changed then
    */
   produce(c: T['C'] | Channel<T>, a: T['A'], o?: PutOptions<T>): Outcome<T> {
+    if (o !== undefined || !this.quick || this.busy) return this.produceWith(c, a, o)
+    const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
+    const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
+    const { chan } = h
+    const k = chan.kHead as Waiting<T> | null
+    if (
+      k === null ||
+      k.site !== LINEAR_RECEIVE ||
+      k.extra !== null ||
+      chan.jHead !== null ||
+      chan.index !== null ||
+      chan.nD >= this.dataMax
+    )
+      return this.produceOn(h, value, PLAIN)
+    const pattern = k.pattern(0, 0)
+    const result = this.tried(pattern, value)
+    if (result === undefined) return this.produceOn(h, value, PLAIN)
+    const { kernel } = this
+    kernel.wake(k, chan)
+    this.counts.produced++
+    return this.met(kernel.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+  }
+
+  /** What the matcher says. undefined also for whatever only the careful path can deal with. */
+  private tried(pattern: T['P'], value: T['A']): T['R'] | undefined {
+    let result: T['R'] | undefined
+    this.kernel.steps = 0
+    this.busy = true
+    try {
+      result = this.matcher.match(pattern, value, this.meter)
+    } catch {
+      result = undefined
+    }
+    this.busy = false
+    return result
+  }
+
+  /** One datum has met one continuation, and both are gone. */
+  private met(ref: Ref, value: T['A'], result: T['R'], pattern: T['P'], h: Handle<T>, cont: Ref, body: T['K']): Outcome<T> {
+    const at = ++this.op
+    const { counts } = this
+    counts.comms++
+    counts.consumed++
+    const match: Match<T> = {
+      channel: h.kind === 'named' ? (h.value as T['C']) : h,
+      pattern,
+      ref,
+      value,
+      result,
+      persistent: false,
+      peeked: false,
+    }
+    const comm: CommEvent<T> = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
+    this.dirtyOp = at
+    if (!this.scheduled) this.scheduleCommit()
+    return { comms: [comm], pending: this.kernel.pumpPending, at }
+  }
+
+  private produceWith(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> | undefined): Outcome<T> {
     this.begin()
     const options = o === undefined ? PLAIN : checkPut(o)
     if (options.id !== undefined) {
@@ -558,7 +659,10 @@ export class Space<T extends Types> implements Namer<T> {
       if (repeated !== undefined) return repeated
     }
     const value = this.accept(this.datumCodec, a, options.volatile)
-    const h = this.intern(c)
+    return this.produceOn(this.intern(c), value, options)
+  }
+
+  private produceOn(h: Handle<T>, value: T['A'], options: Checked): Outcome<T> {
     const max = this.dataMax
     if (h.chan.nD >= max)
       throw new RhizomeError('LIMIT', `a channel may hold at most ${max} data`, { details: { limit: 'dataPerChannelMax', max } })
@@ -595,6 +699,56 @@ export class Space<T extends Types> implements Namer<T> {
    * @throws as `produce`
    */
   consume(what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] }, body: T['K'], o?: PutOptions<T>): Outcome<T> {
+    if (o === undefined && this.quick && !this.busy && Array.isArray(what) && what.length === 1 && body !== undefined) {
+      const outcome = this.consumeOne(what[0] as Bind<T>, body)
+      if (outcome !== null) return outcome
+    }
+    return this.consumeWith(what, body, o)
+  }
+
+  /** One bind that takes, without guard and options, as most are. null: it is another one, or one that the careful path will refuse. */
+  private consumeOne(bind: Bind<T>, body: T['K']): Outcome<T> | null {
+    if (bind === null || typeof bind !== 'object') return null
+    const { channel, pattern, peek } = bind
+    if (channel === undefined || pattern === undefined || (peek !== undefined && peek !== false)) return null
+    const accepted = this.plainBodies ? body : this.accept(this.bodyCodec, body, false)
+    let h: Handle<T>
+    let asked: T['P']
+    if (typeof channel === 'object' && channel !== null && (channel as Handle<T>)[SPACE] === this) {
+      h = channel as Handle<T>
+      asked = this.plainPatterns ? pattern : this.asked(h, pattern)
+    } else {
+      const known = this.find(channel)
+      asked = this.asked(known, pattern)
+      h = known ?? this.intern(channel)
+    }
+    if (this.copiesPatterns) h.asked = asked
+    const { kernel } = this
+    const { chan } = h
+    if (chan.nK >= this.continuationsMax) this.crowded()
+    const d = chan.dHead
+    if (d === null) {
+      const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
+      kernel.listen(k, chan)
+      const at = (this.dirtyOp = ++this.op)
+      if (!this.scheduled) this.scheduleCommit()
+      return { ref: k.turn, comms: NOTHING, pending: kernel.pumpPending, at }
+    }
+    if (!d.persistent && chan.index === null) {
+      const result = this.tried(asked, d.value as T['A'])
+      if (result !== undefined) {
+        kernel.takeOldest(chan)
+        return this.met(d.ref, d.value as T['A'], result, asked, h, kernel.counter, accepted)
+      }
+    }
+    return this.parked(new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null), 0, undefined)
+  }
+
+  private consumeWith(
+    what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] },
+    body: T['K'],
+    o: PutOptions<T> | undefined,
+  ): Outcome<T> {
     this.begin()
     const options = o === undefined ? PLAIN : checkPut(o)
     if (options.id !== undefined) {
@@ -607,14 +761,16 @@ export class Space<T extends Types> implements Namer<T> {
       })
     const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0
     const accepted = this.accept(this.bodyCodec, body, options.volatile)
-    const k =
-      (o === undefined ? this.simple(what as readonly Bind<T>[], accepted) : null) ??
-      this.waiting(what, accepted, options.persist, options.volatile, lease, o?.where, null)
+    const k = this.waiting(what, accepted, options.persist, options.volatile, lease, o?.where, null)
     if (this.replay !== null) return this.replay.consume(k)
+    return this.parked(k, lease, options.id)
+  }
+
+  private parked(k: Waiting<T>, lease: number, id: string | undefined): Outcome<T> {
     const comms = this.park(k)
-    if (!k.waiting) return this.outcome(undefined, comms, options.id)
+    if (!k.waiting) return this.outcome(undefined, comms, id)
     this.lease(lease, k.ref)
-    return this.outcome(k.ref, comms, options.id)
+    return this.outcome(k.ref, comms, id)
   }
 
   /** The kernel's consume with events and burst; shared by consume, install and the verbs. */
@@ -812,26 +968,10 @@ export class Space<T extends Types> implements Namer<T> {
       throw new RhizomeError('LIMIT', `a record may have at most ${max} bytes`, { details: { limit: 'recordBytesMax', max, length } })
   }
 
-  /** A continuation as most are: one bind that takes, without guard and options. null: another one, or one that `waiting` will refuse. */
-  private simple(binds: readonly Bind<T>[], body: T['K']): Waiting<T> | null {
-    if (!Array.isArray(binds) || binds.length !== 1) return null
-    const bind = binds[0]
-    if (bind === null || typeof bind !== 'object') return null
-    const { channel, pattern, peek } = bind
-    if (channel === undefined || pattern === undefined || (peek !== undefined && peek !== false)) return null
-    const known = this.find(channel)
-    const accepted = this.asked(known, pattern)
-    const h = known ?? this.intern(channel)
-    if (this.patternCodec.isCopyOf !== undefined) h.asked = accepted
-    const { chan } = h
-    if (chan.nK >= this.continuationsMax) this.crowded()
-    return new Waiting<T>(LINEAR_RECEIVE, chan, accepted, body, null)
-  }
-
   /** The pattern as it is kept: what was asked on the channel before, if it is that again. */
   private asked(h: Handle<T> | undefined, pattern: T['P']): T['P'] {
     const codec = this.patternCodec
-    if (codec.isCopyOf !== undefined && h !== undefined && h.asked !== undefined) {
+    if (h !== undefined && h.asked !== undefined && codec.isCopyOf !== undefined) {
       this.busy = true
       try {
         if (codec.isCopyOf(h.asked, pattern)) return h.asked
@@ -936,6 +1076,8 @@ export class Space<T extends Types> implements Namer<T> {
     if (old !== undefined) this.kernel.withdraw(old)
     this.op++
     this.installs.set(id, k)
+    this.notesInstalls = true
+    this.listenAgain()
     this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter)
     if (fires) this.kernel.enter(k)
     this.emit('install', { ref: k.ref })
@@ -1502,7 +1644,10 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   protected get records(): Map<Ref, Datum | Waiting<T>> {
-    this.index ??= this.byRef()
+    if (this.index === null) {
+      this.index = this.byRef()
+      this.listenAgain()
+    }
     return this.index
   }
   /** The same for one look at all of them: an index that must be kept up makes every later change dearer, the more there is the more. */
@@ -1520,19 +1665,67 @@ export class Space<T extends Types> implements Namer<T> {
     yield* kernel.stalled()
   }
 
-  private came(r: Datum | Waiting<T>): void {
-    this.index?.set(r.ref, r)
-    if (r instanceof Waiting && r.install !== null) this.installed.add(r)
-    if (this.loading || (!this.tracks && this.lattice === null) || !durable(r)) return
-    if (this.tracks) this.changed.came(r)
-    if (this.lattice !== null) this.noteDigest(r, true)
+  /** Whether there is anybody to be told of records that come and go. */
+  private notes = false
+  /** Only commits are to know: nothing is done on the way there. */
+  private notesPlainly = false
+  /** Since the first install: which of them wait. */
+  private notesInstalls = false
+  private readonly observer: KernelObserver<Waiting<T>> = {
+    stored: d => {
+      if (this.notesPlainly && d.origin === null) this.changed.came(d)
+      else if (this.notes) this.noteDatum(d, true)
+    },
+    removed: d => {
+      if (this.notesPlainly && d.origin === null) this.changed.went(d)
+      else if (this.notes) this.noteDatum(d, false)
+    },
+    parked: k => {
+      if (this.notesPlainly && k.extra === null) this.changed.came(k)
+      else if (this.notes || k.extra !== null) this.noteCont(k, true)
+    },
+    unparked: k => {
+      if (this.notesPlainly && k.extra === null) this.changed.went(k)
+      else if (this.notes || k.extra !== null) this.noteCont(k, false)
+    },
+    renewed: r => {
+      if (this.tracks) this.turned.add(r)
+    },
+    failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
+    stalled: k => this.emit('stall', { ref: k.ref }),
   }
-  private went(r: Datum | Waiting<T>): void {
-    this.index?.delete(r.ref)
-    if (r instanceof Waiting && r.install !== null) this.installed.delete(r)
-    if ((!this.tracks && this.lattice === null) || !durable(r)) return
-    if (this.tracks) this.changed.went(r)
-    if (this.lattice !== null) this.noteDigest(r, false)
+  private listenAgain(): void {
+    const isPlain = this.index === null && this.lattice === null
+    this.notes = this.tracks || !isPlain
+    this.notesPlainly = this.tracks && isPlain && !this.loading
+    this.kernel.tell(this.notes || this.notesInstalls || this.listens ? this.observer : null)
+  }
+
+  private noteDatum(d: Datum, came: boolean): void {
+    if (this.index !== null) this.reindex(d, came)
+    if (d.origin === null || !(d.origin as Item).volatile) this.note(d, came)
+  }
+  private noteCont(k: Waiting<T>, came: boolean): void {
+    if (this.index !== null) this.reindex(k, came)
+    if (k.extra !== null) {
+      if (k.extra.install !== null) {
+        if (came) this.installed.add(k)
+        else this.installed.delete(k)
+      }
+      if (k.extra.volatile) return
+    }
+    if (this.notes) this.note(k, came)
+  }
+  private note(r: Datum | Waiting<T>, came: boolean): void {
+    if (came) {
+      if (this.loading) return
+      if (this.tracks) this.changed.came(r)
+    } else if (this.tracks) this.changed.went(r)
+    if (this.lattice !== null) this.noteDigest(r, came)
+  }
+  private reindex(r: Datum | Waiting<T>, came: boolean): void {
+    if (came) this.index?.set(r.ref, r)
+    else this.index?.delete(r.ref)
   }
 
   private emit(kind: EventKind, more: Partial<SpaceEvent<T>>): void {
@@ -1743,6 +1936,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   private fail(error: unknown): void {
     if (this.failed !== undefined) return
+    this.quick = false
     this.failed = error
     const waits = this.durableWaits
     this.durableWaits = []
@@ -2156,6 +2350,7 @@ export class Space<T extends Types> implements Namer<T> {
         hint: 'What several cores have written is loaded into as many.',
       })
     this.loading = true
+    this.listenAgain()
     try {
       const handles = new Map<number, Handle<T>>()
       for (const [cid, identity] of loaded.channels) {
@@ -2247,6 +2442,7 @@ export class Space<T extends Types> implements Namer<T> {
       this.committedOp = this.handedOp = s === undefined ? -1 : this.op
     } finally {
       this.loading = false
+      this.listenAgain()
     }
   }
 
@@ -2412,6 +2608,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     if (this.lattice === null) {
       this.lattice = new Lattice()
+      this.listenAgain()
       for (const r of this.byRef().values()) if (durable(r)) this.lattice.add(this.element(r))
     } else
       for (const { record, added } of this.unhashed.values()) {
@@ -2539,6 +2736,7 @@ export class Space<T extends Types> implements Namer<T> {
     for (const [k, value] of saved) rows.readRow(loaded, k, value)
     const copy = new Space<T>(this.settings, null)
     if (past !== undefined) copy.past = past
+    copy.listenAgain()
     copy.load(loaded)
     copy.plant(saved)
     this.installInto(copy)
@@ -2697,6 +2895,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     const start = this.last.number
     this.watchers.add(watcher)
+    this.listenAgain()
     const abort = (): void => watcher.end(new RhizomeError('ABORTED', 'the watch was aborted', { cause: o.signal?.reason }))
     o.signal?.addEventListener('abort', abort, { once: true })
     if (o.signal?.aborted === true) abort()
@@ -2724,6 +2923,7 @@ export class Space<T extends Types> implements Namer<T> {
         }
       } finally {
         space.watchers.delete(watcher)
+        space.listenAgain()
         o.signal?.removeEventListener('abort', abort)
       }
     }
@@ -2736,6 +2936,7 @@ export class Space<T extends Types> implements Namer<T> {
       this.enter()
       const events: SpaceEvent<T>[] = []
       for await (const e of log as AsyncIterable<SpaceEvent<T>>) events.push(e)
+      this.quick = false
       this.replay = new Replay<T>(this.hooks(), events)
     })
   }
@@ -2932,6 +3133,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Roll back open marks, reject waiting verbs with SPACE_CLOSED, commit everything, close. */
   close(): Promise<void> {
+    this.quick = false
     this.closing ??= this.finish()
     return this.closing
   }

@@ -1,7 +1,8 @@
+import { writeFileSync } from 'node:fs'
 import { RhizomeError } from '../errors.ts'
 import { equalBytes } from './bytes.ts'
 import type { Engine } from './engine.ts'
-import { CLEAN_FILE, dropAside, OPEN_FILE, readIfThere, removeIfThere, syncDir, writeWhole } from './files.ts'
+import { CLEAN_FILE, dropAside, OPEN_FILE, readIfThere, removeIfThere, syncDir, syncFile, writeWhole } from './files.ts'
 import { decodeHead, encodeHead, type Format, type Head, metaKey, openRow, sealRow } from './format.ts'
 
 /**
@@ -21,6 +22,7 @@ export interface Anchor {
 export class FileAnchor implements Anchor {
   readonly #dir: string
   readonly #format: Format
+  #prepared = false
 
   constructor(dir: string, format: Format) {
     this.#dir = dir
@@ -35,7 +37,16 @@ export class FileAnchor implements Anchor {
     return this.#read(OPEN_FILE)
   }
 
+  /** In a directory that is not a space yet: what the first `begin` would do. That the file is there becomes durable with all others, when the space does. */
+  async prepare(head: Head): Promise<void> {
+    const path = `${this.#dir}/${OPEN_FILE}`
+    writeFileSync(path, encodeHead(head, this.#format.instance))
+    await syncFile(path)
+    this.#prepared = true
+  }
+
   async begin(head: Head): Promise<void> {
+    if (this.#prepared) return
     await writeWhole(this.#dir, OPEN_FILE, encodeHead(head, this.#format.instance))
     await dropAside(this.#dir)
     if (await removeIfThere(`${this.#dir}/${CLEAN_FILE}`)) await syncDir(this.#dir)

@@ -14,6 +14,7 @@ import {
   readIfThere,
   removeIfThere,
   wipeLeftovers,
+  writeMark,
   writeWhole,
 } from './files.ts'
 import {
@@ -51,18 +52,18 @@ export async function kindOf(dir: string): Promise<DirectoryKind> {
   if (names.includes(FORMAT_FILE)) return 'space'
   // An unfinished creation marks itself; before the mark there is at most the lock.
   if (names.includes(CREATING_FILE) && names.every(n => isOurs(n) || isEngineFile(n))) return 'leftover'
-  return names.every(n => n.startsWith('RHZ.LOCK') || n === CREATING_FILE + '.tmp') ? 'empty' : 'foreign'
+  return names.every(n => n.startsWith('RHZ.LOCK')) ? 'empty' : 'foreign'
 }
 
 /** From here on what lies in `dir` may be deleted, until `publish`. */
 export async function beginCreation(dir: string): Promise<void> {
-  await writeWhole(dir, CREATING_FILE, new Uint8Array(0))
+  await writeMark(dir, CREATING_FILE)
   await wipeLeftovers(dir)
 }
 
 /** Leave nothing of a creation, whatever it had come to. Not for stores that have acknowledged anything. */
 export async function undoCreation(dir: string): Promise<void> {
-  await writeWhole(dir, CREATING_FILE, new Uint8Array(0)) // a crash in between leaves a leftover, not a ruin
+  await writeMark(dir, CREATING_FILE) // a crash in between leaves a leftover, not a ruin
   await removeIfThere(join(dir, FORMAT_FILE))
   await wipeLeftovers(dir)
   await removeIfThere(join(dir, CREATING_FILE))

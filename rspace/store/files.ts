@@ -96,8 +96,14 @@ export async function writeWhole(dir: string, name: string, bytes: Uint8Array, f
   await syncDir(dir)
 }
 
+/** Puts an empty file there; after a crash it is there or not. */
+export async function writeMark(dir: string, name: string): Promise<void> {
+  writeFileSync(join(dir, name), '')
+  await syncDir(dir)
+}
+
 /** Waits for all of them, also when one fails: nothing goes on behind the back of who handles the failure. */
-async function all(steps: readonly (Promise<void> | undefined)[]): Promise<void> {
+export async function all(steps: readonly (Promise<void> | undefined)[]): Promise<void> {
   for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') throw step.reason
 }
 
@@ -263,9 +269,9 @@ export async function restoreAside(dir: string): Promise<boolean> {
 
 /** Delete what an unfinished creation left, and nothing else. */
 export async function wipeLeftovers(dir: string): Promise<void> {
-  rmSync(join(dir, ASIDE_DIR), { recursive: true, force: true })
   for (const name of (await namesIn(dir)) ?? []) {
-    if (isEngineFile(name) || [CLEAN_FILE, OPEN_FILE].includes(name) || /^RHZ\.(FORMAT|CLEAN|OPEN|RESTORE)\.tmp$/.test(name)) {
+    if (name === ASIDE_DIR) rmSync(join(dir, name), { recursive: true, force: true })
+    else if (isEngineFile(name) || [CLEAN_FILE, OPEN_FILE].includes(name) || /^RHZ\.(FORMAT|CLEAN|OPEN|RESTORE)\.tmp$/.test(name)) {
       await removeIfThere(join(dir, name))
     }
   }

@@ -6,7 +6,18 @@ import { BadArgument, RhizomeError } from '../errors.ts'
 import { type Anchor, FileAnchor, RowAnchor } from './anchor.ts'
 import { beginCreation, hasEntryPoint, kindOf, newInstance, publish, undoCreation } from './copy.ts'
 import { asStorageError, type Engine, REPAIR_HINT } from './engine.ts'
-import { ASIDE_DIR, CREATING_FILE, cloneStore, dropAside, exists, FORMAT_FILE, readIfThere, removeIfThere, restoreAside } from './files.ts'
+import {
+  ASIDE_DIR,
+  all,
+  CREATING_FILE,
+  cloneStore,
+  dropAside,
+  exists,
+  FORMAT_FILE,
+  readIfThere,
+  removeIfThere,
+  restoreAside,
+} from './files.ts'
 import {
   type CommitRecord,
   decodeFormat,
@@ -149,13 +160,15 @@ async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
   }
   try {
     await beginCreation(dir)
-    await engine.open({ create: true })
+    const anchor = new FileAnchor(dir, format)
+    const opening = engine.open({ create: true })
     const { ops, standing } = firstBatch(format)
+    await all([opening, anchor.prepare(standing)])
     await engine.batch(ops, format.durability === 'power')
     if (o.createWithFirstCommit !== true) await finish()
     return new Store({
       engine,
-      anchor: new FileAnchor(dir, format),
+      anchor,
       format,
       standing,
       wasClean: false,
@@ -184,7 +197,7 @@ async function openIn(lock: Lock, format: Format, o: StoreOptions): Promise<Stor
   await restoreAside(dir) // the last opening was cut short: start again from the same files
   const engine = new LevelEngine(dir, o)
   try {
-    if (await removeIfThere(join(dir, CREATING_FILE))) await removeIfThere(join(dir, CREATING_FILE + '.tmp'))
+    await removeIfThere(join(dir, CREATING_FILE))
     await engine.aside()
     await engine.open()
     return await openEngine(engine, new FileAnchor(dir, format), format, o, {

@@ -1,3 +1,4 @@
+import { blake2b256 } from '../blake.ts'
 import { type BadArgument, RhizomeError } from '../errors.ts'
 import { compareBytes, concatBytes, EMPTY, equalBytes, fromText, Malformed, Reader, Writer } from './bytes.ts'
 import { Building, newInstance, writeRestart } from './copy.ts'
@@ -14,7 +15,7 @@ import {
   type Marks,
   sealRow,
 } from './format.ts'
-import { blake2b256, hashesReady, rowHash } from './hash.ts'
+import { hashesReady, rowHash } from './hash.ts'
 import { openForReading } from './tools.ts'
 import type { Report } from './verify.ts'
 

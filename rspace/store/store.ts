@@ -7,6 +7,7 @@ import { asStorageError, type Engine, type Gathering, nextTurn, type Op, REPAIR_
 import {
   CHECKSUM_BYTES,
   type CommitRecord,
+  chainOf,
   encodeFormat,
   encodeRecord,
   type Format,
@@ -31,7 +32,8 @@ import {
 } from './format.ts'
 import { rowHash, xxh64 } from './hash.ts'
 import { PACK_TAIL, type Pack } from './pack.ts'
-import { PRESS_BYTES, Press } from './press.ts'
+import { Press } from './press.ts'
+import { PRESS_BYTES } from './press-code.ts'
 import { type Report, verifyEngine } from './verify.ts'
 import { readRecord, recordBytes, Tally } from './walk.ts'
 
@@ -156,6 +158,7 @@ export class Store {
   #failure: RhizomeError | undefined
   #closing: Promise<void> | undefined
   #leader: Promise<void> | undefined
+  #leading = false
   readonly #queue: Waiting[] = []
   #queuedOps = 0
   #nudge: (() => void) | undefined
@@ -259,7 +262,9 @@ export class Store {
       this.#queue.push({ delta, changes, ops, meta, bytes, resolve, reject })
       this.#queuedOps += ops
       if (this.#queuedOps >= AHEAD_OPS) this.#nudge?.()
-      this.#leader ??= this.#lead()
+      if (this.#leading) return
+      this.#leading = true
+      this.#leader = this.#lead()
     })
   }
 
@@ -321,11 +326,13 @@ export class Store {
 
   // ---- the one writer --------------------------------------------------------------------------------------------------------------
 
+  /** Writing begins before the call returns where nothing needs to be waited for: a caller that goes on without a pause has the disk work beside it. */
   async #lead(): Promise<void> {
-    await undefined // callers of the same turn share the first commit
+    if (!hasPacks(this.#queue[0]!.delta)) await undefined // callers of the same turn share the first commit
     let ahead: Prepared | undefined
     while (ahead !== undefined || this.#queue.length > 0) {
-      const now: Prepared | undefined = ahead ?? (await this.#prepareNext())
+      const next = ahead ?? this.#prepareNext()
+      const now = next instanceof Promise ? await next : next
       ahead = undefined
       if (now === undefined) continue
       const landing = (this.#landing = this.#land(now))
@@ -337,6 +344,7 @@ export class Store {
         ahead = undefined
       }
     }
+    this.#leading = false
     this.#leader = undefined
   }
 
@@ -358,16 +366,21 @@ export class Store {
     return undefined
   }
 
-  async #prepareNext(landing?: Promise<void>): Promise<Prepared | undefined> {
+  #prepareNext(landing?: Promise<void>): Soon<Prepared | undefined> {
     const group = this.#takeGroup()
-    try {
-      const prepared = await this.#prepare(group)
+    const done = (prepared: Prepared): Prepared => {
       for (const w of group) w.meta.gathered?.()
       return prepared
-    } catch (e) {
+    }
+    const failed = async (e: unknown): Promise<undefined> => {
       await landing // answers are given in the order of the commits
       this.#abandon(group, e)
-      return undefined
+    }
+    try {
+      const prepared = stepwise(this.#prepare(group))
+      return prepared instanceof Promise ? prepared.then(done).catch(failed) : done(prepared)
+    } catch (e) {
+      return failed(e)
     }
   }
 
@@ -394,29 +407,33 @@ export class Store {
   }
 
   /** Everything about a commit but its writing: it follows the commit prepared last, which may still be on its way. */
-  async #prepare(group: Waiting[]): Promise<Prepared> {
+  *#prepare(group: Waiting[]): Steps<Prepared> {
     if (this.#failure !== undefined) throw failedBefore(this.#failure)
-    if (!this.#verified) for await (const _ of this.#readRows()); // never write onto rows nobody has checked
+    if (!this.#verified) yield this.#readAll() // never write onto rows nobody has checked
     const changes = merge(group)
-    await this.#lookUp(changes)
+    if (changes.befores.includes(undefined)) yield this.#lookUp(changes)
     const events = group.flatMap(w => w.meta.event ?? [])
     const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks)
     const kept: number[] = []
     for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], changes.befores[i])) kept.push(i)
     const { packs = NO_PACKS, gone = NO_PACKS } = group[0]!.delta
     if (kept.length === 0 && isEmpty(packs) && isEmpty(gone) && events.length === 0 && marks === this.#planned.marks) return { group }
-    const drops = await this.#dueDrops()
+    const drops = yield* this.#dueDrops()
     const batch = this.#engine.gather?.() ?? new Gathered(this.#engine)
     let next: Standing
     try {
-      next = await this.#encode(batch, changes, kept, { packs, gone, marks, events, drops })
+      next = yield* this.#encode(batch, changes, kept, { packs, gone, marks, events, drops })
     } catch (e) {
-      await batch.discard()
+      yield batch.discard()
       throw e
     }
     this.#planned = next
     this.#ages.splice(0, drops)
     return { group, changes, next, batch }
+  }
+
+  async #readAll(): Promise<void> {
+    for await (const _ of this.#readRows());
   }
 
   /** Write what has been prepared and tell its callers. Never rejects. */
@@ -451,7 +468,6 @@ export class Store {
   async #lookUp({ keys, befores }: Changes): Promise<void> {
     const unknown: number[] = []
     for (let i = 0; i < befores.length; i++) if (befores[i] === undefined) unknown.push(i)
-    if (unknown.length === 0) return
     // What is in a pack is not looked for there.
     if (this.#flyingPacks) await this.#landing
     const flying = this.#flying
@@ -477,7 +493,7 @@ export class Store {
   }
 
   /** Everything but the writing of a commit: fills the batch and says where the store will stand. */
-  async #encode(
+  *#encode(
     batch: Gathering,
     changes: Changes,
     kept: readonly number[],
@@ -488,7 +504,7 @@ export class Store {
       readonly events: readonly Uint8Array[]
       readonly drops: number
     },
-  ): Promise<Standing> {
+  ): Steps<Standing> {
     const now = this.#planned
     const number = now.number + 1
     const oldest = now.oldest + o.drops
@@ -502,14 +518,14 @@ export class Store {
     writeRecordStart(w.raw(recordKey), start).varint(kept.length + packed)
     const sealing = new Sealing(batch, w, now)
     for (let at = 0; at < kept.length; ) {
-      if (at > 0) await nextTurn()
+      if (at > 0) yield nextTurn()
       at = sealing.changes(changes, kept, at)
     }
     for (const [packs, isGone] of [[o.packs, false] as const, [o.gone, true] as const]) {
       for (const pack of packs) {
         for (let at = 0; at < pack.count; ) {
           at = sealing.packed(pack, at, isGone)
-          if (at < pack.count) await nextTurn()
+          if (at < pack.count) yield nextTurn()
         }
       }
     }
@@ -518,7 +534,13 @@ export class Store {
     patchTotals(w, recordKey.length, rowCount, rowSum)
     w.varint(o.events.length)
     for (const e of o.events) w.blob(e)
-    const chain = await slicedChain(now.chain, w.view().subarray(recordKey.length))
+    const body = w.view().subarray(recordKey.length)
+    let chain: Uint8Array = EMPTY
+    if (body.length <= SLICE_BYTES) chain = chainOf(now.chain, body)
+    else
+      yield slicedChain(now.chain, body).then(made => {
+        chain = made
+      })
     const length = w.raw(chain).length - recordKey.length
     for (let n = now.oldest; n < oldest; n++) batch.del(logKey(n))
     batch.put(recordKey, w.u64(xxh64(w.view())).view().subarray(recordKey.length))
@@ -526,12 +548,12 @@ export class Store {
   }
 
   /** How many of the oldest records the next commit may drop. */
-  async #dueDrops(): Promise<number> {
+  *#dueDrops(): Steps<number> {
     const { commits, bytes } = this.#opened.keep
     const { number, oldest, logBytes } = this.#planned
     const spare = Math.min(number + 2 - oldest - commits, DROPS_MAX)
     if (spare <= 0) return 0
-    if (this.#ages.length <= Math.min(spare, number - oldest)) await this.#readAges()
+    if (this.#ages.length <= Math.min(spare, number - oldest)) yield this.#readAges()
     let drops = 0
     // Dropping record n leaves what was written since record n + 1 began.
     const ageOf = (n: number) => (n > number ? logBytes : (this.#ages[n - oldest] ?? logBytes - bytes + 1))
@@ -629,6 +651,27 @@ export class Store {
   #fail(e: RhizomeError): RhizomeError {
     this.#failure ??= e
     return e
+  }
+}
+
+/** There at once, or later. */
+type Soon<T> = T | Promise<T>
+/** Work that waits for what it yields. */
+type Steps<T> = Generator<Promise<unknown>, T, void>
+
+/** Without a pause as far as there is nothing to wait for. */
+function stepwise<T>(steps: Steps<T>): Soon<T> {
+  const first = steps.next()
+  return first.done === true ? first.value : afterwards(steps, first.value)
+}
+async function afterwards<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {
+  for (let wait = first; ; ) {
+    const next = await wait.then(
+      () => steps.next(),
+      (e: unknown) => steps.throw(e),
+    )
+    if (next.done === true) return next.value
+    wait = next.value
   }
 }
 

@@ -28,6 +28,7 @@ import {
   type Op as OpTerm,
   type Par,
   type Receive,
+  Remainder,
   type Rest,
   type Select,
   type Send,
@@ -43,6 +44,13 @@ import { type Overlay, SpanTable } from './spans.ts'
 
 export { ImageTooLarge } from './errors.ts'
 export { type Overlay, SpanTable } from './spans.ts'
+
+/** What knows where it was written. */
+type Written = Pick<Code, 'start' | 'end'>
+
+function written(rest: Rest): Written | null {
+  return rest instanceof Remainder ? rest : null
+}
 
 /** A program: the image of a closed term, and where its instructions come from. */
 export interface Compiled {
@@ -364,7 +372,7 @@ export class Compiler {
         this.entries(object as MapTerm, d, n)
         return
       case DO_EMIT:
-        this.emit(n, d, object as Code | null)
+        this.emit(n, d, object as Written | null)
         return
       case DO_COMPONENTS:
         this.component(object as readonly Term[], d, n)
@@ -452,7 +460,7 @@ export class Compiler {
     return new ImageTooLarge(name.toLowerCase(), c?.start ?? -1, c?.end ?? -1)
   }
 
-  private emit(word: number, delta: number, from: Code | null): void {
+  private emit(word: number, delta: number, from: Written | null): void {
     const cur = this.cur
     if (from !== null && from.start >= 0) this.span(from.start, from.end)
     this.arena.push(word)
@@ -927,7 +935,7 @@ export class Compiler {
       case Tag.Map: {
         const m = t as MapTerm
         const n = m.keys.length
-        this.push(DO_EMIT, 1 - 2 * n - (m.rest === null ? 0 : 1), this.op(m.rest === null ? Op.MAP : Op.MAPR, n, t), null)
+        this.push(DO_EMIT, 1 - 2 * n - (m.rest === null ? 0 : 1), this.op(m.rest === null ? Op.MAP : Op.MAPR, n, t), written(m.rest))
         if (m.rest !== null) this.push(DO_VALUE, d, 0, m.rest)
         this.entries(m, d, 0)
         return
@@ -1009,7 +1017,7 @@ export class Compiler {
     const n = items.length
     if (rest === null) this.push(DO_EMIT, 1 - n, this.op(code, n, from), null)
     else {
-      this.push(DO_EMIT, -n, this.op(code + 1, n, from), null)
+      this.push(DO_EMIT, -n, this.op(code + 1, n, from), written(rest))
       this.push(DO_VALUE, d, 0, rest)
     }
     this.items(items, d, 0)

@@ -13,6 +13,7 @@ import {
   Bytes,
   bound,
   Case,
+  Code,
   Conn,
   ConnNot,
   DeployerId,
@@ -29,6 +30,7 @@ import {
   New,
   NIL,
   Op as OpTerm,
+  place,
   Receive,
   Ref,
   type Rest,
@@ -44,6 +46,7 @@ import {
 } from '../normal/term.ts'
 import { TAG_OF_OP } from './blob.ts'
 import { nameOf } from './names.ts'
+import type { SpanTable } from './spans.ts'
 
 /** The term of a constant that is a value. */
 export function valueOfConstant(c: Constant): Term {
@@ -490,10 +493,13 @@ class Decoder {
   private readonly receives: ReceiveAt[] | null
   private result: Term | undefined = undefined
 
-  constructor(root: Sequence | null, nodeAt: Map<number, Term>, receives: ReceiveAt[] | null = null) {
+  private readonly spans: SpanTable | null
+
+  constructor(root: Sequence | null, nodeAt: Map<number, Term>, receives: ReceiveAt[] | null = null, spans: SpanTable | null = null) {
     this.root = root
     this.nodeAt = nodeAt
     this.receives = receives
+    this.spans = spans
     this.context = { seq: root as Sequence, variables: [], terms: [] }
   }
 
@@ -524,6 +530,9 @@ class Decoder {
 
   private note(pc: number, node: Term): void {
     if (this.context.seq === this.root) this.nodeAt.set(pc, node)
+    if (this.spans === null || !(node instanceof Code)) return
+    const span = this.spans.lookup(pc)
+    if (span !== undefined) place(node, span.start, span.end)
   }
 
   private noteReceive(f: ReceiveFrame | SelectFrame, node: Receive | Select): void {
@@ -645,7 +654,8 @@ class Decoder {
     for (let i = 0; i < n; i++) {
       const w = words[at + i]
       const p = this.pattern(w >>> 8)
-      binds.push(new Bind(p.terms, p.rest, sources[i], w & 0xff, p.count))
+      const from = this.spans?.lookup(at + i)
+      binds.push(new Bind(p.terms, p.rest, sources[i], w & 0xff, p.count, from?.start, from?.end))
       count += p.count
     }
     return { binds, count }
@@ -1000,11 +1010,11 @@ export function decodeOpen(words: Uint32Array, at = 0): Term {
 
 /**
  * The normal form of a quoted image, closed over captured values in CLOSE order: what a closure stands for. The image is decoded when the first
- * closure asks, and once.
+ * closure asks, and once. With `spans` its code knows where it was written.
  */
-export function decodeImage(words: Uint32Array, at = 0): (captures: readonly Term[]) => Term {
+export function decodeImage(words: Uint32Array, at = 0, spans: SpanTable | null = null): (captures: readonly Term[]) => Term {
   let open: Term | undefined
-  return captures => close((open ??= decodeOpen(words, at)), captures)
+  return captures => close((open ??= new Decoder(null, new Map(), null, spans).image(words, at)), captures)
 }
 
 /** All receives and selects of an image and of the images in it, inner ones before those that hold them. */
@@ -1018,9 +1028,9 @@ export function receivesOf(words: Uint32Array, at = 0): ReceiveAt[] {
  * The component that a sequence is. Captures appear as `Bound(i)`, `Bound(i + d)` under d binders. `nodeAt`: by absolute word offset, the node that an
  * effect, branch or primitive instruction of this sequence (not of images in it) stands for. A guard gives its expression.
  */
-export function decodeSequence(seq: Sequence): { term: Term; nodeAt: Map<number, Term> } {
+export function decodeSequence(seq: Sequence, spans: SpanTable | null = null): { term: Term; nodeAt: Map<number, Term> } {
   const nodeAt = new Map<number, Term>()
-  return { term: new Decoder(seq, nodeAt).sequence(seq), nodeAt }
+  return { term: new Decoder(seq, nodeAt, null, spans).sequence(seq), nodeAt }
 }
 
 export { Form }

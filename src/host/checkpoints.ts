@@ -1,4 +1,4 @@
-import { blake2b } from '@noble/hashes/blake2.js'
+import { blake2b256 } from '../../rspace/blake.ts'
 import { RhizomeError } from '../../rspace/errors.ts'
 import { openForReading, openStore, type Report, type Store } from '../../rspace/store/index.ts'
 import { ByteReader, ByteWriter } from '../machine/codec.ts'
@@ -129,7 +129,7 @@ async function present(store: Store): Promise<{ counters: Uint8Array; pages: { h
   const end = (): void => {
     if (w.length === 0) return
     const bytes = w.take()
-    pages.push({ hash: hashOf(bytes), bytes })
+    pages.push({ hash: blake2b256(bytes), bytes })
     w = new ByteWriter()
   }
   for await (const rows of store.rows()) {
@@ -184,13 +184,7 @@ async function find(store: Store, root: string): Promise<Checkpoint> {
 const ROOT = new TextEncoder().encode('rhizome session root 1')
 
 function rootOf(pages: readonly Uint8Array[]): string {
-  const h = blake2b.create({ dkLen: 32 }).update(ROOT)
-  for (const p of pages) h.update(p)
-  return hex(h.digest())
-}
-
-function hashOf(bytes: Uint8Array): Uint8Array {
-  return blake2b(bytes, { dkLen: 32 })
+  return hex(blake2b256(ROOT, ...pages))
 }
 
 function checkpointKey(root: string): Uint8Array {

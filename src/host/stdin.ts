@@ -39,7 +39,7 @@ export interface ByteStream {
 export class LineReader implements LineSource {
   private readonly source: ByteStream | (() => ByteStream)
   private stream: ByteStream | undefined
-  private readonly decoder = new StringDecoder('utf8')
+  private decoder: StringDecoder | undefined
   private readonly waiting: Answer[] = []
   private readonly lines: string[] = []
   private nextLine = 0
@@ -64,7 +64,9 @@ export class LineReader implements LineSource {
 
   private start(): ByteStream {
     const stream = typeof this.source === 'function' ? this.source() : this.source
-    stream.on('data', chunk => this.take(this.decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))))
+    const decoder = new StringDecoder('utf8')
+    this.decoder = decoder
+    stream.on('data', chunk => this.take(decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))))
     stream.on('end', () => this.end())
     stream.on('close', () => this.end())
     stream.on('error', () => this.end())
@@ -91,7 +93,7 @@ export class LineReader implements LineSource {
   private end(): void {
     if (this.ended) return
     this.ended = true
-    const tail = this.decoder.end()
+    const tail = this.decoder?.end() ?? ''
     if (tail !== '') this.rest.push(tail)
     if (this.rest.length > 0) {
       this.lines.push(this.rest.join(''))

@@ -807,7 +807,7 @@ export class TermReader extends ByteReader {
       case V.Code:
       case V.Term: {
         const program = this.programBody(QUOTED)
-        const t = kind === V.Term ? decodeImage(program.words, 0)([]) : new Closure(this.book.template(program, 0, 0), [])
+        const t = kind === V.Term ? decodeImage(program.words, 0, program.spans)([]) : new Closure(this.book.template(program, 0, 0), [])
         this.table[slot] = t
         return t
       }

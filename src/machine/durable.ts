@@ -1,5 +1,5 @@
-import { blake2b } from '@noble/hashes/blake2.js'
 import { verify } from '../../bytecode/verify.ts'
+import { blake2b256 } from '../../rspace/blake.ts'
 import { RhizomeError } from '../../rspace/errors.ts'
 import type { Chan, Cont, Datum, KernelObserver } from '../../rspace/kernel.ts'
 import { randomBytes } from '../../rspace/random.ts'
@@ -903,7 +903,7 @@ export class Durable implements Keeper, RecordBook {
     w.count(program.account?.id ?? 0)
     w.programBody(program.words, program.spans, namesIn(program))
     const body = w.take()
-    const hash = blake2b(body, { dkLen: 32 })
+    const hash = blake2b256(body)
     const id = hex(hash)
     let n = this.byHash.get(id)
     if (n === undefined) {
@@ -927,7 +927,7 @@ export class Durable implements Keeper, RecordBook {
       w.text(file.name)
       w.text(file.text)
       const value = w.take()
-      const id = hex(blake2b(value, { dkLen: 32 }))
+      const id = hex(blake2b256(value))
       n = this.sourceByText.get(id)
       if (n === undefined) {
         n = this.nextSource++
@@ -955,7 +955,7 @@ export class Durable implements Keeper, RecordBook {
       file = sources.add(name, r.text())
       this.loadedSources.set(source, file)
       this.sourceNumbers.set(file, source)
-      this.sourceByText.set(hex(blake2b(bytes, { dkLen: 32 })), source)
+      this.sourceByText.set(hex(blake2b256(bytes)), source)
     }
     return file.base
   }

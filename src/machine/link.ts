@@ -141,7 +141,9 @@ export class Template implements TermTemplate {
   close(captures: readonly Term[]): Term {
     const { only, program } = this
     const closer = (this.closer ??=
-      only === null ? decodeImage(program.words, this.at) : closeOver(decodeSequence(readSequence(program.words, only.at, only.len)).term))
+      only === null
+        ? decodeImage(program.words, this.at, program.spans)
+        : closeOver(decodeSequence(readSequence(program.words, only.at, only.len), program.spans).term))
     return closer(captures)
   }
 }
@@ -284,11 +286,11 @@ export class Linked {
   }
   spanAt(pc: number): { start: number; end: number } {
     const at = this.canonical(pc)
-    for (const e of this.elsewhere) if (pc >= e.from && pc < e.to) return spanNear(this.program.words, e.spans, at, this.at)
+    for (const e of this.elsewhere) if (pc >= e.from && pc < e.to) return spanNear(this.program.words, e.spans, at, this.at, this.len)
     return this.spanOf(at)
   }
   spanOf(at: number): { start: number; end: number } {
-    return spanNear(this.program.words, this.program.spans, at, this.at)
+    return spanNear(this.program.words, this.program.spans, at, this.at, this.len)
   }
 }
 
@@ -312,8 +314,11 @@ interface Elsewhere {
   readonly spans: SpanTable
 }
 
-/** Where the instruction at `at` was written; one without a place of its own has that of the instruction before it in the sequence that begins at `from`. */
-function spanNear(words: Uint32Array, spans: SpanTable | null, at: number, from: number): Span {
+/**
+ * Where the instruction at `at` was written; one without a place of its own has that of the instruction before it in the sequence of `len` words that begins
+ * at `from`, or of the one behind it.
+ */
+function spanNear(words: Uint32Array, spans: SpanTable | null, at: number, from: number, len: number): Span {
   if (spans === null) return NO_SPAN
   let low = 0
   let high = spans.length - 1
@@ -324,7 +329,9 @@ function spanNear(words: Uint32Array, spans: SpanTable | null, at: number, from:
   }
   // the rows behind that of a receive are those of its binds
   while (high >= 0 && spans.at[high] >= from && isBindWord(words[spans.at[high]])) high--
-  return high < 0 || spans.at[high] < from ? NO_SPAN : { start: spans.start[high], end: spans.end[high] }
+  if (high < 0 || spans.at[high] < from) high++
+  if (high === spans.length || spans.at[high] >= from + len) return NO_SPAN
+  return { start: spans.start[high], end: spans.end[high] }
 }
 
 /** Of the words that have a place: the low byte is an arrow, which no instruction that has one begins with. */

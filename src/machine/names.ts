@@ -1,4 +1,4 @@
-import { blake2b } from '@noble/hashes/blake2.js'
+import { blake2b256 } from '../../rspace/blake.ts'
 import type { Chan } from '../../rspace/kernel.ts'
 import { equal, hashOf, hashOfTuple } from '../normal/order.ts'
 import { forced, type NameOrigin, Tag, type Term, Tuple } from '../normal/term.ts'
@@ -29,7 +29,7 @@ export class ShardNames implements NameOrigin {
       const view = new DataView(input.buffer)
       view.setUint32(key.length, this.shard)
       view.setBigUint64(key.length + 4, BigInt(counter))
-      id = blake2b(input, { dkLen: 32 })
+      id = blake2b256(input)
       this.known.set(counter, id)
     }
     return id
@@ -55,7 +55,7 @@ export class SystemName implements NameOrigin {
       const input = new Uint8Array(key.length + uri.length)
       input.set(key)
       input.set(uri, key.length)
-      this.id = blake2b(input, { dkLen: 32 })
+      this.id = blake2b256(input)
     }
     return this.id
   }

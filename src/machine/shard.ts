@@ -1,5 +1,6 @@
 import { type Chan, type Cont, Datum, Kernel, type KernelMatcher, type KernelObserver, type Order } from '../../rspace/kernel.ts'
 import type { Code } from '../base/codes.ts'
+import type { Span } from '../base/source.ts'
 import { makeBundle, makeMap, makePar, makeSet } from '../normal/build.ts'
 import { prepended, withEntries, withMembers } from '../normal/long.ts'
 import {
@@ -530,8 +531,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return linked.spanAt(pc)
   }
 
-  fail(m: Machine, pc: number, code: Code, message: string, hint = '', limit = false): void {
-    const span = m.linked.spanAt(pc)
+  fail(m: Machine, pc: number, code: Code, message: string, hint = '', limit = false, at: Span | null = null): void {
+    let span = at !== null && at.start >= 0 ? at : m.linked.spanAt(pc)
+    if (span.start < 0 && m.origin !== null) span = m.origin.span
     if (m.priv === 0) {
       this.pureFault = new MachineFault(code, message, hint, span.start, span.end)
       return
@@ -978,7 +980,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     let count = 0
     for (let i = 0; i < items.length; i++) {
       const t = forced(items[i])
-      count += t instanceof Par ? t.items.length : 1
+      count += t instanceof Par ? t.count : 1
     }
     return 4 * count > this.limits.maxValueBytes
   }
@@ -1030,7 +1032,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     // An operation of such a value is one of the machine, but for those inside guards.
     const r = this.pure(m, linked, new Array<Term>(linked.registers), m.priv !== 0 ? m : (m.next as Machine | null))
     if (!(r instanceof MachineFault)) return r
-    this.fail(m, this.pcNow, r.code, r.message, r.hint)
+    this.fail(m, this.pcNow, r.code, r.message, r.hint, false, r)
     return null
   }
 

@@ -5,7 +5,7 @@ import { NO_SPAN, type Span } from '../base/source.ts'
 import { decodePattern } from '../compile/decode.ts'
 import { type Difference, firstDifference } from '../normal/difference.ts'
 import { itemOf } from '../normal/long.ts'
-import { Budget, type CompiledPattern, compilePattern, ground, match, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
+import { Budget, type CompiledPattern, compilePattern, ground, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
 import { type Free, List, type Ref, Tag, type Term, Tuple, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
 import type { Linked, Linker, Program } from './link.ts'
 import { type Machine, MachineFault, type Pool } from './machine.ts'
@@ -467,10 +467,8 @@ export class CasePattern {
     const budget = new Budget(shard.limits.matchBudget)
     const refs = refsOf(this.slots, regs)
     if (this.guard === null) {
-      const found = match(this.pattern, v, this.count, refs, budget)
-      if (found === null) return budget.exceeded ? KINDS.spent : KINDS.no
-      for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i]
-      return KINDS.yes
+      if (tryMatch(this.compiled, v, regs, this.base, refs, budget)) return KINDS.yes
+      return budget.exceeded ? KINDS.spent : KINDS.no
     }
     for (const found of matchAll(this.pattern, v, this.count, refs, budget)) {
       for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i]

@@ -1,3 +1,4 @@
+import { composed } from './long.ts'
 import { compare, equal } from './order.ts'
 import { Bundle, Conn, Flag, forced, type List, MapTerm, NIL, type Node, Par, PathMap, type Rest, SetTerm, Tag, type Term } from './term.ts'
 
@@ -46,6 +47,8 @@ export function makePar(items: readonly Term[]): Term {
   for (let i = 0; i < n; i++) {
     const t = items[i]
     if (typeof t === 'object' && (t.tag === Tag.Par || t.tag === Tag.Closure)) {
+      const grown = composed(items)
+      if (grown !== null) return grown
       flat = flatten(items, i)
       break
     }

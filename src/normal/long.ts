@@ -1,10 +1,10 @@
 import { isSettled } from './build.ts'
-import { List, MapTerm, SetTerm, type Term } from './term.ts'
+import { Bytes, Flag, forced, List, MapTerm, NIL, Par, SetTerm, type Term } from './term.ts'
 import { at, flat, inserted, join, removed, replaced, search, searchItems, slice, type Tree, treeOf } from './tree.ts'
 
 /*
  * Long collections of closed terms keep a tree (`tree.ts`), so that growing, cutting and changing them costs the logarithm of their length. They are
- * lists, sets and maps like any other: `items`, `keys` and `values` are there for whoever needs all elements at once, made when first asked for, in
+ * lists, sets, maps and parallel compositions like any other: `items`, `keys` and `values` are there for whoever needs all elements at once, made when first asked for, in
  * linear time. Loops over the growth of a collection must ask `count` and the functions here instead.
  *
  * A collection that is short (up to `LEAF`) is never of these classes, one that comes from a literal or from the outside neither.
@@ -49,6 +49,19 @@ export class LongSet extends SetTerm {
   }
 }
 
+export class LongPar extends Par {
+  readonly tree: Tree
+  flat: readonly Term[] | null
+  constructor(tree: Tree) {
+    super(NONE, tree.flags)
+    this.tree = tree
+    this.flat = null
+  }
+  override get count(): number {
+    return this.tree.count
+  }
+}
+
 /** `values` in the order of the keys. */
 export class LongMap extends MapTerm {
   readonly keyTree: Tree
@@ -69,7 +82,7 @@ export class LongMap extends MapTerm {
 
 // The constructors of the base classes assign these properties, which must not become own ones here.
 const ignore = (): void => {}
-for (const c of [LongList, LongSet]) {
+for (const c of [LongList, LongSet, LongPar]) {
   Object.defineProperty(c.prototype, 'items', {
     get(this: LongList) {
       return (this.flat ??= all(this.tree))
@@ -279,6 +292,120 @@ export function valueList(m: MapTerm): List {
 /** The elements of a set in their order; costs nothing. */
 export function setList(s: SetTerm): List {
   return s instanceof LongSet ? new LongList(s.tree) : new List(s.items)
+}
+
+// ── parallel compositions ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** No variable and no part of a pattern. */
+function isPlain(t: Term): boolean {
+  return typeof t !== 'object' || (t.free === 0 && (t.flags & Flag.Pattern) === 0)
+}
+
+/** The components as a tree; null unless there are many and all are plain. */
+export function manyParts(t: Term): Tree | null {
+  if (!(t instanceof Par) || t.count <= LONG || !isPlain(t)) return null
+  return t instanceof LongPar ? t.tree : treeOf(t.items)
+}
+
+/** The composition of components in canonical order. */
+export function composition(tree: Tree | null): Term {
+  if (tree === null) return NIL
+  return tree.items === null ? new LongPar(tree) : tree.count === 1 ? tree.items[0] : new Par(tree.items, tree.flags)
+}
+
+/** A long composition and a few further components; null if that is not what is composed. */
+export function composed(items: readonly Term[]): Term | null {
+  let all = 0
+  let most = 0
+  let at = 0
+  for (let i = 0; i < items.length; i++) {
+    const t = forced(items[i])
+    const count = t instanceof Par ? t.count : 1
+    all += count
+    if (count <= most) continue
+    most = count
+    at = i
+  }
+  if (most <= LONG || (all - most) * 16 > most) return null
+  if (all === most) return forced(items[at])
+  let tree = manyParts(forced(items[at]))
+  for (let i = 0; i < items.length && tree !== null; i++) {
+    if (i === at) continue
+    const t = forced(items[i])
+    if (!isPlain(t)) return null
+    for (const c of t instanceof Par ? t.items : [t]) {
+      const place = search(tree, c)
+      tree = inserted(tree, place < 0 ? ~place : place, c)
+    }
+  }
+  return tree === null ? null : new LongPar(tree)
+}
+
+// ── byte arrays ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What is shorter is copied when something is appended. */
+const PIECE = 1024
+const NO_BYTES = new Uint8Array(0)
+
+/** Two byte arrays one after the other, laid out when somebody asks for the bytes. */
+class LongBytes extends Bytes {
+  private left: Bytes | null
+  private right: Bytes | null
+  private readonly total: number
+  private laid: Uint8Array | null
+  constructor(left: Bytes, right: Bytes) {
+    super(NO_BYTES)
+    this.left = left
+    this.right = right
+    this.total = left.count + right.count
+    this.laid = null
+  }
+  override get count(): number {
+    return this.total
+  }
+  /** What appending a little goes on with: the part before, and a short end. */
+  get ends(): [Bytes, Bytes] | null {
+    return this.left === null || this.right === null || this.right.count >= PIECE ? null : [this.left, this.right]
+  }
+  layOut(): Uint8Array {
+    if (this.laid !== null) return this.laid
+    laidOut.times++
+    const out = new Uint8Array(this.total)
+    const todo: Bytes[] = [this]
+    let end = this.total
+    while (todo.length > 0) {
+      const b = todo.pop() as Bytes
+      if (b instanceof LongBytes && b.laid === null) todo.push(b.left as Bytes, b.right as Bytes)
+      else {
+        end -= b.count
+        out.set(b.bytes, end)
+      }
+    }
+    this.left = null
+    this.right = null
+    this.laid = out
+    return out
+  }
+}
+Object.defineProperty(LongBytes.prototype, 'bytes', {
+  get(this: LongBytes) {
+    return this.layOut()
+  },
+  set: ignore,
+})
+
+/** The bytes of both. */
+export function joinedBytes(a: Bytes, b: Bytes): Bytes {
+  if (a.count === 0) return b
+  if (b.count === 0) return a
+  if (a.count + b.count > 2 * PIECE) {
+    const ends = a instanceof LongBytes && b.count < PIECE ? a.ends : null
+    return ends === null ? new LongBytes(a, b) : new LongBytes(ends[0], joinedBytes(ends[1], b))
+  }
+  const out = new Uint8Array(a.count + b.count)
+  out.set(a.bytes)
+  out.set(b.bytes, a.count)
+  return new Bytes(out)
 }
 
 /** A copy without `gone` terms from place `at` on, and with `x` there. */

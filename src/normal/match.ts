@@ -1,5 +1,18 @@
 import { isSettled } from './build.ts'
-import { findItem, findKey, itemOf, keyOf, LongList, memberOf, sliceOf, valueAt, withoutEntries, withoutMembers } from './long.ts'
+import {
+  composition,
+  findItem,
+  findKey,
+  itemOf,
+  keyOf,
+  LongList,
+  manyParts,
+  memberOf,
+  sliceOf,
+  valueAt,
+  withoutEntries,
+  withoutMembers,
+} from './long.ts'
 import { compare, equal } from './order.ts'
 import { Budget, fitsTypePattern, Search } from './search.ts'
 import { substitute } from './substitute.ts'
@@ -15,6 +28,9 @@ import {
   freeOf,
   List,
   MapTerm,
+  NIL,
+  type Node,
+  Par,
   type Ref,
   SetTerm,
   Tag,
@@ -23,6 +39,7 @@ import {
   type TypePattern,
   tagOf,
 } from './term.ts'
+import { at, removed, search, type Tree } from './tree.ts'
 
 export { Budget, MATCH_BUDGET } from './search.ts'
 
@@ -119,6 +136,8 @@ export class CompiledPattern {
   /** `...r`: index of the variable, -1 for `..._`, -2 for none. */
   readonly rest: number
   readonly pick: Pick | null
+  /** Of a general pattern: how it takes a component out of a long process. */
+  readonly draw: Draw | null
   constructor(
     op: number,
     pattern: Term,
@@ -127,9 +146,11 @@ export class CompiledPattern {
     items: readonly CompiledPattern[],
     rest: number,
     pick: Pick | null = null,
+    draw: Draw | null = null,
   ) {
     this.kind = severalIn(items, pick) ? 'first' : op === PICK ? 'items' : op >= Op.And ? 'connective' : KINDS[op]
     this.pick = pick
+    this.draw = draw
     this.op = op
     this.pattern = pattern
     this.count = count
@@ -140,6 +161,15 @@ export class CompiledPattern {
     this.indices = items.map(i => (isInt(i) ? i.items[0].index : i.index))
     this.rest = rest
   }
+}
+
+/** A parallel pattern of closed components, at most one further component and a variable that takes the rest. */
+interface Draw {
+  readonly given: readonly Term[]
+  /** The pattern of a component that has its tag, or null. */
+  readonly part: Node | null
+  /** Variables: the first gets what is left, the others Nil. Empty: what is left is dropped. */
+  readonly open: readonly number[]
 }
 
 /** What a pattern takes out of a set or map. */
@@ -171,8 +201,38 @@ const MAX_DEPTH = 16
 
 /** Prepares a pattern that binds `count` variables. */
 export function compilePattern(pattern: Term, count: number): CompiledPattern {
-  return simple(pattern, count, MAX_DEPTH, false) ?? new CompiledPattern(Op.General, pattern, count, -1, NO_ITEMS, -2)
+  return (
+    simple(pattern, count, MAX_DEPTH, false) ?? new CompiledPattern(Op.General, pattern, count, -1, NO_ITEMS, -2, null, drawing(pattern))
+  )
 }
+
+/** Kinds of components that fit only components of their kind, one at a time. */
+const SINGLE = new Set<number>([Tag.List, Tag.Tuple, Tag.Send, Tag.Receive, Tag.New, Tag.Match, Tag.If])
+
+function drawing(p: Term): Draw | null {
+  if (!(p instanceof Par)) return null
+  const given: Term[] = []
+  const open: number[] = []
+  let part: Node | null = null
+  let wildcard = false
+  for (const c of p.items) {
+    if ((flagsOf(c) & Flag.Pattern) === 0) {
+      if (freeOf(c) > 0) return null
+      given.push(c)
+      continue
+    }
+    const n = c as Node
+    if (n.tag === Tag.Free) open.push((n as Free).index)
+    else if (n.tag === Tag.Wildcard) wildcard = true
+    else if (part !== null || !SINGLE.has(n.tag)) return null
+    else part = n
+  }
+  if (given.length > GIVEN_MAX || (open.length === 0 && !wildcard)) return null
+  return { given, part, open: open.sort(ascending) }
+}
+
+/** A pattern with more components than this is not looked up one by one. */
+const GIVEN_MAX = 8
 
 /** The patterns of a bind as one pattern for the message as a list: its remainder is the list of the further values. */
 export function bindPattern(bind: Bind): Term {
@@ -327,9 +387,43 @@ export function tryMatch(
       return false
     case Op.Not:
       return !tryMatch(c.items[0], target, out, base, refs)
-    default:
-      return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next()
+    default: {
+      const steps = budget ?? new Budget()
+      if (c.draw !== null) {
+        const parts = manyParts(forced(target))
+        if (parts !== null) return tryDraw(c.draw, parts, out, base, refs, steps)
+      }
+      return new Search(ground(c.pattern, refs), target, FIRST, out, base, steps).next()
+    }
   }
+}
+
+/** What the search finds first, without looking at all components. */
+function tryDraw(draw: Draw, parts: Tree, out: Term[], base: number, refs: Refs, budget: Budget): boolean {
+  let tree = parts
+  // There are more components than are taken, so none of these trees becomes empty.
+  for (const g of draw.given) {
+    budget.left--
+    const i = search(tree, g)
+    if (i < 0) return false
+    tree = removed(tree, i) as Tree
+  }
+  if (draw.part !== null) {
+    const tag = draw.part.tag
+    const p = ground(draw.part, refs)
+    let i = 0
+    for (; i < tree.count; i++) {
+      if (--budget.left < 0) return false
+      const x = forced(at(tree, i))
+      if (tagOf(x) !== tag) continue
+      if (new Search(p, x, FIRST, out, base, budget).next()) break
+      if (budget.exceeded) return false
+    }
+    if (i === tree.count) return false
+    tree = removed(tree, i) as Tree
+  }
+  for (let i = 0; i < draw.open.length; i++) out[base + draw.open[i]] = i === 0 ? composition(tree) : NIL
+  return true
 }
 
 /** A pattern without pattern parts can still hold references: inside the patterns of code that it holds. */

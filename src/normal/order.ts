@@ -1,4 +1,4 @@
-import { LONG, LongList, LongMap, LongSet } from './long.ts'
+import { LONG, LongList, LongMap, LongPar, LongSet } from './long.ts'
 import { codeParts, type Part } from './parts.ts'
 import {
   type BigInteger,
@@ -514,8 +514,9 @@ function equalNodes(x: Node, y: Node, fuel: number): number {
   const left = fuel - 1
   switch (x.tag) {
     case Tag.Par:
+      return (x as Node as Par).count === (y as Par).count ? equalItems((x as Node as Par).items, (y as Par).items, left) : NO
     case Tag.Tuple:
-      return equalItems((x as Node as Par).items, (y as Par).items, left)
+      return equalItems((x as Node as Tuple).items, (y as Tuple).items, left)
     case Tag.List:
     case Tag.Set:
     case Tag.PathMap: {
@@ -778,9 +779,14 @@ function hashNode(n: Compound, fuel: number): number {
   shallow = true
   let h: number = n.tag
   switch (n.tag) {
-    case Tag.Par:
+    case Tag.Par: {
+      const p = n as Node as Par
+      if (p.count > LONG) h = mixSequence(h, p instanceof LongPar ? p.tree : p.items, fuel)
+      else h = mixItems(h, p.items, fuel)
+      break
+    }
     case Tag.Tuple:
-      h = mixItems(h, (n as Node as Par).items, fuel)
+      h = mixItems(h, (n as Node as Tuple).items, fuel)
       break
     case Tag.List:
     case Tag.Set:
@@ -919,9 +925,14 @@ function hashParts(from: number, parts: readonly Part[], todo: Compound[]): numb
 function hashShallow(n: Compound, todo: Compound[]): number {
   let h: number = n.tag
   switch (n.tag) {
-    case Tag.Par:
+    case Tag.Par: {
+      const p = n as Par
+      if (p.count > LONG) h = mix(mix(h, p.count), sequence(p instanceof LongPar ? p.tree : p.items, 0, todo))
+      else h = hashParts(h, p.items, todo)
+      break
+    }
     case Tag.Tuple:
-      h = hashParts(h, (n as Par).items, todo)
+      h = hashParts(h, (n as Tuple).items, todo)
       break
     case Tag.List:
     case Tag.Set:

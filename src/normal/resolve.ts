@@ -5,7 +5,7 @@ import type { Span } from '../base/source.ts'
 import type * as Ast from '../syntax/ast.ts'
 import type { Lost } from '../syntax/parser.ts'
 import { Binding, Environment, type PatternScope, Sort } from './scope.ts'
-import { bound, free, Ref, type Rest, type Term, WILDCARD, Wildcard } from './term.ts'
+import { Bound, bound, free, Ref, Remainder, type Rest, type Term, WILDCARD, Wildcard } from './term.ts'
 import { type UriTable, uriCalled } from './uris.ts'
 
 export interface NormalizeOptions {
@@ -215,7 +215,8 @@ export class Resolver {
   protected remainder(rest: Ast.Var | Ast.Wildcard | null): Rest {
     if (rest === null) return null
     const t = rest.kind === 'var' ? this.variable(rest.name, Sort.Process, rest) : this.wildcard(rest)
-    return t === FAULTY ? null : (t as Rest)
+    if (t === FAULTY) return null
+    return t instanceof Bound ? new Remainder(t.index, rest.start, rest.end) : (t as Rest)
   }
 
   /** True in a pattern; otherwise reports the pattern syntax `what`. */

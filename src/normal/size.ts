@@ -1,4 +1,4 @@
-import { LongList, LongMap, LongSet } from './long.ts'
+import { LongList, LongMap, LongPar, LongSet } from './long.ts'
 import { pushAllKids } from './parts.ts'
 import {
   type BigInteger,
@@ -45,7 +45,7 @@ function leafSize(n: Node): number {
     case Tag.DeployerId:
       return 36
     case Tag.Bytes:
-      return 4 + (n as Bytes).bytes.length
+      return 4 + (n as Bytes).count
     case Tag.Float:
       return 12
     case Tag.BigInt:
@@ -140,7 +140,7 @@ function deepSize(root: Compound): number {
     }
     const before = todo.length
     let size = ownSize(n)
-    if (n instanceof LongList || n instanceof LongSet) size += treeSize(n.tree, todo)
+    if (n instanceof LongList || n instanceof LongSet || n instanceof LongPar) size += treeSize(n.tree, todo)
     else if (n instanceof LongMap) size += treeSize(n.keyTree, todo) + treeSize(n.valueTree, todo)
     else {
       kids.length = 0

@@ -120,10 +120,14 @@ export class Uri extends Node {
 fixed(Uri, Tag.Uri)
 
 export class Bytes extends Node {
-  readonly bytes: Uint8Array
+  declare readonly bytes: Uint8Array
   constructor(bytes: Uint8Array) {
     super()
     this.bytes = bytes
+  }
+  /** Number of bytes. Unlike `bytes` it never costs anything (`long.ts`). */
+  get count(): number {
+    return this.bytes.length
   }
 }
 fixed(Bytes, Tag.Bytes)
@@ -228,6 +232,17 @@ export class Bound extends Node {
   }
 }
 fixed(Bound, Tag.Bound, Flag.Exposed)
+
+/** The variable after `...` outside patterns, with where it was written: what it stands for may be no collection of the right kind. */
+export class Remainder extends Bound {
+  readonly start: number
+  readonly end: number
+  constructor(index: number, start: number, end: number) {
+    super(index)
+    this.start = start
+    this.end = end
+  }
+}
 
 export class Free extends Node {
   readonly index: number
@@ -422,6 +437,13 @@ export abstract class Code extends Compound {
     this.start = start
     this.end = end
   }
+}
+
+/** Says where code that is just being made was written. */
+export function place(code: Code, start: number, end: number): void {
+  const made: { -readonly [K in 'start' | 'end']: Code[K] } = code
+  made.start = start
+  made.end = end
 }
 
 /** An unevaluated operator: `tag` is one of Neg … OrElse except Method and Matches. `right` is null for Neg and Not. */
@@ -680,10 +702,15 @@ tagged(ConnNot, Tag.ConnNot)
 
 /** 0 components (Nil, the one object `NIL`) or at least 2 in canonical order. Build with `makePar`. */
 export class Par extends Compound {
-  readonly items: readonly Term[]
-  constructor(items: readonly Term[]) {
-    super(manyFlags(items, 0), manyFree(items, 0))
+  declare readonly items: readonly Term[]
+  /** `flags` where they are known already and no component has a free variable. */
+  constructor(items: readonly Term[], flags = -1) {
+    super(flags < 0 ? manyFlags(items, 0) : flags, flags < 0 ? manyFree(items, 0) : 0)
     this.items = items
+  }
+  /** Number of components. Unlike `items` it never costs anything (`long.ts`). */
+  get count(): number {
+    return this.items.length
   }
 }
 tagged(Par, Tag.Par)

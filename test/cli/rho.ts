@@ -19,10 +19,10 @@ export class Rho {
   readonly folder = mkdtempSync(join(tmpdir(), 'rho-test-'))
 
   async build(): Promise<void> {
-    await bundle(join(this.folder, 'dist'))
     writeFileSync(join(this.folder, 'package.json'), '{ "type": "module" }\n')
     // What is not in the bundle.
     symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(this.folder, 'node_modules'), 'dir')
+    await bundle(join(this.folder, 'dist'))
   }
 
   remove(): void {

@@ -29,8 +29,8 @@ export class Installed {
   readonly folder = mkdtempSync(join(tmpdir(), 'rho-durable-'))
 
   async build(): Promise<void> {
-    await bundle(join(this.folder, 'dist'))
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'))
+    await bundle(join(this.folder, 'dist'))
   }
 
   remove(): void {

@@ -2,12 +2,32 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { method, type PrimContext } from '../../src/machine/primitives/index.ts'
 import { concat } from '../../src/machine/primitives/operators.ts'
-import { makeMap, makeSet } from '../../src/normal/build.ts'
-import { LONG, LongList, LongMap, LongSet, laidOut } from '../../src/normal/long.ts'
+import { makeMap, makePar, makeSet } from '../../src/normal/build.ts'
+import { LONG, LongList, LongMap, LongPar, LongSet, laidOut } from '../../src/normal/long.ts'
 import { compilePattern, match, tryMatch } from '../../src/normal/match.ts'
 import { compare, equal, hashOf } from '../../src/normal/order.ts'
+import { show } from '../../src/normal/print.ts'
 import { sizeOf } from '../../src/normal/size.ts'
-import { Flag, Float, Free, List, type MapTerm, Ref, type Rest, SetTerm, type Term, Tuple, WILDCARD } from '../../src/normal/term.ts'
+import {
+  Bundle,
+  Bytes,
+  components,
+  Flag,
+  Float,
+  Free,
+  List,
+  type MapTerm,
+  Op,
+  Par,
+  Ref,
+  type Rest,
+  Send,
+  SetTerm,
+  Tag,
+  type Term,
+  Tuple,
+  WILDCARD,
+} from '../../src/normal/term.ts'
 import { LEAF, type Tree, treeOf } from '../../src/normal/tree.ts'
 
 const ctx: PrimContext = { gas: 0, limits: { maxValueBytes: 1 << 28 } }
@@ -44,7 +64,7 @@ function sound(t: Tree): number {
 }
 
 function soundCollection(t: Term): void {
-  if (t instanceof LongList || t instanceof LongSet) sound(t.tree)
+  if (t instanceof LongList || t instanceof LongSet || t instanceof LongPar) sound(t.tree)
   if (t instanceof LongMap) expect(sound(t.keyTree)).toBe(sound(t.valueTree))
 }
 
@@ -200,6 +220,128 @@ describe('a set and a map in all their representations', () => {
   })
 })
 
+describe('a parallel composition in all its representations', () => {
+  const component: fc.Arbitrary<Term> = fc.oneof(
+    { weight: 4, arbitrary: element },
+    { weight: 3, arbitrary: fc.tuple(fc.integer({ min: 0, max: 5 }), element).map(([c, v]) => new Send(c, [v], false)) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 9 }).map(n => new Op(Tag.Add, n, 1)) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 9 }).map(n => new Bundle(2, n)) },
+  )
+  const some = fc.oneof(fc.array(component, { maxLength: 4 }), fc.array(component, { maxLength: 200, size: 'max' }))
+
+  /** What composing all at once gives. */
+  const plain = (items: readonly Term[]): Term => {
+    const sorted = [...items].sort(compare)
+    return sorted.length === 1 ? sorted[0] : new Par(sorted)
+  }
+  function sameProcess(found: Term, items: readonly Term[]): void {
+    soundCollection(found)
+    const wanted = plain(items)
+    expect(components(found).length).toBe(items.length)
+    if (found instanceof Par) expect(found.count).toBe(items.length)
+    if (found instanceof LongPar && wanted instanceof Par) expect(found.flags).toBe(wanted.flags)
+    expect(sizeOf(found)).toBe(sizeOf(wanted))
+    expect(equal(found, wanted)).toBe(true)
+    expect(compare(found, wanted)).toBe(0)
+    expect(hashOf(found)).toBe(hashOf(wanted))
+    expect(show(found)).toBe(show(wanted))
+  }
+
+  it('is the one that all components make, however it grew', () => {
+    let long = 0
+    fc.assert(
+      fc.property(some, fc.array(some, { maxLength: 12 }), (start, parts) => {
+        let process = makePar(start)
+        let model = start
+        for (const part of parts) {
+          const other = makePar(part)
+          process = makePar(model.length % 2 === 0 ? [process, other] : [...part, process])
+          model = [...model, ...part]
+        }
+        if (process instanceof LongPar) long++
+        sameProcess(process, model)
+      }),
+      RUNS,
+    )
+    expect(long).toBeGreaterThan(10)
+  })
+
+  it('stays an array where it holds variables or parts of patterns', () => {
+    const big = makePar(Array.from({ length: 100 }, (_, i) => i))
+    expect(makePar([big, 7])).toBeInstanceOf(LongPar)
+    expect(makePar([big, WILDCARD])).not.toBeInstanceOf(LongPar)
+    expect(makePar([big, makePar([])])).toBe(big)
+  })
+
+  it('gives up the component that the search would find first, and keeps the rest', () => {
+    const part = fc.constantFrom<Term | null>(
+      null,
+      new Send(2, [new Free(0)], false),
+      new Send(new Free(0), [7], false),
+      new Send(WILDCARD, [new Ref(0, false)], false),
+      new Tuple([new Free(0), 'x']),
+      new List([new Free(0)]),
+    )
+    const open = fc.constantFrom<readonly Term[]>([new Free(1)], [WILDCARD], [new Free(1), new Free(2)], [new Free(2), WILDCARD])
+    const given = fc.array(component, { maxLength: 2 })
+    let found = 0
+    fc.assert(
+      fc.property(
+        fc.array(component, { minLength: 66, maxLength: 150, size: 'max' }),
+        part,
+        open,
+        given,
+        fc.nat(200),
+        (items, p, o, g, at) => {
+          const literals = at < 150 ? g.map((_, i) => items[(at + i) % items.length]) : g
+          const pattern = makePar([...literals, ...o, ...(p === null ? [] : [p])])
+          const target = at % 2 === 0 ? new Par([...items].sort(compare)) : makePar([makePar(items.slice(1)), items[0]])
+          const refs = (): Term => 7
+          const wanted = match(pattern, target, 3, refs)
+          const out: Term[] = new Array(3)
+          expect(tryMatch(compilePattern(pattern, 3), target, out, 0, refs)).toBe(wanted !== null)
+          if (wanted === null) return
+          found++
+          for (let i = 0; i < 3; i++) {
+            if (wanted[i] === undefined) expect(out[i]).toBeUndefined()
+            else sameProcess(out[i], components(wanted[i]))
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
+    expect(found).toBeGreaterThan(40)
+  })
+})
+
+describe('a byte array in all its representations', () => {
+  const octets = fc.oneof(fc.uint8Array({ maxLength: 5 }), fc.uint8Array({ maxLength: 3_000, size: 'max' }))
+
+  it('is the one that all its bytes make, whatever it is put together from', () => {
+    fc.assert(
+      fc.property(octets, fc.array(fc.tuple(fc.nat(3), octets), { maxLength: 12 }), (start, steps) => {
+        let grown: Term = new Bytes(start)
+        let model = [...start]
+        for (const [kind, part] of steps) {
+          const other: Term = kind === 2 ? grown : new Bytes(part)
+          const more = kind === 2 ? model : [...part]
+          if (model.length > 20_000) break
+          grown = kind === 1 ? appended(other, grown) : appended(grown, other)
+          model = kind === 1 ? [...more, ...model] : [...model, ...more]
+          if (kind === 3 && model.length > 0) expect(call('nth', grown, model.length - 1)).toBe(model[model.length - 1])
+        }
+        const wanted = new Bytes(Uint8Array.from(model))
+        expect(call('length', grown)).toBe(model.length)
+        expect(sizeOf(grown)).toBe(sizeOf(wanted))
+        expect(hashOf(grown)).toBe(hashOf(wanted))
+        expect(equal(grown, wanted) && compare(grown, wanted) === 0).toBe(true)
+        expect(show(grown)).toBe(show(wanted))
+      }),
+      RUNS,
+    )
+  })
+})
+
 describe('patterns of sets and maps that need no search', () => {
   /** An element of a pattern: a constant, `=x`, a wildcard, or a variable that gets the next number. */
   const part = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom('ref', 'wild', 'var'))
@@ -297,6 +439,40 @@ describe('growing long collections', () => {
       expect((list as List).count).toBe(0)
     })
     expect(times).toBe(0)
+  })
+
+  it('never lays out a process that it composes and takes apart', () => {
+    const times = layouts(() => {
+      let process = makePar([])
+      for (let i = 0; i < N; i++) {
+        process = makePar([process, new Send((i * 7919) % N, [i], false)])
+        sizeOf(process)
+      }
+      const draw = compilePattern(makePar([new Send(new Free(0), [WILDCARD], false), new Free(1)]), 2)
+      for (let i = 0; i < N - LONG; i++) {
+        const out: Term[] = []
+        expect(tryMatch(draw, process, out, 0)).toBe(true)
+        expect(out[0]).toBe(i)
+        process = out[1]
+        sizeOf(process)
+      }
+      expect((process as Par).count).toBe(LONG)
+    })
+    expect(times).toBe(0)
+  })
+
+  it('lays out bytes once, when all are there', () => {
+    let bytes: Term = new Bytes(new Uint8Array(0))
+    const part = new Bytes(Uint8Array.from([1, 2, 3]))
+    const growing = layouts(() => {
+      for (let i = 0; i < 100_000; i++) {
+        bytes = appended(bytes, part)
+        sizeOf(bytes)
+      }
+    })
+    expect(growing).toBe(0)
+    expect(layouts(() => expect(call('nth', bytes, 299_999)).toBe(3))).toBe(1)
+    expect(layouts(() => expect(call('nth', bytes, 150_000)).toBe(1))).toBe(0)
   })
 
   it('keeps trees as shallow as their size allows', () => {

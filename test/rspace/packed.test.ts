@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { blake2b256 } from '../../rspace/blake.ts'
 import { type JsonValue, json, memory, type OpenOptions, open, v } from '../../rspace/index.ts'
 import { copyJson, jsonCodec } from '../../rspace/json.ts'
-import { blake2b256, hashesReady, slicedBlake2b256 } from '../../rspace/store/hash.ts'
+import { hashesReady, slicedBlake2b256 } from '../../rspace/store/hash.ts'
 import { MemoryEngine } from '../../rspace/store/index.ts'
 
 const nested = (depth: number): JsonValue => (depth === 0 ? 'end' : { in: nested(depth - 1) })

@@ -3,6 +3,8 @@
  * often (few identifiers); nothing is a static error. Recursion here is bounded by `depth`, never by input.
  */
 import fc from 'fast-check'
+import { METHODS } from '../../src/machine/primitives/methods.ts'
+import { Tag } from '../../src/normal/term.ts'
 
 export interface GenerateOptions {
   /** Nesting of constructs; default 4. */
@@ -65,16 +67,22 @@ const LITERALS = [
   '-3n',
 ]
 const RARE = ['1/2r', '-3r', '2.5', '-0.5', '1e3', '.5', '1.50p2', '0x00ff', '0x', '`rho:io:stdout`', '8u8', '2.5f64', '"a //b /* c"']
-const METHODS: readonly (readonly [string, number])[] = [
-  ['length', 0],
-  ['nth', 1],
-  ['toList', 0],
-  ['get', 1],
-  ['add', 1],
-  ['slice', 2],
-  ['size', 0],
-  ['keys', 0],
-]
+/** Receivers that methods are defined on, by tag. */
+const RECEIVERS: Readonly<Record<number, readonly string[]>> = {
+  [Tag.Bool]: ['true', 'false'],
+  [Tag.Int]: ['0', '3', '-1', '9223372036854775807', '-9223372036854775808'],
+  [Tag.String]: ['""', '"a,b"', '" \u{1F344}\n"', '"12"', '"${a}"', '"c0ffee"'],
+  [Tag.Uri]: ['`rho:x`'],
+  [Tag.List]: ['[]', '[1, 2]', '["a", "b"]', '[[1], 2].repeat(40)', '[("k", 1)]', '[3, 1.0, 3]'],
+  [Tag.Tuple]: ['()', '(1,)', '("k", 2)'],
+  [Tag.Set]: ['Set()', 'Set(1, "a")', '"abcdefgh".chars().toSet()', 'Set(("k", 1))'],
+  [Tag.Map]: ['{}', '{"a" : 1, 2 : []}', '{"a" : {1 : 2}}'],
+  [Tag.Float]: ['2.5', '-0.0', '(0.0 / 0.0)', '(1.0 / 0.0)', '1e300'],
+  [Tag.BigInt]: ['0n', '-12n', '170141183460469231731687303715884105728n'],
+  [Tag.BigRat]: ['0r', '-7/3r', '1/2r'],
+  [Tag.Fixed]: ['0p0', '-1.50p2', '12.345p3'],
+  [Tag.Bytes]: ['0x', '0x00ff', '0xc3a9', '0xff.concat(0x01)'],
+}
 const BINARY: readonly (readonly string[])[] = [
   ['or', '||'],
   ['and', '&&'],
@@ -396,9 +404,15 @@ class Generator {
 
   private call(d: number, env: Env): string {
     let text = this.atom(d, env)
-    if (this.chance(0.1)) {
-      const [name, arity] = this.pick(METHODS)
-      text = `${text}.${name}(${Array.from({ length: arity }, () => this.value(d - 1, env)).join(', ')})`
+    while (this.chance(0.22)) {
+      const { name, params, rows } = this.pick(METHODS)
+      const { on } = this.pick(rows)
+      // Mostly a receiver that has the method, often an argument of the same kind.
+      const fit = on === 'any' ? undefined : RECEIVERS[this.pick(on)]
+      if (fit !== undefined && this.chance(0.7)) text = this.pick(fit)
+      const count = this.chance(0.03) ? this.below(3) : params.length
+      const argument = (): string => (fit !== undefined && this.chance(0.5) ? this.pick(fit) : this.value(d - 1, env))
+      text = `${text}.${name}(${Array.from({ length: count }, argument).join(', ')})`
     }
     return text
   }
@@ -413,17 +427,21 @@ class Generator {
     }
     this.left--
     const items = (): string => this.many(0, 3, () => this.value(d - 1, env)).join(', ')
-    switch (this.below(9)) {
+    const rest = (): string => {
+      const proc = this.of(env, 'proc')
+      return proc === undefined || !this.chance(0.15) ? '' : ` ...${proc}`
+    }
+    switch (this.below(10)) {
       case 0:
-        return `[${items()}]`
+        return `[${items()}${rest()}]`
       case 1:
-        return `Set(${items()})`
+        return `Set(${items()}${rest()})`
       case 2: {
         const text = this.many(0, 3, () => this.value(d - 1, env))
         return text.length === 1 ? `(${text[0]},)` : `(${text.join(', ')})`
       }
       case 3:
-        return `{${this.many(0, 2, () => `${this.expression(d - 1, env)} : ${this.value(d - 1, env)}`).join(', ')}}`
+        return `{${this.many(0, 2, () => `${this.expression(d - 1, env)} : ${this.value(d - 1, env)}`).join(', ')}${rest()}}`
       case 4:
         return this.pathmaps ? `{|${items()}|}` : `[${items()}]`
       case 5:
@@ -432,6 +450,11 @@ class Generator {
         return `{ ${this.par(d - 1, env)} }`
       case 7:
         return `*${this.chance(0.5) ? `@${this.literal()}` : `@{${this.value(d - 1, env)}}`}`
+      case 8: {
+        const keys = this.many(1, 2, () => this.pick(['a', 'b', 'a b']))
+        const template = keys.map(k => `\${${k}}`).join('$ {a}')
+        return `("${template}" %% {${keys.map(k => `"${k}" : ${this.atom(0, env)}`).join(', ')}})`
+      }
       default:
         return this.literal()
     }
@@ -464,7 +487,40 @@ class Generator {
     if (d > 0 && this.chance(0.08))
       return `${this.chance(0.5) ? this.fresh(binds, 'name') : `@${this.literal()}`}!(${this.operandPattern(d - 1, binds)})`
     if (d > 0 && this.chance(0.05)) return `for (@_ <- @${this.literal()}) { ${this.operandPattern(d - 1, binds)} }`
+    if (d > 0 && this.chance(0.25)) return this.codePattern(d - 1, binds)
     return this.operandPattern(d, binds)
+  }
+
+  /** Every kind of code as a pattern. What binds inside it uses identifiers that nothing else does. */
+  private codePattern(d: number, binds: Binds): string {
+    const part = (): string => `{ ${this.operandPattern(d, binds)} }`
+    const name = (): string => `@${part()}`
+    switch (this.below(12)) {
+      case 0:
+        return `new q1${this.chance(0.5) ? ', q2' : ''} in ${this.chance(0.5) ? '{ q1!(_) }' : part()}`
+      case 1:
+        return `if (${this.operandPattern(d, binds)}) ${part()}${this.chance(0.5) ? ` else ${part()}` : ''}`
+      case 2:
+        return `match ${part()} { ${this.pick(['q3', '[q3, _]', '1', '_'])} => ${part()} }`
+      case 3:
+        return `select { @q4 <- ${name()} => ${part()} }`
+      case 4:
+        return `for (@q5 ${this.pick(['<-', '<=', '<<-'])} ${name()}${this.chance(0.3) ? ' where q5 > 1' : ''}) ${part()}`
+      case 5:
+        return `for (@q5 <- ${name()} & q6 <- @"other") ${part()}`
+      case 6:
+        return `${name()}${this.pick(['!', '!!'])}(${this.many(0, 2, part).join(', ')})`
+      case 7:
+        return `${part()} ${this.pick(this.pick(BINARY))} ${this.leafPattern(binds)}`
+      case 8:
+        return `{ ${this.leafPattern(binds)} }.${this.pick(METHODS).name}(${part()})`
+      case 9:
+        return `not ${this.leafPattern(binds)}`
+      case 10:
+        return `{${this.leafPattern(binds)} : ${part()}, ${this.leafPattern(binds)} : ${part()}}`
+      default:
+        return `bundle${this.pick(['', '+', '-', '0'])}{ ${this.literal()} }`
+    }
   }
 
   private operandPattern(d: number, binds: Binds): string {

@@ -64,7 +64,7 @@ export function countOf(t: Term): number {
     case Tag.String:
       return codePointCount(t as string)
     case Tag.Bytes:
-      return (t as Bytes).bytes.length
+      return (t as Bytes).count
     case Tag.Map:
       return (t as MapTerm).count
     case Tag.Tuple:

@@ -30,7 +30,7 @@ export function typeName(t: Term): string {
 /** What the method `typeName()` answers: as in messages, with processes told apart. */
 export function describeType(t: Term): string {
   const tag = tagOf(t)
-  if (tag === Tag.Par && (t as Par).items.length === 0) return 'nil'
+  if (tag === Tag.Par && (t as Par).count === 0) return 'nil'
   if (tag === Tag.Unforgeable) return 'unforgeable'
   if (tag === Tag.Bundle) return 'bundle'
   return typeName(t)

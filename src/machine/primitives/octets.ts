@@ -1,3 +1,4 @@
+import { joinedBytes } from '../../normal/long.ts'
 import { Bytes, List, type Term } from '../../normal/term.ts'
 import type { Fault, PrimContext } from './fault.ts'
 import { tooLarge, tooMany } from './limits.ts'
@@ -75,13 +76,8 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-export function concatBytes(a: Uint8Array, b: Uint8Array, ctx: PrimContext): Bytes | Fault {
-  const fault = tooLarge(BYTES_SIZE + a.length + b.length, ctx)
-  if (fault !== undefined) return fault
-  const out = new Uint8Array(a.length + b.length)
-  out.set(a)
-  out.set(b, a.length)
-  return new Bytes(out)
+export function concatBytes(a: Bytes, b: Bytes, ctx: PrimContext): Bytes | Fault {
+  return tooLarge(BYTES_SIZE + a.count + b.count, ctx) ?? joinedBytes(a, b)
 }
 
 export function listOfBytes(bytes: Uint8Array, ctx: PrimContext): List | Fault {

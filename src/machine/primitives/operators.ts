@@ -305,7 +305,7 @@ export function concat(left: Term, right: Term, ctx: PrimContext, charge?: (l: T
     case Tag.String:
       return tooLarge(4 + (l as string).length + (r as string).length, ctx) ?? joinTwo(l as string, r as string)
     case Tag.Bytes:
-      return concatBytes((l as Bytes).bytes, (r as Bytes).bytes, ctx)
+      return concatBytes(l as Bytes, r as Bytes, ctx)
     case Tag.List:
       return concatLists(l as List, r as List, ctx)
     case Tag.Map:

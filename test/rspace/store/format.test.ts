@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { blake2b256 } from '../../../rspace/blake.ts'
 import { RhizomeError } from '../../../rspace/errors.ts'
 import { hex, Malformed, Reader, Writer } from '../../../rspace/store/bytes.ts'
 import { Changes } from '../../../rspace/store/changes.ts'
@@ -21,7 +22,7 @@ import {
   openRow,
   sealRow,
 } from '../../../rspace/store/format.ts'
-import { blake2b256, hashesReady, xxh64 } from '../../../rspace/store/hash.ts'
+import { hashesReady, xxh64 } from '../../../rspace/store/hash.ts'
 import { MemoryEngine, openStore } from '../../../rspace/store/index.ts'
 import { firstBatch } from '../../../rspace/store/store.ts'
 import { datumKey, deltaAt, difference, Model, remove, rowsOfStore, stepOf, temporary } from '../../torture/store/world.ts'

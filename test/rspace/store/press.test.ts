@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { concatBytes, Writer } from '../../../rspace/store/bytes.ts'
 import { isSummedTag, MASK_64, sealRow, writeChange } from '../../../rspace/store/format.ts'
 import { hashesReady, rowHash } from '../../../rspace/store/hash.ts'
-import { PRESS_BYTES, PRESS_ROWS, Press } from '../../../rspace/store/press.ts'
+import { Press } from '../../../rspace/store/press.ts'
+import { PRESS_BYTES, PRESS_ROWS } from '../../../rspace/store/press-code.ts'
 
 describe('the press, which seals many rows at once', () => {
   beforeAll(hashesReady)

@@ -2,12 +2,13 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { blake2b256 } from '../../../rspace/blake.ts'
 import { _, open, v } from '../../../rspace/index.ts'
 import { checkpointDir, eventsOf, forkDir, recordsOf, resetDir } from '../../../rspace/offline.ts'
 import { RowAnchor } from '../../../rspace/store/anchor.ts'
 import { concatBytes, Reader, Writer } from '../../../rspace/store/bytes.ts'
 import { sealRow } from '../../../rspace/store/format.ts'
-import { blake2b256, xxh64 } from '../../../rspace/store/hash.ts'
+import { xxh64 } from '../../../rspace/store/hash.ts'
 import {
   exportDir,
   type Format,

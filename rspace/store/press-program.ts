@@ -1,0 +1,3 @@
+import { pressProgram } from './press-code.ts'
+
+export const PROGRAM: Uint8Array = pressProgram()
