@@ -121,6 +121,11 @@ function manyFree(items2, from) {
   }
   return free2;
 }
+function place(code, start, end2) {
+  const made = code;
+  made.start = start;
+  made.end = end2;
+}
 function bindsFlags(binds) {
   let flags2 = 0;
   for (const b of binds) flags2 |= flagsOf(b.source) | manyFlags(b.patterns, 0) & (Flag.Unforgeable | Flag.Closure);
@@ -165,7 +170,7 @@ function isValue(t2) {
   const tag = tagOf(t2);
   return tag <= Tag.Zipper && tag !== Tag.Unforgeable;
 }
-var Tag, Flag, Node, Uri, Bytes, Float, BigInteger, BigRat, Fixed, NAME_SIZE, Unforgeable, DeployerId, DeployId, Bound, Free, Wildcard, WILDCARD, Ref, TypePattern, BOUND, FREE, HIDE, Compound, List, Tuple, SetTerm, PathMap, MapTerm, Code, Op, Matches, Method, Send, Arrow, Bind, Receive, New, Case, Match, If, Branch, Select, Bundle, Conn, ConnNot, Par, NIL, Closure;
+var Tag, Flag, Node, Uri, Bytes, Float, BigInteger, BigRat, Fixed, NAME_SIZE, Unforgeable, DeployerId, DeployId, Bound, Remainder, Free, Wildcard, WILDCARD, Ref, TypePattern, BOUND, FREE, HIDE, Compound, List, Tuple, SetTerm, PathMap, MapTerm, Code, Op, Matches, Method, Send, Arrow, Bind, Receive, New, Case, Match, If, Branch, Select, Bundle, Conn, ConnNot, Par, NIL, Closure;
 var init_term = __esm({
   "src/normal/term.ts"() {
     "use strict";
@@ -250,9 +255,13 @@ var init_term = __esm({
     };
     fixed(Uri, Tag.Uri);
     Bytes = class extends Node {
-      constructor(bytes2) {
+      constructor(bytes3) {
         super();
-        this.bytes = bytes2;
+        this.bytes = bytes3;
+      }
+      /** Number of bytes. Unlike `bytes` it never costs anything (`long.ts`). */
+      get count() {
+        return this.bytes.length;
       }
     };
     fixed(Bytes, Tag.Bytes);
@@ -302,16 +311,16 @@ var init_term = __esm({
     fixed(Unforgeable, Tag.Unforgeable, Flag.Unforgeable);
     Object.assign(Unforgeable.prototype, { size: NAME_SIZE });
     DeployerId = class extends Node {
-      constructor(bytes2) {
+      constructor(bytes3) {
         super();
-        this.bytes = bytes2;
+        this.bytes = bytes3;
       }
     };
     fixed(DeployerId, Tag.DeployerId);
     DeployId = class extends Node {
-      constructor(bytes2) {
+      constructor(bytes3) {
         super();
-        this.bytes = bytes2;
+        this.bytes = bytes3;
       }
     };
     fixed(DeployId, Tag.DeployId);
@@ -323,6 +332,13 @@ var init_term = __esm({
       }
     };
     fixed(Bound, Tag.Bound, Flag.Exposed);
+    Remainder = class extends Bound {
+      constructor(index, start, end2) {
+        super(index);
+        this.start = start;
+        this.end = end2;
+      }
+    };
     Free = class extends Node {
       constructor(index) {
         super();
@@ -427,25 +443,25 @@ var init_term = __esm({
     };
     tagged(MapTerm, Tag.Map);
     Code = class extends Compound {
-      constructor(flags2, free2, start, end) {
+      constructor(flags2, free2, start, end2) {
         super(flags2, free2);
         this.start = start;
-        this.end = end;
+        this.end = end2;
       }
     };
     Op = class extends Code {
-      constructor(tag, left, right, start = -1, end = -1) {
+      constructor(tag, left, right, start = -1, end2 = -1) {
         const r = right === null ? 0 : flagsOf(right);
-        super((flagsOf(left) | r) & ~Flag.NaN | Flag.Exposed, Math.max(freeOf(left), right === null ? 0 : freeOf(right)), start, end);
+        super((flagsOf(left) | r) & ~Flag.NaN | Flag.Exposed, Math.max(freeOf(left), right === null ? 0 : freeOf(right)), start, end2);
         this.tag = tag;
         this.left = left;
         this.right = right;
       }
     };
     Matches = class extends Code {
-      constructor(left, pattern, count2, start = -1, end = -1) {
+      constructor(left, pattern, count2, start = -1, end2 = -1) {
         const inner = flagsOf(pattern) & (Flag.Unforgeable | Flag.Closure);
-        super(flagsOf(left) & ~Flag.NaN | inner | Flag.Exposed, Math.max(freeOf(left), freeOf(pattern)), start, end);
+        super(flagsOf(left) & ~Flag.NaN | inner | Flag.Exposed, Math.max(freeOf(left), freeOf(pattern)), start, end2);
         this.left = left;
         this.pattern = pattern;
         this.count = count2;
@@ -453,8 +469,8 @@ var init_term = __esm({
     };
     tagged(Matches, Tag.Matches);
     Method = class extends Code {
-      constructor(target, name, args, start = -1, end = -1) {
-        super(manyFlags(args, flagsOf(target)) & ~Flag.NaN | Flag.Exposed, manyFree(args, freeOf(target)), start, end);
+      constructor(target, name, args, start = -1, end2 = -1) {
+        super(manyFlags(args, flagsOf(target)) & ~Flag.NaN | Flag.Exposed, manyFree(args, freeOf(target)), start, end2);
         this.target = target;
         this.name = name;
         this.args = args;
@@ -462,8 +478,8 @@ var init_term = __esm({
     };
     tagged(Method, Tag.Method);
     Send = class extends Code {
-      constructor(chan, data, persistent, start = -1, end = -1) {
-        super(manyFlags(data, flagsOf(chan)) & HIDE, manyFree(data, freeOf(chan)), start, end);
+      constructor(chan, data, persistent, start = -1, end2 = -1) {
+        super(manyFlags(data, flagsOf(chan)) & HIDE, manyFree(data, freeOf(chan)), start, end2);
         this.chan = chan;
         this.data = data;
         this.persistent = persistent;
@@ -472,24 +488,24 @@ var init_term = __esm({
     tagged(Send, Tag.Send);
     Arrow = { Linear: 0, Persistent: 1, Peek: 2 };
     Bind = class {
-      constructor(patterns, rest, source, arrow, count2, start = -1, end = -1) {
+      constructor(patterns, rest, source, arrow, count2, start = -1, end2 = -1) {
         this.patterns = patterns;
         this.rest = rest;
         this.source = source;
         this.arrow = arrow;
         this.count = count2;
         this.start = start;
-        this.end = end;
+        this.end = end2;
       }
     };
     Receive = class extends Code {
-      constructor(binds, guard, body, count2, start = -1, end = -1) {
+      constructor(binds, guard, body, count2, start = -1, end2 = -1) {
         const g = guard === null ? 0 : flagsOf(guard);
         super(
           (bindsFlags(binds) | g | flagsOf(body)) & HIDE,
           Math.max(bindsFree(binds), under(count2, freeOf(body)), under(count2, guard === null ? 0 : freeOf(guard))),
           start,
-          end
+          end2
         );
         this.binds = binds;
         this.guard = guard;
@@ -505,8 +521,8 @@ var init_term = __esm({
     };
     tagged(Receive, Tag.Receive);
     New = class extends Code {
-      constructor(count2, uris, body, start = -1, end = -1) {
-        super(flagsOf(body) & HIDE, under(count2, freeOf(body)), start, end);
+      constructor(count2, uris, body, start = -1, end2 = -1) {
+        super(flagsOf(body) & HIDE, under(count2, freeOf(body)), start, end2);
         this.count = count2;
         this.uris = uris;
         this.body = body;
@@ -522,20 +538,20 @@ var init_term = __esm({
       }
     };
     Match = class extends Code {
-      constructor(target, cases, start = -1, end = -1) {
-        super(casesFlags(cases, flagsOf(target)) & HIDE, casesFree(cases, freeOf(target)), start, end);
+      constructor(target, cases, start = -1, end2 = -1) {
+        super(casesFlags(cases, flagsOf(target)) & HIDE, casesFree(cases, freeOf(target)), start, end2);
         this.target = target;
         this.cases = cases;
       }
     };
     tagged(Match, Tag.Match);
     If = class extends Code {
-      constructor(cond, consequent, alternative, start = -1, end = -1) {
+      constructor(cond, consequent, alternative, start = -1, end2 = -1) {
         super(
           (flagsOf(cond) | flagsOf(consequent) | flagsOf(alternative)) & HIDE,
           Math.max(freeOf(cond), freeOf(consequent), freeOf(alternative)),
           start,
-          end
+          end2
         );
         this.cond = cond;
         this.consequent = consequent;
@@ -552,14 +568,14 @@ var init_term = __esm({
       }
     };
     Select = class extends Code {
-      constructor(branches, start = -1, end = -1) {
+      constructor(branches, start = -1, end2 = -1) {
         let flags2 = 0;
         let free2 = 0;
         for (const b of branches) {
           flags2 |= bindsFlags(b.binds) | flagsOf(b.body) | (b.guard === null ? 0 : flagsOf(b.guard));
           free2 = Math.max(free2, bindsFree(b.binds), under(b.count, freeOf(b.body)), under(b.count, b.guard === null ? 0 : freeOf(b.guard)));
         }
-        super(flags2 & HIDE, free2, start, end);
+        super(flags2 & HIDE, free2, start, end2);
         this.branches = branches;
       }
     };
@@ -587,9 +603,14 @@ var init_term = __esm({
     };
     tagged(ConnNot, Tag.ConnNot);
     Par = class extends Compound {
-      constructor(items2) {
-        super(manyFlags(items2, 0), manyFree(items2, 0));
+      /** `flags` where they are known already and no component has a free variable. */
+      constructor(items2, flags2 = -1) {
+        super(flags2 < 0 ? manyFlags(items2, 0) : flags2, flags2 < 0 ? manyFree(items2, 0) : 0);
         this.items = items2;
+      }
+      /** Number of components. Unlike `items` it never costs anything (`long.ts`). */
+      get count() {
+        return this.items.length;
       }
     };
     tagged(Par, Tag.Par);
@@ -625,8 +646,8 @@ function isAscending(items2) {
   for (let i = 1; i < items2.length; i++) if (compare(items2[i - 1], items2[i]) > 0) return false;
   return true;
 }
-function isStrictlyAscending(items2, order2) {
-  for (let i = 1; i < items2.length; i++) if (order2(items2[i - 1], items2[i]) >= 0) return false;
+function isStrictlyAscending(items2, order3) {
+  for (let i = 1; i < items2.length; i++) if (order3(items2[i - 1], items2[i]) >= 0) return false;
   return true;
 }
 function sortedCopy(items2) {
@@ -648,6 +669,8 @@ function makePar(items2) {
   for (let i = 0; i < n; i++) {
     const t2 = items2[i];
     if (typeof t2 === "object" && (t2.tag === Tag.Par || t2.tag === Tag.Closure)) {
+      const grown = composed(items2);
+      if (grown !== null) return grown;
       flat3 = flatten(items2, i);
       break;
     }
@@ -673,20 +696,20 @@ function makeSet(items2, rest = null) {
   sorted3.length = n;
   return new SetTerm(sorted3, rest);
 }
-function lastByOrder(terms, order2) {
+function lastByOrder(terms, order3) {
   const index = new Array(terms.length);
   for (let i = 0; i < index.length; i++) index[i] = i;
-  if (index.length > FEW) index.sort((i, j) => order2(terms[i], terms[j]) || i - j);
+  if (index.length > FEW) index.sort((i, j) => order3(terms[i], terms[j]) || i - j);
   else
     for (let i = 1; i < index.length; i++) {
-      const at2 = index[i];
+      const at3 = index[i];
       let k = i - 1;
-      for (; k >= 0 && order2(terms[index[k]], terms[at2]) > 0; k--) index[k + 1] = index[k];
-      index[k + 1] = at2;
+      for (; k >= 0 && order3(terms[index[k]], terms[at3]) > 0; k--) index[k + 1] = index[k];
+      index[k + 1] = at3;
     }
   let n = 0;
   for (let i = 0; i < index.length; i++) {
-    if (i + 1 < index.length && order2(terms[index[i]], terms[index[i + 1]]) === 0) continue;
+    if (i + 1 < index.length && order3(terms[index[i]], terms[index[i + 1]]) === 0) continue;
     index[n++] = index[i];
   }
   index.length = n;
@@ -739,6 +762,7 @@ var FEW;
 var init_build = __esm({
   "src/normal/build.ts"() {
     "use strict";
+    init_long();
     init_order();
     init_term();
     FEW = 10;
@@ -875,9 +899,9 @@ function search(tree, x) {
   let before = 0;
   while (t2.items === null) {
     const l = t2.left;
-    const order2 = compare(t2.right.first, x);
-    if (order2 === 0) return before + l.count;
-    if (order2 > 0) t2 = l;
+    const order3 = compare(t2.right.first, x);
+    if (order3 === 0) return before + l.count;
+    if (order3 > 0) t2 = l;
     else {
       before += l.count;
       t2 = t2.right;
@@ -891,9 +915,9 @@ function searchItems(items2, x, from = 0, to = items2.length) {
   let high = to - 1;
   while (low <= high) {
     const mid = low + high >>> 1;
-    const order2 = compare(items2[mid], x);
-    if (order2 === 0) return mid;
-    if (order2 < 0) low = mid + 1;
+    const order3 = compare(items2[mid], x);
+    if (order3 === 0) return mid;
+    if (order3 < 0) low = mid + 1;
     else high = mid - 1;
   }
   return ~low;
@@ -946,9 +970,9 @@ function prepended(items2, l) {
   return front.free > 0 ? new List([...items2, ...l.items]) : items2.length === 0 ? l : concatenated(front, l);
 }
 function sliceOf(l, from, to) {
-  const end = Math.min(to, l.count);
-  if (l instanceof LongList) return from === 0 && end === l.count ? l : listOf(slice(l.tree, from, end));
-  const items2 = l.items.slice(from, end);
+  const end2 = Math.min(to, l.count);
+  if (l instanceof LongList) return from === 0 && end2 === l.count ? l : listOf(slice(l.tree, from, end2));
+  const items2 = l.items.slice(from, end2);
   return items2.length <= LONG || l.free > 0 ? new List(items2) : new LongList(treeOf(items2));
 }
 function withItem(l, i, x) {
@@ -1059,15 +1083,64 @@ function valueList(m) {
 function setList(s) {
   return s instanceof LongSet ? new LongList(s.tree) : new List(s.items);
 }
-function spliced(items2, at2, gone2, x) {
+function isPlain(t2) {
+  return typeof t2 !== "object" || t2.free === 0 && (t2.flags & Flag.Pattern) === 0;
+}
+function manyParts(t2) {
+  if (!(t2 instanceof Par) || t2.count <= LONG || !isPlain(t2)) return null;
+  return t2 instanceof LongPar ? t2.tree : treeOf(t2.items);
+}
+function composition(tree) {
+  if (tree === null) return NIL;
+  return tree.items === null ? new LongPar(tree) : tree.count === 1 ? tree.items[0] : new Par(tree.items, tree.flags);
+}
+function composed(items2) {
+  let all3 = 0;
+  let most = 0;
+  let at3 = 0;
+  for (let i = 0; i < items2.length; i++) {
+    const t2 = forced(items2[i]);
+    const count2 = t2 instanceof Par ? t2.count : 1;
+    all3 += count2;
+    if (count2 <= most) continue;
+    most = count2;
+    at3 = i;
+  }
+  if (most <= LONG || (all3 - most) * 16 > most) return null;
+  if (all3 === most) return forced(items2[at3]);
+  let tree = manyParts(forced(items2[at3]));
+  for (let i = 0; i < items2.length && tree !== null; i++) {
+    if (i === at3) continue;
+    const t2 = forced(items2[i]);
+    if (!isPlain(t2)) return null;
+    for (const c of t2 instanceof Par ? t2.items : [t2]) {
+      const place3 = search(tree, c);
+      tree = inserted(tree, place3 < 0 ? ~place3 : place3, c);
+    }
+  }
+  return tree === null ? null : new LongPar(tree);
+}
+function joinedBytes(a, b) {
+  if (a.count === 0) return b;
+  if (b.count === 0) return a;
+  if (a.count + b.count > 2 * PIECE) {
+    const ends = a instanceof LongBytes && b.count < PIECE ? a.ends : null;
+    return ends === null ? new LongBytes(a, b) : new LongBytes(ends[0], joinedBytes(ends[1], b));
+  }
+  const out = new Uint8Array(a.count + b.count);
+  out.set(a.bytes);
+  out.set(b.bytes, a.count);
+  return new Bytes(out);
+}
+function spliced(items2, at3, gone2, x) {
   const grown = x === void 0 ? 0 : 1;
   const out = new Array(items2.length - gone2 + grown);
-  for (let i = 0; i < at2; i++) out[i] = items2[i];
-  if (x !== void 0) out[at2] = x;
-  for (let i = at2 + gone2; i < items2.length; i++) out[i - gone2 + grown] = items2[i];
+  for (let i = 0; i < at3; i++) out[i] = items2[i];
+  if (x !== void 0) out[at3] = x;
+  for (let i = at3 + gone2; i < items2.length; i++) out[i - gone2 + grown] = items2[i];
   return out;
 }
-var LONG, NONE, laidOut, LongList, LongSet, LongMap, ignore;
+var LONG, NONE, laidOut, LongList, LongSet, LongPar, LongMap, ignore, PIECE, NO_BYTES, LongBytes;
 var init_long = __esm({
   "src/normal/long.ts"() {
     "use strict";
@@ -1097,6 +1170,16 @@ var init_long = __esm({
         return this.tree.count;
       }
     };
+    LongPar = class extends Par {
+      constructor(tree) {
+        super(NONE, tree.flags);
+        this.tree = tree;
+        this.flat = null;
+      }
+      get count() {
+        return this.tree.count;
+      }
+    };
     LongMap = class extends MapTerm {
       constructor(keyTree, valueTree) {
         super(NONE, NONE, null, keyTree.flags | valueTree.flags);
@@ -1111,7 +1194,7 @@ var init_long = __esm({
     };
     ignore = () => {
     };
-    for (const c of [LongList, LongSet]) {
+    for (const c of [LongList, LongSet, LongPar]) {
       Object.defineProperty(c.prototype, "items", {
         get() {
           return this.flat ??= all(this.tree);
@@ -1128,6 +1211,49 @@ var init_long = __esm({
     Object.defineProperty(LongMap.prototype, "values", {
       get() {
         return this.flatValues ??= all(this.valueTree);
+      },
+      set: ignore
+    });
+    PIECE = 1024;
+    NO_BYTES = new Uint8Array(0);
+    LongBytes = class _LongBytes extends Bytes {
+      constructor(left, right) {
+        super(NO_BYTES);
+        this.left = left;
+        this.right = right;
+        this.total = left.count + right.count;
+        this.laid = null;
+      }
+      get count() {
+        return this.total;
+      }
+      /** What appending a little goes on with: the part before, and a short end. */
+      get ends() {
+        return this.left === null || this.right === null || this.right.count >= PIECE ? null : [this.left, this.right];
+      }
+      layOut() {
+        if (this.laid !== null) return this.laid;
+        laidOut.times++;
+        const out = new Uint8Array(this.total);
+        const todo = [this];
+        let end2 = this.total;
+        while (todo.length > 0) {
+          const b = todo.pop();
+          if (b instanceof _LongBytes && b.laid === null) todo.push(b.left, b.right);
+          else {
+            end2 -= b.count;
+            out.set(b.bytes, end2);
+          }
+        }
+        this.left = null;
+        this.right = null;
+        this.laid = out;
+        return out;
+      }
+    };
+    Object.defineProperty(LongBytes.prototype, "bytes", {
+      get() {
+        return this.layOut();
       },
       set: ignore
     });
@@ -1535,13 +1661,13 @@ function compareNodes(x, y, tag, fuel) {
 function compareDeep(a, b) {
   const as = [];
   const bs = [];
-  const at2 = [];
+  const at3 = [];
   let sp = -1;
   const push = (x, y) => {
     sp++;
     as[sp] = x;
     bs[sp] = y;
-    at2[sp] = 0;
+    at3[sp] = 0;
   };
   push([a], [b]);
   let known4 = null;
@@ -1549,13 +1675,13 @@ function compareDeep(a, b) {
   while (sp >= 0) {
     const xs = as[sp];
     const ys = bs[sp];
-    const i = at2[sp];
+    const i = at3[sp];
     if (i >= xs.length || i >= ys.length) {
       if (xs.length !== ys.length) return xs.length - ys.length;
       sp--;
       continue;
     }
-    at2[sp] = i + 1;
+    at3[sp] = i + 1;
     const p = xs[i];
     const q = ys[i];
     if (p === q) continue;
@@ -1690,6 +1816,7 @@ function equalNodes(x, y, fuel) {
   const left = fuel - 1;
   switch (x.tag) {
     case Tag.Par:
+      return x.count === y.count ? equalItems(x.items, y.items, left) : NO;
     case Tag.Tuple:
       return equalItems(x.items, y.items, left);
     case Tag.List:
@@ -1920,7 +2047,12 @@ function hashNode(n, fuel) {
   shallow = true;
   let h = n.tag;
   switch (n.tag) {
-    case Tag.Par:
+    case Tag.Par: {
+      const p = n;
+      if (p.count > LONG) h = mixSequence(h, p instanceof LongPar ? p.tree : p.items, fuel);
+      else h = mixItems(h, p.items, fuel);
+      break;
+    }
     case Tag.Tuple:
       h = mixItems(h, n.items, fuel);
       break;
@@ -2038,7 +2170,12 @@ function hashParts(from, parts, todo) {
 function hashShallow(n, todo) {
   let h = n.tag;
   switch (n.tag) {
-    case Tag.Par:
+    case Tag.Par: {
+      const p = n;
+      if (p.count > LONG) h = mix(mix(h, p.count), sequence(p instanceof LongPar ? p.tree : p.items, 0, todo));
+      else h = hashParts(h, p.items, todo);
+      break;
+    }
     case Tag.Tuple:
       h = hashParts(h, n.items, todo);
       break;
@@ -2133,9 +2270,9 @@ function segments(path) {
   const parts = path.split("/").filter((part2) => part2 !== "" && part2 !== ".");
   return parts.includes("..") ? new FileRefusal(OUTSIDE) : parts;
 }
-function decode(bytes2) {
+function decode(bytes3) {
   try {
-    return decoder.decode(bytes2);
+    return decoder.decode(bytes3);
   } catch {
     return new FileRefusal(NOT_UTF8);
   }
@@ -2143,11 +2280,11 @@ function decode(bytes2) {
 function tooLong(limit) {
   return new FileRefusal(`larger than the limit of ${limit} bytes for a file`);
 }
-function statusOf(place2) {
-  return (0, import_node_fs.lstatSync)(place2, { throwIfNoEntry: false });
+function statusOf(place3) {
+  return (0, import_node_fs.lstatSync)(place3, { throwIfNoEntry: false });
 }
-function writeAll(fd, bytes2) {
-  for (let n = 0; n < bytes2.length; ) n += (0, import_node_fs.writeSync)(fd, bytes2, n, bytes2.length - n);
+function writeAll(fd, bytes3) {
+  for (let n = 0; n < bytes3.length; ) n += (0, import_node_fs.writeSync)(fd, bytes3, n, bytes3.length - n);
 }
 var import_node_fs, import_node_path, FILE_BYTES_MAX, OUTSIDE, READ_ONLY, NOT_UTF8, REASONS, decoder, encoder, temporaryFiles, DirectoryRoot;
 var init_files2 = __esm({
@@ -2193,12 +2330,12 @@ var init_files2 = __esm({
         this.fileBytesMax = options.fileBytesMax ?? FILE_BYTES_MAX;
       }
       readText(path) {
-        const bytes2 = this.readBytes(path);
-        return bytes2 instanceof FileRefusal ? bytes2 : decode(bytes2);
+        const bytes3 = this.readBytes(path);
+        return bytes3 instanceof FileRefusal ? bytes3 : decode(bytes3);
       }
       readBytes(path) {
-        return this.at(path, (place2) => {
-          const fd = (0, import_node_fs.openSync)(place2, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK | import_node_fs.constants.O_NOFOLLOW);
+        return this.at(path, (place3) => {
+          const fd = (0, import_node_fs.openSync)(place3, import_node_fs.constants.O_RDONLY | import_node_fs.constants.O_NONBLOCK | import_node_fs.constants.O_NOFOLLOW);
           try {
             return this.readOpen(fd);
           } finally {
@@ -2211,38 +2348,38 @@ var init_files2 = __esm({
         if (status.isDirectory()) return new FileRefusal(REASONS.EISDIR);
         if (!status.isFile()) return new FileRefusal(REASONS.ENXIO);
         if (status.size > this.fileBytesMax) return tooLong(this.fileBytesMax);
-        const bytes2 = new Uint8Array(status.size);
+        const bytes3 = new Uint8Array(status.size);
         let n = 0;
-        while (n < bytes2.length) {
-          const got = (0, import_node_fs.readSync)(fd, bytes2, n, bytes2.length - n, n);
+        while (n < bytes3.length) {
+          const got = (0, import_node_fs.readSync)(fd, bytes3, n, bytes3.length - n, n);
           if (got === 0) break;
           n += got;
         }
-        return n === bytes2.length ? bytes2 : bytes2.subarray(0, n);
+        return n === bytes3.length ? bytes3 : bytes3.subarray(0, n);
       }
       writeText(path, text2) {
         return this.writeBytes(path, encoder.encode(text2));
       }
-      writeBytes(path, bytes2) {
-        if (bytes2.length > this.fileBytesMax) return tooLong(this.fileBytesMax);
-        return this.change(path, (place2) => this.replace(place2, bytes2));
+      writeBytes(path, bytes3) {
+        if (bytes3.length > this.fileBytesMax) return tooLong(this.fileBytesMax);
+        return this.change(path, (place3) => this.replace(place3, bytes3));
       }
       /** Writes beside the file, then renames over it. */
-      replace(place2, bytes2) {
-        const old = statusOf(place2);
+      replace(place3, bytes3) {
+        const old = statusOf(place3);
         if (old?.isDirectory()) return new FileRefusal(REASONS.EISDIR);
         if (old !== void 0 && !old.isFile()) return new FileRefusal(REASONS.ENXIO);
-        const beside = `${place2.slice(0, place2.lastIndexOf(import_node_path.sep))}${import_node_path.sep}.rho-${process.pid}-${temporaryFiles++}.tmp`;
+        const beside = `${place3.slice(0, place3.lastIndexOf(import_node_path.sep))}${import_node_path.sep}.rho-${process.pid}-${temporaryFiles++}.tmp`;
         const fd = (0, import_node_fs.openSync)(beside, import_node_fs.constants.O_WRONLY | import_node_fs.constants.O_CREAT | import_node_fs.constants.O_EXCL | import_node_fs.constants.O_NOFOLLOW, 438);
         try {
           try {
-            writeAll(fd, bytes2);
+            writeAll(fd, bytes3);
             if (old !== void 0) (0, import_node_fs.fchmodSync)(fd, old.mode & 511);
             (0, import_node_fs.fsyncSync)(fd);
           } finally {
             (0, import_node_fs.closeSync)(fd);
           }
-          (0, import_node_fs.renameSync)(beside, place2);
+          (0, import_node_fs.renameSync)(beside, place3);
         } catch (error) {
           (0, import_node_fs.unlinkSync)(beside);
           throw error;
@@ -2250,18 +2387,18 @@ var init_files2 = __esm({
         return void 0;
       }
       appendText(path, text2) {
-        const bytes2 = encoder.encode(text2);
-        return this.change(path, (place2) => {
+        const bytes3 = encoder.encode(text2);
+        return this.change(path, (place3) => {
           const fd = (0, import_node_fs.openSync)(
-            place2,
+            place3,
             import_node_fs.constants.O_WRONLY | import_node_fs.constants.O_APPEND | import_node_fs.constants.O_CREAT | import_node_fs.constants.O_NONBLOCK | import_node_fs.constants.O_NOFOLLOW,
             438
           );
           try {
             const status = (0, import_node_fs.fstatSync)(fd);
             if (!status.isFile()) return new FileRefusal(REASONS.ENXIO);
-            if (status.size + bytes2.length > this.fileBytesMax) return tooLong(this.fileBytesMax);
-            writeAll(fd, bytes2);
+            if (status.size + bytes3.length > this.fileBytesMax) return tooLong(this.fileBytesMax);
+            writeAll(fd, bytes3);
             return void 0;
           } finally {
             (0, import_node_fs.closeSync)(fd);
@@ -2269,18 +2406,18 @@ var init_files2 = __esm({
         });
       }
       list(path) {
-        return this.at(path, (place2) => (0, import_node_fs.readdirSync)(place2).sort(compareStrings));
+        return this.at(path, (place3) => (0, import_node_fs.readdirSync)(place3).sort(compareStrings));
       }
       stat(path) {
-        return this.at(path, (place2) => {
-          const status = (0, import_node_fs.lstatSync)(place2);
+        return this.at(path, (place3) => {
+          const status = (0, import_node_fs.lstatSync)(place3);
           if (status.isFile()) return { kind: "file", size: status.size };
           return status.isDirectory() ? { kind: "directory", size: 0 } : new FileRefusal(REASONS.ENXIO);
         });
       }
       makeDirectory(path) {
-        return this.change(path, (place2) => {
-          (0, import_node_fs.mkdirSync)(place2);
+        return this.change(path, (place3) => {
+          (0, import_node_fs.mkdirSync)(place3);
           return void 0;
         });
       }
@@ -2298,9 +2435,9 @@ var init_files2 = __esm({
         });
       }
       restrict(path, rights) {
-        return this.at(path, (place2) => {
-          if (!(0, import_node_fs.lstatSync)(place2).isDirectory()) return new FileRefusal(REASONS.ENOTDIR);
-          return new _DirectoryRoot(place2, { writable: this.writable && rights === "rw", fileBytesMax: this.fileBytesMax });
+        return this.at(path, (place3) => {
+          if (!(0, import_node_fs.lstatSync)(place3).isDirectory()) return new FileRefusal(REASONS.ENOTDIR);
+          return new _DirectoryRoot(place3, { writable: this.writable && rights === "rw", fileBytesMax: this.fileBytesMax });
         });
       }
       /** Runs an operation at the real place of `path`, turning the system's errors into refusals. */
@@ -2308,8 +2445,8 @@ var init_files2 = __esm({
         const parts = segments(path);
         if (parts instanceof FileRefusal) return parts;
         try {
-          const place2 = this.resolve(parts);
-          return place2 instanceof FileRefusal ? place2 : run(place2);
+          const place3 = this.resolve(parts);
+          return place3 instanceof FileRefusal ? place3 : run(place3);
         } catch (error) {
           return refusal(error);
         }
@@ -2346,24 +2483,24 @@ function writeText(out, kind, text2) {
   const payload = 1 + (n + 1 >> 1);
   out.reserve(2 + payload);
   const data = out.data;
-  let at2 = out.length;
-  data[at2++] = kind;
-  data[at2++] = payload;
-  data[at2++] = n;
+  let at3 = out.length;
+  data[at3++] = kind;
+  data[at3++] = payload;
+  data[at3++] = n;
   const even = n & ~1;
-  for (let i = 0; i < even; i += 2) data[at2++] = text2.charCodeAt(i) | text2.charCodeAt(i + 1) << 16;
-  if (n & 1) data[at2++] = text2.charCodeAt(n - 1);
-  out.length = at2;
+  for (let i = 0; i < even; i += 2) data[at3++] = text2.charCodeAt(i) | text2.charCodeAt(i + 1) << 16;
+  if (n & 1) data[at3++] = text2.charCodeAt(n - 1);
+  out.length = at3;
 }
-function writeOctets(out, kind, bytes2) {
-  const n = bytes2.length;
+function writeOctets(out, kind, bytes3) {
+  const n = bytes3.length;
   const payload = 1 + (n + 3 >> 2);
   out.push(kind);
   out.push(payload);
   out.push(n);
   for (let i = 0; i < n; i += 4) {
     let w = 0;
-    for (let j = 0; j < 4 && i + j < n; j++) w |= bytes2[i + j] << 8 * j;
+    for (let j = 0; j < 4 && i + j < n; j++) w |= bytes3[i + j] << 8 * j;
     out.push(w >>> 0);
   }
 }
@@ -2390,73 +2527,73 @@ function writeBig(out, value) {
   if (hex5.length % 8 === 0 && Number.parseInt(hex5[0], 16) >= 8) hex5 = "0" + hex5;
   const n = Math.ceil(hex5.length / 8);
   for (let i = 0; i < n; i++) {
-    const end = hex5.length - 8 * i;
-    const w = Number.parseInt(hex5.slice(Math.max(0, end - 8), end), 16);
+    const end2 = hex5.length - 8 * i;
+    const w = Number.parseInt(hex5.slice(Math.max(0, end2 - 8), end2), 16);
     out.push(negative ? ~w >>> 0 : w);
   }
 }
 function writeBigInt(out, value) {
   out.push(ConstKind.bigint);
-  const at2 = out.length;
+  const at3 = out.length;
   out.push(0);
   writeBig(out, value);
-  out.data[at2] = out.length - at2 - 1;
+  out.data[at3] = out.length - at3 - 1;
 }
 function writeBigRat(out, num, den) {
   out.push(ConstKind.bigrat);
-  const at2 = out.length;
+  const at3 = out.length;
   out.push(0);
   out.push(0);
   writeBig(out, num);
-  out.data[at2 + 1] = out.length - at2 - 2;
+  out.data[at3 + 1] = out.length - at3 - 2;
   writeBig(out, den);
-  out.data[at2] = out.length - at2 - 1;
+  out.data[at3] = out.length - at3 - 1;
 }
 function writeFixed(out, unscaled, scale) {
   out.push(ConstKind.fixed);
-  const at2 = out.length;
+  const at3 = out.length;
   out.push(0);
   out.push(scale);
   writeBig(out, unscaled);
-  out.data[at2] = out.length - at2 - 1;
+  out.data[at3] = out.length - at3 - 1;
 }
 function writeUnforgeable(out, id) {
   out.push(ConstKind.unforgeable);
   out.push(8);
   for (let i = 0; i < 32; i += 4) out.push((id[i] | id[i + 1] << 8 | id[i + 2] << 16 | id[i + 3] << 24) >>> 0);
 }
-function readUnits(words, at2) {
-  const n = words[at2];
+function readUnits(words, at3) {
+  const n = words[at3];
   if (n <= 64) {
     let s = "";
-    for (let i = 0; i < n; i++) s += String.fromCharCode(words[at2 + 1 + (i >> 1)] >>> (i & 1 ? 16 : 0) & 65535);
+    for (let i = 0; i < n; i++) s += String.fromCharCode(words[at3 + 1 + (i >> 1)] >>> (i & 1 ? 16 : 0) & 65535);
     return s;
   }
   const parts = [];
   const units = new Uint16Array(CHUNK);
   for (let from = 0; from < n; from += CHUNK) {
     const m = Math.min(CHUNK, n - from);
-    for (let i = 0; i < m; i++) units[i] = words[at2 + 1 + (from + i >> 1)] >>> (from + i & 1 ? 16 : 0) & 65535;
+    for (let i = 0; i < m; i++) units[i] = words[at3 + 1 + (from + i >> 1)] >>> (from + i & 1 ? 16 : 0) & 65535;
     parts.push(String.fromCharCode(...units.subarray(0, m)));
   }
   return parts.join("");
 }
-function readOctets(words, at2) {
-  const out = new Uint8Array(words[at2]);
-  for (let i = 0; i < out.length; i++) out[i] = words[at2 + 1 + (i >> 2)] >>> 8 * (i & 3);
+function readOctets(words, at3) {
+  const out = new Uint8Array(words[at3]);
+  for (let i = 0; i < out.length; i++) out[i] = words[at3 + 1 + (i >> 2)] >>> 8 * (i & 3);
   return out;
 }
-function readBig(words, at2, end) {
-  const negative = words[end - 1] >>> 31 === 1;
+function readBig(words, at3, end2) {
+  const negative = words[end2 - 1] >>> 31 === 1;
   const parts = [];
-  for (let i = end - 1; i >= at2; i--) parts.push((negative ? ~words[i] >>> 0 : words[i]).toString(16).padStart(8, "0"));
+  for (let i = end2 - 1; i >= at3; i--) parts.push((negative ? ~words[i] >>> 0 : words[i]).toString(16).padStart(8, "0"));
   const magnitude = BigInt("0x" + parts.join(""));
   return negative ? -magnitude - 1n : magnitude;
 }
-function readConstant(words, at2) {
-  const kind = CONST_NAMES[words[at2]];
-  const len = words[at2 + 1];
-  const p = at2 + 2;
+function readConstant(words, at3) {
+  const kind = CONST_NAMES[words[at3]];
+  const len = words[at3 + 1];
+  const p = at3 + 2;
   switch (kind) {
     case "string":
     case "uri":
@@ -2557,9 +2694,9 @@ function instructionLength(words, pc) {
     case "newuri":
       return 3;
     case "select": {
-      let at2 = pc + 1;
-      for (let n = w >>> 8; n > 0; n--) at2 += words[at2] + 4;
-      return at2 - pc;
+      let at3 = pc + 1;
+      for (let n = w >>> 8; n > 0; n--) at3 += words[at3] + 4;
+      return at3 - pc;
     }
     default:
       return 2;
@@ -3101,16 +3238,16 @@ function compareWords(a, aAt, aLen, b, bAt, bLen) {
   }
   return 0;
 }
-function toBytes(words, start = 0, end = words.length) {
-  const out = new Uint8Array((end - start) * 4);
+function toBytes(words, start = 0, end2 = words.length) {
+  const out = new Uint8Array((end2 - start) * 4);
   const view = new DataView(out.buffer);
-  for (let i = start; i < end; i++) view.setUint32((i - start) * 4, words[i], true);
+  for (let i = start; i < end2; i++) view.setUint32((i - start) * 4, words[i], true);
   return out;
 }
-function fromBytes(bytes2) {
-  if (bytes2.length % 4 !== 0) return void 0;
-  const out = new Uint32Array(bytes2.length / 4);
-  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+function fromBytes(bytes3) {
+  if (bytes3.length % 4 !== 0) return void 0;
+  const out = new Uint32Array(bytes3.length / 4);
+  const view = new DataView(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
   for (let i = 0; i < out.length; i++) out[i] = view.getUint32(i * 4, true);
   return out;
 }
@@ -3137,16 +3274,16 @@ var init_words = __esm({
         if (this.length === this.data.length) this.reserve(1);
         this.data[this.length++] = word;
       }
-      append(from, start = 0, end = from.length) {
-        this.reserve(end - start);
-        if (end - start < 128) {
+      append(from, start = 0, end2 = from.length) {
+        this.reserve(end2 - start);
+        if (end2 - start < 128) {
           const { data } = this;
-          let at2 = this.length;
-          for (let i = start; i < end; i++) data[at2++] = from[i];
-          this.length = at2;
+          let at3 = this.length;
+          for (let i = start; i < end2; i++) data[at3++] = from[i];
+          this.length = at3;
         } else {
-          this.data.set(from.subarray(start, end), this.length);
-          this.length += end - start;
+          this.data.set(from.subarray(start, end2), this.length);
+          this.length += end2 - start;
         }
       }
       /** A copy of what has been written since `from`. */
@@ -3161,8 +3298,8 @@ var init_words = __esm({
 function refuse(code, position, message2) {
   throw new Refused(code, position, message2);
 }
-function wrongLength(at2) {
-  refuse("BAD_IMAGE_CONSTANT", at2 + 1, "length of a constant");
+function wrongLength(at3) {
+  refuse("BAD_IMAGE_CONSTANT", at3 + 1, "length of a constant");
 }
 function verify(words, options = {}) {
   try {
@@ -3270,21 +3407,21 @@ var init_verify = __esm({
         }
       }
       /** Checks the frame of an image that takes exactly `len` words; gives the number of its capture slots. Its sequences are left for later. */
-      image(at2, len, nesting, weight) {
+      image(at3, len, nesting, weight) {
         const { words } = this;
-        const end = at2 + len;
-        if (len < 1) refuse("BAD_IMAGE_LENGTH", at2, "an image has at least one word");
-        if (nesting > this.maxNesting) refuse("BAD_IMAGE_LIMIT", at2, "images are nested too deeply");
+        const end2 = at3 + len;
+        if (len < 1) refuse("BAD_IMAGE_LENGTH", at3, "an image has at least one word");
+        if (nesting > this.maxNesting) refuse("BAD_IMAGE_LIMIT", at3, "images are nested too deeply");
         let slots = 0;
-        let p = at2 + 1;
+        let p = at3 + 1;
         let before = -1;
         let beforeLen = 0;
-        for (let n = words[at2]; n > 0; n--) {
-          if (end - p < 2) refuse("BAD_IMAGE_LENGTH", at2, "the image has fewer members than it says");
+        for (let n = words[at3]; n > 0; n--) {
+          if (end2 - p < 2) refuse("BAD_IMAGE_LENGTH", at3, "the image has fewer members than it says");
           const multiplicity = words[p];
           const size = words[p + 1];
           if (multiplicity === 0) refuse("BAD_IMAGE_HEADER", p, "multiplicity 0");
-          if (size < HEADER + 1 || size > end - p - 2) refuse("BAD_IMAGE_LENGTH", p + 1, "length of a member");
+          if (size < HEADER + 1 || size > end2 - p - 2) refuse("BAD_IMAGE_LENGTH", p + 1, "length of a member");
           const seq = p + 2;
           if (before >= 0 && compareWords(words, before, beforeLen, words, seq, size) >= 0)
             refuse("NOT_CANONICAL", p, "members are not in strictly ascending order");
@@ -3297,13 +3434,13 @@ var init_verify = __esm({
           beforeLen = size;
           p = seq + size;
         }
-        if (p !== end) refuse("BAD_IMAGE_LENGTH", p, "words after the last member");
+        if (p !== end2) refuse("BAD_IMAGE_LENGTH", p, "words after the last member");
         return slots;
       }
-      later(at2, len, nesting, weight) {
+      later(at3, len, nesting, weight) {
         const { work } = this;
         let top2 = this.workTop;
-        work[top2++] = at2;
+        work[top2++] = at3;
         work[top2++] = len;
         work[top2++] = nesting;
         work[top2++] = weight;
@@ -3311,20 +3448,20 @@ var init_verify = __esm({
       }
       // ── constants ─────────────────────────────────────────────────────────────────────────────────────────────────────
       /** Checks the record of a value at `at` that may take up to `end`; gives where it ends. */
-      value(at2, end) {
+      value(at3, end2) {
         const { words } = this;
-        if (end - at2 < 2) refuse("BAD_IMAGE_CONSTANT", at2, "a constant is cut off");
-        const kind = words[at2];
-        const len = words[at2 + 1];
-        const p = at2 + 2;
-        if (len > end - p) refuse("BAD_IMAGE_CONSTANT", at2 + 1, "a constant is longer than its pool");
+        if (end2 - at3 < 2) refuse("BAD_IMAGE_CONSTANT", at3, "a constant is cut off");
+        const kind = words[at3];
+        const len = words[at3 + 1];
+        const p = at3 + 2;
+        if (len > end2 - p) refuse("BAD_IMAGE_CONSTANT", at3 + 1, "a constant is longer than its pool");
         const stop = p + len;
         switch (kind) {
           case ConstKind.string:
           case ConstKind.uri: {
-            if (len < 1) wrongLength(at2);
+            if (len < 1) wrongLength(at3);
             const n = words[p];
-            if (len !== 1 + (n >>> 1) + (n & 1)) wrongLength(at2);
+            if (len !== 1 + (n >>> 1) + (n & 1)) wrongLength(at3);
             if ((n & 1) === 1 && words[stop - 1] >>> 16 !== 0) refuse("NOT_CANONICAL", stop - 1, "padding of a string");
             let high = false;
             for (let i = 0; i < n; i++) {
@@ -3340,26 +3477,26 @@ var init_verify = __esm({
           case ConstKind.deployerId:
           case ConstKind.deployId: {
             if (kind !== ConstKind.bytes && this.options.trusted !== true)
-              refuse("BAD_IMAGE_NAME", at2, "an image from outside must not hold identities of deploys");
-            if (len < 1) wrongLength(at2);
+              refuse("BAD_IMAGE_NAME", at3, "an image from outside must not hold identities of deploys");
+            if (len < 1) wrongLength(at3);
             const n = words[p];
-            if (len !== 1 + Math.ceil(n / 4)) wrongLength(at2);
+            if (len !== 1 + Math.ceil(n / 4)) wrongLength(at3);
             if ((n & 3) !== 0 && words[stop - 1] >>> 8 * (n & 3) !== 0) refuse("NOT_CANONICAL", stop - 1, "padding of bytes");
             return stop;
           }
           case ConstKind.int: {
-            if (len !== 2) wrongLength(at2);
+            if (len !== 2) wrongLength(at3);
             const high = words[p + 1] | 0;
             const low = words[p];
             if (high === 0 && low <= INT_MAX || high === -1 && (low | 0) < 0 && (low | 0) >= INT_MIN)
-              refuse("NOT_CANONICAL", at2, "an Int that INT holds");
+              refuse("NOT_CANONICAL", at3, "an Int that INT holds");
             return stop;
           }
           case ConstKind.float: {
-            if (len !== 2) wrongLength(at2);
+            if (len !== 2) wrongLength(at3);
             const high = words[p + 1] & 2147483647;
             if (high > 2146435072 || high === 2146435072 && words[p] !== 0) {
-              if (words[p + 1] !== 2146959360 || words[p] !== 0) refuse("NOT_CANONICAL", at2, "another NaN");
+              if (words[p + 1] !== 2146959360 || words[p] !== 0) refuse("NOT_CANONICAL", at3, "another NaN");
             }
             return stop;
           }
@@ -3367,36 +3504,36 @@ var init_verify = __esm({
             this.big(p, stop);
             return stop;
           case ConstKind.bigrat:
-            this.ratio(at2, p, stop);
+            this.ratio(at3, p, stop);
             return stop;
           case ConstKind.fixed:
-            if (len < 2) wrongLength(at2);
+            if (len < 2) wrongLength(at3);
             this.big(p + 1, stop);
             return stop;
           case ConstKind.unforgeable:
-            if (len !== 8) wrongLength(at2);
-            if (this.options.trusted !== true) refuse("BAD_IMAGE_NAME", at2, "an image from outside must not hold unforgeable names");
+            if (len !== 8) wrongLength(at3);
+            if (this.options.trusted !== true) refuse("BAD_IMAGE_NAME", at3, "an image from outside must not hold unforgeable names");
             return stop;
           default:
-            return refuse("BAD_IMAGE_CONSTANT", at2, "kind of a constant");
+            return refuse("BAD_IMAGE_CONSTANT", at3, "kind of a constant");
         }
       }
-      big(at2, end) {
+      big(at3, end2) {
         const { words } = this;
-        if (end <= at2) refuse("BAD_IMAGE_CONSTANT", at2, "a number without words");
-        if (end - at2 < 2) return;
-        const top2 = words[end - 1];
-        const sign2 = words[end - 2] >>> 31;
-        if (top2 === 0 && sign2 === 0 || top2 === 4294967295 && sign2 === 1) refuse("NOT_CANONICAL", end - 1, "a number with superfluous words");
+        if (end2 <= at3) refuse("BAD_IMAGE_CONSTANT", at3, "a number without words");
+        if (end2 - at3 < 2) return;
+        const top2 = words[end2 - 1];
+        const sign2 = words[end2 - 2] >>> 31;
+        if (top2 === 0 && sign2 === 0 || top2 === 4294967295 && sign2 === 1) refuse("NOT_CANONICAL", end2 - 1, "a number with superfluous words");
       }
-      ratio(at2, p, stop) {
+      ratio(at3, p, stop) {
         const { words } = this;
         const len = stop - p;
-        if (len < 3 || words[p] < 1 || words[p] > len - 2) refuse("BAD_IMAGE_CONSTANT", at2, "length of a ratio");
+        if (len < 3 || words[p] < 1 || words[p] > len - 2) refuse("BAD_IMAGE_CONSTANT", at3, "length of a ratio");
         const middle = p + 1 + words[p];
         this.big(p + 1, middle);
         this.big(middle, stop);
-        if (len > RATIO_WORDS) refuse("BAD_IMAGE_LIMIT", at2, "a ratio is too long");
+        if (len > RATIO_WORDS) refuse("BAD_IMAGE_LIMIT", at3, "a ratio is too long");
         const read2 = (from, to) => {
           let v2 = BigInt(words[to - 1] | 0);
           for (let i = to - 2; i >= from; i--) v2 = v2 << 32n | BigInt(words[i]);
@@ -3408,53 +3545,53 @@ var init_verify = __esm({
         if (a < 0n) a = -a;
         let b = den;
         while (b !== 0n) [a, b] = [b, a % b];
-        if (a !== 1n) refuse("NOT_CANONICAL", at2, "a ratio that can be reduced");
+        if (a !== 1n) refuse("NOT_CANONICAL", at3, "a ratio that can be reduced");
       }
       /** Slot words from `at`; gives the largest local + 1. */
-      readSlots(at2, n, end) {
+      readSlots(at3, n, end2) {
         const { words } = this;
-        if (n > end - at2) refuse("BAD_IMAGE_CONSTANT", at2, "slots are cut off");
+        if (n > end2 - at3) refuse("BAD_IMAGE_CONSTANT", at3, "slots are cut off");
         let locals = 0;
         for (let i = 0; i < n; i++) {
-          const w = words[at2 + i];
+          const w = words[at3 + i];
           const index = w >>> 8;
-          if ((w & 255) > 1) refuse("BAD_IMAGE_OPERAND", at2 + i, "a slot is a local or a capture");
+          if ((w & 255) > 1) refuse("BAD_IMAGE_OPERAND", at3 + i, "a slot is a local or a capture");
           if ((w & 255) === 1) this.slots[this.slotCount++] = index;
           else if (index >= locals) locals = index + 1;
         }
         if (n > 1 && n <= 8) {
           for (let i = 1; i < n; i++)
-            for (let j = 0; j < i; j++) if (words[at2 + i] === words[at2 + j]) refuse("NOT_CANONICAL", at2, "a slot stands twice");
+            for (let j = 0; j < i; j++) if (words[at3 + i] === words[at3 + j]) refuse("NOT_CANONICAL", at3, "a slot stands twice");
         } else if (n > 8) {
           const distinct2 = /* @__PURE__ */ new Set();
-          for (let i = 0; i < n; i++) distinct2.add(words[at2 + i]);
-          if (distinct2.size !== n) refuse("NOT_CANONICAL", at2, "a slot stands twice");
+          for (let i = 0; i < n; i++) distinct2.add(words[at3 + i]);
+          if (distinct2.size !== n) refuse("NOT_CANONICAL", at3, "a slot stands twice");
         }
         return locals;
       }
       /** Payload of a guard; gives the largest local + 1 of its slots. */
-      guard(at2, end) {
+      guard(at3, end2) {
         const { words } = this;
-        if (end - at2 < 1 + HEADER + 1) refuse("BAD_IMAGE_GUARD", at2, "a guard is cut off");
-        const n = words[at2];
-        const locals = this.readSlots(at2 + 1, n, end);
-        const seq = at2 + 1 + n;
-        if (end - seq < HEADER + 1) refuse("BAD_IMAGE_GUARD", at2, "a guard is cut off");
+        if (end2 - at3 < 1 + HEADER + 1) refuse("BAD_IMAGE_GUARD", at3, "a guard is cut off");
+        const n = words[at3];
+        const locals = this.readSlots(at3 + 1, n, end2);
+        const seq = at3 + 1 + n;
+        if (end2 - seq < HEADER + 1) refuse("BAD_IMAGE_GUARD", at3, "a guard is cut off");
         if ((words[seq] & 255) !== Kind.GUARD) refuse("BAD_IMAGE_GUARD", seq, "kind of a guard");
-        if (words[seq + 1] !== n) refuse("BAD_IMAGE_CLOSE", at2, "a guard has as many slots as captures");
-        if (this.nesting >= this.maxNesting) refuse("BAD_IMAGE_LIMIT", at2, "images are nested too deeply");
-        this.later(seq, end - seq, this.nesting + 1, this.weight);
+        if (words[seq + 1] !== n) refuse("BAD_IMAGE_CLOSE", at3, "a guard has as many slots as captures");
+        if (this.nesting >= this.maxNesting) refuse("BAD_IMAGE_LIMIT", at3, "images are nested too deeply");
+        this.later(seq, end2 - seq, this.nesting + 1, this.weight);
         return locals;
       }
-      pool(at2, end) {
+      pool(at3, end2) {
         const { words } = this;
         this.poolSize = 0;
-        if (at2 === end) return;
+        if (at3 === end2) return;
         this.slotCount = 0;
         const { starts } = this;
         let k = 0;
-        for (let p = at2; p < end; ) {
-          if (end - p < 2) refuse("BAD_IMAGE_CONSTANT", p, "a constant is cut off");
+        for (let p = at3; p < end2; ) {
+          if (end2 - p < 2) refuse("BAD_IMAGE_CONSTANT", p, "a constant is cut off");
           const kind = words[p];
           const from = this.slotCount;
           let locals = 0;
@@ -3463,7 +3600,7 @@ var init_verify = __esm({
           let what = VALUE;
           let next;
           if (kind === ConstKind.pattern || kind === ConstKind.guard) {
-            if (words[p + 1] > end - p - 2) refuse("BAD_IMAGE_CONSTANT", p + 1, "a constant is longer than its pool");
+            if (words[p + 1] > end2 - p - 2) refuse("BAD_IMAGE_CONSTANT", p + 1, "a constant is longer than its pool");
             next = p + 2 + words[p + 1];
             if (kind === ConstKind.guard) {
               guardLocals = this.guard(p + 2, next);
@@ -3488,7 +3625,7 @@ var init_verify = __esm({
                 this.tree(p + 2, guardAt + guardLen, next, n);
             }
           } else {
-            next = this.value(p, end);
+            next = this.value(p, end2);
             what = VALUE + 16 * kind;
           }
           starts[k] = p;
@@ -3500,7 +3637,7 @@ var init_verify = __esm({
           this.counts[k++] = count2;
           p = next;
         }
-        starts[k] = end;
+        starts[k] = end2;
         this.poolSize = k;
         if (k > 1) this.distinct(starts, k);
       }
@@ -3531,27 +3668,27 @@ var init_verify = __esm({
         }
       }
       // ── patterns ──────────────────────────────────────────────────────────────────────────────────────────────────────
-      tree(head, at2, end, slots) {
+      tree(head, at3, end2, slots) {
         const { words } = this;
         const form = words[head] & 255;
-        const fast2 = words[head] >>> 8 & 255;
+        const fast = words[head] >>> 8 & 255;
         const rest = words[head] >>> 16;
         const n = words[head + 1];
         const count2 = words[head + 2];
         if (rest > 1 || rest === 1 && form !== Form.BIND) refuse("BAD_IMAGE_PATTERN", head, "remainder of a pattern");
         if (form !== Form.BIND && n !== 1) refuse("BAD_IMAGE_PATTERN", head + 1, "one pattern is expected here");
-        if (n > end - at2 || count2 > end - at2) refuse("BAD_IMAGE_PATTERN", head + 1, "number of patterns or variables");
+        if (n > end2 - at3 || count2 > end2 - at3) refuse("BAD_IMAGE_PATTERN", head + 1, "number of patterns or variables");
         const root = new Scope(form === Form.TERM ? -1 : count2);
         if (form === Form.TERM && count2 !== 0) refuse("BAD_IMAGE_PATTERN", head + 2, "number of variables");
         const stack = this.frames;
-        let p = at2;
+        let p = at3;
         let roots = 0;
         let nextSlot = 0;
         let holes = true;
         let special = false;
         const total = n + rest;
         while (roots < total) {
-          if (p >= end) refuse("BAD_IMAGE_PATTERN", end, "a pattern is cut off");
+          if (p >= end2) refuse("BAD_IMAGE_PATTERN", end2, "a pattern is cut off");
           const top2 = stack[stack.length - 1];
           const w = words[p];
           const code = w & 255;
@@ -3559,7 +3696,7 @@ var init_verify = __esm({
           const position = p;
           const info = NODE_INFO[code];
           if (info === void 0) refuse("BAD_IMAGE_PATTERN", p, "unknown part of a pattern");
-          if (end - p - 1 < info.words) refuse("BAD_IMAGE_PATTERN", p, "a pattern is cut off");
+          if (end2 - p - 1 < info.words) refuse("BAD_IMAGE_PATTERN", p, "a pattern is cut off");
           const a = info.words > 0 ? words[p + 1] : 0;
           const b = info.words > 1 ? words[p + 2] : 0;
           p += 1 + info.words;
@@ -3631,7 +3768,7 @@ var init_verify = __esm({
                 need = 1;
                 own = new Scope(-1);
               } else if (code === P.IF) need = 3;
-              else if (code === P.CONST) p = this.value(p, end);
+              else if (code === P.CONST) p = this.value(p, end2);
               break;
             case P.INT:
               break;
@@ -3642,7 +3779,7 @@ var init_verify = __esm({
               if (arg >= TYPE_NAMES.length) refuse("BAD_IMAGE_PATTERN", position, "unknown type");
               break;
             case P.FREE:
-              if (arg >= end - at2) refuse("BAD_IMAGE_PATTERN", position, "number of a variable");
+              if (arg >= end2 - at3) refuse("BAD_IMAGE_PATTERN", position, "number of a variable");
               scope.bind(arg, position);
               break;
             case P.REF:
@@ -3685,12 +3822,12 @@ var init_verify = __esm({
               break;
             }
             case P.METHOD:
-              if (p < end && words[p] !== ConstKind.string) refuse("BAD_IMAGE_PATTERN", p, "name of a method");
-              p = this.value(p, end);
+              if (p < end2 && words[p] !== ConstKind.string) refuse("BAD_IMAGE_PATTERN", p, "name of a method");
+              p = this.value(p, end2);
               need = arg + 1;
               break;
             case P.MATCHES:
-              if (arg > end - p) refuse("BAD_IMAGE_PATTERN", position, "number of variables");
+              if (arg > end2 - p) refuse("BAD_IMAGE_PATTERN", position, "number of variables");
               own = new Scope(arg);
               need = 2;
               break;
@@ -3705,16 +3842,16 @@ var init_verify = __esm({
               break;
             case P.BIND:
               if (arg > BindArrow.PEEK) refuse("BAD_IMAGE_PATTERN", position, "arrow");
-              if (b > end - p) refuse("BAD_IMAGE_PATTERN", position, "number of variables");
+              if (b > end2 - p) refuse("BAD_IMAGE_PATTERN", position, "number of variables");
               own = new Scope(b);
               need = 1 + (a & 2147483647) + (a >>> 31);
               top2.count += b;
               break;
             case P.NEW: {
-              if (a > end - p || a > arg || arg === 0) refuse("BAD_IMAGE_PATTERN", position, "number of names");
+              if (a > end2 - p || a > arg || arg === 0) refuse("BAD_IMAGE_PATTERN", position, "number of names");
               for (let k = 0; k < a; k++) {
-                if (p < end && words[p] !== ConstKind.uri) refuse("BAD_IMAGE_PATTERN", p, "a uri is expected");
-                p = this.value(p, end);
+                if (p < end2 && words[p] !== ConstKind.uri) refuse("BAD_IMAGE_PATTERN", p, "a uri is expected");
+                p = this.value(p, end2);
               }
               need = 1;
               break;
@@ -3723,7 +3860,7 @@ var init_verify = __esm({
               need = 1 + arg;
               break;
             case P.CASE:
-              if (arg > 1 || a > end - p) refuse("BAD_IMAGE_PATTERN", position, "a case");
+              if (arg > 1 || a > end2 - p) refuse("BAD_IMAGE_PATTERN", position, "a case");
               own = new Scope(a);
               need = 2 + arg;
               break;
@@ -3735,7 +3872,7 @@ var init_verify = __esm({
               need = 1;
               break;
           }
-          if (need > end - p) refuse("BAD_IMAGE_PATTERN", position, "a pattern is cut off");
+          if (need > end2 - p) refuse("BAD_IMAGE_PATTERN", position, "a pattern is cut off");
           if (need > 0) {
             stack.push({ code, arg, a, b, need, next: 0, count: 0, depth, outer: scope, own, position });
             continue;
@@ -3752,12 +3889,12 @@ var init_verify = __esm({
             stack.pop();
           }
         }
-        if (p !== end) refuse("BAD_IMAGE_PATTERN", p, "words after a pattern");
+        if (p !== end2) refuse("BAD_IMAGE_PATTERN", p, "words after a pattern");
         root.close(head);
         if (nextSlot !== slots) refuse("NOT_CANONICAL", head, "a slot that is not used");
         const single = form !== Form.BIND;
         const real = holes ? single || n === 0 && rest === 1 ? Fast.ALWAYS : Fast.ARITY : special || slots > 0 || rest === 1 ? Fast.GENERAL : Fast.CONSTANT;
-        if (fast2 !== real) refuse("NOT_CANONICAL", head, "class of a pattern");
+        if (fast !== real) refuse("NOT_CANONICAL", head, "class of a pattern");
       }
       // ── code ──────────────────────────────────────────────────────────────────────────────────────────────────────────
       useCapture(index, position) {
@@ -3778,22 +3915,22 @@ var init_verify = __esm({
         }
         return this.counts[k];
       }
-      sequence(at2, len) {
+      sequence(at3, len) {
         const { words } = this;
-        const end = at2 + len;
-        const h = words[at2];
+        const end2 = at3 + len;
+        const h = words[at3];
         const kind = h & 255;
-        if (kind < Kind.PROC || kind > Kind.GUARD) refuse("BAD_IMAGE_HEADER", at2, "kind of a sequence");
-        if (h >>> 8 !== FORMAT) refuse("BAD_IMAGE_HEADER", at2, "format of a sequence");
-        const locals = words[at2 + 2];
-        const maxStack = words[at2 + 3];
-        if (words[at2 + 4] > len - HEADER - 1) refuse("BAD_IMAGE_LENGTH", at2 + 4, "length of the pool");
-        this.captures = words[at2 + 1];
-        if (this.captures > len) refuse("BAD_IMAGE_HEADER", at2 + 1, "captures that nothing uses");
+        if (kind < Kind.PROC || kind > Kind.GUARD) refuse("BAD_IMAGE_HEADER", at3, "kind of a sequence");
+        if (h >>> 8 !== FORMAT) refuse("BAD_IMAGE_HEADER", at3, "format of a sequence");
+        const locals = words[at3 + 2];
+        const maxStack = words[at3 + 3];
+        if (words[at3 + 4] > len - HEADER - 1) refuse("BAD_IMAGE_LENGTH", at3 + 4, "length of the pool");
+        this.captures = words[at3 + 1];
+        if (this.captures > len) refuse("BAD_IMAGE_HEADER", at3 + 1, "captures that nothing uses");
         this.nextCapture = 0;
         this.nextConst = 0;
-        const start = at2 + HEADER + words[at2 + 4];
-        this.pool(at2 + HEADER, start);
+        const start = at3 + HEADER + words[at3 + 4];
+        this.pool(at3 + HEADER, start);
         const proc = kind === Kind.PROC;
         const { targets, heights, depths, sorts } = this;
         let height = 0;
@@ -3808,7 +3945,7 @@ var init_verify = __esm({
         let mustHalt = false;
         let mustCase = false;
         let pc = start;
-        while (pc < end) {
+        while (pc < end2) {
           while (targets.length > 0 && targets[targets.length - 1] <= pc) {
             const target = targets.pop();
             const sort = sorts.pop();
@@ -3859,14 +3996,14 @@ var init_verify = __esm({
             case Op2.JFALSE:
               exact = 1;
               height--;
-              this.expect(next + n, BRANCH, pc, end, height, depth);
+              this.expect(next + n, BRANCH, pc, end2, height, depth);
               height++;
               break;
             case Op2.ANDTHEN:
             case Op2.ORELSE:
               if (height - 1 < floor) refuse("BAD_IMAGE_STACK", pc, "stack underflow");
               height--;
-              this.expect(next + n, LOGIC, pc, end, height, depth);
+              this.expect(next + n, LOGIC, pc, end2, height, depth);
               if (n === 0) refuse("BAD_IMAGE_JUMP", pc, "an operator without right operand");
               floor = height;
               height++;
@@ -3878,12 +4015,12 @@ var init_verify = __esm({
               break;
             case Op2.CASE: {
               exact = 1;
-              if (end - pc < 3) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+              if (end2 - pc < 3) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
               next = pc + 3;
               const count2 = this.useConstant(words[pc + 1], PATTERN_SINGLE, pc, depth);
               if (words[pc + 2] !== depth) refuse("NOT_CANONICAL", pc + 2, "locals are numbered by binding order");
               height--;
-              this.expect(next + n, NEXT_CASE, pc, end, height, depth);
+              this.expect(next + n, NEXT_CASE, pc, end2, height, depth);
               height++;
               depth += count2;
               break;
@@ -3906,7 +4043,7 @@ var init_verify = __esm({
               break;
             case Op2.QUOTE:
             case Op2.SPAWN:
-              next = this.quoted(pc, end, op4, depth);
+              next = this.quoted(pc, end2, op4, depth);
               if (op4 === Op2.SPAWN) {
                 exact = 0;
                 mustHalt = true;
@@ -3947,7 +4084,7 @@ var init_verify = __esm({
             case Op2.NEW:
             case Op2.NEWURI: {
               exact = 0;
-              if (end - pc < 3) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+              if (end2 - pc < 3) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
               next = pc + 3;
               const names = op4 === Op2.NEW ? n : 1;
               if (op4 === Op2.NEW) {
@@ -3959,8 +4096,8 @@ var init_verify = __esm({
                 this.useConstant(words[pc + 1], VALUE + 16 * ConstKind.uri, pc, depth);
               }
               const left = words[pc + 2];
-              if (more > 0 ? left !== more - names : left > NEW_MAX * (end - pc)) refuse("NOT_CANONICAL", pc + 2, "names still to come");
-              if (op4 === Op2.NEW && left > 0 && n < NEW_MAX && next < end && (words[next] & 255) === Op2.NEW)
+              if (more > 0 ? left !== more - names : left > NEW_MAX * (end2 - pc)) refuse("NOT_CANONICAL", pc + 2, "names still to come");
+              if (op4 === Op2.NEW && left > 0 && n < NEW_MAX && next < end2 && (words[next] & 255) === Op2.NEW)
                 refuse("NOT_CANONICAL", pc, "NEW binds as many names as it can");
               more = left;
               depth += names;
@@ -3974,7 +4111,7 @@ var init_verify = __esm({
             case Op2.RECV: {
               const binds = n & COUNT_MASK;
               if (binds === 0) refuse("BAD_IMAGE_OPERAND", pc, "a receive without binds");
-              if (end - pc < 3 + binds) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+              if (end2 - pc < 3 + binds) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
               exact = binds;
               pops = binds;
               const count2 = this.binds(pc + 1, binds, depth, n >= PERSISTENT ? 1 : 0);
@@ -3990,7 +4127,7 @@ var init_verify = __esm({
               const bodies = [];
               const bodyDepths = [];
               for (let i = 0; i < n; i++) {
-                if (p >= end || words[p] > end - p || end - p < words[p] + 4) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+                if (p >= end2 || words[p] > end2 - p || end2 - p < words[p] + 4) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
                 const binds = words[p];
                 if (binds === 0) refuse("BAD_IMAGE_OPERAND", p, "a branch without binds");
                 total += binds;
@@ -4007,7 +4144,7 @@ var init_verify = __esm({
               for (let i = n - 1; i >= 0; i--) {
                 if (i > 0 ? bodies[i] <= bodies[i - 1] : bodies[i] !== 0) refuse("BAD_IMAGE_JUMP", pc, "bodies of a select");
                 const target = next + bodies[i];
-                if (target >= end || targets.length > 0 && target >= targets[targets.length - 1])
+                if (target >= end2 || targets.length > 0 && target >= targets[targets.length - 1])
                   refuse("BAD_IMAGE_JUMP", pc, "a jump out of its branch");
                 targets.push(target);
                 heights.push(0);
@@ -4026,7 +4163,7 @@ var init_verify = __esm({
               this.useConstant(n, PATTERN_SINGLE, pc, depth);
               break;
             case Op2.METHOD:
-              if (end - pc < 2) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+              if (end2 - pc < 2) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
               next = pc + 2;
               this.useConstant(n, VALUE + 16 * ConstKind.string, pc, depth);
               pops = 1 + words[pc + 1];
@@ -4042,17 +4179,17 @@ var init_verify = __esm({
           last = op4;
           pc = next;
         }
-        if (pc !== end) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
-        if (reached || targets.length > 0) refuse("BAD_IMAGE_END", end - 1, "the code does not end");
-        if (most !== maxStack) refuse("NOT_CANONICAL", at2 + 3, `the stack needs ${most} places`);
-        if (deepest !== locals) refuse("NOT_CANONICAL", at2 + 2, `the code binds ${deepest} locals`);
-        if (this.nextConst !== this.poolSize) refuse("NOT_CANONICAL", at2 + 4, "a constant that is not used");
-        if (this.nextCapture !== this.captures) refuse("NOT_CANONICAL", at2 + 1, "a capture that is not used");
+        if (pc !== end2) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+        if (reached || targets.length > 0) refuse("BAD_IMAGE_END", end2 - 1, "the code does not end");
+        if (most !== maxStack) refuse("NOT_CANONICAL", at3 + 3, `the stack needs ${most} places`);
+        if (deepest !== locals) refuse("NOT_CANONICAL", at3 + 2, `the code binds ${deepest} locals`);
+        if (this.nextConst !== this.poolSize) refuse("NOT_CANONICAL", at3 + 4, "a constant that is not used");
+        if (this.nextCapture !== this.captures) refuse("NOT_CANONICAL", at3 + 1, "a capture that is not used");
       }
       /** Notes a jump to `target`. */
-      expect(target, sort, position, end, height, depth) {
+      expect(target, sort, position, end2, height, depth) {
         const { targets } = this;
-        if (target >= end) refuse("BAD_IMAGE_JUMP", position, "a jump out of the sequence");
+        if (target >= end2) refuse("BAD_IMAGE_JUMP", position, "a jump out of the sequence");
         if (targets.length > 0 && target > targets[targets.length - 1]) refuse("BAD_IMAGE_JUMP", position, "a jump out of its branch");
         targets.push(target);
         this.heights.push(height);
@@ -4060,30 +4197,30 @@ var init_verify = __esm({
         this.sorts.push(sort);
       }
       /** Bind words; `arrows`: 0 none may be persistent, 1 one must be, 2 none may (select). Gives the number of variables. */
-      binds(at2, n, depth, arrows) {
+      binds(at3, n, depth, arrows) {
         const { words } = this;
         let count2 = 0;
         let persistent = false;
         for (let i = 0; i < n; i++) {
-          const w = words[at2 + i];
+          const w = words[at3 + i];
           const arrow = w & 255;
-          if (arrow > BindArrow.PEEK || arrow === BindArrow.PERSISTENT && arrows !== 1) refuse("BAD_IMAGE_OPERAND", at2 + i, "arrow");
+          if (arrow > BindArrow.PEEK || arrow === BindArrow.PERSISTENT && arrows !== 1) refuse("BAD_IMAGE_OPERAND", at3 + i, "arrow");
           if (arrow === BindArrow.PERSISTENT) persistent = true;
-          count2 += this.useConstant(w >>> 8, PATTERN_BIND, at2 + i, depth);
+          count2 += this.useConstant(w >>> 8, PATTERN_BIND, at3 + i, depth);
         }
-        if (arrows === 1 && !persistent) refuse("NOT_CANONICAL", at2, "a persistent receive has a persistent arrow");
+        if (arrows === 1 && !persistent) refuse("NOT_CANONICAL", at3, "a persistent receive has a persistent arrow");
         return count2;
       }
-      receiveGuard(at2, depth) {
-        const k = this.words[at2];
-        if (k !== 0) this.useConstant(k - 1, GUARD, at2, depth);
+      receiveGuard(at3, depth) {
+        const k = this.words[at3];
+        if (k !== 0) this.useConstant(k - 1, GUARD, at3, depth);
       }
       /** QUOTE or SPAWN with what it closes over; gives the offset after it. */
-      quoted(pc, end, op4, depth) {
+      quoted(pc, end2, op4, depth) {
         const { words } = this;
-        if (end - pc < 3) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
+        if (end2 - pc < 3) refuse("BAD_IMAGE_LENGTH", pc, "an instruction is cut off");
         const len = words[pc + 1];
-        if (len > end - pc - 2) refuse("BAD_IMAGE_LENGTH", pc + 1, "length of an image");
+        if (len > end2 - pc - 2) refuse("BAD_IMAGE_LENGTH", pc + 1, "length of an image");
         const slots = this.image(pc + 2, len, this.nesting + 1, this.weight);
         if (op4 === Op2.SPAWN) {
           const n2 = words[pc + 2];
@@ -4092,9 +4229,9 @@ var init_verify = __esm({
         }
         let next = pc + 2 + len;
         if (slots === 0) return next;
-        if (next >= end || (words[next] & 255) !== Op2.CLOSE) refuse("BAD_IMAGE_CLOSE", pc, "CLOSE is expected after an image with captures");
+        if (next >= end2 || (words[next] & 255) !== Op2.CLOSE) refuse("BAD_IMAGE_CLOSE", pc, "CLOSE is expected after an image with captures");
         const n = words[next] >>> 8;
-        if (n !== slots || n > end - next - 1) refuse("BAD_IMAGE_CLOSE", next, `the image has ${slots} captures`);
+        if (n !== slots || n > end2 - next - 1) refuse("BAD_IMAGE_CLOSE", next, `the image has ${slots} captures`);
         for (let i = 1; i <= n; i++) {
           const w = words[next + i];
           if ((w & 255) === 1) this.useCapture(w >>> 8, next + i);
@@ -4141,22 +4278,22 @@ var init_source = __esm({
         if (known4 !== void 0) return known4;
         const file2 = { name, text: text2, base };
         const size = text2.length + 1;
-        let at2 = this.entries.length;
-        while (at2 > 0 && this.entries[at2 - 1].base > base) at2--;
-        this.entries.splice(at2, 0, { base, size, file: file2 });
+        let at3 = this.entries.length;
+        while (at3 > 0 && this.entries[at3 - 1].base > base) at3--;
+        this.entries.splice(at3, 0, { base, size, file: file2 });
         this.next = Math.max(this.next, base + size);
         return file2;
       }
       /** From now on the file is known only as long as something else holds it, as code that was compiled from it does. */
       release(file2) {
-        const at2 = this.indexOf(file2.base);
-        if (at2 >= 0 && this.entries[at2].file === file2) this.entries[at2].file = new WeakRef(file2);
+        const at3 = this.indexOf(file2.base);
+        if (at3 >= 0 && this.entries[at3].file === file2) this.entries[at3].file = new WeakRef(file2);
       }
       /** Its positions have no place from now on. Does nothing if the file is not known. */
       forget(file2) {
-        const at2 = this.indexOf(file2.base);
-        if (at2 < 0 || held(this.entries[at2]) !== file2) return;
-        this.entries.splice(at2, 1);
+        const at3 = this.indexOf(file2.base);
+        if (at3 < 0 || held(this.entries[at3]) !== file2) return;
+        this.entries.splice(at3, 1);
         if (this.counted.file === file2) this.counted.file = null;
       }
       /** Texts that are known. */
@@ -4166,8 +4303,8 @@ var init_source = __esm({
       }
       /** The file that holds `position`, or undefined for a construct without source or with one that is gone. */
       fileAt(position) {
-        const at2 = this.indexOf(position);
-        return at2 < 0 ? void 0 : held(this.entries[at2]);
+        const at3 = this.indexOf(position);
+        return at3 < 0 ? void 0 : held(this.entries[at3]);
       }
       indexOf(position) {
         const { entries } = this;
@@ -4224,8 +4361,8 @@ var init_source = __esm({
       /** The text of line `line` (from 1) without its line break. */
       lineText(file2, line2) {
         const starts = this.lineStarts(file2);
-        const end = line2 < starts.length ? starts[line2] : file2.text.length;
-        return file2.text.slice(starts[line2 - 1], end).replace(/\r?\n$/, "");
+        const end2 = line2 < starts.length ? starts[line2] : file2.text.length;
+        return file2.text.slice(starts[line2 - 1], end2).replace(/\r?\n$/, "");
       }
       lineStarts(file2) {
         const known4 = this.lines.get(file2);
@@ -4241,39 +4378,39 @@ var init_source = __esm({
 });
 
 // bytecode/image.ts
-function members(words, at2 = 0) {
+function members(words, at3 = 0) {
   const out = [];
-  let p = at2 + 1;
-  for (let n = words[at2]; n > 0; n--) {
+  let p = at3 + 1;
+  for (let n = words[at3]; n > 0; n--) {
     const len = words[p + 1];
     out.push({ multiplicity: words[p], at: p + 2, len });
     p += 2 + len;
   }
   return out;
 }
-function imageCaptures(words, at2 = 0) {
+function imageCaptures(words, at3 = 0) {
   let total = 0;
-  let p = at2 + 1;
-  for (let n = words[at2]; n > 0; n--) {
+  let p = at3 + 1;
+  for (let n = words[at3]; n > 0; n--) {
     total += words[p] * words[p + 3];
     p += 2 + words[p + 1];
   }
   return total;
 }
-function readSequence(words, at2, len = words[at2 - 1]) {
-  const codeStart = at2 + HEADER + words[at2 + 4];
+function readSequence(words, at3, len = words[at3 - 1]) {
+  const codeStart = at3 + HEADER + words[at3 + 4];
   const constants5 = [];
-  for (let p = at2 + HEADER; p < codeStart; p += 2 + words[p + 1]) constants5.push(readConstant(words, p));
+  for (let p = at3 + HEADER; p < codeStart; p += 2 + words[p + 1]) constants5.push(readConstant(words, p));
   return {
-    kind: words[at2] & 255,
-    captures: words[at2 + 1],
-    locals: words[at2 + 2],
-    maxStack: words[at2 + 3],
+    kind: words[at3] & 255,
+    captures: words[at3 + 1],
+    locals: words[at3 + 2],
+    maxStack: words[at3 + 3],
     constants: constants5,
     words,
-    at: at2,
+    at: at3,
     codeStart,
-    codeEnd: at2 + len
+    codeEnd: at3 + len
   };
 }
 function headerWord(kind) {
@@ -4282,31 +4419,31 @@ function headerWord(kind) {
 function slotOf(word) {
   return { capture: (word & 255) === 1, index: word >>> 8 };
 }
-function readPattern(words, at2, len) {
+function readPattern(words, at3, len) {
   const slots = [];
-  const n = words[at2 + 3];
-  for (let i = 0; i < n; i++) slots.push(slotOf(words[at2 + 4 + i]));
-  const guardLen = words[at2 + 4 + n];
-  const guardAt = at2 + 5 + n;
-  const w = words[at2];
+  const n = words[at3 + 3];
+  for (let i = 0; i < n; i++) slots.push(slotOf(words[at3 + 4 + i]));
+  const guardLen = words[at3 + 4 + n];
+  const guardAt = at3 + 5 + n;
+  const w = words[at3];
   return {
     form: w & 255,
     fast: w >>> 8 & 255,
     rest: w >>> 16 === 1,
-    patterns: words[at2 + 1],
-    count: words[at2 + 2],
+    patterns: words[at3 + 1],
+    count: words[at3 + 2],
     slots,
     guardAt,
     guardLen,
     treeAt: guardAt + guardLen,
-    end: at2 + len
+    end: at3 + len
   };
 }
-function readGuard(words, at2, len) {
+function readGuard(words, at3, len) {
   const slots = [];
-  const n = words[at2];
-  for (let i = 0; i < n; i++) slots.push(slotOf(words[at2 + 1 + i]));
-  return { slots, sequence: readSequence(words, at2 + 1 + n, len - 1 - n) };
+  const n = words[at3];
+  for (let i = 0; i < n; i++) slots.push(slotOf(words[at3 + 1 + i]));
+  return { slots, sequence: readSequence(words, at3 + 1 + n, len - 1 - n) };
 }
 var EMPTY_IMAGE;
 var init_image = __esm({
@@ -4457,13 +4594,13 @@ function orderBinds(f) {
   for (let k = 1; sorted3 && k < binds.length; k++) sorted3 = compareBinds(binds[k - 1], binds[k]) <= 0;
   f.binds = binds;
   if (sorted3) return;
-  const order2 = binds.map((_2, k) => k).sort((a, b) => compareBinds(binds[a], binds[b]) || a - b);
-  f.binds = order2.map((k) => binds[k]);
+  const order3 = binds.map((_2, k) => k).sort((a, b) => compareBinds(binds[a], binds[b]) || a - b);
+  f.binds = order3.map((k) => binds[k]);
   const first = new Array(binds.length);
-  let at2 = 0;
-  for (const k of order2) {
-    first[k] = at2;
-    at2 += binds[k].count;
+  let at3 = 0;
+  for (const k of order3) {
+    first[k] = at3;
+    at3 += binds[k].count;
   }
   const places = [];
   for (let k = 0; k < binds.length; k++) for (let v2 = 0; v2 < binds[k].count; v2++) places.push(first[k] + v2);
@@ -4686,12 +4823,12 @@ var init_errors = __esm({
   "src/compile/errors.ts"() {
     "use strict";
     ImageTooLarge = class extends Error {
-      constructor(construct, start = -1, end = -1) {
+      constructor(construct, start = -1, end2 = -1) {
         super(`IMAGE_TOO_LARGE: ${construct} does not fit an image`);
         this.code = "IMAGE_TOO_LARGE";
         this.construct = construct;
         this.start = start;
-        this.end = end;
+        this.end = end2;
       }
     };
   }
@@ -5092,19 +5229,19 @@ function rankCaptures(root, base) {
   };
   refine();
   while (steps2 <= STEPS2) {
-    const order3 = [...captured].sort((a, b) => colour[a] - colour[b] || base(s.outer[a], s.outer[b]));
-    const at2 = order3.findIndex((id, i) => i + 1 < order3.length && colour[id] === colour[order3[i + 1]]);
-    if (at2 < 0) break;
+    const order4 = [...captured].sort((a, b) => colour[a] - colour[b] || base(s.outer[a], s.outer[b]));
+    const at3 = order4.findIndex((id, i) => i + 1 < order4.length && colour[id] === colour[order4[i + 1]]);
+    if (at3 < 0) break;
     colour = colour.slice();
-    colour[order3[at2]] = mix2(colour[order3[at2]], 1540483477);
+    colour[order4[at3]] = mix2(colour[order4[at3]], 1540483477);
     refine();
   }
-  const order2 = [...captured].sort((a, b) => colour[a] - colour[b] || base(s.outer[a], s.outer[b]));
+  const order3 = [...captured].sort((a, b) => colour[a] - colour[b] || base(s.outer[a], s.outer[b]));
   const rank2 = /* @__PURE__ */ new Map();
-  order2.forEach((id, r) => {
+  order3.forEach((id, r) => {
     rank2.set(s.outer[id], r);
   });
-  return { rank: rank2, outer: order2.map((id) => s.outer[id]) };
+  return { rank: rank2, outer: order3.map((id) => s.outer[id]) };
 }
 var NODES, STEPS2, FEW2, Skeleton;
 var init_ranks = __esm({
@@ -5160,11 +5297,11 @@ var init_ranks = __esm({
       }
       node(e2, out) {
         const { parent, position, depth } = e2;
-        const kid = (what, at2, pos, d = depth, scope = -1, count2 = 0) => {
-          out.push({ what, parent: at2, position: pos, depth: d, scope, count: count2 });
+        const kid = (what, at3, pos, d = depth, scope = -1, count2 = 0) => {
+          out.push({ what, parent: at3, position: pos, depth: d, scope, count: count2 });
         };
-        const kids = (at2, items2, from) => {
-          for (let i = 0; i < items2.length; i++) kid(items2[i], at2, from === 0 ? 0 : from + i);
+        const kids = (at3, items2, from) => {
+          for (let i = 0; i < items2.length; i++) kid(items2[i], at3, from === 0 ? 0 : from + i);
         };
         const w = e2.what;
         if (w === null || typeof w !== "object") {
@@ -5315,9 +5452,9 @@ var init_ranks = __esm({
           this.variables += r.count;
           let v2 = scope;
           for (const b of r.binds) {
-            const at2 = this.add(me, 0, mix2(904, b.arrow));
-            for (let k = 0; k < b.count; k++) this.add(at2, 1 + k, 905, v2++);
-            kid(b, at2, 1 + b.count);
+            const at3 = this.add(me, 0, mix2(904, b.arrow));
+            for (let k = 0; k < b.count; k++) this.add(at3, 1 + k, 905, v2++);
+            kid(b, at3, 1 + b.count);
           }
         } else if (r.binds.length === 1) kid(r.binds[0], me, 1);
         kid(r.guard, me, 2, e2.depth + r.count, scope, r.count);
@@ -5333,10 +5470,10 @@ var init_spans = __esm({
   "src/compile/spans.ts"() {
     "use strict";
     SpanTable = class {
-      constructor(at2, start, end, overlays = []) {
-        this.at = at2;
+      constructor(at3, start, end2, overlays = []) {
+        this.at = at3;
         this.start = start;
-        this.end = end;
+        this.end = end2;
         this.overlays = overlays;
       }
       get length() {
@@ -5348,9 +5485,9 @@ var init_spans = __esm({
         let high = this.at.length - 1;
         while (low <= high) {
           const middle = low + high >> 1;
-          const at2 = this.at[middle];
-          if (at2 === offset) return middle;
-          if (at2 < offset) low = middle + 1;
+          const at3 = this.at[middle];
+          if (at3 === offset) return middle;
+          if (at3 < offset) low = middle + 1;
           else high = middle - 1;
         }
         return -1;
@@ -5361,15 +5498,15 @@ var init_spans = __esm({
         return row3 < 0 ? void 0 : { start: this.start[row3], end: this.end[row3] };
       }
       /** The tables of the copies of the member at word `at`, undefined if this one holds for all of them. */
-      copiesAt(at2) {
+      copiesAt(at3) {
         const { overlays } = this;
         let low = 0;
         let high = overlays.length - 1;
         while (low <= high) {
           const middle = low + high >> 1;
           const found = overlays[middle];
-          if (found.at === at2) return found.copies;
-          if (found.at < at2) low = middle + 1;
+          if (found.at === at3) return found.copies;
+          if (found.at < at3) low = middle + 1;
           else high = middle - 1;
         }
         return void 0;
@@ -5379,6 +5516,9 @@ var init_spans = __esm({
 });
 
 // src/compile/compile.ts
+function written(rest) {
+  return rest instanceof Remainder ? rest : null;
+}
 function isExpression(t2) {
   if (typeof t2 !== "object") return true;
   return t2.tag < Tag.Bound || t2.tag >= Tag.Neg && t2.tag <= Tag.OrElse && t2.tag !== Tag.Method;
@@ -5584,17 +5724,17 @@ var init_compile = __esm({
           const { slots } = this;
           const v2 = this.back === null ? i : this.back(i);
           if (this.slotMap === null) {
-            const at3 = slots.indexOf(v2);
-            if (at3 >= 0) return at3;
+            const at4 = slots.indexOf(v2);
+            if (at4 >= 0) return at4;
             if (slots.length < 16) return slots.push(v2) - 1;
             this.slotMap = new Map(slots.map((x, k) => [x, k]));
           }
-          let at2 = this.slotMap.get(v2);
-          if (at2 === void 0) {
-            at2 = slots.push(v2) - 1;
-            this.slotMap.set(v2, at2);
+          let at3 = this.slotMap.get(v2);
+          if (at3 === void 0) {
+            at3 = slots.push(v2) - 1;
+            this.slotMap.set(v2, at3);
           }
-          return at2;
+          return at3;
         };
         this.room = room ?? new Room();
         room = null;
@@ -5781,7 +5921,7 @@ var init_compile = __esm({
         cur.height += delta;
         if (cur.height > cur.maxStack) cur.maxStack = cur.height;
       }
-      span(start, end) {
+      span(start, end2) {
         const n = this.spanCount;
         if (n === this.spanAt.length) {
           const grow = (a) => {
@@ -5795,7 +5935,7 @@ var init_compile = __esm({
         }
         this.spanAt[n] = this.arena.length;
         this.spanStart[n] = start;
-        this.spanEnd[n] = end;
+        this.spanEnd[n] = end2;
         this.spanCount = n + 1;
       }
       /** Words of code that the current sequence has. */
@@ -5804,20 +5944,20 @@ var init_compile = __esm({
       }
       closeChunk() {
         const cur = this.cur;
-        const end = this.arena.length;
-        if (end > cur.open) {
-          this.addChunk(cur.open, end, cur.openSpan);
-          cur.len += end - cur.open;
-          cur.open = end;
+        const end2 = this.arena.length;
+        if (end2 > cur.open) {
+          this.addChunk(cur.open, end2, cur.openSpan);
+          cur.len += end2 - cur.open;
+          cur.open = end2;
         }
       }
-      addChunk(start, end, span) {
+      addChunk(start, end2, span) {
         const { cur, chunks } = this;
-        const at2 = cur.chunkEnd;
-        chunks[at2] = start;
-        chunks[at2 + 1] = end;
-        chunks[at2 + 2] = span;
-        cur.chunkEnd = at2 + 3;
+        const at3 = cur.chunkEnd;
+        chunks[at3] = start;
+        chunks[at3 + 1] = end2;
+        chunks[at3 + 2] = span;
+        cur.chunkEnd = at3 + 3;
       }
       openChunk() {
         this.cur.open = this.arena.length;
@@ -5829,10 +5969,10 @@ var init_compile = __esm({
         this.patchFrom.push(this.position() + extra);
       }
       patch() {
-        const at2 = this.patchAt.pop();
+        const at3 = this.patchAt.pop();
         const off = this.position() - this.patchFrom.pop();
         if (off > OPERAND_MAX) throw this.tooLarge(null);
-        this.arena.data[at2] |= off << 8;
+        this.arena.data[at3] |= off << 8;
       }
       // ── variables ─────────────────────────────────────────────────────────────────────────────────────────────────────
       local(level) {
@@ -5870,28 +6010,28 @@ var init_compile = __esm({
         this.emit(w >>> 0, 1, null);
       }
       /** The binder at level `d` has `count` variables; `order`: its binds stand in another order than in the term. */
-      bindLocals(d, count2, binds, order2) {
+      bindLocals(d, count2, binds, order3) {
         const cur = this.cur;
         if (d + count2 > cur.locals) {
           if (d + count2 > OPERAND_MAX) throw this.tooLarge(null);
           cur.locals = d + count2;
         }
-        if (order2 !== null && cur.places === null) {
+        if (order3 !== null && cur.places === null) {
           const places = [];
           for (let i = 0; i < d; i++) places.push(i);
           cur.places = places;
         }
         if (cur.places === null) return;
-        if (order2 === null || binds === null) for (let k = 0; k < count2; k++) cur.places[d + k] = d + k;
+        if (order3 === null || binds === null) for (let k = 0; k < count2; k++) cur.places[d + k] = d + k;
         else {
           const first = [];
-          let at2 = d;
+          let at3 = d;
           for (const b of binds) {
-            first.push(at2);
-            at2 += b.count;
+            first.push(at3);
+            at3 += b.count;
           }
-          let place2 = d;
-          for (const b of order2) for (let k = 0; k < binds[b].count; k++) cur.places[first[b] + k] = place2++;
+          let place3 = d;
+          for (const b of order3) for (let k = 0; k < binds[b].count; k++) cur.places[first[b] + k] = place3++;
         }
       }
       // ── order of what commutes ────────────────────────────────────────────────────────────────────────────────────────
@@ -5962,8 +6102,8 @@ var init_compile = __esm({
             b.count
           )
         );
-        const order2 = binds.map((_2, i) => i).sort((a, b) => compareBinds(keys2[a], keys2[b]) || a - b);
-        return order2.every((b, i) => b === i) ? null : order2;
+        const order3 = binds.map((_2, i) => i).sort((a, b) => compareBinds(keys2[a], keys2[b]) || a - b);
+        return order3.every((b, i) => b === i) ? null : order3;
       }
       // ── constants ─────────────────────────────────────────────────────────────────────────────────────────────────────
       /** Index of the constant in the pool of the sequence. `value`: text, a term (kind 0), or the words of the payload of a pattern or guard. */
@@ -5975,17 +6115,17 @@ var init_compile = __esm({
         if (few && typeof value === "string") {
           for (let i = 0; i < cur.poolCount; i++) if (keys2[keyFrom + i] === value && kinds[keyFrom + i] === kind) return i;
         }
-        const at2 = pool.length;
+        const at3 = pool.length;
         this.writeConstant(kind, value);
-        const len = pool.length - at2;
+        const len = pool.length - at3;
         const spans = this.blobSpans;
         if (few) {
           if (typeof value !== "string") {
             let p2 = poolFrom;
             for (let i = 0; i < cur.poolCount; i++) {
               const n = 2 + pool.data[p2 + 1];
-              if (n === len && this.sameWords(pool.data, p2, at2, n)) {
-                pool.length = at2;
+              if (n === len && this.sameWords(pool.data, p2, at3, n)) {
+                pool.length = at3;
                 if (spans.length > 0) spans.length = 0;
                 return i;
               }
@@ -5995,7 +6135,7 @@ var init_compile = __esm({
           if (cur.poolCount < KEYS) {
             keys2[keyFrom + cur.poolCount] = value instanceof Words ? null : value;
             kinds[keyFrom + cur.poolCount] = kind;
-            if (spans.length > 0) this.placeConstant(at2);
+            if (spans.length > 0) this.placeConstant(at3);
             return cur.poolCount++;
           }
           cur.constIndex = /* @__PURE__ */ new Map();
@@ -6007,21 +6147,21 @@ var init_compile = __esm({
           }
         }
         const index = cur.constIndex;
-        const key = this.wordsKey(pool.data, at2, len);
+        const key = this.wordsKey(pool.data, at3, len);
         const found = index.get(key);
         if (found !== void 0) {
-          pool.length = at2;
+          pool.length = at3;
           if (spans.length > 0) spans.length = 0;
           return found;
         }
         index.set(key, cur.poolCount);
-        if (spans.length > 0) this.placeConstant(at2);
+        if (spans.length > 0) this.placeConstant(at3);
         return cur.poolCount++;
       }
       /** The instructions in `blob` now stand in the constant at `at` of the pool, behind its kind and length. */
-      placeConstant(at2) {
+      placeConstant(at3) {
         const { blobSpans, poolSpans } = this;
-        const shift = at2 + 2 - this.cur.poolFrom;
+        const shift = at3 + 2 - this.cur.poolFrom;
         for (let i = 0; i < blobSpans.length; i += 3) poolSpans.push(shift + blobSpans[i], blobSpans[i + 1], blobSpans[i + 2]);
         blobSpans.length = 0;
       }
@@ -6032,18 +6172,18 @@ var init_compile = __esm({
           pool.push(value.length);
           pool.append(value.data, 0, value.length);
         } else {
-          const at2 = pool.length;
+          const at3 = pool.length;
           if (!writeValue(pool, value)) throw this.tooLarge(value);
-          if (kind !== 0) pool.data[at2] = kind;
+          if (kind !== 0) pool.data[at3] = kind;
         }
       }
       sameWords(data, a, b, n) {
         for (let i = 0; i < n; i++) if (data[a + i] !== data[b + i]) return false;
         return true;
       }
-      wordsKey(data, at2, n) {
+      wordsKey(data, at3, n) {
         let key = "";
-        for (let i = at2; i < at2 + n; i++) key += String.fromCharCode(data[i] & 65535, data[i] >>> 16);
+        for (let i = at3; i < at3 + n; i++) key += String.fromCharCode(data[i] & 65535, data[i] >>> 16);
         return key;
       }
       /** The constant of a pattern blob. */
@@ -6073,11 +6213,11 @@ var init_compile = __esm({
         blob2.push(count2);
         blob2.push(slots.length);
         for (const i of slots) blob2.push(this.slot(i, d));
-        const at2 = blob2.length;
+        const at3 = blob2.length;
         blob2.push(0);
         if (guard !== null) {
           this.appendGuard(blob2, guard, d + count2);
-          blob2.data[at2] = blob2.length - at2 - 1;
+          blob2.data[at3] = blob2.length - at3 - 1;
         }
         blob2.append(tree.data, 0, tree.length);
         return this.constant(ConstKind.pattern, blob2);
@@ -6190,7 +6330,7 @@ var init_compile = __esm({
           case Tag.Map: {
             const m = t2;
             const n = m.keys.length;
-            this.push(DO_EMIT, 1 - 2 * n - (m.rest === null ? 0 : 1), this.op(m.rest === null ? Op2.MAP : Op2.MAPR, n, t2), null);
+            this.push(DO_EMIT, 1 - 2 * n - (m.rest === null ? 0 : 1), this.op(m.rest === null ? Op2.MAP : Op2.MAPR, n, t2), written(m.rest));
             if (m.rest !== null) this.push(DO_VALUE, d, 0, m.rest);
             this.entries(m, d, 0);
             return;
@@ -6268,7 +6408,7 @@ var init_compile = __esm({
         const n = items2.length;
         if (rest === null) this.push(DO_EMIT, 1 - n, this.op(code, n, from), null);
         else {
-          this.push(DO_EMIT, -n, this.op(code + 1, n, from), null);
+          this.push(DO_EMIT, -n, this.op(code + 1, n, from), written(rest));
           this.push(DO_VALUE, d, 0, rest);
         }
         this.items(items2, d, 0);
@@ -6320,23 +6460,23 @@ var init_compile = __esm({
         }
         const { arena } = this;
         this.emit(Op2.QUOTE, 1, null);
-        const at2 = arena.length;
+        const at3 = arena.length;
         arena.reserve(16);
-        arena.length = at2 + 9;
+        arena.length = at3 + 9;
         if (code === Op2.CONST) writeValue(arena, t2);
-        const pool = arena.length - at2 - 9;
+        const pool = arena.length - at3 - 9;
         arena.push(code);
         arena.push(Op2.HALT);
         const { data } = arena;
-        data[at2] = pool + 10;
-        data[at2 + 1] = 1;
-        data[at2 + 2] = 1;
-        data[at2 + 3] = pool + 7;
-        data[at2 + 4] = headerWord(Kind.EXPR);
-        data[at2 + 5] = 0;
-        data[at2 + 6] = 0;
-        data[at2 + 7] = 1;
-        data[at2 + 8] = pool;
+        data[at3] = pool + 10;
+        data[at3 + 1] = 1;
+        data[at3 + 2] = 1;
+        data[at3 + 3] = pool + 7;
+        data[at3 + 4] = headerWord(Kind.EXPR);
+        data[at3 + 5] = 0;
+        data[at3 + 6] = 0;
+        data[at3 + 7] = 1;
+        data[at3 + 8] = pool;
         return true;
       }
       /** Writes a name if that takes no further work: a variable or a quoted constant. */
@@ -6374,15 +6514,15 @@ var init_compile = __esm({
           }
           case Tag.Receive: {
             const r = t2;
-            const order2 = this.bindOrder(r.binds, d);
-            this.orders.push(order2);
+            const order3 = this.bindOrder(r.binds, d);
+            this.orders.push(order3);
             const n = r.binds.length;
             let done = 0;
-            while (done < n && this.nameNow(r.binds[order2 === null ? done : order2[done]].source, d)) done++;
+            while (done < n && this.nameNow(r.binds[order3 === null ? done : order3[done]].source, d)) done++;
             if (done === n) this.receive(r, d);
             else {
               this.push(DO_RECEIVE, d, 0, r);
-              this.names(r.binds, order2, d, done);
+              this.names(r.binds, order3, d, done);
             }
             return;
           }
@@ -6433,8 +6573,8 @@ var init_compile = __esm({
         this.emitSend(s);
         return true;
       }
-      names(binds, order2, d, from = 0) {
-        for (let i = binds.length - 1; i >= from; i--) this.push(DO_NAME, d, 0, binds[order2 === null ? i : order2[i]].source);
+      names(binds, order3, d, from = 0) {
+        for (let i = binds.length - 1; i >= from; i--) this.push(DO_NAME, d, 0, binds[order3 === null ? i : order3[i]].source);
       }
       body(term, d) {
         const items2 = components(forced(term));
@@ -6479,9 +6619,9 @@ var init_compile = __esm({
           this.startGuard(r.guard, d + r.count);
         }
       }
-      bindWords(binds, order2, d) {
+      bindWords(binds, order3, d) {
         for (let i = 0; i < binds.length; i++) {
-          const b = binds[order2 === null ? i : order2[i]];
+          const b = binds[order3 === null ? i : order3[i]];
           const k = this.pattern(Form.BIND, b.patterns, b.rest, b.count, d, null);
           if (k > OPERAND_MAX) throw this.tooLarge(null);
           if (b.start >= 0) this.span(b.start, b.end);
@@ -6489,12 +6629,12 @@ var init_compile = __esm({
         }
       }
       emitReceive(r, d) {
-        const order2 = this.orders.pop();
+        const order3 = this.orders.pop();
         const guard = this.guards.pop();
         const n = r.binds.length;
         if (n > COUNT_MASK) throw this.tooLarge(r);
         this.emit(this.op(Op2.RECV, r.persistent ? n | PERSISTENT : n, r), -n, r);
-        this.bindWords(r.binds, order2, d);
+        this.bindWords(r.binds, order3, d);
         this.arena.push(this.guardConstant(guard, d + r.count));
         this.arena.push(d);
         this.push(DO_BODY, d + r.count, 0, r.body);
@@ -6705,13 +6845,13 @@ var init_compile = __esm({
         arena.reserve(p.len);
         for (let i = from; i < to; i += 3) {
           const start = data[i];
-          const end = data[i + 1];
+          const end2 = data[i + 1];
           const shift = arena.length - start;
-          for (let k = data[i + 2]; k < this.spanCount && this.spanAt[k] < end; k++) {
+          for (let k = data[i + 2]; k < this.spanCount && this.spanAt[k] < end2; k++) {
             this.span(this.spanStart[k], this.spanEnd[k]);
             this.spanAt[this.spanCount - 1] = this.spanAt[k] + shift;
           }
-          for (let k = start; k < end; k++) arena.data[arena.length++] = arena.data[k];
+          for (let k = start; k < end2; k++) arena.data[arena.length++] = arena.data[k];
         }
       }
       /** The captures of several copies: puts the copies in the order that makes the slot words smallest. */
@@ -6724,17 +6864,17 @@ var init_compile = __esm({
           copies[done++] = c;
           for (const i of c.captures) this.arena.push(this.slot(i, d));
         };
-        const order2 = (a, b) => this.compareCopies(a.captures, b.captures, d);
+        const order3 = (a, b) => this.compareCopies(a.captures, b.captures, d);
         if (anyFresh && copies[0].captures.length > 1 && left.length <= 64) {
           while (left.length > 0) {
             let best = 0;
-            for (let k = 1; k < left.length; k++) if (order2(left[k], left[best]) < 0) best = k;
+            for (let k = 1; k < left.length; k++) if (order3(left[k], left[best]) < 0) best = k;
             put(left[best]);
             left.splice(best, 1);
           }
           return;
         }
-        left.sort(order2);
+        left.sort(order3);
         for (const c of left) put(c);
       }
       compareCopies(a, b, d) {
@@ -6751,9 +6891,9 @@ var init_compile = __esm({
           else {
             let n = this.knownCapture(i - d);
             if (n < 0) {
-              const at2 = aNew.indexOf(i);
-              n = at2 >= 0 ? this.cur.captureCount + at2 : aNext++;
-              if (at2 < 0) aNew.push(i);
+              const at3 = aNew.indexOf(i);
+              n = at3 >= 0 ? this.cur.captureCount + at3 : aNext++;
+              if (at3 < 0) aNew.push(i);
             }
             x = n * 2 + 1;
           }
@@ -6761,9 +6901,9 @@ var init_compile = __esm({
           else {
             let n = this.knownCapture(j - d);
             if (n < 0) {
-              const at2 = bNew.indexOf(j);
-              n = at2 >= 0 ? this.cur.captureCount + at2 : bNext++;
-              if (at2 < 0) bNew.push(j);
+              const at3 = bNew.indexOf(j);
+              n = at3 >= 0 ? this.cur.captureCount + at3 : bNext++;
+              if (at3 < 0) bNew.push(j);
             }
             y = n * 2 + 1;
           }
@@ -6832,20 +6972,20 @@ var init_compile = __esm({
       /** The places of all copies, and of the copies inside them. */
       overlay(work) {
         for (let w = 0; w < work.length; w++) {
-          const { at: at2, piece, into } = work[w];
+          const { at: at3, piece, into } = work[w];
           const kept = new Rows(0);
-          this.rows(piece, at2, kept, null);
+          this.rows(piece, at3, kept, null);
           let differs = false;
           const tables = piece.copies.map((p) => {
             if (p === piece) return null;
             const rows = new Rows(0);
             const before = work.length;
-            this.rows(p, at2, rows, work);
+            this.rows(p, at3, rows, work);
             if (work.length === before && sameRows(rows, kept)) return null;
             differs = true;
             return rows.table();
           });
-          if (differs) into.push({ at: at2, copies: tables });
+          if (differs) into.push({ at: at3, copies: tables });
         }
       }
     };
@@ -6858,23 +6998,23 @@ var init_compile = __esm({
         this.start = new Int32Array(capacity);
         this.end = new Int32Array(capacity);
       }
-      push(at2, start, end) {
+      push(at3, start, end2) {
         const n = this.length;
         if (n === this.at.length) this.grow();
-        this.at[n] = at2;
+        this.at[n] = at3;
         this.start[n] = start;
-        this.end[n] = end;
+        this.end[n] = end2;
         this.length = n + 1;
       }
       grow() {
         const room2 = 2 * this.length + 16;
-        const { at: at2, start, end } = this;
+        const { at: at3, start, end: end2 } = this;
         this.at = new Uint32Array(room2);
         this.start = new Int32Array(room2);
         this.end = new Int32Array(room2);
-        this.at.set(at2);
+        this.at.set(at3);
         this.start.set(start);
-        this.end.set(end);
+        this.end.set(end2);
       }
       table() {
         const n = this.length;
@@ -6907,17 +7047,17 @@ var init_compile = __esm({
             continue;
           }
           const start = this.stretches[this.i];
-          const end = this.stretches[this.i + 1];
+          const end2 = this.stretches[this.i + 1];
           const span = this.stretches[this.i + 2];
           this.i += 3;
           if (start !== INNER) {
             this.at = start;
-            this.end = end;
+            this.end = end2;
             this.span = span;
             return true;
           }
           this.outer.push(this.i, this.to);
-          this.entered = this.pieces[end];
+          this.entered = this.pieces[end2];
           this.i = this.entered.from;
           this.to = this.entered.to;
         }
@@ -6961,19 +7101,19 @@ function receipt(binds, guard, body, count2) {
   let sorted3 = true;
   for (let i = 1; sorted3 && i < binds.length; i++) sorted3 = compareBinds(binds[i - 1], binds[i]) <= 0;
   if (sorted3) return { binds, guard, body };
-  const order2 = binds.map((_2, i) => i).sort((a, b) => compareBinds(binds[a], binds[b]) || a - b);
+  const order3 = binds.map((_2, i) => i).sort((a, b) => compareBinds(binds[a], binds[b]) || a - b);
   const first = [];
-  let at2 = 0;
-  for (const b of order2) {
-    first[b] = at2;
-    at2 += binds[b].count;
+  let at3 = 0;
+  for (const b of order3) {
+    first[b] = at3;
+    at3 += binds[b].count;
   }
   const places = [];
   binds.forEach((b, i) => {
     for (let k = 0; k < b.count; k++) places.push(first[i] + k);
   });
   const move = (i) => i < count2 ? count2 - 1 - places[count2 - 1 - i] : i;
-  return { binds: order2.map((i) => binds[i]), guard: guard === null ? null : rename(guard, move), body: rename(body, move) };
+  return { binds: order3.map((i) => binds[i]), guard: guard === null ? null : rename(guard, move), body: rename(body, move) };
 }
 function childDepth(f) {
   const i = f.kids.length;
@@ -6994,10 +7134,10 @@ function childDepth(f) {
       return f.depth;
   }
 }
-function readTree(words, at2, roots, outer) {
+function readTree(words, at3, roots, outer) {
   const out = [];
   const stack = [];
-  let p = at2;
+  let p = at3;
   const record = () => {
     const c = readConstant(words, p);
     p += 2 + words[p + 1];
@@ -7223,21 +7363,21 @@ function indices(n) {
   for (let i = 0; i < n; i++) out.push(i);
   return out;
 }
-function decodeOpen(words, at2 = 0) {
-  return new Decoder(null, /* @__PURE__ */ new Map()).image(words, at2);
+function decodeOpen(words, at3 = 0) {
+  return new Decoder(null, /* @__PURE__ */ new Map()).image(words, at3);
 }
-function decodeImage(words, at2 = 0) {
+function decodeImage(words, at3 = 0, spans = null) {
   let open;
-  return (captures) => close(open ??= decodeOpen(words, at2), captures);
+  return (captures) => close(open ??= new Decoder(null, /* @__PURE__ */ new Map(), null, spans).image(words, at3), captures);
 }
-function receivesOf(words, at2 = 0) {
+function receivesOf(words, at3 = 0) {
   const receives2 = [];
-  new Decoder(null, /* @__PURE__ */ new Map(), receives2).image(words, at2);
+  new Decoder(null, /* @__PURE__ */ new Map(), receives2).image(words, at3);
   return receives2;
 }
-function decodeSequence(seq) {
+function decodeSequence(seq, spans = null) {
   const nodeAt = /* @__PURE__ */ new Map();
-  return { term: new Decoder(seq, nodeAt).sequence(seq), nodeAt };
+  return { term: new Decoder(seq, nodeAt, null, spans).sequence(seq), nodeAt };
 }
 var Decoder;
 var init_decode = __esm({
@@ -7254,7 +7394,7 @@ var init_decode = __esm({
     init_blob();
     init_names();
     Decoder = class {
-      constructor(root, nodeAt, receives2 = null) {
+      constructor(root, nodeAt, receives2 = null, spans = null) {
         this.frames = [];
         this.stack = [];
         this.pc = 0;
@@ -7263,6 +7403,7 @@ var init_decode = __esm({
         this.root = root;
         this.nodeAt = nodeAt;
         this.receives = receives2;
+        this.spans = spans;
         this.context = { seq: root, variables: [], terms: [] };
       }
       /** The whole sequence. */
@@ -7271,9 +7412,9 @@ var init_decode = __esm({
         return this.run();
       }
       /** The image at `at`; captures are numbered as the slots of a CLOSE. */
-      image(words, at2) {
+      image(words, at3) {
         let n = 0;
-        this.startImage(words, at2, null, 0, 0, false, () => n++);
+        this.startImage(words, at3, null, 0, 0, false, () => n++);
         if (this.result === void 0) return this.run();
         return this.result;
       }
@@ -7288,6 +7429,9 @@ var init_decode = __esm({
       }
       note(pc, node3) {
         if (this.context.seq === this.root) this.nodeAt.set(pc, node3);
+        if (this.spans === null || !(node3 instanceof Code)) return;
+        const span = this.spans.lookup(pc);
+        if (span !== void 0) place(node3, span.start, span.end);
       }
       noteReceive(f, node3) {
         this.note(f.pc, node3);
@@ -7308,9 +7452,9 @@ var init_decode = __esm({
         return terms[k] ??= valueOfConstant(seq.constants[k]);
       }
       // ── images ────────────────────────────────────────────────────────────────────────────────────────────────────────
-      startImage(words, at2, context, pc, depth, spawn2, variable3) {
+      startImage(words, at3, context, pc, depth, spawn2, variable3) {
         const copies = [];
-        for (const m of members(words, at2)) {
+        for (const m of members(words, at3)) {
           const captures = words[m.at + 1];
           if (captures === 0) {
             copies.push({ at: m.at, len: m.len, times: m.multiplicity, variables: [] });
@@ -7352,11 +7496,11 @@ var init_decode = __esm({
       quoted(pc, spawn2) {
         const { words } = this.context.seq;
         const after2 = pc + 2 + words[pc + 1];
-        let end = after2;
+        let end2 = after2;
         let slot = after2 + 1;
-        if (after2 < this.context.seq.codeEnd && (words[after2] & 255) === Op2.CLOSE) end = after2 + 1 + (words[after2] >>> 8);
+        if (after2 < this.context.seq.codeEnd && (words[after2] & 255) === Op2.CLOSE) end2 = after2 + 1 + (words[after2] >>> 8);
         const depth = this.depth;
-        this.startImage(words, pc + 2, this.context, end, depth, spawn2, () => this.slot(slotOf(words[slot++]), depth));
+        this.startImage(words, pc + 2, this.context, end2, depth, spawn2, () => this.slot(slotOf(words[slot++]), depth));
       }
       // ── patterns and guards ───────────────────────────────────────────────────────────────────────────────────────────
       pattern(k) {
@@ -7369,8 +7513,8 @@ var init_decode = __esm({
         return { terms, rest, count: h.count, guardAt: h.guardAt, guardLen: h.guardLen };
       }
       /** Reads a guard under binders that are `depth` deep, then goes on at `pc`; `resume` gets it. */
-      startGuard(at2, len, pc, depth) {
-        const g = readGuard(this.context.seq.words, at2, len);
+      startGuard(at3, len, pc, depth) {
+        const g = readGuard(this.context.seq.words, at3, len);
         const variables2 = g.slots.map((s) => this.slot(s, depth));
         this.frames.push({ type: "guard", context: this.context, pc, depth });
         this.enter(g.sequence, variables2);
@@ -7379,14 +7523,15 @@ var init_decode = __esm({
         const c = this.context.seq.constants[word - 1];
         this.startGuard(c.at, c.len, pc, depth);
       }
-      binds(at2, n, sources2) {
+      binds(at3, n, sources2) {
         const { words } = this.context.seq;
         const binds = [];
         let count2 = 0;
         for (let i = 0; i < n; i++) {
-          const w = words[at2 + i];
+          const w = words[at3 + i];
           const p = this.pattern(w >>> 8);
-          binds.push(new Bind(p.terms, p.rest, sources2[i], w & 255, p.count));
+          const from = this.spans?.lookup(at3 + i);
+          binds.push(new Bind(p.terms, p.rest, sources2[i], w & 255, p.count, from?.start, from?.end));
           count2 += p.count;
         }
         return { binds, count: count2 };
@@ -7571,7 +7716,7 @@ var init_decode = __esm({
             if (top2 !== void 0 && top2.type === "match" && top2.next === pc) {
               this.frames.pop();
               const m = new Match(top2.target, top2.cases);
-              for (const at2 of top2.pcs) this.note(at2, m);
+              for (const at3 of top2.pcs) this.note(at3, m);
               this.note(pc, m);
               this.deliver(m);
             } else this.deliver(new Match(this.pop(), []));
@@ -7682,20 +7827,20 @@ var init_decode = __esm({
           case Op2.SELECT: {
             const heads = [];
             const parts = [];
-            let at2 = pc + 1;
+            let at3 = pc + 1;
             let total = 0;
             for (let i = 0; i < n; i++) {
-              const k = words[at2];
-              parts.push({ at: at2 + 1, k, guard: words[at2 + 1 + k], off: words[at2 + 3 + k] });
+              const k = words[at3];
+              parts.push({ at: at3 + 1, k, guard: words[at3 + 1 + k], off: words[at3 + 3 + k] });
               total += k;
-              at2 += k + 4;
+              at3 += k + 4;
             }
             const sources2 = this.popMany(total);
             let from = 0;
             for (const p of parts) {
               const { binds, count: count2 } = this.binds(p.at, p.k, sources2.slice(from, from + p.k));
               from += p.k;
-              heads.push({ binds, count: count2, guard: p.guard, body: at2 + p.off });
+              heads.push({ binds, count: count2, guard: p.guard, body: at3 + p.off });
             }
             const f = { type: "select", pc, depth: this.depth, heads, guards: [], branches: [] };
             this.frames.push(f);
@@ -7802,11 +7947,11 @@ var init_codes = __esm({
 function classOf(code) {
   return CODES[code].class;
 }
-function errorAt(code, start, end, message2, hint = "") {
-  return { code, severity: "error", message: message2, hint, start, end };
+function errorAt(code, start, end2, message2, hint = "") {
+  return { code, severity: "error", message: message2, hint, start, end: end2 };
 }
-function lintAt(code, start, end, message2, hint = "") {
-  return { code, severity: "warning", message: message2, hint, start, end };
+function lintAt(code, start, end2, message2, hint = "") {
+  return { code, severity: "warning", message: message2, hint, start, end: end2 };
 }
 var init_diagnostic = __esm({
   "src/base/diagnostic.ts"() {
@@ -7889,23 +8034,23 @@ function repeats(cases, i) {
   for (let j = 0; j < i; j++) if (cases[j].guard === null && equal(cases[j].pattern, pattern)) return true;
   return false;
 }
-function lintCases(cases, at2, report2) {
+function lintCases(cases, at3, report2) {
   if (cases.length < 2) return;
   const seen = cases.length > 8 ? /* @__PURE__ */ new Map() : null;
   let all3 = -1;
   for (let i = 0; i < cases.length; i++) {
     const { pattern, guard } = cases[i];
-    const { start, end } = at2(i);
+    const { start, end: end2 } = at3(i);
     if (all3 >= 0) {
       report2(
-        lintAt("L05", start, end, "no value reaches this case: an earlier one takes everything", "move it before that case or remove it")
+        lintAt("L05", start, end2, "no value reaches this case: an earlier one takes everything", "move it before that case or remove it")
       );
       continue;
     }
     const hash2 = seen === null ? 0 : hashOf(pattern);
     const same3 = seen?.get(hash2);
     if (seen === null ? repeats(cases, i) : same3?.some((j) => equal(cases[j].pattern, pattern))) {
-      report2(lintAt("L05", start, end, "no value reaches this case: an earlier one has the same pattern", "remove one of them"));
+      report2(lintAt("L05", start, end2, "no value reaches this case: an earlier one has the same pattern", "remove one of them"));
       continue;
     }
     if (guard !== null) continue;
@@ -7969,8 +8114,8 @@ var init_lint = __esm({
         this.byConstant = /* @__PURE__ */ new Map();
         this.report = report2;
       }
-      send(chan, variable3, arity, start, end) {
-        this.add(chan, variable3, { receives: false, arity, rest: false, start, end });
+      send(chan, variable3, arity, start, end2) {
+        this.add(chan, variable3, { receives: false, arity, rest: false, start, end: end2 });
       }
       receive(node3, variable3) {
         const bind = node3.binds[0];
@@ -8020,11 +8165,11 @@ var init_scope = __esm({
     "use strict";
     Sort = { Name: 0, Process: 1 };
     Binding = class {
-      constructor(name, sort, start, end) {
+      constructor(name, sort, start, end2) {
         this.name = name;
         this.sort = sort;
         this.start = start;
-        this.end = end;
+        this.end = end2;
         this.level = -1;
         this.hides = null;
         this.used = false;
@@ -8309,9 +8454,9 @@ var init_resolve = __esm({
         return found.sort((a, b) => a.start - b.start || a.end - b.end || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));
       }
       // ── findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
-      error(code, at2, message2, hint = "") {
+      error(code, at3, message2, hint = "") {
         this.errors++;
-        this.diagnostics.push(errorAt(code, at2.start, Math.max(at2.start, at2.end), message2, hint));
+        this.diagnostics.push(errorAt(code, at3.start, Math.max(at3.start, at3.end), message2, hint));
       }
       suggestion(name) {
         if (this.effort <= 0) return "";
@@ -8331,50 +8476,50 @@ var init_resolve = __esm({
       }
       // ── variables ───────────────────────────────────────────────────────────────────────────────────────────────────────
       /** What the identifier `name` at `at` stands for, in a position of the given sort. */
-      variable(name, sort, at2) {
+      variable(name, sort, at3) {
         const scope = this.scope;
         const binding = this.env.find(name);
-        if (binding !== null && (scope === null || binding.level >= scope.base)) return this.use(binding, sort, at2);
-        if (scope !== null && scope.kind !== "guard") return this.declare(scope, name, sort, at2);
-        return this.unbound(name, sort, at2);
+        if (binding !== null && (scope === null || binding.level >= scope.base)) return this.use(binding, sort, at3);
+        if (scope !== null && scope.kind !== "guard") return this.declare(scope, name, sort, at3);
+        return this.unbound(name, sort, at3);
       }
-      use(binding, sort, at2) {
+      use(binding, sort, at3) {
         binding.used = true;
         const name = binding.name;
         if (binding.sort !== sort) {
-          if (sort === Sort.Process) this.error("RHO204", at2, `\`${name}\` is a name; a process is needed here`, `write \`*${name}\``);
-          else this.error("RHO205", at2, `\`${name}\` is a process; a name is needed here`, `write \`@${name}\``);
+          if (sort === Sort.Process) this.error("RHO204", at3, `\`${name}\` is a name; a process is needed here`, `write \`*${name}\``);
+          else this.error("RHO205", at3, `\`${name}\` is a process; a name is needed here`, `write \`@${name}\``);
           return FAULTY;
         }
         return bound(this.env.indexOf(binding));
       }
       /** A variable of the pattern: a new one, whatever the identifier means outside. */
-      declare(scope, name, sort, at2) {
+      declare(scope, name, sort, at3) {
         if (scope.kind === "lost") return FAULTY;
-        if (scope.bundles > 0) this.opaque(at2, `the variable \`${name}\``);
+        if (scope.bundles > 0) this.opaque(at3, `the variable \`${name}\``);
         const known4 = scope.indexOf(name);
         if (known4 >= 0) {
           const inPattern = sort === Sort.Process ? "RHO206" : "RHO207";
           const hint = sort === Sort.Process ? `a variable is no equality test: use two names and a guard \`where a == b\`${this.env.findOutside(name, scope.base) === null ? "" : `, or \`=${name}\` for the outer \`${name}\``}` : "rename one of them";
-          this.error(inPattern, at2, `\`${name}\` occurs twice in one pattern`, hint);
+          this.error(inPattern, at3, `\`${name}\` occurs twice in one pattern`, hint);
           return free(Math.max(0, known4 - scope.offset));
         }
-        scope.add(new Binding(name, sort, at2.start, at2.end));
+        scope.add(new Binding(name, sort, at3.start, at3.end));
         return free(scope.vars.length - 1 - scope.offset);
       }
-      unbound(name, sort, at2) {
+      unbound(name, sort, at3) {
         if (this.open && this.env.findOutside(name, this.scope === null ? 0 : this.scope.base) === null)
-          return this.openVariable(name, sort, at2);
+          return this.openVariable(name, sort, at3);
         let hint;
         if (this.scope !== null && this.env.find(name) !== null) hint = `inside a pattern write \`=${name}\` for the outer \`${name}\``;
         else if (this.confined.has(name)) hint = "what is bound under `\\/` or `~` is not visible outside of it";
         else hint = this.suggestion(name);
-        this.error("RHO201", at2, `\`${name}\` is not bound`, hint);
+        this.error("RHO201", at3, `\`${name}\` is not bound`, hint);
         if (this.lost !== null) this.unknown.push({ name, found: this.diagnostics[this.diagnostics.length - 1] });
         return FAULTY;
       }
-      openVariable(name, sort, at2) {
-        const binding = new Binding(name, sort, at2.start, at2.end);
+      openVariable(name, sort, at3) {
+        const binding = new Binding(name, sort, at3.start, at3.end);
         this.env.addOpen(binding);
         return bound(this.env.indexOf(binding));
       }
@@ -8406,37 +8551,38 @@ var init_resolve = __esm({
         }
         return new Ref(this.env.indexOf(binding), star);
       }
-      opaque(at2, what) {
+      opaque(at3, what) {
         this.error(
           "RHO303",
-          at2,
+          at3,
           `${what} inside a bundle`,
           "bundles are opaque: a pattern cannot look into them; match the whole bundle with a variable"
         );
       }
-      wildcard(at2) {
+      wildcard(at3) {
         const scope = this.scope;
         if (scope === null || scope.kind === "guard") {
-          this.error("RHO202", at2, "`_` outside a pattern", "`_` stands for anything only where something is matched");
+          this.error("RHO202", at3, "`_` outside a pattern", "`_` stands for anything only where something is matched");
           return FAULTY;
         }
-        if (scope.bundles > 0) this.opaque(at2, "`_`");
+        if (scope.bundles > 0) this.opaque(at3, "`_`");
         return WILDCARD;
       }
       /** The variable after `...`. */
       remainder(rest) {
         if (rest === null) return null;
         const t2 = rest.kind === "var" ? this.variable(rest.name, Sort.Process, rest) : this.wildcard(rest);
-        return t2 === FAULTY ? null : t2;
+        if (t2 === FAULTY) return null;
+        return t2 instanceof Bound ? new Remainder(t2.index, rest.start, rest.end) : t2;
       }
       /** True in a pattern; otherwise reports the pattern syntax `what`. */
-      allowsPattern(at2, what, hint) {
+      allowsPattern(at3, what, hint) {
         const scope = this.scope;
         if (scope !== null && scope.kind !== "guard") {
-          if (scope.bundles > 0) this.opaque(at2, what);
+          if (scope.bundles > 0) this.opaque(at3, what);
           return true;
         }
-        this.error("RHO203", at2, `${what} outside a pattern`, hint);
+        this.error("RHO203", at3, `${what} outside a pattern`, hint);
         return false;
       }
       enterAll(vars) {
@@ -8544,9 +8690,9 @@ var init_tasks = __esm({
       }
     };
     ReceiptFrame = class {
-      constructor(span, written2, guardNode, bodyOp, bodyArg, fresh) {
+      constructor(span, written3, guardNode, bodyOp, bodyArg, fresh) {
         this.span = span;
-        this.written = written2;
+        this.written = written3;
         this.cursor = 0;
         this.guardNode = guardNode;
         this.bodyOp = bodyOp;
@@ -8597,8 +8743,8 @@ function bindFrame({ names, arrow, source }) {
 function isError(node3) {
   return node3.kind === "error";
 }
-function implicitName(name, at2) {
-  const binding = new Binding(name, Sort.Name, at2.start, at2.end);
+function implicitName(name, at3) {
+  const binding = new Binding(name, Sort.Name, at3.start, at3.end);
   binding.implicit = true;
   return binding;
 }
@@ -8664,8 +8810,8 @@ var init_normalize = __esm({
       run(op4, arg) {
         this.push(op4, arg);
         while (this.tasks > 0) {
-          const at2 = --this.tasks;
-          this.step(this.ops[at2], this.args[at2]);
+          const at3 = --this.tasks;
+          this.step(this.ops[at3], this.args[at3]);
         }
         return this.pop();
       }
@@ -9336,9 +9482,9 @@ var init_normalize = __esm({
       }
       /** Visits the patterns of the binds that are still to come. */
       patterns(frame) {
-        const { written: written2 } = frame;
-        while (frame.cursor < written2.length) {
-          const { names, simple: simple2 } = written2[frame.cursor];
+        const { written: written3 } = frame;
+        while (frame.cursor < written3.length) {
+          const { names, simple: simple2 } = written3[frame.cursor];
           const { items: items2 } = names;
           this.openBind(frame);
           let i = 0;
@@ -9362,10 +9508,10 @@ var init_normalize = __esm({
           if (form === "call" || form === "method") calls++;
           else if (form === "reply") replies = true;
         }
-        const written2 = binds.length === 1 ? [bindFrame(binds[0])] : binds.map(bindFrame);
+        const written3 = binds.length === 1 ? [bindFrame(binds[0])] : binds.map(bindFrame);
         const span = index === 0 ? node3 : { start, end: node3.end };
         const bodyArg = last ? node3.body : { node: node3, index: index + 1 };
-        const frame = new ReceiptFrame(span, written2, guard, last ? Op3.Stmt : Op3.ForReceipt, bodyArg, calls);
+        const frame = new ReceiptFrame(span, written3, guard, last ? Op3.Stmt : Op3.ForReceipt, bodyArg, calls);
         frame.replies = replies;
         let done = 0;
         if (calls > 0) this.env.enterNameless(calls);
@@ -9421,19 +9567,19 @@ var init_normalize = __esm({
       }
       /** All sources and patterns are known: puts the binds in order, numbers the variables and goes on with guard and body. */
       bindsDone(frame) {
-        const { written: written2 } = frame;
+        const { written: written3 } = frame;
         const vars = frame.scope?.vars ?? NONE6;
-        const sources2 = this.take(written2.length);
+        const sources2 = this.take(written3.length);
         this.scope = frame.outer;
         let binds;
-        if (written2.length === 1) {
-          const { patterns, rest, arrow, source } = written2[0];
+        if (written3.length === 1) {
+          const { patterns, rest, arrow, source } = written3[0];
           binds = [new Bind(patterns, rest, sources2[0], arrow, vars.length, source.start, source.end)];
           frame.binds = binds;
           frame.vars = vars;
         } else {
-          binds = written2.map(({ patterns, rest, arrow, first, source }, i) => {
-            const next = i + 1 < written2.length ? written2[i + 1].first : vars.length;
+          binds = written3.map(({ patterns, rest, arrow, first, source }, i) => {
+            const next = i + 1 < written3.length ? written3[i + 1].first : vars.length;
             return new Bind(patterns, rest, sources2[i], arrow, next - first, source.start, source.end);
           });
           this.orderBinds(frame, binds, vars);
@@ -9454,27 +9600,27 @@ var init_normalize = __esm({
           this.checkSources(frame, null);
           return;
         }
-        const { written: written2 } = frame;
-        let order2 = [1, 0];
+        const { written: written3 } = frame;
+        let order3 = [1, 0];
         if (n > 2) {
-          order2 = binds.map((_2, i) => i);
-          order2.sort((i, j) => compareBinds(binds[i], binds[j]));
+          order3 = binds.map((_2, i) => i);
+          order3.sort((i, j) => compareBinds(binds[i], binds[j]));
         }
-        frame.binds = n === 2 ? [binds[1], binds[0]] : order2.map((i) => binds[i]);
+        frame.binds = n === 2 ? [binds[1], binds[0]] : order3.map((i) => binds[i]);
         const ordered = [];
-        for (const i of order2) for (let k = 0; k < binds[i].count; k++) ordered.push(vars[written2[i].first + k]);
+        for (const i of order3) for (let k = 0; k < binds[i].count; k++) ordered.push(vars[written3[i].first + k]);
         frame.vars = ordered;
-        this.checkSources(frame, order2);
+        this.checkSources(frame, order3);
       }
       /** RHO302. `order`: where the binds stand in `frame.written`, null: in this order. Parts of patterns stand for names that are not known yet: those may differ. */
-      checkSources(frame, order2) {
+      checkSources(frame, order3) {
         for (let k = 1; k < frame.binds.length; k++) {
           const source = frame.binds[k].source;
           if ((flagsOf(source) & Flag.Pattern) !== 0 || !equal(frame.binds[k - 1].source, source)) continue;
-          const at2 = frame.written[order2 === null ? k : Math.max(order2[k - 1], order2[k])].source;
+          const at3 = frame.written[order3 === null ? k : Math.max(order3[k - 1], order3[k])].source;
           this.error(
             "RHO302",
-            at2,
+            at3,
             "two binds of one join have the same source",
             "write `;` instead of `&` to receive one message after the other"
           );
@@ -9485,12 +9631,12 @@ var init_normalize = __esm({
         for (let i = 0; i < binds.length; i++) {
           const variable3 = this.variableOf(binds[i].source);
           if (variable3 === null || variable3.uri === null || !this.uris.isWriteOnly(variable3.uri)) continue;
-          const { start, end } = frame.written[i].source;
+          const { start, end: end2 } = frame.written[i].source;
           this.lint(
             lintAt(
               "L06",
               start,
-              end,
+              end2,
               `\`${variable3.name}\` can only be written: receiving from it fails`,
               "send to it; replies come on a name that you pass"
             )
@@ -9512,8 +9658,8 @@ var init_normalize = __esm({
       receiveDone(frame) {
         const body = this.bodyOf(frame);
         this.leaveAll(frame.vars);
-        const { start, end } = frame.span;
-        const receive = new Receive(frame.binds, frame.guard, body, frame.vars.length, start, end);
+        const { start, end: end2 } = frame.span;
+        const receive = new Receive(frame.binds, frame.guard, body, frame.vars.length, start, end2);
         if (this.lints && this.scope === null && frame.binds.length === 1 && frame.binds[0].arrow === Arrow.Persistent)
           this.pairs.receive(receive, this.variableOf(frame.binds[0].source));
         if (frame.fresh === 0) {
@@ -9522,7 +9668,7 @@ var init_normalize = __esm({
         }
         this.env.leaveNameless(frame.fresh);
         frame.sends.push(receive);
-        this.emit(new New(frame.fresh, NONE6, makePar(frame.sends), start, end));
+        this.emit(new New(frame.fresh, NONE6, makePar(frame.sends), start, end2));
       }
       // ── select ──────────────────────────────────────────────────────────────────────────────────────────────────────────
       openBranch(node3) {
@@ -9533,13 +9679,13 @@ var init_normalize = __esm({
             `${bad.what} is not allowed in a branch of \`select\``,
             "join with `&`, receive with `<-` or `<<-`; send first, then select"
           );
-        const written2 = node3.binds.map(bindFrame);
-        const frame = new ReceiptFrame(node3, written2, node3.guard, Op3.Stmt, node3.body, 0);
-        frame.replies = written2.some((bind) => bind.reply);
+        const written3 = node3.binds.map(bindFrame);
+        const frame = new ReceiptFrame(node3, written3, node3.guard, Op3.Stmt, node3.body, 0);
+        frame.replies = written3.some((bind) => bind.reply);
         frame.branch = true;
         let done = 0;
-        while (done < written2.length && node3.binds[done].source.args.length === 0 && this.leafName(node3.binds[done].source.name)) done++;
-        if (done === written2.length) {
+        while (done < written3.length && node3.binds[done].source.args.length === 0 && this.leafName(node3.binds[done].source.name)) done++;
+        if (done === written3.length) {
           this.enterPatterns(frame);
           return;
         }
@@ -9611,8 +9757,8 @@ var init_normalize = __esm({
       /** `let … & … in`: a join on fresh names. */
       letTogether(node3) {
         const { decls } = node3;
-        const written2 = decls.map((decl) => new BindFrame(decl.names, decl.simple, false, Arrow.Linear, decl));
-        const frame = new ReceiptFrame(node3, written2, null, Op3.Stmt, node3.body, decls.length);
+        const written3 = decls.map((decl) => new BindFrame(decl.names, decl.simple, false, Arrow.Linear, decl));
+        const frame = new ReceiptFrame(node3, written3, null, Op3.Stmt, node3.body, decls.length);
         this.env.enterNameless(decls.length);
         this.push(Op3.EnterPatterns, frame);
         for (let i = decls.length - 1; i >= 0; i--) {
@@ -9648,8 +9794,8 @@ var init_normalize = __esm({
         this.push(Op3.Name, node3.name);
       }
       missing(node3, what, hint) {
-        const { start, end } = node3.name;
-        this.error("RHO404", { start, end }, `this agent has no ${what}`, hint);
+        const { start, end: end2 } = node3.name;
+        this.error("RHO404", { start, end: end2 }, `this agent has no ${what}`, hint);
       }
       checkMembers(node3, members2, which) {
         const methods = /* @__PURE__ */ new Set();
@@ -9699,26 +9845,26 @@ var init_normalize = __esm({
         for (let i = items2.length - 1; i >= 0; i--) this.push(items2[i].kind === "var" ? Op3.Proc : Op3.Name, items2[i]);
       }
       agentLoopDone({ agent, members: members2, on }) {
-        const { start, end } = agent.node;
-        const dispatch2 = new Match(bound(0), this.takeParts(members2.length), start, end);
+        const { start, end: end2 } = agent.node;
+        const dispatch2 = new Match(bound(0), this.takeParts(members2.length), start, end2);
         this.env.leaveNameless(1);
         const { name } = agent.node;
         const bind = new Bind(NONE6, free(0), bound(this.env.indexOf(on)), Arrow.Persistent, 1, name.start, name.end);
-        this.emit(new Receive([bind], null, dispatch2, 1, start, end));
+        this.emit(new Receive([bind], null, dispatch2, 1, start, end2));
       }
       agentDone(frame) {
-        const { start, end } = frame.node;
+        const { start, end: end2 } = frame.node;
         const reply = frame.receipt?.scope?.vars[0];
         const parts = [];
         if (reply !== void 0) {
           const self2 = makeBundle(2, bound(this.env.indexOf(frame.thisName)));
-          parts.push(new Send(bound(this.env.indexOf(reply)), [self2], false, start, end));
+          parts.push(new Send(bound(this.env.indexOf(reply)), [self2], false, start, end2));
         }
         const count2 = 1 + (frame.private.length > 0 ? 1 : 0) + (frame.constructorBody !== null ? 1 : 0);
         parts.push(...this.take(count2));
         this.env.leave(frame.privateName);
         this.env.leave(frame.thisName);
-        this.emit(new New(2, NONE6, makePar(parts), start, end));
+        this.emit(new New(2, NONE6, makePar(parts), start, end2));
       }
     };
   }
@@ -10062,11 +10208,11 @@ var init_lexer = __esm({
         this.diagnostics.push(errorAt(code, this.base + from, this.base + to, message2, hint));
       }
       lineComment(pos, form) {
-        let end = this.text.indexOf("\n", pos);
-        if (end < 0) end = this.size;
-        const next = end;
-        if (this.text.charCodeAt(end - 1) === 13) end--;
-        this.comments.push({ start: this.base + pos, end: this.base + end, form });
+        let end2 = this.text.indexOf("\n", pos);
+        if (end2 < 0) end2 = this.size;
+        const next = end2;
+        if (this.text.charCodeAt(end2 - 1) === 13) end2--;
+        this.comments.push({ start: this.base + pos, end: this.base + end2, form });
         return next;
       }
       /** Advance to the next token. At the end `tok` is `T.End` and stays. */
@@ -10101,14 +10247,14 @@ var init_lexer = __esm({
                 continue;
               }
               if (d === 42) {
-                let end = text2.indexOf("*/", pos + 2);
-                if (end < 0) {
+                let end2 = text2.indexOf("*/", pos + 2);
+                if (end2 < 0) {
                   this.error("RHO101", pos, pos + 2, "this comment is never closed", "close it with `*/`; comments do not nest");
                   this.runaway = true;
-                  end = size;
-                } else end += 2;
-                this.comments.push({ start: this.base + pos, end: this.base + end, form: "block" });
-                pos = end;
+                  end2 = size;
+                } else end2 += 2;
+                this.comments.push({ start: this.base + pos, end: this.base + end2, form: "block" });
+                pos = end2;
                 continue;
               }
               if (d === 92) return this.finish(T.Conj, pos, pos + 2);
@@ -10205,10 +10351,10 @@ var init_lexer = __esm({
         const text2 = this.text;
         const code = text2.codePointAt(pos);
         const char = String.fromCodePoint(code);
-        let end = pos + char.length;
+        let end2 = pos + char.length;
         let hint = "";
         if (code > 127) {
-          while (end < this.size && text2.charCodeAt(end) > 127) end++;
+          while (end2 < this.size && text2.charCodeAt(end2) > 127) end2++;
           if ("\u201C\u201D\u201E\xAB\xBB".includes(char)) hint = 'strings are written between `"` and `"`';
           else if (code === 160) hint = "this is a no-break space; write an ordinary space";
           else hint = "outside strings, URIs and comments only ASCII characters are allowed";
@@ -10220,12 +10366,12 @@ var init_lexer = __esm({
         this.error(
           "RHO101",
           pos,
-          end,
+          end2,
           `${shown3 ? `the character U+${code.toString(16).toUpperCase().padStart(4, "0")}` : `\`${char}\``} begins no token`,
           hint
         );
-        this.errorAfter = this.base + end;
-        return end;
+        this.errorAfter = this.base + end2;
+        return end2;
       }
       word(from, first) {
         const text2 = this.text;
@@ -10288,27 +10434,27 @@ var init_lexer = __esm({
           if (c === 92) {
             out += text2.slice(done, pos);
             const d = text2.charCodeAt(pos + 1);
-            let end = pos + 2;
+            let end2 = pos + 2;
             if (d === 110) out += "\n";
             else if (d === 116) out += "	";
             else if (d === 114) out += "\r";
             else if (d === 92) out += "\\";
             else if (d === 34) out += '"';
             else if (d === 48) {
-              const e2 = text2.charCodeAt(end);
-              if (e2 >= 48 && e2 <= 57) this.error("RHO101", pos, end + 1, "`\\0` must not be followed by a decimal digit", "write `\\u{0}`");
+              const e2 = text2.charCodeAt(end2);
+              if (e2 >= 48 && e2 <= 57) this.error("RHO101", pos, end2 + 1, "`\\0` must not be followed by a decimal digit", "write `\\u{0}`");
               out += "\0";
             } else if (d === 117) {
-              end = this.unicodeEscape(pos);
+              end2 = this.unicodeEscape(pos);
               const code = this.int;
               if (code >= 0) out += String.fromCodePoint(code);
-            } else if (pos + 1 >= size) end = size;
+            } else if (pos + 1 >= size) end2 = size;
             else {
               const wide = text2.codePointAt(pos + 1) > 65535;
-              if (wide) end++;
-              this.error("RHO101", pos, end, `\`${text2.slice(pos, end)}\` is no escape`, ESCAPES);
+              if (wide) end2++;
+              this.error("RHO101", pos, end2, `\`${text2.slice(pos, end2)}\` is no escape`, ESCAPES);
             }
-            pos = done = end;
+            pos = done = end2;
             continue;
           }
           if (c >= 55296 && c <= 57343) {
@@ -10325,33 +10471,33 @@ var init_lexer = __esm({
       unicodeEscape(pos) {
         const text2 = this.text;
         this.int = -1;
-        let end = pos + 2;
-        if (text2.charCodeAt(end) !== 123) {
-          this.error("RHO101", pos, end, "`\\u` needs hexadecimal digits in braces", "write `\\u{1F344}`");
-          return end;
+        let end2 = pos + 2;
+        if (text2.charCodeAt(end2) !== 123) {
+          this.error("RHO101", pos, end2, "`\\u` needs hexadecimal digits in braces", "write `\\u{1F344}`");
+          return end2;
         }
-        end++;
-        const first = end;
+        end2++;
+        const first = end2;
         let code = 0;
-        while (end < this.size && text2.charCodeAt(end) < 128 && CLASS[text2.charCodeAt(end)] & HEX) {
-          if (end - first < 7) code = code * 16 + Number.parseInt(text2[end], 16);
-          end++;
+        while (end2 < this.size && text2.charCodeAt(end2) < 128 && CLASS[text2.charCodeAt(end2)] & HEX) {
+          if (end2 - first < 7) code = code * 16 + Number.parseInt(text2[end2], 16);
+          end2++;
         }
-        const digits = end - first;
-        const closed = text2.charCodeAt(end) === 125;
-        if (closed) end++;
+        const digits = end2 - first;
+        const closed = text2.charCodeAt(end2) === 125;
+        if (closed) end2++;
         if (!closed || digits === 0 || digits > 6) {
-          this.error("RHO101", pos, end, "`\\u{\u2026}` needs 1 to 6 hexadecimal digits", "write `\\u{1F344}`");
+          this.error("RHO101", pos, end2, "`\\u{\u2026}` needs 1 to 6 hexadecimal digits", "write `\\u{1F344}`");
         } else if (code > 1114111 || code >= 55296 && code <= 57343) {
           this.error(
             "RHO101",
             pos,
-            end,
-            `\`${text2.slice(pos, end)}\` is no Unicode scalar value`,
+            end2,
+            `\`${text2.slice(pos, end2)}\` is no Unicode scalar value`,
             "it must be at most 10FFFF and no surrogate (D800 to DFFF)"
           );
         } else this.int = code;
-        return end;
+        return end2;
       }
       uri(from) {
         const text2 = this.text;
@@ -10422,9 +10568,9 @@ var init_lexer = __esm({
       /** Length of one of the suffixes `f32 f64 f128 f256` at `pos`, or 0. */
       floatSuffix(pos) {
         if (this.text.charCodeAt(pos) !== 102) return 0;
-        const end = this.digits(pos + 1);
-        const width = this.text.slice(pos + 1, end);
-        return width === "32" || width === "64" || width === "128" || width === "256" ? end - pos : 0;
+        const end2 = this.digits(pos + 1);
+        const width = this.text.slice(pos + 1, end2);
+        return width === "32" || width === "64" || width === "128" || width === "256" ? end2 - pos : 0;
       }
       /** End of an exponent at `pos`, or `pos` if there is none. */
       exponent(pos) {
@@ -10432,13 +10578,13 @@ var init_lexer = __esm({
         if (c !== 101 && c !== 69) return pos;
         const d = this.text.charCodeAt(pos + 1);
         const first = d === 43 || d === 45 ? pos + 2 : pos + 1;
-        const end = this.digits(first);
-        return end === first ? pos : end;
+        const end2 = this.digits(first);
+        return end2 === first ? pos : end2;
       }
       /** Read a number: the token starts at `from` (with its sign), the digits or the dot at `at`. */
-      number(from, at2, negative) {
+      number(from, at3, negative) {
         const text2 = this.text;
-        let pos = at2;
+        let pos = at3;
         let small = 0;
         while (pos < this.size) {
           const c2 = text2.charCodeAt(pos);
@@ -10450,20 +10596,20 @@ var init_lexer = __esm({
         const c = text2.charCodeAt(pos);
         if (c === 46) {
           const fraction2 = this.digits(pos + 1);
-          if (fraction2 > pos + 1) return this.fraction(from, at2, whole, fraction2, negative);
-          if (this.dottedSuffix(from, at2, whole, negative)) return this.tok;
+          if (fraction2 > pos + 1) return this.fraction(from, at3, whole, fraction2, negative);
+          if (this.dottedSuffix(from, at3, whole, negative)) return this.tok;
         } else if (c === 47) {
-          const end = this.digits(pos + 1);
-          if (end > pos + 1 && text2.charCodeAt(end) === 114) {
-            if (this.wordAt(end + 1)) return this.malformed(from, end + 1);
-            return this.rational(from, at2, whole, end, negative);
+          const end2 = this.digits(pos + 1);
+          if (end2 > pos + 1 && text2.charCodeAt(end2) === 114) {
+            if (this.wordAt(end2 + 1)) return this.malformed(from, end2 + 1);
+            return this.rational(from, at3, whole, end2, negative);
           }
-        } else if (c < 128 && CLASS[c] & WORD) return this.suffixed(from, at2, whole, negative);
-        if (whole - at2 <= 15) {
+        } else if (c < 128 && CLASS[c] & WORD) return this.suffixed(from, at3, whole, negative);
+        if (whole - at3 <= 15) {
           this.int = negative ? 0 - small : small;
           return this.finish(T.Int, from, whole);
         }
-        return this.integer(from, at2, whole, negative);
+        return this.integer(from, at3, whole, negative);
       }
       big(from, to, negative) {
         try {
@@ -10474,16 +10620,16 @@ var init_lexer = __esm({
           return 0n;
         }
       }
-      integer(from, at2, end, negative) {
-        return this.inRange(this.big(at2, end, negative), from, end, end);
+      integer(from, at3, end2, negative) {
+        return this.inRange(this.big(at3, end2, negative), from, end2, end2);
       }
-      inRange(value, from, digitsEnd, end) {
+      inRange(value, from, digitsEnd, end2) {
         if (value > INT_MAX2 || value < INT_MIN2) {
           const shown3 = digitsEnd - from <= 40 ? this.text.slice(from, digitsEnd) : "";
           this.error(
             "RHO104",
             from,
-            end,
+            end2,
             `${shown3 === "" ? "this number" : `\`${shown3}\``} does not fit into an Int (64 bits, signed)`,
             shown3 === "" ? "a BigInt is written with the suffix `n`" : `write the BigInt \`${shown3}n\``
           );
@@ -10491,45 +10637,45 @@ var init_lexer = __esm({
         }
         if (value >= -9007199254740991n && value <= 9007199254740991n) {
           this.int = Number(value);
-          return this.finish(T.Int, from, end);
+          return this.finish(T.Int, from, end2);
         }
         this.value = value;
-        return this.finish(T.Wide, from, end);
+        return this.finish(T.Wide, from, end2);
       }
       /** `D` and directly a letter: exponent, suffix or a mistake. */
-      suffixed(from, at2, whole, negative) {
+      suffixed(from, at3, whole, negative) {
         const text2 = this.text;
         const c = text2.charCodeAt(whole);
         if (c === 110 && !this.wordAt(whole + 1)) {
-          this.value = this.big(at2, whole, negative);
+          this.value = this.big(at3, whole, negative);
           return this.finish(T.BigInt, from, whole + 1);
         }
         if (c === 114 && !this.wordAt(whole + 1)) {
-          this.value = { num: this.big(at2, whole, negative), den: 1n };
+          this.value = { num: this.big(at3, whole, negative), den: 1n };
           return this.finish(T.BigRat, from, whole + 1);
         }
-        if (c === 120 && whole === at2 + 1 && text2.charCodeAt(at2) === 48 && !negative) return this.bytes(from, whole + 1);
+        if (c === 120 && whole === at3 + 1 && text2.charCodeAt(at3) === 48 && !negative) return this.bytes(from, whole + 1);
         if (c === 105 || c === 117) {
-          const end2 = this.digits(whole + 1);
-          if (end2 > whole + 1 && !this.wordAt(end2)) return this.sized(from, at2, whole, end2, negative);
+          const end3 = this.digits(whole + 1);
+          if (end3 > whole + 1 && !this.wordAt(end3)) return this.sized(from, at3, whole, end3, negative);
         }
         if (c === 112) {
-          const end2 = this.scaleEnd(whole);
-          if (end2 > 0) return this.fixed(from, at2, whole, whole, end2, negative);
+          const end3 = this.scaleEnd(whole);
+          if (end3 > 0) return this.fixed(from, at3, whole, whole, end3, negative);
         }
         const exponent = this.exponent(whole);
-        const end = exponent + this.floatSuffix(exponent);
-        if (end > whole && !this.wordAt(end)) return this.float(from, exponent, end);
+        const end2 = exponent + this.floatSuffix(exponent);
+        if (end2 > whole && !this.wordAt(end2)) return this.float(from, exponent, end2);
         return this.malformed(from, whole);
       }
       /** `D.` before a suffix. `1.foo()` is a method call, so what is no number after all leaves `D` alone. */
-      dottedSuffix(from, at2, whole, negative) {
+      dottedSuffix(from, at3, whole, negative) {
         const dot = whole + 1;
         const c = this.text.charCodeAt(dot);
         if (c === 112) {
-          const end = this.scaleEnd(dot);
-          if (end <= 0) return false;
-          this.fixed(from, at2, whole, dot, end, negative);
+          const end2 = this.scaleEnd(dot);
+          if (end2 <= 0) return false;
+          this.fixed(from, at3, whole, dot, end2, negative);
           return true;
         }
         if (c !== 102 && c !== 101 && c !== 69) return false;
@@ -10540,34 +10686,34 @@ var init_lexer = __esm({
         return true;
       }
       /** `D.D` or `.D`. */
-      fraction(from, at2, whole, end, negative) {
-        if (this.text.charCodeAt(end) === 112) {
-          const scale = this.scaleEnd(end);
-          if (scale > 0) return this.fixed(from, at2, whole, end, scale, negative);
-          return this.malformed(from, end);
+      fraction(from, at3, whole, end2, negative) {
+        if (this.text.charCodeAt(end2) === 112) {
+          const scale = this.scaleEnd(end2);
+          if (scale > 0) return this.fixed(from, at3, whole, end2, scale, negative);
+          return this.malformed(from, end2);
         }
-        const exponent = this.exponent(end);
+        const exponent = this.exponent(end2);
         const suffix = exponent + this.floatSuffix(exponent);
-        if (this.wordAt(suffix)) return this.malformed(from, end);
+        if (this.wordAt(suffix)) return this.malformed(from, end2);
         return this.float(from, exponent, suffix);
       }
-      float(from, digitsEnd, end) {
+      float(from, digitsEnd, end2) {
         this.int = Number(this.text.slice(from, digitsEnd));
-        return this.finish(T.Float, from, end);
+        return this.finish(T.Float, from, end2);
       }
       /** End of `p S` at `pos`, 0 if it is malformed. */
       scaleEnd(pos) {
-        const end = this.digits(pos + 1);
-        if (end === pos + 1 || this.wordAt(end)) return 0;
-        if (end > pos + 2 && this.text.charCodeAt(pos + 1) === 48) return 0;
-        return end;
+        const end2 = this.digits(pos + 1);
+        if (end2 === pos + 1 || this.wordAt(end2)) return 0;
+        if (end2 > pos + 2 && this.text.charCodeAt(pos + 1) === 48) return 0;
+        return end2;
       }
       /** A Fixed: integer digits `at`..`whole`, fraction up to `suffix` where the `p` stands. */
-      fixed(from, at2, whole, suffix, end, negative) {
+      fixed(from, at3, whole, suffix, end2, negative) {
         const text2 = this.text;
-        let scale = end - suffix > 8 ? SCALE_MAX + 1 : Number(text2.slice(suffix + 1, end));
+        let scale = end2 - suffix > 8 ? SCALE_MAX + 1 : Number(text2.slice(suffix + 1, end2));
         if (scale > SCALE_MAX) {
-          this.error("RHO104", from, end, `a Fixed has at most ${SCALE_MAX} digits after the point`, "");
+          this.error("RHO104", from, end2, `a Fixed has at most ${SCALE_MAX} digits after the point`, "");
           scale = 0;
         }
         const fraction2 = suffix > whole + 1 ? text2.slice(whole + 1, suffix) : "";
@@ -10576,7 +10722,7 @@ var init_lexer = __esm({
             lintAt(
               "L08",
               this.base + from,
-              this.base + end,
+              this.base + end2,
               `only ${scale} of ${fraction2.length} fraction digits are kept`,
               `write \`p${fraction2.length}\` to keep them all`
             )
@@ -10584,18 +10730,18 @@ var init_lexer = __esm({
         }
         let unscaled = 0n;
         try {
-          unscaled = BigInt(`${text2.slice(at2, whole)}${fraction2.slice(0, scale).padEnd(scale, "0")}`);
+          unscaled = BigInt(`${text2.slice(at3, whole)}${fraction2.slice(0, scale).padEnd(scale, "0")}`);
         } catch {
-          this.error("RHO104", from, end, "this number is too large for this machine", "");
+          this.error("RHO104", from, end2, "this number is too large for this machine", "");
         }
         this.value = { unscaled: negative ? -unscaled : unscaled, scale };
-        return this.finish(T.Fixed, from, end);
+        return this.finish(T.Fixed, from, end2);
       }
-      rational(from, at2, whole, end, negative) {
-        let num = this.big(at2, whole, negative);
-        let den = this.big(whole + 1, end, false);
+      rational(from, at3, whole, end2, negative) {
+        let num = this.big(at3, whole, negative);
+        let den = this.big(whole + 1, end2, false);
         if (den === 0n) {
-          this.error("RHO104", from, end + 1, "the denominator is zero", "");
+          this.error("RHO104", from, end2 + 1, "the denominator is zero", "");
           den = 1n;
         }
         let a = num < 0n ? -num : num;
@@ -10606,30 +10752,30 @@ var init_lexer = __esm({
           den /= a;
         }
         this.value = { num, den };
-        return this.finish(T.BigRat, from, end + 1);
+        return this.finish(T.BigRat, from, end2 + 1);
       }
       /** `D i W`, `D u W`. */
-      sized(from, at2, whole, end, negative) {
+      sized(from, at3, whole, end2, negative) {
         const signed3 = this.text.charCodeAt(whole) === 105;
         if (negative && !signed3) {
           this.error(
             "RHO101",
             from,
-            end,
+            end2,
             "an unsigned number has no sign",
-            `write \`${this.text.slice(at2 - 1, whole)}i${this.text.slice(whole + 1, end)}\``
+            `write \`${this.text.slice(at3 - 1, whole)}i${this.text.slice(whole + 1, end2)}\``
           );
           this.int = 0;
-          return this.finish(T.Int, from, end);
+          return this.finish(T.Int, from, end2);
         }
-        const width = this.text.slice(whole + 1, end);
+        const width = this.text.slice(whole + 1, end2);
         const bits2 = width.length > 15 ? Number.NaN : Number(width);
         const allowed = bits2 >= 8 && Number.isInteger(Math.log2(bits2)) && width[0] !== "0";
-        const value = this.big(at2, whole, negative);
+        const value = this.big(at3, whole, negative);
         if (!allowed) {
-          this.error("RHO104", from, end, `\`${width.slice(0, 20)}\` is no width`, "the width of an integer is a power of two from 8 on");
+          this.error("RHO104", from, end2, `\`${width.slice(0, 20)}\` is no width`, "the width of an integer is a power of two from 8 on");
           this.int = 0;
-          return this.finish(T.Int, from, end);
+          return this.finish(T.Int, from, end2);
         }
         const fits2 = bits2 > 64 ? signed3 || value >= 0n : signed3 ? value >= -(1n << BigInt(bits2 - 1)) && value < 1n << BigInt(bits2 - 1) : value < 1n << BigInt(bits2);
         if (!fits2 && value >= INT_MIN2 && value <= UNSIGNED_MAX && (!signed3 || value <= INT_MAX2)) {
@@ -10637,7 +10783,7 @@ var init_lexer = __esm({
             lintAt(
               "L07",
               this.base + from,
-              this.base + end,
+              this.base + end2,
               `the number does not fit into ${bits2} bits; its value is kept`,
               "a literal is never cut off"
             )
@@ -10645,31 +10791,31 @@ var init_lexer = __esm({
         }
         if (!signed3 && value > INT_MAX2 && value <= UNSIGNED_MAX) {
           this.value = value;
-          return this.finish(T.BigInt, from, end);
+          return this.finish(T.BigInt, from, end2);
         }
-        return this.inRange(value, from, whole, end);
+        return this.inRange(value, from, whole, end2);
       }
-      bytes(from, at2) {
+      bytes(from, at3) {
         const text2 = this.text;
-        let end = at2;
-        while (end < this.size && text2.charCodeAt(end) < 128 && CLASS[text2.charCodeAt(end)] & HEX) end++;
-        if (this.wordAt(end)) return this.malformed(from, end);
-        if ((end - at2) % 2 !== 0) {
-          this.error("RHO101", from, end, "a ByteArray needs an even number of hexadecimal digits", "write two digits for each byte");
+        let end2 = at3;
+        while (end2 < this.size && text2.charCodeAt(end2) < 128 && CLASS[text2.charCodeAt(end2)] & HEX) end2++;
+        if (this.wordAt(end2)) return this.malformed(from, end2);
+        if ((end2 - at3) % 2 !== 0) {
+          this.error("RHO101", from, end2, "a ByteArray needs an even number of hexadecimal digits", "write two digits for each byte");
         }
-        const bytes2 = new Uint8Array(end - at2 >> 1);
-        for (let i = 0; i < bytes2.length; i++) bytes2[i] = hex(text2.charCodeAt(at2 + 2 * i)) << 4 | hex(text2.charCodeAt(at2 + 2 * i + 1));
-        this.value = bytes2;
-        return this.finish(T.Bytes, from, end);
+        const bytes3 = new Uint8Array(end2 - at3 >> 1);
+        for (let i = 0; i < bytes3.length; i++) bytes3[i] = hex(text2.charCodeAt(at3 + 2 * i)) << 4 | hex(text2.charCodeAt(at3 + 2 * i + 1));
+        this.value = bytes3;
+        return this.finish(T.Bytes, from, end2);
       }
-      malformed(from, end) {
-        while (this.wordAt(end)) end++;
-        const [last, next] = [this.text.charCodeAt(end - 1) | 32, this.text.charCodeAt(end)];
-        if (last === 101 && (next === 43 || next === 45)) for (end++; this.wordAt(end); ) end++;
-        const shown3 = end - from > 40 ? "" : ` \`${this.text.slice(from, end)}\``;
-        this.error("RHO101", from, end, `the number${shown3} is malformed`, NUMBERS2);
+      malformed(from, end2) {
+        while (this.wordAt(end2)) end2++;
+        const [last, next] = [this.text.charCodeAt(end2 - 1) | 32, this.text.charCodeAt(end2)];
+        if (last === 101 && (next === 43 || next === 45)) for (end2++; this.wordAt(end2); ) end2++;
+        const shown3 = end2 - from > 40 ? "" : ` \`${this.text.slice(from, end2)}\``;
+        this.error("RHO101", from, end2, `the number${shown3} is malformed`, NUMBERS2);
         this.int = 0;
-        return this.finish(T.Int, from, end);
+        return this.finish(T.Int, from, end2);
       }
       /** Give up: nothing follows, and nothing that is missing is worth a report. */
       abandon() {
@@ -11158,12 +11304,12 @@ var init_parser = __esm({
         frame.from = this.lex.start;
         this.open[close2]++;
         if (++this.depth > this.maxNesting) {
-          const { start, end } = this.lex;
+          const { start, end: end2 } = this.lex;
           this.diagnostics.push(
             errorAt(
               "RHO106",
               start,
-              end,
+              end2,
               `more than ${this.maxNesting} brackets are open here`,
               "the limit is the option maxNesting (--max-nesting)"
             )
@@ -11187,12 +11333,12 @@ var init_parser = __esm({
         if (lex.errorAfter > lex.prevEnd || lex.runaway && lex.tok === T2.End) return;
         this.report(code, lex.start, lex.end, message2, hint);
       }
-      report(code, start, end, message2, hint) {
-        if (this.diagnostics.length < ERRORS_MAX) this.diagnostics.push(errorAt(code, start, end, message2, hint));
+      report(code, start, end2, message2, hint) {
+        if (this.diagnostics.length < ERRORS_MAX) this.diagnostics.push(errorAt(code, start, end2, message2, hint));
       }
-      source(start, end) {
+      source(start, end2) {
         const base = this.lex.base;
-        return this.lex.text.slice(start - base, end - base);
+        return this.lex.text.slice(start - base, end2 - base);
       }
       found() {
         const lex = this.lex;
@@ -11266,15 +11412,15 @@ var init_parser = __esm({
             continue;
           }
           const text2 = this.lex.text;
-          const at2 = frame.from - this.lex.base;
-          const line2 = text2.slice(0, at2).split("\n").length;
-          const column = [...text2.slice(text2.lastIndexOf("\n", at2 - 1) + 1, at2)].length + 1;
+          const at3 = frame.from - this.lex.base;
+          const line2 = text2.slice(0, at3).split("\n").length;
+          const column = [...text2.slice(text2.lastIndexOf("\n", at3 - 1) + 1, at3)].length + 1;
           return `the \`${OPENING[frame.close]}\` at ${line2}:${column} is not closed`;
         }
         return "";
       }
-      errorProc(start, end) {
-        return { start, end, kind: "error" };
+      errorProc(start, end2) {
+        return { start, end: end2, kind: "error" };
       }
       /**
        * After a report: skip to the next token at which an open construct can go on, complete the constructs above that one, and go on
@@ -11304,10 +11450,10 @@ var init_parser = __esm({
         }
       }
       /** Whatever is called something here may have been bound here. */
-      loseNames(start, end) {
+      loseNames(start, end2) {
         if (this.lostText > LOST_MAX) return;
-        this.lostText += end - start;
-        for (const name of this.source(start, end).match(/[A-Za-z_][\w']*/g) ?? []) this.lostNames.add(name);
+        this.lostText += end2 - start;
+        for (const name of this.source(start, end2).match(/[A-Za-z_][\w']*/g) ?? []) this.lostNames.add(name);
       }
       lost() {
         return this.lostNames.size > 0 || this.lostScopes ? { names: this.lostNames, scopes: this.lostScopes } : null;
@@ -11452,37 +11598,37 @@ var init_parser = __esm({
       abandonTop() {
         const frame = this.frames[this.top];
         const val = this.val;
-        const end = Math.max(frame.start, this.lex.prevEnd);
+        const end2 = Math.max(frame.start, this.lex.prevEnd);
         if (frame.state === S.ParItem) this.component(this.frames[this.top - 1], val);
         const parts = this.take(frame.base);
         let done = val;
         switch (frame.state) {
           case S.ParItem:
-            done = { start: frame.start, end, kind: "par", items: parts };
+            done = { start: frame.start, end: end2, kind: "par", items: parts };
             break;
           case S.NewBody:
-            done = { start: frame.start, end, kind: "new", decls: parts, body: val };
+            done = { start: frame.start, end: end2, kind: "new", decls: parts, body: val };
             break;
           case S.LetBody:
-            done = { start: frame.start, end, kind: "let", decls: parts, concurrent: frame.flag, body: val };
+            done = { start: frame.start, end: end2, kind: "let", decls: parts, concurrent: frame.flag, body: val };
             break;
           case S.ForBody:
-            done = { start: frame.start, end, kind: "for", receipts: frame.parts, body: val };
+            done = { start: frame.start, end: end2, kind: "for", receipts: frame.parts, body: val };
             break;
           case S.ContractBody:
-            done = { start: frame.start, end, kind: "contract", name: frame.a, formals: frame.names, body: val };
+            done = { start: frame.start, end: end2, kind: "contract", name: frame.a, formals: frame.names, body: val };
             break;
           case S.IfThen:
-            done = { start: frame.start, end, kind: "if", cond: frame.a, consequent: val, alternative: null };
+            done = { start: frame.start, end: end2, kind: "if", cond: frame.a, consequent: val, alternative: null };
             break;
           case S.IfElse:
-            done = { start: frame.start, end, kind: "if", cond: frame.a, consequent: frame.b, alternative: val };
+            done = { start: frame.start, end: end2, kind: "if", cond: frame.a, consequent: frame.b, alternative: val };
             break;
           case S.BlockEnd:
           case S.BlockBare:
             break;
           default:
-            done = this.errorProc(frame.start, end);
+            done = this.errorProc(frame.start, end2);
         }
         this.pop();
         this.val = done;
@@ -11715,18 +11861,18 @@ var init_parser = __esm({
           lex.next();
           return S.Stmt;
         }
-        let end = lex.prevEnd;
+        let end2 = lex.prevEnd;
         if (lex.tok === T2.Dot) {
-          end = lex.end;
+          end2 = lex.end;
           lex.next();
-          if (lex.tok === T2.Ident && lex.start === end && lex.peek() === 40) this.methodOfSync();
+          if (lex.tok === T2.Ident && lex.start === end2 && lex.peek() === 40) this.methodOfSync();
         } else {
           const call = frame.name === "" ? "x!?(\u2026)" : `x!${frame.name}(\u2026)`;
           this.unexpected("`.` or `;` after a synchronous send", `write \`${call}.\` to end it, \`${call}; P\` to go on after the reply`);
         }
         const node3 = {
           start: frame.start,
-          end,
+          end: end2,
           kind: "sync",
           chan: frame.a,
           method: frame.name,
@@ -12054,10 +12200,10 @@ var init_parser = __esm({
         return S.Operand;
       }
       quoteHint() {
-        const { start, end, tok } = this.lex;
+        const { start, end: end2, tok } = this.lex;
         if (this.frames[this.top].state === S.LetNames || this.frames[this.top - 1]?.state === S.LetNames)
           return "with a pattern write `let @p <- P`";
-        const text2 = this.source(start, end);
+        const text2 = this.source(start, end2);
         const opens = tok === T2.LBrace || tok === T2.LBracket || tok === T2.LParen || tok === T2.LPath || text2.startsWith("bundle");
         return text2.length <= 20 && !opens ? `a process becomes a name with \`@\`: \`@${text2}\`` : "a process becomes a name with `@`: `@P`";
       }
@@ -12116,10 +12262,10 @@ var init_parser = __esm({
       /** The variable or `_` of a remainder. */
       variable() {
         const lex = this.lex;
-        const { start, end } = lex;
+        const { start, end: end2 } = lex;
         let node3 = null;
-        if (lex.tok === T2.Ident) node3 = { start, end, kind: "var", name: lex.name };
-        else if (lex.tok === T2.Wildcard) node3 = { start, end, kind: "wildcard" };
+        if (lex.tok === T2.Ident) node3 = { start, end: end2, kind: "var", name: lex.name };
+        else if (lex.tok === T2.Wildcard) node3 = { start, end: end2, kind: "wildcard" };
         else this.unexpected("a variable or `_`", "a remainder is one variable: `...rest`");
         if (node3 !== null) lex.next();
         return node3;
@@ -12479,8 +12625,8 @@ var init_parser = __esm({
       }
       /** `pattern` is in parentheses glued to an identifier, as in `f(x)`. */
       calledIdentifier(pattern) {
-        const at2 = pattern.start - this.lex.base;
-        return this.lex.text.charCodeAt(at2) === 40 && at2 > 0 && isWordCode(this.lex.text.charCodeAt(at2 - 1));
+        const at3 = pattern.start - this.lex.base;
+        return this.lex.text.charCodeAt(at3) === 40 && at3 > 0 && isWordCode(this.lex.text.charCodeAt(at3 - 1));
       }
       caseBody() {
         const lex = this.lex;
@@ -12631,13 +12777,13 @@ var init_parser = __esm({
       operand() {
         const lex = this.lex;
         const start = lex.start;
-        const end = lex.end;
+        const end2 = lex.end;
         switch (lex.tok) {
           case T2.Ident:
-            this.val = { start, end, kind: "var", name: lex.name };
+            this.val = { start, end: end2, kind: "var", name: lex.name };
             break;
           case T2.Wildcard:
-            this.val = { start, end, kind: "wildcard" };
+            this.val = { start, end: end2, kind: "wildcard" };
             break;
           case T2.Minus:
             if (lex.beginsNumber()) {
@@ -12654,59 +12800,59 @@ var init_parser = __esm({
           case T2.Tilde:
             return this.prefix(LEVEL_NEG);
           case T2.Int:
-            this.val = { start, end, kind: "int", value: lex.int };
+            this.val = { start, end: end2, kind: "int", value: lex.int };
             break;
           case T2.Wide:
-            this.val = { start, end, kind: "wide", value: lex.value };
+            this.val = { start, end: end2, kind: "wide", value: lex.value };
             break;
           case T2.Float:
-            this.val = { start, end, kind: "float", value: lex.int };
+            this.val = { start, end: end2, kind: "float", value: lex.int };
             break;
           case T2.BigInt:
-            this.val = { start, end, kind: "bigint", value: lex.value };
+            this.val = { start, end: end2, kind: "bigint", value: lex.value };
             break;
           case T2.BigRat: {
             const { num, den } = lex.value;
-            this.val = { start, end, kind: "bigrat", num, den };
+            this.val = { start, end: end2, kind: "bigrat", num, den };
             break;
           }
           case T2.Fixed: {
             const { unscaled, scale } = lex.value;
-            this.val = { start, end, kind: "fixed", unscaled, scale };
+            this.val = { start, end: end2, kind: "fixed", unscaled, scale };
             break;
           }
           case T2.Bytes:
-            this.val = { start, end, kind: "bytes", value: lex.value };
+            this.val = { start, end: end2, kind: "bytes", value: lex.value };
             break;
           case T2.Str:
-            this.val = { start, end, kind: "string", value: lex.name };
+            this.val = { start, end: end2, kind: "string", value: lex.name };
             break;
           case T2.Uri:
-            this.val = { start, end, kind: "uri", value: lex.name };
+            this.val = { start, end: end2, kind: "uri", value: lex.name };
             break;
           case T2.True:
-            this.val = { start, end, kind: "bool", value: true };
+            this.val = { start, end: end2, kind: "bool", value: true };
             break;
           case T2.False:
-            this.val = { start, end, kind: "bool", value: false };
+            this.val = { start, end: end2, kind: "bool", value: false };
             break;
           case T2.Nil:
-            this.val = { start, end, kind: "nil" };
+            this.val = { start, end: end2, kind: "nil" };
             break;
           case T2.TypeBool:
-            this.val = { start, end, kind: "type", type: "Bool" };
+            this.val = { start, end: end2, kind: "type", type: "Bool" };
             break;
           case T2.TypeInt:
-            this.val = { start, end, kind: "type", type: "Int" };
+            this.val = { start, end: end2, kind: "type", type: "Int" };
             break;
           case T2.TypeString:
-            this.val = { start, end, kind: "type", type: "String" };
+            this.val = { start, end: end2, kind: "type", type: "String" };
             break;
           case T2.TypeUri:
-            this.val = { start, end, kind: "type", type: "Uri" };
+            this.val = { start, end: end2, kind: "type", type: "Uri" };
             break;
           case T2.TypeByteArray:
-            this.val = { start, end, kind: "type", type: "ByteArray" };
+            this.val = { start, end: end2, kind: "type", type: "ByteArray" };
             break;
           case T2.Star:
             return this.evaluation();
@@ -12730,7 +12876,7 @@ var init_parser = __esm({
             lex.next();
             if (lex.tok !== T2.LParen) {
               this.unexpected("`(` after `Set`", "`Set` is a reserved word; a set is written `Set(1, 2)`");
-              this.val = this.errorProc(start, end);
+              this.val = this.errorProc(start, end2);
               return this.after();
             }
             const frame = this.push(S.ListItem, start);
@@ -12799,8 +12945,8 @@ var init_parser = __esm({
         return this.recover();
       }
       /** Whether the character with that code stands right before the position. */
-      glued(at2, code) {
-        return at2 > this.lex.base && this.lex.text.charCodeAt(at2 - 1 - this.lex.base) === code;
+      glued(at3, code) {
+        return at3 > this.lex.base && this.lex.text.charCodeAt(at3 - 1 - this.lex.base) === code;
       }
       unclosedHint() {
         const tok = this.lex.tok;
@@ -12885,15 +13031,15 @@ var init_parser = __esm({
       reduce(frame) {
         const val = this.val;
         const { start, op: op4, level } = frame;
-        const end = this.lex.prevEnd;
-        if (level === LEVEL_PREFIX) this.val = { start, end, kind: "unary", op: op4 === T2.Not ? "not" : "-", operand: val };
-        else if (level === LEVEL_NEG) this.val = { start, end, kind: "not", operand: val };
+        const end2 = this.lex.prevEnd;
+        if (level === LEVEL_PREFIX) this.val = { start, end: end2, kind: "unary", op: op4 === T2.Not ? "not" : "-", operand: val };
+        else if (level === LEVEL_NEG) this.val = { start, end: end2, kind: "not", operand: val };
         else {
           const left = frame.a;
           frame.a = null;
-          if (level === LEVEL_CONJ) this.val = { start, end, kind: "conn", op: "/\\", left, right: val };
-          else if (level === LEVEL_DISJ) this.val = { start, end, kind: "conn", op: "\\/", left, right: val };
-          else this.val = { start, end, kind: "binary", op: SPELLING[op4], left, right: val, opStart: frame.pos };
+          if (level === LEVEL_CONJ) this.val = { start, end: end2, kind: "conn", op: "/\\", left, right: val };
+          else if (level === LEVEL_DISJ) this.val = { start, end: end2, kind: "conn", op: "\\/", left, right: val };
+          else this.val = { start, end: end2, kind: "binary", op: SPELLING[op4], left, right: val, opStart: frame.pos };
         }
       }
       methodCall(target) {
@@ -13052,23 +13198,23 @@ var init_parser = __esm({
       group(frame, val) {
         const lex = this.lex;
         const { start } = frame;
-        const end = lex.end;
+        const end2 = lex.end;
         lex.next();
         this.pop();
         const bare = val.kind === "bundle" && lex.text.charCodeAt(val.start - lex.base) !== 40;
         if (this.isExpr && !bare) {
           const grown = val;
           grown.start = start;
-          grown.end = end;
+          grown.end = end2;
         } else {
           this.report(
             "RHO103",
             start,
-            end,
+            end2,
             `parentheses around ${describe(val)}`,
             "use `{ \u2026 }` to group a process; a one-element tuple is `(P,)`"
           );
-          this.val = { start, end, kind: "block", body: val };
+          this.val = { start, end: end2, kind: "block", body: val };
         }
         return this.after();
       }
@@ -13125,7 +13271,7 @@ var init_parser = __esm({
         const { start, op: op4 } = frame;
         const items2 = this.take(frame.base);
         lex.next();
-        const end = lex.prevEnd;
+        const end2 = lex.prevEnd;
         if (op4 === SYNC_SEND) {
           this.closed(frame);
           frame.items = items2;
@@ -13135,23 +13281,23 @@ var init_parser = __esm({
         const rest = frame.b;
         switch (op4) {
           case SEND:
-            return this.done({ start, end, kind: "send", chan: frame.a, persistent: false, args: items2 });
+            return this.done({ start, end: end2, kind: "send", chan: frame.a, persistent: false, args: items2 });
           case PERSISTENT_SEND:
-            return this.done({ start, end, kind: "send", chan: frame.a, persistent: true, args: items2 });
+            return this.done({ start, end: end2, kind: "send", chan: frame.a, persistent: true, args: items2 });
           case SOURCE:
-            this.val = { start, end, form: frame.name === "" ? "call" : "method", name: frame.a, method: frame.name, args: items2 };
+            this.val = { start, end: end2, form: frame.name === "" ? "call" : "method", name: frame.a, method: frame.name, args: items2 };
             return state;
           case METHOD_CALL:
-            this.val = { start, end, kind: "method", target: frame.a, name: frame.name, args: items2, nameStart: frame.pos };
+            this.val = { start, end: end2, kind: "method", target: frame.a, name: frame.name, args: items2, nameStart: frame.pos };
             break;
           case LIST:
-            this.val = { start, end, kind: "list", items: items2, rest };
+            this.val = { start, end: end2, kind: "list", items: items2, rest };
             break;
           case SET:
-            this.val = { start, end, kind: "set", items: items2, rest };
+            this.val = { start, end: end2, kind: "set", items: items2, rest };
             break;
           default:
-            this.val = { start, end, kind: "pathmap", items: items2, rest };
+            this.val = { start, end: end2, kind: "pathmap", items: items2, rest };
         }
         return S.After;
       }
@@ -13320,7 +13466,7 @@ function leafSize(n) {
     case Tag.DeployerId:
       return 36;
     case Tag.Bytes:
-      return 4 + n.bytes.length;
+      return 4 + n.count;
     case Tag.Float:
       return 12;
     case Tag.BigInt:
@@ -13406,7 +13552,7 @@ function deepSize(root) {
     }
     const before = todo.length;
     let size = ownSize(n);
-    if (n instanceof LongList || n instanceof LongSet) size += treeSize(n.tree, todo);
+    if (n instanceof LongList || n instanceof LongSet || n instanceof LongPar) size += treeSize(n.tree, todo);
     else if (n instanceof LongMap) size += treeSize(n.keyTree, todo) + treeSize(n.valueTree, todo);
     else {
       kids.length = 0;
@@ -13543,18 +13689,18 @@ function showString(s, max = UNITS_MAX) {
   if (!NEEDS_ESCAPE.test(s)) return `"${s}"`;
   const pieces = [];
   let units = 2;
-  for (let i = 0; i < s.length; i += PIECE) {
-    const piece = escaped(s, i, Math.min(i + PIECE, s.length));
+  for (let i = 0; i < s.length; i += PIECE2) {
+    const piece = escaped(s, i, Math.min(i + PIECE2, s.length));
     units += piece.length;
     if (units > max) throw tooLong2();
     pieces.push(piece);
   }
   return `"${pieces.join("")}"`;
 }
-function escaped(s, start, end) {
+function escaped(s, start, end2) {
   let out = "";
   let from = start;
-  for (let i = start; i < end; i++) {
+  for (let i = start; i < end2; i++) {
     const c = s.charCodeAt(i);
     let text2;
     if (c === 92) text2 = "\\\\";
@@ -13568,14 +13714,14 @@ function escaped(s, start, end) {
     out += s.slice(from, i) + text2;
     from = i + 1;
   }
-  return out + s.slice(from, end);
+  return out + s.slice(from, end2);
 }
 function isDigit(c) {
   return c >= 48 && c <= 57;
 }
-function hex2(bytes2) {
+function hex2(bytes3) {
   let out = "";
-  for (let i = 0; i < bytes2.length; i++) out += (bytes2[i] < 16 ? "0" : "") + bytes2[i].toString(16);
+  for (let i = 0; i < bytes3.length; i++) out += (bytes3[i] < 16 ? "0" : "") + bytes3[i].toString(16);
   return out;
 }
 function showFloat(v2) {
@@ -13678,7 +13824,7 @@ function showName(t2, max = UNITS_MAX) {
   const text2 = new Printer(freeOf(name), max).show(name, Place.Process, true);
   return bare ? `@${text2}` : `@{${text2}}`;
 }
-var NEEDS_ESCAPE, UNITS_MAX, SIZE_PER_UNIT, PIECE, Scope2, Place, Job, Enter, BREAK, INDENT, DEDENT, FLAT, UNFLAT, MAX_INDENT, LETTERS, SYMBOLS, ARROWS2, BUNDLES, FLUSH, Printer, REPORT_MAX;
+var NEEDS_ESCAPE, UNITS_MAX, SIZE_PER_UNIT, PIECE2, Scope2, Place, Job, Enter, BREAK, INDENT, DEDENT, FLAT, UNFLAT, MAX_INDENT, LETTERS, SYMBOLS, ARROWS2, BUNDLES, FLUSH, Printer, REPORT_MAX;
 var init_print = __esm({
   "src/normal/print.ts"() {
     "use strict";
@@ -13688,7 +13834,7 @@ var init_print = __esm({
     NEEDS_ESCAPE = /[\u0000-\u001f"\\\u007f-\u009f\u2028\u2029\ufeff]/;
     UNITS_MAX = 536870888;
     SIZE_PER_UNIT = 8;
-    PIECE = 1 << 16;
+    PIECE2 = 1 << 16;
     Scope2 = class _Scope {
       constructor(level, segment, freeSegment, freeLevel) {
         this.level = level;
@@ -13702,10 +13848,10 @@ var init_print = __esm({
     };
     Place = { Process: 0, Name: 1, Operand: 2, Part: 3 };
     Job = class {
-      constructor(term, scope, place2) {
+      constructor(term, scope, place3) {
         this.term = term;
         this.scope = scope;
-        this.place = place2;
+        this.place = place3;
       }
     };
     Enter = class {
@@ -13764,9 +13910,9 @@ var init_print = __esm({
         this.max = max;
         for (let i = 0; i < outer; i++) this.names.push(false);
       }
-      show(t2, place2, flat3) {
+      show(t2, place3, flat3) {
         if (flat3) this.flat = 1;
-        this.stack.push(new Job(t2, new Scope2(this.outer, 0, -1, 0), place2));
+        this.stack.push(new Job(t2, new Scope2(this.outer, 0, -1, 0), place3));
         while (this.stack.length > 0) {
           const e2 = this.stack.pop();
           if (typeof e2 === "string") this.out.push(e2);
@@ -13856,8 +14002,8 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
       // ── terms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
       term(job) {
         const t2 = forced(job.term);
-        const { scope, place: place2 } = job;
-        if (place2 === Place.Name) {
+        const { scope, place: place3 } = job;
+        if (place3 === Place.Name) {
           if (typeof t2 === "object" && t2.tag === Tag.Bound && this.isName(t2.index, scope)) {
             this.out.push(this.boundName(t2.index, scope));
             return;
@@ -13866,7 +14012,7 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
           return;
         }
         const tag = tagOf(t2);
-        if (place2 === Place.Operand ? !isExpression2(tag) : place2 === Place.Part && !isAtom(tag) && !isNil(t2)) {
+        if (place3 === Place.Operand ? !isExpression2(tag) : place3 === Place.Part && !isAtom(tag) && !isNil(t2)) {
           this.push(["{", new Job(t2, scope, Place.Process), "}"]);
           return;
         }
@@ -14029,9 +14175,9 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
       }
       map(m, scope) {
         const entries = [];
-        const order2 = this.textOrder(m.keys.length, (m.flags & Flag.Pattern) !== 0, (i) => this.firstFree([m.keys[i], m.values[i]]));
+        const order3 = this.textOrder(m.keys.length, (m.flags & Flag.Pattern) !== 0, (i) => this.firstFree([m.keys[i], m.values[i]]));
         for (let n = 0; n < m.keys.length; n++) {
-          const i = order2 === null ? n : order2[n];
+          const i = order3 === null ? n : order3[n];
           if (n > 0) entries.push(", ");
           entries.push(new Job(m.keys[i], scope, Place.Process), " : ", new Job(m.values[i], scope, Place.Process));
         }
@@ -14051,11 +14197,11 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
           classes[k].push(c);
         }
         const items2 = classes.flat();
-        const order2 = this.textOrder(items2.length, (p.flags & Flag.Pattern) !== 0, (i) => this.firstFree([items2[i]]));
+        const order3 = this.textOrder(items2.length, (p.flags & Flag.Pattern) !== 0, (i) => this.firstFree([items2[i]]));
         const entries = [];
         for (let n = 0; n < items2.length; n++) {
           if (n > 0) entries.push(" |", BREAK);
-          entries.push(new Job(items2[order2 === null ? n : order2[n]], scope, Place.Process));
+          entries.push(new Job(items2[order3 === null ? n : order3[n]], scope, Place.Process));
         }
         this.push(entries);
       }
@@ -14064,7 +14210,7 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
       }
       binds(binds, scope) {
         const entries = [];
-        const order2 = this.textOrder(
+        const order3 = this.textOrder(
           binds.length,
           binds.some((b) => (flagsOf(b.source) & Flag.Pattern) !== 0),
           (i) => this.firstFree([binds[i].source])
@@ -14076,7 +14222,7 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
           offset += b.count;
         }
         for (let n = 0; n < binds.length; n++) {
-          const i = order2 === null ? n : order2[n];
+          const i = order3 === null ? n : order3[n];
           const b = binds[i];
           if (n > 0) entries.push(" & ");
           const pattern = patternScope(scope, offsets[i]);
@@ -14241,33 +14387,33 @@ ${"  ".repeat(Math.min(this.indent, MAX_INDENT))}`);
 });
 
 // src/syntax/decode.ts
-function decodeSource(bytes2) {
+function decodeSource(bytes3) {
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes2), diagnostics: [] };
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes3), diagnostics: [] };
   } catch {
-    const text2 = new TextDecoder("utf-8").decode(bytes2);
-    const valid = validPrefix(bytes2);
-    const offset = new TextDecoder("utf-8").decode(bytes2.subarray(0, valid)).length;
-    const byte = bytes2[valid].toString(16).padStart(2, "0");
+    const text2 = new TextDecoder("utf-8").decode(bytes3);
+    const valid = validPrefix(bytes3);
+    const offset = new TextDecoder("utf-8").decode(bytes3.subarray(0, valid)).length;
+    const byte = bytes3[valid].toString(16).padStart(2, "0");
     const message2 = `byte ${valid} (0x${byte}) is no valid UTF-8`;
     return { text: text2, diagnostics: [errorAt("RHO101", offset, offset + 1, message2, "save the file as UTF-8")] };
   }
 }
-function validPrefix(bytes2) {
+function validPrefix(bytes3) {
   let i = 0;
-  while (i < bytes2.length) {
-    const b = bytes2[i];
+  while (i < bytes3.length) {
+    const b = bytes3[i];
     if (b < 128) {
       i++;
       continue;
     }
     const size = b >= 194 && b <= 223 ? 2 : b >= 224 && b <= 239 ? 3 : b >= 240 && b <= 244 ? 4 : 0;
-    if (size === 0 || i + size > bytes2.length) return i;
-    const second = bytes2[i + 1];
+    if (size === 0 || i + size > bytes3.length) return i;
+    const second = bytes3[i + 1];
     const low = b === 224 ? 160 : b === 240 ? 144 : 128;
     const high = b === 237 ? 159 : b === 244 ? 143 : 191;
     if (second < low || second > high) return i;
-    for (let k = 2; k < size; k++) if ((bytes2[i + k] & 192) !== 128) return i;
+    for (let k = 2; k < size; k++) if ((bytes3[i + k] & 192) !== 128) return i;
     i += size;
   }
   return i;
@@ -14301,30 +14447,30 @@ var init_clock = __esm({
       add(due, callback) {
         const { heap } = this;
         const timer = { due, seq: this.seq++, callback };
-        let at2 = heap.push(timer) - 1;
-        while (at2 > 0) {
-          const parent = at2 - 1 >> 1;
+        let at3 = heap.push(timer) - 1;
+        while (at3 > 0) {
+          const parent = at3 - 1 >> 1;
           if (!earlier(timer, heap[parent])) break;
-          heap[at2] = heap[parent];
-          at2 = parent;
+          heap[at3] = heap[parent];
+          at3 = parent;
         }
-        heap[at2] = timer;
+        heap[at3] = timer;
       }
       take() {
         const { heap } = this;
         const first = heap[0];
         const last = heap.pop();
         if (last === void 0 || heap.length === 0) return first;
-        let at2 = 0;
+        let at3 = 0;
         for (; ; ) {
-          let child = 2 * at2 + 1;
+          let child = 2 * at3 + 1;
           if (child >= heap.length) break;
           if (child + 1 < heap.length && earlier(heap[child + 1], heap[child])) child++;
           if (!earlier(heap[child], last)) break;
-          heap[at2] = heap[child];
-          at2 = child;
+          heap[at3] = heap[child];
+          at3 = child;
         }
-        heap[at2] = last;
+        heap[at3] = last;
         return first;
       }
     };
@@ -14916,6 +15062,10 @@ var init_kernel = __esm({
       chan(owner) {
         return new Chan(owner);
       }
+      /** Who is told from now on. A call that nobody needs is a tenth of a COMM. */
+      tell(observer) {
+        this.observer = observer;
+      }
       /** This channel is served oldest first whatever the order of the space. */
       pin(chan) {
         chan.bits |= PINNED;
@@ -15008,6 +15158,12 @@ var init_kernel = __esm({
         this.lastDatum = null;
         this.lastDatumRef = ++this.counter;
         this.unparkSingle(k, chan);
+      }
+      /** `consume` of a continuation that waits on this channel alone, where there are no data. */
+      listen(k, chan) {
+        this.op++;
+        k.turn = ++this.counter;
+        this.parkSingle(k, chan);
       }
       /** `produce` of a message that completes the join `k`: it takes the oldest datum of each of its other channels; bind `own` takes the message. No peek. */
       complete(k, own) {
@@ -15146,7 +15302,7 @@ var init_kernel = __esm({
         const ref = this.lastDatumRef = ++this.counter;
         const { arrows, persistent: stays } = k.site;
         const n = arrows.length;
-        const chosen = this.chosen;
+        const chosen2 = this.chosen;
         this.firedCount = n;
         this.firedBranch = 0;
         this.matched[own] = value;
@@ -15155,8 +15311,8 @@ var init_kernel = __esm({
         this.firedPersistent[own] = persistent;
         for (let i = 0; i < n; i++) {
           if (i === own) continue;
-          const d = chosen[i];
-          chosen[i] = null;
+          const d = chosen2[i];
+          chosen2[i] = null;
           this.matched[i] = d.value;
           this.origins[i] = d.origin;
           this.firedDatumRefs[i] = d.ref;
@@ -15271,11 +15427,11 @@ var init_kernel = __esm({
       /** An unguarded join on different channels, all of which hold data and none an index. */
       quickConsume(k, chans) {
         const { arrows, persistent } = k.site;
-        const { chosen } = this;
+        const { chosen: chosen2 } = this;
         const n = chans.length;
         try {
           for (let i = 0; i < n; i++) {
-            if ((chosen[i] = this.quickMatch(k, i, chans[i])) !== null) continue;
+            if ((chosen2[i] = this.quickMatch(k, i, chans[i])) !== null) continue;
             if (chans[i].nD > this.scanMax && this.keyed) return UNDECIDED;
             this.parkJoin(k, chans);
             return false;
@@ -15286,8 +15442,8 @@ var init_kernel = __esm({
         this.firedCount = n;
         this.firedBranch = 0;
         for (let i = 0; i < n; i++) {
-          const d = chosen[i];
-          chosen[i] = null;
+          const d = chosen2[i];
+          chosen2[i] = null;
           this.matched[i] = d.value;
           this.origins[i] = d.origin;
           this.firedDatumRefs[i] = d.ref;
@@ -15725,12 +15881,12 @@ var init_kernel = __esm({
       /** Indexed continuations that have one of the value's keys, or none, in the order of choice. */
       listeners(table5, value, backward) {
         const found = [];
-        const add5 = (bucket) => {
+        const add6 = (bucket) => {
           if (bucket === void 0) return;
           for (let i = bucket.live(bucket.head); i < bucket.length; i = bucket.live(i + 1)) found.push(bucket.at(i));
         };
-        add5(table5.free);
-        for (const key of this.datumKeysOf(value)) add5(table5.byKey.get(key));
+        add6(table5.free);
+        for (const key of this.datumKeysOf(value)) add6(table5.byKey.get(key));
         found.sort(backward ? (a, b) => b.turn - a.turn : (a, b) => a.turn - b.turn);
         return found.filter((k, i) => i === 0 || found[i - 1] !== k);
       }
@@ -15913,8 +16069,8 @@ var init_kernel = __esm({
           if (position > 0) {
             const before = list2.length;
             if (this.addCandidate(list2, k, b, group[g], mine) && this.seeded && before > 0) {
-              const at2 = this.choose(before + 1);
-              list2.splice(at2, 0, list2.pop());
+              const at3 = this.choose(before + 1);
+              list2.splice(at3, 0, list2.pop());
             }
           }
           if (list2.length === 0) return false;
@@ -16038,32 +16194,32 @@ var init_kernel = __esm({
       /** Takes and peeks on one channel: which data the takes leave for the peeks is a search. Explicit stack, charged by step. */
       solveMixed(site, group, lists, options) {
         const m = group.length;
-        const at2 = new Array(m).fill(-1);
-        const taken = /* @__PURE__ */ new Set();
+        const at3 = new Array(m).fill(-1);
+        const taken3 = /* @__PURE__ */ new Set();
         const peeked = /* @__PURE__ */ new Map();
         let g = 0;
         while (g >= 0) {
           const peek = site.arrows[group[g]] === PEEK;
-          if (at2[g] >= 0) {
-            const d2 = lists[g][options[g][at2[g]]].datum;
+          if (at3[g] >= 0) {
+            const d2 = lists[g][options[g][at3[g]]].datum;
             if (peek) peeked.set(d2, peeked.get(d2) - 1);
-            else taken.delete(d2);
+            else taken3.delete(d2);
           }
-          let c = at2[g] + 1;
+          let c = at3[g] + 1;
           for (; c < options[g].length; c++) {
             this.step();
             const d2 = lists[g][options[g][c]].datum;
-            if (d2.persistent || !(taken.has(d2) || !peek && (peeked.get(d2) ?? 0) > 0)) break;
+            if (d2.persistent || !(taken3.has(d2) || !peek && (peeked.get(d2) ?? 0) > 0)) break;
           }
           if (c === options[g].length) {
-            at2[g--] = -1;
+            at3[g--] = -1;
             continue;
           }
-          at2[g] = c;
+          at3[g] = c;
           const d = lists[g][options[g][c]].datum;
           if (peek) peeked.set(d, (peeked.get(d) ?? 0) + 1);
-          else if (!d.persistent) taken.add(d);
-          if (g === m - 1) return at2.map((o, i) => options[i][o]);
+          else if (!d.persistent) taken3.add(d);
+          if (g === m - 1) return at3.map((o, i) => options[i][o]);
           g++;
         }
         return null;
@@ -16092,15 +16248,15 @@ var init_kernel = __esm({
             if (unstored) {
               const all3 = [];
               for (let d = cursor.next(); d !== null; d = cursor.next()) all3.push(d);
-              const place2 = this.arrivalPlace(chan);
-              const at3 = place2 === 0 ? 0 : this.seeded && (chan.bits & PINNED) === 0 ? this.choose(all3.length + 1) : all3.length;
-              all3.splice(at3, 0, mine);
+              const place3 = this.arrivalPlace(chan);
+              const at4 = place3 === 0 ? 0 : this.seeded && (chan.bits & PINNED) === 0 ? this.choose(all3.length + 1) : all3.length;
+              all3.splice(at4, 0, mine);
               cursor = new DataCursor().startList(all3);
             }
           }
           lists.push(new LazyCandidates(cursor, i2));
         }
-        const at2 = new Array(n).fill(-1);
+        const at3 = new Array(n).fill(-1);
         const picked = new Array(n).fill(null);
         const results = new Array(n);
         const turn = new Array(n);
@@ -16109,7 +16265,7 @@ var init_kernel = __esm({
           picked[i] = null;
           const arrow = site.arrows[i];
           for (; ; ) {
-            const c = this.candidate(lists[i], ++at2[i], k, b);
+            const c = this.candidate(lists[i], ++at3[i], k, b);
             if (c === void 0) break;
             const d = c.datum;
             if (i === lastOwn && d !== mine) {
@@ -16127,7 +16283,7 @@ var init_kernel = __esm({
             break;
           }
           if (picked[i] === null) {
-            at2[i--] = -1;
+            at3[i--] = -1;
             continue;
           }
           if (i < n - 1) {
@@ -16176,8 +16332,8 @@ var init_kernel = __esm({
           return this.excuse(k, e2);
         }
       }
-      candidate(list2, at2, k, b) {
-        while (list2.known.length <= at2) {
+      candidate(list2, at3, k, b) {
+        while (list2.known.length <= at3) {
           const d = list2.cursor.next();
           if (d === null) return void 0;
           this.step();
@@ -16189,7 +16345,7 @@ var init_kernel = __esm({
             this.excuse(k, e2);
           }
         }
-        return list2.known[at2];
+        return list2.known[at3];
       }
       // ---------------------------------------------------------------------------------------------- seeded choice
       /** A number below n, a function of the seed, the number of the operation and the number of the choice within it – of nothing else. */
@@ -16230,12 +16386,12 @@ var init_kernel = __esm({
         const chans = k.chans ?? [k.chan];
         let b = 0;
         let i = 0;
-        for (let at2 = 0; at2 < chans.length; at2++, i++) {
+        for (let at3 = 0; at3 < chans.length; at3++, i++) {
           if (branches !== void 0 && i === branches[b].arrows.length) {
             b++;
             i = 0;
           }
-          const chan = chans[at2];
+          const chan = chans[at3];
           if (chan.nD <= this.scanMax || chan.index !== null && chan.index.data !== null) continue;
           if (this.contKeyOf(k, b, i) !== void 0) this.indexData(chan);
         }
@@ -16255,12 +16411,12 @@ var init_kernel = __esm({
         const branches = k.site.branches;
         let b = 0;
         let i = 0;
-        for (let at2 = 0; at2 < chans.length; at2++, i++) {
+        for (let at3 = 0; at3 < chans.length; at3++, i++) {
           if (branches !== void 0 && i === branches[b].arrows.length) {
             b++;
             i = 0;
           }
-          if (chans[at2] !== chan) continue;
+          if (chans[at3] !== chan) continue;
           const key = this.contKeyOf(k, b, i);
           if (key === void 0) {
             table5.push(void 0, k);
@@ -16349,9 +16505,9 @@ var init_kernel = __esm({
         const head = chan.dHead;
         if (head === null || head.prev.turn < d.turn) this.linkDatum(d, head === null ? null : head.prev, head === null);
         else {
-          let at2 = head;
-          while (at2.turn < d.turn) at2 = at2.next;
-          this.linkDatum(d, at2.prev, at2 === head);
+          let at3 = head;
+          while (at3.turn < d.turn) at3 = at3.next;
+          this.linkDatum(d, at3.prev, at3 === head);
           chan.index = null;
         }
         if (chan.index !== null && chan.index.data !== null) this.pushDatum(chan.index.data, d);
@@ -16471,9 +16627,9 @@ var init_kernel = __esm({
           const head = chan.kHead;
           if (head === null || head.prev.turn < k.turn) this.linkCont(k, head === null ? null : head.prev, head === null);
           else {
-            let at2 = head;
-            while (at2.turn < k.turn) at2 = at2.next;
-            this.linkCont(k, at2.prev, at2 === head);
+            let at3 = head;
+            while (at3.turn < k.turn) at3 = at3.next;
+            this.linkCont(k, at3.prev, at3 === head);
             chan.index = null;
           }
           if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan);
@@ -16491,9 +16647,9 @@ var init_kernel = __esm({
             const head = chan.jHead;
             if (head === null || head.prev.cont.turn < k.turn) this.linkLink(l, head === null ? null : head.prev, head === null);
             else {
-              let at2 = head;
-              while (at2.cont.turn < k.turn) at2 = at2.next;
-              this.linkLink(l, at2.prev, at2 === head);
+              let at3 = head;
+              while (at3.cont.turn < k.turn) at3 = at3.next;
+              this.linkLink(l, at3.prev, at3 === head);
               chan.index = null;
             }
             if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan);
@@ -16807,9 +16963,9 @@ var init_kernel = __esm({
           this.pumpLive++;
         }
       }
-      relinkDatum(d, place2) {
+      relinkDatum(d, place3) {
         d.chan.index = null;
-        this.linkDatum(d, place2.prev, place2.head);
+        this.linkDatum(d, place3.prev, place3.head);
       }
       relinkCont(k, places) {
         this.dropIndexes(k);
@@ -16918,20 +17074,20 @@ var init_machine = __esm({
     };
     SPARES_MAX2 = 32;
     Meters = class {
-      constructor(comms, bytes2) {
+      constructor(comms, bytes3) {
         this.spare = null;
         this.spares = SPARES_MAX2;
         this.comms = comms;
-        this.bytes = bytes2;
+        this.bytes = bytes3;
       }
     };
     MachineFault = class {
-      constructor(code, message2, hint = "", start = -1, end = -1) {
+      constructor(code, message2, hint = "", start = -1, end2 = -1) {
         this.code = code;
         this.message = message2;
         this.hint = hint;
         this.start = start;
-        this.end = end;
+        this.end = end2;
       }
     };
   }
@@ -17032,7 +17188,7 @@ var init_control = __esm({
         const inner = (t2) => t2.body;
         const alive = [...this.names].map(([m, t2]) => [this.current(m), t2]).filter(([m]) => m.status < State.Done);
         return [
-          ...alive.map(([machine, t2]) => ({ name: inner(t2), machine })),
+          ...alive.map(([machine2, t2]) => ({ name: inner(t2), machine: machine2 })),
           ...[...this.groups.values()].map((g) => ({ name: inner(g.control), account: g.account }))
         ];
       }
@@ -17178,791 +17334,239 @@ var init_freeze = __esm({
   }
 });
 
-// ../main/node_modules/@noble/hashes/utils.js
-function isBytes(a) {
-  return a instanceof Uint8Array || ArrayBuffer.isView(a) && a.constructor.name === "Uint8Array" && "BYTES_PER_ELEMENT" in a && a.BYTES_PER_ELEMENT === 1;
+// rspace/wasm.ts
+function leb(n) {
+  const out = [];
+  for (; n >= 128; n >>>= 7) out.push(n & 127 | 128);
+  out.push(n);
+  return out;
 }
-function anumber(n, title = "") {
-  if (typeof n !== "number")
-    throw new TypeError(atitle(title) + "expected number, got " + typeof n);
-  if (!Number.isSafeInteger(n) || n < 0)
-    throw new RangeError(atitle(title) + "expected integer >= 0, got " + n);
-  return n;
-}
-function abytes(value, length, title = "") {
-  if (isBytes(value) && (length === void 0 || value.length === length))
-    return value;
-  if (length !== void 0)
-    anumber(length, "length");
-  const bytes2 = isBytes(value);
-  const ofLen = length !== void 0 ? ` of length ${length}` : "";
-  const got = bytes2 ? `length=${value.length}` : `type=${typeof value}`;
-  const message2 = atitle(title) + "expected Uint8Array" + ofLen + ", got " + got;
-  if (!bytes2)
-    throw new TypeError(message2);
-  throw new RangeError(message2);
-}
-function copyBytes(bytes2) {
-  return Uint8Array.from(abytes(bytes2));
-}
-function aexists(instance, checkFinished = true) {
-  if (instance.destroyed)
-    throw new Error("hash was destroyed");
-  if (checkFinished && instance.finished)
-    throw new Error("digest() was already called");
-}
-function aoutput(out, instance) {
-  abytes(out, void 0, "output");
-  const min = instance.outputLen;
-  if (!(out.length >= min)) {
-    throw new RangeError('"output" expected length >= ' + min);
+function signed(n) {
+  const out = [];
+  for (let left = BigInt(n); ; ) {
+    const low = Number(left & 127n);
+    left >>= 7n;
+    if (left === 0n && (low & 64) === 0 || left === -1n && (low & 64) !== 0) return [...out, low];
+    out.push(low | 128);
   }
 }
-function u8(arr) {
-  return new Uint8Array(arr.buffer, arr.byteOffset, arr.byteLength);
+function program(pages, funcs) {
+  const exported = funcs.flatMap(({ name }, i) => name === void 0 ? [] : [named(name, 0, i)]);
+  const bodies = funcs.map(({ locals, code }) => {
+    const body = [...counted(locals.map(([count2, type]) => [...leb(count2), type])), ...code, 11];
+    return [...leb(body.length), ...body];
+  });
+  return Uint8Array.from([
+    ...[0, 97, 115, 109, 1, 0, 0, 0],
+    ...section(1, counted(funcs.map(({ takes: takes2, gives }) => [96, ...leb(takes2.length), ...takes2, ...leb(gives.length), ...gives]))),
+    ...section(3, counted(funcs.map((_2, i) => leb(i)))),
+    ...section(5, [1, 0, ...leb(pages)]),
+    ...section(7, counted([named("memory", 2, 0), ...exported])),
+    ...section(10, counted(bodies))
+  ]);
 }
-function u322(arr) {
-  return new Uint32Array(arr.buffer, arr.byteOffset, Math.floor(arr.byteLength / 4));
+function instantiate(bytes3) {
+  const { Module, Instance } = globalThis.WebAssembly;
+  return new Instance(new Module(bytes3)).exports;
 }
-function clean(...arrays) {
-  for (let i = 0; i < arrays.length; i++) {
-    arrays[i].fill(0);
-  }
-}
-function rotr(word, shift) {
-  return word << 32 - shift | word >>> shift;
-}
-function byteSwap(word) {
-  return word << 24 & 4278190080 | word << 8 & 16711680 | word >>> 8 & 65280 | word >>> 24 & 255;
-}
-function byteSwap32(arr) {
-  for (let i = 0; i < arr.length; i++) {
-    arr[i] = byteSwap(arr[i]);
-  }
-  return arr;
-}
-function checkOpts(defaults, opts, title = "opts") {
-  aopts(defaults, "defaults");
-  if (opts !== void 0)
-    aopts(opts, title);
-  const merged = Object.assign(/* @__PURE__ */ Object.create(null), defaults, opts);
-  return merged;
-}
-function createHasher(hashCons, info = {}) {
-  if (typeof hashCons !== "function")
-    throw new TypeError('"hashCons" expected function, got type=' + typeof hashCons);
-  info = checkOpts({}, info, "info");
-  const hashC = (msg, opts) => hashCons(opts).update(msg).digest();
-  const tmp = hashCons(void 0);
-  hashC.outputLen = tmp.outputLen;
-  hashC.blockLen = tmp.blockLen;
-  hashC.canXOF = tmp.canXOF;
-  hashC.create = (opts) => hashCons(opts);
-  Object.assign(hashC, info);
-  return Object.freeze(hashC);
-}
-var atitle, aobject, aopts, isLE, swap8IfBE, swap32IfBE;
-var init_utils = __esm({
-  "../main/node_modules/@noble/hashes/utils.js"() {
-    atitle = (title) => title ? `"${title}" ` : "";
-    aobject = (value, label) => {
-      if (value === null || typeof value !== "object" || Array.isArray(value))
-        throw new TypeError((label === "object" ? "" : `"${label}" `) + "expected object, got type=" + typeof value);
-    };
-    aopts = (value, label) => {
-      aobject(value, label);
-      const proto = Object.getPrototypeOf(value);
-      if (proto !== Object.prototype && proto !== null)
-        throw new TypeError(`"${label}" expected plain object`);
-      if (Object.hasOwn(value, "__proto__"))
-        throw new TypeError(`"${label}.__proto__" is not allowed`);
-    };
-    isLE = /* @__PURE__ */ (() => new Uint8Array(new Uint32Array([287454020]).buffer)[0] === 68)();
-    swap8IfBE = isLE ? (n) => n : (n) => byteSwap(n) >>> 0;
-    swap32IfBE = isLE ? (u) => u : byteSwap32;
+var get, set, I32, I64, section, counted, named;
+var init_wasm = __esm({
+  "rspace/wasm.ts"() {
+    "use strict";
+    get = (local) => [32, ...leb(local)];
+    set = (local) => [33, ...leb(local)];
+    I32 = 127;
+    I64 = 126;
+    section = (id, content) => [id, ...leb(content.length), ...content];
+    counted = (items2) => [...leb(items2.length), ...items2.flat()];
+    named = (name, kind, index) => [name.length, ...[...name].map((c) => c.charCodeAt(0)), kind, index];
   }
 });
 
-// ../main/node_modules/@noble/hashes/_blake.js
-function G1s(a, b, c, d, x) {
-  a = a + b + x | 0;
-  d = rotr(d ^ a, 16);
-  c = c + d | 0;
-  b = rotr(b ^ c, 12);
-  return { a, b, c, d };
+// rspace/blake-code.ts
+function mix3(i, word) {
+  const [a, b, c, d] = chosen(i);
+  const half = (use, first, second) => [
+    ...[...add(add(get(a), get(b)), word(use)), ...set(a)],
+    ...[...xor(get(d), get(a)), 66, ...signed(first), 138, ...set(d)],
+    ...[...add(get(c), get(d)), ...set(c)],
+    ...[...xor(get(b), get(c)), 66, ...signed(second), 138, ...set(b)]
+  ];
+  return [...half(2 * i, 32, 24), ...half(2 * i + 1, 16, 63)];
 }
-function G2s(a, b, c, d, x) {
-  a = a + b + x | 0;
-  d = rotr(d ^ a, 8);
-  c = c + d | 0;
-  b = rotr(b ^ c, 7);
-  return { a, b, c, d };
+function blakeProgram(isLong2) {
+  const locals = [[1, I32], [17, I64]];
+  const func = { takes: [I32, I32, I32, I32], gives: [], locals, code: blocks(isLong2 ? inARow() : looped()), name: "blocks" };
+  return program(Math.ceil((INPUT_AT + INPUT_BYTES) / 65536), [func]);
 }
-var BSIGMA;
+var STATE_AT, STATE_BYTES, INPUT_AT, BLOCK_BYTES, INPUT_BYTES, ORDER_AT, IV, BEGIN, ORDER, ROUNDS, PLACES, i32, load64, store64, add, xor, at2, end, bytes, isLast, order, taken, V, chosen, EIGHT, looped, inARow, blocks;
+var init_blake_code = __esm({
+  "rspace/blake-code.ts"() {
+    "use strict";
+    init_wasm();
+    STATE_AT = 0;
+    STATE_BYTES = 72;
+    INPUT_AT = 512;
+    BLOCK_BYTES = 128;
+    INPUT_BYTES = 1 << 16;
+    ORDER_AT = 256;
+    IV = [
+      0x6a09e667f3bcc908n,
+      0xbb67ae8584caa73bn,
+      0x3c6ef372fe94f82bn,
+      0xa54ff53a5f1d36f1n,
+      0x510e527fade682d1n,
+      0x9b05688c2b3e6c1fn,
+      0x1f83d9abfb41bd6bn,
+      0x5be0cd19137e2179n
+    ];
+    BEGIN = IV.map((word, i) => i === 0 ? word ^ 0x01010020n : word);
+    ORDER = [
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+      [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
+      [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
+      [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
+      [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
+      [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
+      [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
+      [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
+      [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
+      [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0]
+    ];
+    ROUNDS = [...ORDER, ORDER[0], ORDER[1]];
+    PLACES = ROUNDS.flat().map((word) => 8 * word);
+    i32 = (n) => [65, ...signed(n)];
+    load64 = (at3, offset = 0) => [...at3, 41, 0, ...leb(offset)];
+    store64 = (at3, value, offset) => [...at3, ...value, 55, 0, ...leb(offset)];
+    add = (a, b) => [...a, ...b, 124];
+    xor = (a, b) => [...a, ...b, 133];
+    [at2, end, bytes, isLast, order, taken, V] = [0, 1, 2, 3, 4, 5, 6];
+    chosen = (i) => [0, 1, 2, 3].map((column) => V + 4 * column + (i + (i >= 4 ? column : 0) & 3));
+    EIGHT = [0, 1, 2, 3, 4, 5, 6, 7];
+    looped = () => [
+      ...[...i32(ORDER_AT), ...set(order)],
+      ...[3, 64],
+      // loop
+      ...EIGHT.flatMap((i) => mix3(i, (use) => load64([...get(at2), ...get(order), 45, 0, ...leb(use), 106]))),
+      ...[...get(order), ...i32(16), 106, 34, order],
+      ...[...i32(ORDER_AT + PLACES.length), 73, 13, 0, 11]
+    ];
+    inARow = () => ROUNDS.flatMap((words) => EIGHT.flatMap((i) => mix3(i, (use) => load64(get(at2), 8 * words[use]))));
+    blocks = (rounds) => [
+      ...[3, 64],
+      // loop
+      ...store64(i32(STATE_AT + 64), [...add(load64(i32(STATE_AT + 64)), [...get(bytes), 173]), 34, taken], 0),
+      ...EIGHT.flatMap((i) => [...load64(i32(STATE_AT + 8 * i)), ...set(V + i)]),
+      ...EIGHT.flatMap((i) => [66, ...signed(BigInt.asIntN(64, IV[i])), ...set(V + 8 + i)]),
+      ...[...xor(get(V + 12), get(taken)), ...set(V + 12)],
+      ...[...xor(get(V + 14), [...get(isLast), 172]), ...set(V + 14)],
+      ...rounds,
+      ...EIGHT.flatMap((i) => store64(i32(STATE_AT + 8 * i), xor(load64(i32(STATE_AT + 8 * i)), xor(get(V + i), get(V + 8 + i))), 0)),
+      ...[...get(at2), ...i32(BLOCK_BYTES), 106, 34, at2],
+      ...[...get(end), 73, 13, 0, 11]
+    ];
+  }
+});
+
+// rspace/blake-program.ts
+var PROGRAM;
+var init_blake_program = __esm({
+  "rspace/blake-program.ts"() {
+    "use strict";
+    init_blake_code();
+    PROGRAM = blakeProgram(false);
+  }
+});
+
+// rspace/blake.ts
+function begun(parts) {
+  for (const part2 of parts) taken2 += part2.length;
+  if (machine === void 0) machine = new Machine2(PROGRAM);
+  else if (!isLong && taken2 > LONG_WORTH) {
+    machine = new Machine2(blakeProgram(true));
+    isLong = true;
+  }
+  machine.begin();
+  return machine;
+}
+function blake2b256(...parts) {
+  const m = begun(parts);
+  for (const part2 of parts) m.add(part2);
+  return m.end();
+}
+async function pausedBlake2b256(parts, pieceBytes, pause) {
+  const m = begun(parts);
+  for (const part2 of parts) {
+    for (let at3 = 0; at3 < part2.length; at3 += pieceBytes) {
+      m.add(part2.subarray(at3, at3 + pieceBytes));
+      if (part2.length - at3 <= pieceBytes) continue;
+      const saved = m.save();
+      await pause();
+      m.restore(saved);
+    }
+  }
+  return m.end();
+}
+var Machine2, FIRST, machine, LONG_WORTH, taken2, isLong;
 var init_blake = __esm({
-  "../main/node_modules/@noble/hashes/_blake.js"() {
-    init_utils();
-    BSIGMA = /* @__PURE__ */ Uint8Array.from([
-      0,
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-      9,
-      10,
-      11,
-      12,
-      13,
-      14,
-      15,
-      14,
-      10,
-      4,
-      8,
-      9,
-      15,
-      13,
-      6,
-      1,
-      12,
-      0,
-      2,
-      11,
-      7,
-      5,
-      3,
-      11,
-      8,
-      12,
-      0,
-      5,
-      2,
-      15,
-      13,
-      10,
-      14,
-      3,
-      6,
-      7,
-      1,
-      9,
-      4,
-      7,
-      9,
-      3,
-      1,
-      13,
-      12,
-      11,
-      14,
-      2,
-      6,
-      5,
-      10,
-      4,
-      0,
-      15,
-      8,
-      9,
-      0,
-      5,
-      7,
-      2,
-      4,
-      10,
-      15,
-      14,
-      1,
-      11,
-      12,
-      6,
-      8,
-      3,
-      13,
-      2,
-      12,
-      6,
-      10,
-      0,
-      11,
-      8,
-      3,
-      4,
-      13,
-      7,
-      5,
-      15,
-      14,
-      1,
-      9,
-      12,
-      5,
-      1,
-      15,
-      14,
-      13,
-      4,
-      10,
-      0,
-      7,
-      6,
-      3,
-      9,
-      2,
-      8,
-      11,
-      13,
-      11,
-      7,
-      14,
-      12,
-      1,
-      3,
-      9,
-      5,
-      0,
-      15,
-      4,
-      8,
-      6,
-      2,
-      10,
-      6,
-      15,
-      14,
-      9,
-      11,
-      3,
-      0,
-      8,
-      12,
-      2,
-      13,
-      7,
-      1,
-      4,
-      10,
-      5,
-      10,
-      2,
-      8,
-      4,
-      7,
-      6,
-      1,
-      5,
-      15,
-      11,
-      9,
-      14,
-      3,
-      12,
-      13,
-      0,
-      0,
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-      9,
-      10,
-      11,
-      12,
-      13,
-      14,
-      15,
-      14,
-      10,
-      4,
-      8,
-      9,
-      15,
-      13,
-      6,
-      1,
-      12,
-      0,
-      2,
-      11,
-      7,
-      5,
-      3,
-      // Blake1, unused in others
-      11,
-      8,
-      12,
-      0,
-      5,
-      2,
-      15,
-      13,
-      10,
-      14,
-      3,
-      6,
-      7,
-      1,
-      9,
-      4,
-      7,
-      9,
-      3,
-      1,
-      13,
-      12,
-      11,
-      14,
-      2,
-      6,
-      5,
-      10,
-      4,
-      0,
-      15,
-      8,
-      9,
-      0,
-      5,
-      7,
-      2,
-      4,
-      10,
-      15,
-      14,
-      1,
-      11,
-      12,
-      6,
-      8,
-      3,
-      13,
-      2,
-      12,
-      6,
-      10,
-      0,
-      11,
-      8,
-      3,
-      4,
-      13,
-      7,
-      5,
-      15,
-      14,
-      1,
-      9
-    ]);
-  }
-});
-
-// ../main/node_modules/@noble/hashes/_u64.js
-function add(Ah, Al, Bh, Bl) {
-  const l = (Al >>> 0) + (Bl >>> 0);
-  return { h: Ah + Bh + (l / 2 ** 32 | 0) | 0, l: l | 0 };
-}
-var fromNumH, fromNumL, rotrSH, rotrSL, rotrBH, rotrBL, rotr32H, rotr32L, add3L, add3H;
-var init_u64 = __esm({
-  "../main/node_modules/@noble/hashes/_u64.js"() {
-    fromNumH = (n) => n / 2 ** 32 | 0;
-    fromNumL = (n) => n >>> 0;
-    rotrSH = (h, l, s) => h >>> s | l << 32 - s;
-    rotrSL = (h, l, s) => h << 32 - s | l >>> s;
-    rotrBH = (h, l, s) => h << 64 - s | l >>> s - 32;
-    rotrBL = (h, l, s) => h >>> s - 32 | l << 64 - s;
-    rotr32H = (_h, l) => l;
-    rotr32L = (h, _l) => h;
-    add3L = (Al, Bl, Cl) => (Al >>> 0) + (Bl >>> 0) + (Cl >>> 0);
-    add3H = (low, Ah, Bh, Ch) => Ah + Bh + Ch + (low / 2 ** 32 | 0) | 0;
-  }
-});
-
-// ../main/node_modules/@noble/hashes/_md.js
-var SHA256_IV;
-var init_md = __esm({
-  "../main/node_modules/@noble/hashes/_md.js"() {
-    SHA256_IV = /* @__PURE__ */ Uint32Array.from([
-      1779033703,
-      3144134277,
-      1013904242,
-      2773480762,
-      1359893119,
-      2600822924,
-      528734635,
-      1541459225
-    ]);
-  }
-});
-
-// ../main/node_modules/@noble/hashes/blake2.js
-function G1b(a, b, c, d, msg, x) {
-  const Xl = msg[x], Xh = msg[x + 1];
-  let Al = BBUF[2 * a], Ah = BBUF[2 * a + 1];
-  let Bl = BBUF[2 * b], Bh = BBUF[2 * b + 1];
-  let Cl = BBUF[2 * c], Ch = BBUF[2 * c + 1];
-  let Dl = BBUF[2 * d], Dh = BBUF[2 * d + 1];
-  const ll = add3L(Al, Bl, Xl);
-  Ah = add3H(ll, Ah, Bh, Xh);
-  Al = ll | 0;
-  let xh = Dh ^ Ah, xl = Dl ^ Al;
-  Dh = rotr32H(xh, xl);
-  Dl = rotr32L(xh, xl);
-  ({ h: Ch, l: Cl } = add(Ch, Cl, Dh, Dl));
-  xh = Bh ^ Ch;
-  xl = Bl ^ Cl;
-  Bh = rotrSH(xh, xl, 24);
-  Bl = rotrSL(xh, xl, 24);
-  BBUF[2 * a] = Al;
-  BBUF[2 * a + 1] = Ah;
-  BBUF[2 * b] = Bl;
-  BBUF[2 * b + 1] = Bh;
-  BBUF[2 * c] = Cl;
-  BBUF[2 * c + 1] = Ch;
-  BBUF[2 * d] = Dl;
-  BBUF[2 * d + 1] = Dh;
-}
-function G2b(a, b, c, d, msg, x) {
-  const Xl = msg[x], Xh = msg[x + 1];
-  let Al = BBUF[2 * a], Ah = BBUF[2 * a + 1];
-  let Bl = BBUF[2 * b], Bh = BBUF[2 * b + 1];
-  let Cl = BBUF[2 * c], Ch = BBUF[2 * c + 1];
-  let Dl = BBUF[2 * d], Dh = BBUF[2 * d + 1];
-  const ll = add3L(Al, Bl, Xl);
-  Ah = add3H(ll, Ah, Bh, Xh);
-  Al = ll | 0;
-  let xh = Dh ^ Ah, xl = Dl ^ Al;
-  Dh = rotrSH(xh, xl, 16);
-  Dl = rotrSL(xh, xl, 16);
-  ({ h: Ch, l: Cl } = add(Ch, Cl, Dh, Dl));
-  xh = Bh ^ Ch;
-  xl = Bl ^ Cl;
-  Bh = rotrBH(xh, xl, 63);
-  Bl = rotrBL(xh, xl, 63);
-  BBUF[2 * a] = Al;
-  BBUF[2 * a + 1] = Ah;
-  BBUF[2 * b] = Bl;
-  BBUF[2 * b + 1] = Bh;
-  BBUF[2 * c] = Cl;
-  BBUF[2 * c + 1] = Ch;
-  BBUF[2 * d] = Dl;
-  BBUF[2 * d + 1] = Dh;
-}
-function checkBlake2Opts(outputLen, opts = {}, keyLen, saltLen, persLen) {
-  anumber(keyLen);
-  if (outputLen <= 0 || outputLen > keyLen)
-    throw new Error('"dkLen" must be 1..' + keyLen + ", got " + outputLen);
-  const { key, salt, personalization } = opts;
-  if (key !== void 0 && (key.length < 1 || key.length > keyLen))
-    throw new Error('"key" expected to be undefined or of length=1..' + keyLen);
-  if (salt !== void 0)
-    abytes(salt, saltLen, "salt");
-  if (personalization !== void 0)
-    abytes(personalization, persLen, "personalization");
-}
-function _compress(s, offset, msg, rounds, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15) {
-  let j = 0;
-  for (let i = 0; i < rounds; i++) {
-    ({ a: v0, b: v4, c: v8, d: v12 } = G1s(v0, v4, v8, v12, msg[offset + s[j++]]));
-    ({ a: v0, b: v4, c: v8, d: v12 } = G2s(v0, v4, v8, v12, msg[offset + s[j++]]));
-    ({ a: v1, b: v5, c: v9, d: v13 } = G1s(v1, v5, v9, v13, msg[offset + s[j++]]));
-    ({ a: v1, b: v5, c: v9, d: v13 } = G2s(v1, v5, v9, v13, msg[offset + s[j++]]));
-    ({ a: v2, b: v6, c: v10, d: v14 } = G1s(v2, v6, v10, v14, msg[offset + s[j++]]));
-    ({ a: v2, b: v6, c: v10, d: v14 } = G2s(v2, v6, v10, v14, msg[offset + s[j++]]));
-    ({ a: v3, b: v7, c: v11, d: v15 } = G1s(v3, v7, v11, v15, msg[offset + s[j++]]));
-    ({ a: v3, b: v7, c: v11, d: v15 } = G2s(v3, v7, v11, v15, msg[offset + s[j++]]));
-    ({ a: v0, b: v5, c: v10, d: v15 } = G1s(v0, v5, v10, v15, msg[offset + s[j++]]));
-    ({ a: v0, b: v5, c: v10, d: v15 } = G2s(v0, v5, v10, v15, msg[offset + s[j++]]));
-    ({ a: v1, b: v6, c: v11, d: v12 } = G1s(v1, v6, v11, v12, msg[offset + s[j++]]));
-    ({ a: v1, b: v6, c: v11, d: v12 } = G2s(v1, v6, v11, v12, msg[offset + s[j++]]));
-    ({ a: v2, b: v7, c: v8, d: v13 } = G1s(v2, v7, v8, v13, msg[offset + s[j++]]));
-    ({ a: v2, b: v7, c: v8, d: v13 } = G2s(v2, v7, v8, v13, msg[offset + s[j++]]));
-    ({ a: v3, b: v4, c: v9, d: v14 } = G1s(v3, v4, v9, v14, msg[offset + s[j++]]));
-    ({ a: v3, b: v4, c: v9, d: v14 } = G2s(v3, v4, v9, v14, msg[offset + s[j++]]));
-  }
-  return { v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15 };
-}
-var B2B_IV, BBUF, _BLAKE2, _BLAKE2b, blake2b;
-var init_blake2 = __esm({
-  "../main/node_modules/@noble/hashes/blake2.js"() {
-    init_blake();
-    init_u64();
-    init_utils();
-    B2B_IV = /* @__PURE__ */ Uint32Array.from([
-      4089235720,
-      1779033703,
-      2227873595,
-      3144134277,
-      4271175723,
-      1013904242,
-      1595750129,
-      2773480762,
-      2917565137,
-      1359893119,
-      725511199,
-      2600822924,
-      4215389547,
-      528734635,
-      327033209,
-      1541459225
-    ]);
-    BBUF = /* @__PURE__ */ new Uint32Array(32);
-    _BLAKE2 = class {
-      buffer;
-      buffer32;
-      finished = false;
-      destroyed = false;
-      length = 0;
-      pos = 0;
-      blockLen;
-      outputLen;
-      canXOF = false;
-      constructor(blockLen, outputLen) {
-        anumber(blockLen);
-        anumber(outputLen);
-        this.blockLen = blockLen;
-        this.outputLen = outputLen;
-        this.buffer = new Uint8Array(blockLen);
-        this.buffer32 = u322(this.buffer);
+  "rspace/blake.ts"() {
+    "use strict";
+    init_blake_code();
+    init_blake_program();
+    init_wasm();
+    Machine2 = class {
+      #exports;
+      #bytes;
+      #state;
+      /** How many bytes wait to be taken in. */
+      #waiting = 0;
+      constructor(program2) {
+        this.#exports = instantiate(program2);
+        const { buffer } = this.#exports.memory;
+        this.#bytes = new Uint8Array(buffer);
+        this.#state = new BigInt64Array(buffer, STATE_AT, STATE_BYTES / 8);
+        this.#bytes.set(PLACES, ORDER_AT);
       }
-      update(data) {
-        aexists(this);
-        abytes(data);
-        const { blockLen, buffer, buffer32 } = this;
-        const len = data.length;
-        const offset = data.byteOffset;
-        const buf = data.buffer;
-        for (let pos = 0; pos < len; ) {
-          if (this.pos === blockLen) {
-            swap32IfBE(buffer32);
-            this.compress(buffer32, 0, false);
-            swap32IfBE(buffer32);
-            this.pos = 0;
-          }
-          const take = Math.min(blockLen - this.pos, len - pos);
-          const dataOffset = offset + pos;
-          if (take === blockLen && !(dataOffset % 4) && pos + take < len) {
-            const data32 = new Uint32Array(buf, dataOffset, Math.floor((len - pos) / 4));
-            swap32IfBE(data32);
-            for (let pos32 = 0; pos + blockLen < len; pos32 += buffer32.length, pos += blockLen) {
-              this.length += blockLen;
-              this.compress(data32, pos32, false);
-            }
-            swap32IfBE(data32);
-            continue;
-          }
-          buffer.set(pos === 0 && take === len ? data : data.subarray(pos, pos + take), this.pos);
-          this.pos += take;
-          this.length += take;
-          pos += take;
+      begin() {
+        this.#state.set(FIRST);
+        this.#waiting = 0;
+      }
+      add(part2) {
+        const { length } = part2;
+        let at3 = 0;
+        while (this.#waiting + length - at3 > INPUT_BYTES) {
+          const next = at3 + INPUT_BYTES - this.#waiting;
+          this.#bytes.set(part2.subarray(at3, next), INPUT_AT + this.#waiting);
+          this.#exports.blocks(INPUT_AT, INPUT_AT + INPUT_BYTES - BLOCK_BYTES, BLOCK_BYTES, 0);
+          this.#bytes.copyWithin(INPUT_AT, INPUT_AT + INPUT_BYTES - BLOCK_BYTES, INPUT_AT + INPUT_BYTES);
+          this.#waiting = BLOCK_BYTES;
+          at3 = next;
         }
-        return this;
+        this.#bytes.set(at3 === 0 ? part2 : part2.subarray(at3), INPUT_AT + this.#waiting);
+        this.#waiting += length - at3;
       }
-      digestInto(out) {
-        aexists(this);
-        aoutput(out, this);
-        if (out.byteOffset & 3)
-          throw new RangeError('"output" expected 4-byte aligned byteOffset, got ' + out.byteOffset);
-        const { pos, buffer32 } = this;
-        this.finished = true;
-        this.buffer.fill(0, pos);
-        swap32IfBE(buffer32);
-        this.compress(buffer32, 0, true);
-        swap32IfBE(buffer32);
-        const state = this.get();
-        const out32 = out === this.buffer ? buffer32 : u322(out);
-        const full = Math.floor(this.outputLen / 4);
-        for (let i = 0; i < full; i++)
-          out32[i] = swap8IfBE(state[i]);
-        const tail = this.outputLen % 4;
-        if (!tail)
-          return;
-        const off = full * 4;
-        const word = state[full];
-        for (let i = 0; i < tail; i++)
-          out[off + i] = word >>> 8 * i;
+      end() {
+        const waiting = this.#waiting;
+        const last = waiting === 0 ? 0 : Math.floor((waiting - 1) / BLOCK_BYTES) * BLOCK_BYTES;
+        if (last > 0) this.#exports.blocks(INPUT_AT, INPUT_AT + last, BLOCK_BYTES, 0);
+        this.#bytes.fill(0, INPUT_AT + waiting, INPUT_AT + last + BLOCK_BYTES);
+        this.#exports.blocks(INPUT_AT + last, INPUT_AT + last + BLOCK_BYTES, waiting - last, -1);
+        return this.#bytes.slice(STATE_AT, STATE_AT + 32);
       }
-      digest() {
-        const { buffer, outputLen } = this;
-        this.digestInto(buffer);
-        const res = buffer.slice(0, outputLen);
-        this.destroy();
-        return res;
+      /** What has been added so far, for `restore`, when others use the machine in between. */
+      save() {
+        return { state: this.#state.slice(), waiting: this.#bytes.slice(INPUT_AT, INPUT_AT + this.#waiting) };
       }
-      _cloneInto(to) {
-        const { buffer, length, finished, destroyed, outputLen, pos } = this;
-        to ||= new this.constructor({ dkLen: outputLen });
-        to.set(...this.get());
-        to.buffer.set(buffer);
-        to.destroyed = destroyed;
-        to.finished = finished;
-        to.length = length;
-        to.pos = pos;
-        to.outputLen = outputLen;
-        return to;
-      }
-      clone() {
-        return this._cloneInto();
+      restore({ state, waiting }) {
+        this.#state.set(state);
+        this.#bytes.set(waiting, INPUT_AT);
+        this.#waiting = waiting.length;
       }
     };
-    _BLAKE2b = class extends _BLAKE2 {
-      // Same IV words as SHA-512 / BLAKE2b, encoded as LE u32 low/high halves.
-      v0l = B2B_IV[0] | 0;
-      v0h = B2B_IV[1] | 0;
-      v1l = B2B_IV[2] | 0;
-      v1h = B2B_IV[3] | 0;
-      v2l = B2B_IV[4] | 0;
-      v2h = B2B_IV[5] | 0;
-      v3l = B2B_IV[6] | 0;
-      v3h = B2B_IV[7] | 0;
-      v4l = B2B_IV[8] | 0;
-      v4h = B2B_IV[9] | 0;
-      v5l = B2B_IV[10] | 0;
-      v5h = B2B_IV[11] | 0;
-      v6l = B2B_IV[12] | 0;
-      v6h = B2B_IV[13] | 0;
-      v7l = B2B_IV[14] | 0;
-      v7h = B2B_IV[15] | 0;
-      constructor(opts = {}) {
-        opts = checkOpts({}, opts);
-        const olen = opts.dkLen === void 0 ? 64 : opts.dkLen;
-        super(128, olen);
-        checkBlake2Opts(olen, opts, 64, 16, 16);
-        let { key, personalization, salt } = opts;
-        let keyLength = 0;
-        if (key !== void 0) {
-          abytes(key, void 0, "key");
-          keyLength = key.length;
-        }
-        this.v0l ^= this.outputLen | keyLength << 8 | 1 << 16 | 1 << 24;
-        if (salt !== void 0) {
-          abytes(salt, void 0, "salt");
-          const slt = u322(copyBytes(salt));
-          this.v4l ^= swap8IfBE(slt[0]);
-          this.v4h ^= swap8IfBE(slt[1]);
-          this.v5l ^= swap8IfBE(slt[2]);
-          this.v5h ^= swap8IfBE(slt[3]);
-        }
-        if (personalization !== void 0) {
-          abytes(personalization, void 0, "personalization");
-          const pers = u322(copyBytes(personalization));
-          this.v6l ^= swap8IfBE(pers[0]);
-          this.v6h ^= swap8IfBE(pers[1]);
-          this.v7l ^= swap8IfBE(pers[2]);
-          this.v7h ^= swap8IfBE(pers[3]);
-        }
-        if (key !== void 0) {
-          const tmp = new Uint8Array(this.blockLen);
-          tmp.set(key);
-          this.update(tmp);
-          clean(tmp);
-        }
-      }
-      // prettier-ignore
-      get() {
-        let { v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h } = this;
-        return [v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h];
-      }
-      // prettier-ignore
-      set(v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h) {
-        this.v0l = v0l | 0;
-        this.v0h = v0h | 0;
-        this.v1l = v1l | 0;
-        this.v1h = v1h | 0;
-        this.v2l = v2l | 0;
-        this.v2h = v2h | 0;
-        this.v3l = v3l | 0;
-        this.v3h = v3h | 0;
-        this.v4l = v4l | 0;
-        this.v4h = v4h | 0;
-        this.v5l = v5l | 0;
-        this.v5h = v5h | 0;
-        this.v6l = v6l | 0;
-        this.v6h = v6h | 0;
-        this.v7l = v7l | 0;
-        this.v7h = v7h | 0;
-      }
-      compress(msg, offset, isLast) {
-        const { v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h } = this;
-        {
-          BBUF[0] = v0l;
-          BBUF[1] = v0h;
-          BBUF[2] = v1l;
-          BBUF[3] = v1h;
-          BBUF[4] = v2l;
-          BBUF[5] = v2h;
-          BBUF[6] = v3l;
-          BBUF[7] = v3h;
-          BBUF[8] = v4l;
-          BBUF[9] = v4h;
-          BBUF[10] = v5l;
-          BBUF[11] = v5h;
-          BBUF[12] = v6l;
-          BBUF[13] = v6h;
-          BBUF[14] = v7l;
-          BBUF[15] = v7h;
-        }
-        BBUF.set(B2B_IV, 16);
-        const l = fromNumL(this.length);
-        const h = fromNumH(this.length);
-        BBUF[24] = B2B_IV[8] ^ l;
-        BBUF[25] = B2B_IV[9] ^ h;
-        if (isLast) {
-          BBUF[28] = ~BBUF[28];
-          BBUF[29] = ~BBUF[29];
-        }
-        let j = 0;
-        const s = BSIGMA;
-        for (let i = 0; i < 12; i++) {
-          G1b(0, 4, 8, 12, msg, offset + 2 * s[j++]);
-          G2b(0, 4, 8, 12, msg, offset + 2 * s[j++]);
-          G1b(1, 5, 9, 13, msg, offset + 2 * s[j++]);
-          G2b(1, 5, 9, 13, msg, offset + 2 * s[j++]);
-          G1b(2, 6, 10, 14, msg, offset + 2 * s[j++]);
-          G2b(2, 6, 10, 14, msg, offset + 2 * s[j++]);
-          G1b(3, 7, 11, 15, msg, offset + 2 * s[j++]);
-          G2b(3, 7, 11, 15, msg, offset + 2 * s[j++]);
-          G1b(0, 5, 10, 15, msg, offset + 2 * s[j++]);
-          G2b(0, 5, 10, 15, msg, offset + 2 * s[j++]);
-          G1b(1, 6, 11, 12, msg, offset + 2 * s[j++]);
-          G2b(1, 6, 11, 12, msg, offset + 2 * s[j++]);
-          G1b(2, 7, 8, 13, msg, offset + 2 * s[j++]);
-          G2b(2, 7, 8, 13, msg, offset + 2 * s[j++]);
-          G1b(3, 4, 9, 14, msg, offset + 2 * s[j++]);
-          G2b(3, 4, 9, 14, msg, offset + 2 * s[j++]);
-        }
-        this.v0l ^= BBUF[0] ^ BBUF[16];
-        this.v0h ^= BBUF[1] ^ BBUF[17];
-        this.v1l ^= BBUF[2] ^ BBUF[18];
-        this.v1h ^= BBUF[3] ^ BBUF[19];
-        this.v2l ^= BBUF[4] ^ BBUF[20];
-        this.v2h ^= BBUF[5] ^ BBUF[21];
-        this.v3l ^= BBUF[6] ^ BBUF[22];
-        this.v3h ^= BBUF[7] ^ BBUF[23];
-        this.v4l ^= BBUF[8] ^ BBUF[24];
-        this.v4h ^= BBUF[9] ^ BBUF[25];
-        this.v5l ^= BBUF[10] ^ BBUF[26];
-        this.v5h ^= BBUF[11] ^ BBUF[27];
-        this.v6l ^= BBUF[12] ^ BBUF[28];
-        this.v6h ^= BBUF[13] ^ BBUF[29];
-        this.v7l ^= BBUF[14] ^ BBUF[30];
-        this.v7h ^= BBUF[15] ^ BBUF[31];
-        clean(BBUF);
-      }
-      destroy() {
-        this.destroyed = true;
-        clean(this.buffer32);
-        this.set(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      }
-    };
-    blake2b = /* @__PURE__ */ createHasher((opts) => new _BLAKE2b(opts));
+    FIRST = BigInt64Array.from([...BEGIN, 0n], (word) => BigInt.asIntN(64, word));
+    LONG_WORTH = 1 << 20;
+    taken2 = 0;
+    isLong = false;
   }
 });
 
@@ -18003,12 +17607,12 @@ function addBranch(to, b, known4) {
 function receivePrices(words) {
   const prices = /* @__PURE__ */ new Map();
   const known4 = /* @__PURE__ */ new Map();
-  for (const { at: at2, node: node3, depth, variables: variables2 } of receivesOf(words)) {
+  for (const { at: at3, node: node3, depth, variables: variables2 } of receivesOf(words)) {
     const total = { base: 11, times: /* @__PURE__ */ new Map() };
     if (node3.tag === Tag.Receive) addBranch(total, node3, known4);
     else for (const b of node3.branches) addBranch(total, b, known4);
     if (node3.free > 0) known4.set(node3, openSize(node3, known4));
-    if (prices.has(at2)) continue;
+    if (prices.has(at3)) continue;
     const registers = [];
     const times = [];
     if (total.times.size > 0) {
@@ -18021,7 +17625,7 @@ function receivePrices(words) {
         times.push(n);
       }
     }
-    prices.set(at2, { base: total.base, registers, times });
+    prices.set(at3, { base: total.base, registers, times });
   }
   return prices;
 }
@@ -18054,7 +17658,7 @@ var ShardNames, SystemName, Entry, KEPT, SWEEP_FIRST, NAME_ITEMS_BITS, NAME_ITEM
 var init_names2 = __esm({
   "src/machine/names.ts"() {
     "use strict";
-    init_blake2();
+    init_blake();
     init_order();
     init_term();
     init_size2();
@@ -18073,7 +17677,7 @@ var init_names2 = __esm({
           const view = new DataView(input.buffer);
           view.setUint32(key.length, this.shard);
           view.setBigUint64(key.length + 4, BigInt(counter));
-          id = blake2b(input, { dkLen: 32 });
+          id = blake2b256(input);
           this.known.set(counter, id);
         }
         return id;
@@ -18092,7 +17696,7 @@ var init_names2 = __esm({
           const input = new Uint8Array(key.length + uri.length);
           input.set(key);
           input.set(uri, key.length);
-          this.id = blake2b(input, { dkLen: 32 });
+          this.id = blake2b256(input);
         }
         return this.id;
       }
@@ -18129,10 +17733,10 @@ var init_names2 = __esm({
           this.values = new Array(SITE_NAMES).fill(Number.NaN);
           this.size = sizeOfValue(name);
         }
-        const at2 = v2 & this.mask;
-        this.values[at2] = v2;
-        this.names[at2] = name;
-        this.chans[at2] = chan;
+        const at3 = v2 & this.mask;
+        this.values[at3] = v2;
+        this.names[at3] = name;
+        this.chans[at3] = chan;
       }
       forget(sweeps) {
         this.sweeps = sweeps;
@@ -18181,8 +17785,8 @@ var init_names2 = __esm({
         }
         const t2 = forced(name);
         const hash2 = hashOf(t2);
-        const at2 = hash2 & this.buckets.length - 1;
-        for (let e2 = this.buckets[at2]; e2 !== null; e2 = e2.next) if (e2.hash === hash2 && equal(e2.name, t2)) return e2.chan;
+        const at3 = hash2 & this.buckets.length - 1;
+        for (let e2 = this.buckets[at3]; e2 !== null; e2 = e2.next) if (e2.hash === hash2 && equal(e2.name, t2)) return e2.chan;
         return this.add(hash2, t2);
       }
       /** The tuple of the first `n` items, numbers, texts and unforgeable names, if it is the name of a channel: looked up without being made. */
@@ -18205,11 +17809,11 @@ var init_names2 = __esm({
       /** The name that a site makes of the Int `v`, if it keeps it. */
       kept(site, v2) {
         if (site.sweeps !== this.sweeps) site.forget(this.sweeps);
-        const at2 = v2 & site.mask;
-        if (site.values[at2] !== v2) return null;
-        this.lastChan = site.chans[at2];
+        const at3 = v2 & site.mask;
+        if (site.values[at3] !== v2) return null;
+        this.lastChan = site.chans[at3];
         this.lastSize = site.size;
-        this.lastName = site.names[at2];
+        this.lastName = site.names[at3];
         return this.lastName;
       }
       /** The channel of a name if there is one. */
@@ -18231,9 +17835,9 @@ var init_names2 = __esm({
       }
       add(hash2, name) {
         if (this.count > this.buckets.length) this.grow();
-        const at2 = hash2 & this.buckets.length - 1;
+        const at3 = hash2 & this.buckets.length - 1;
         const chan = this.make(name);
-        this.buckets[at2] = new Entry(hash2, name, chan, this.buckets[at2]);
+        this.buckets[at3] = new Entry(hash2, name, chan, this.buckets[at3]);
         if (++this.count >= this.sweepAt) this.full = true;
         return chan;
       }
@@ -18505,12 +18109,12 @@ function coversRequired(a, first, used) {
   }
   return true;
 }
-function nextChoice(chosen, n) {
-  const k = chosen.length;
+function nextChoice(chosen2, n) {
+  const k = chosen2.length;
   for (let i = k - 1; i >= 0; i--) {
-    if (chosen[i] < n - k + i) {
-      const out = chosen.slice(0, i);
-      for (let v2 = chosen[i] + 1; out.length < k; v2++) out.push(v2);
+    if (chosen2[i] < n - k + i) {
+      const out = chosen2.slice(0, i);
+      for (let v2 = chosen2[i] + 1; out.length < k; v2++) out.push(v2);
       return out;
     }
   }
@@ -18532,8 +18136,8 @@ function fitsCount(n, rest, m, tRest) {
 function frontOf(l, n) {
   return l instanceof LongList ? sliceOf(l, 0, n).items : l.items;
 }
-function inOrder(items2, order2) {
-  for (let i = 1; i < items2.length; i++) if (order2(items2[i - 1], items2[i]) > 0) return [...items2].sort(order2);
+function inOrder(items2, order3) {
+  for (let i = 1; i < items2.length; i++) if (order3(items2[i - 1], items2[i]) > 0) return [...items2].sort(order3);
   return items2;
 }
 function entryOrder(m) {
@@ -19029,18 +18633,18 @@ var init_search = __esm({
         let least = [];
         let most = [];
         let several = false;
-        let at2 = 0;
+        let at3 = 0;
         for (const part2 of p.items) {
           if (!isPattern(part2)) {
             for (; ; ) {
-              if (at2 === targets.length) return false;
+              if (at3 === targets.length) return false;
               this.budget.left--;
-              const c = compare(targets[at2], part2);
+              const c = compare(targets[at3], part2);
               if (c > 0) return false;
               if (c === 0) break;
-              a.candidates.push(targets[at2++]);
+              a.candidates.push(targets[at3++]);
             }
-            at2++;
+            at3++;
             continue;
           }
           const tag = tagOf(part2);
@@ -19055,7 +18659,7 @@ var init_search = __esm({
             most.push(m);
           }
         }
-        while (at2 < targets.length) a.candidates.push(targets[at2++]);
+        while (at3 < targets.length) a.candidates.push(targets[at3++]);
         if (!several) {
           least = [];
           most = [];
@@ -19084,26 +18688,26 @@ var init_search = __esm({
       }
       planSet(a, p, t2) {
         if (!fitsCount(p.items.length, p.rest, t2.count, t2.rest)) return false;
-        const order2 = p.tag === Tag.PathMap ? comparePaths : compare;
-        const parts = inOrder(p.items, order2);
-        const targets = inOrder(t2.items, order2);
-        let at2 = 0;
+        const order3 = p.tag === Tag.PathMap ? comparePaths : compare;
+        const parts = inOrder(p.items, order3);
+        const targets = inOrder(t2.items, order3);
+        let at3 = 0;
         for (const part2 of parts) {
           if (isPattern(part2)) {
             a.takers.push(part2);
             continue;
           }
           for (; ; ) {
-            if (at2 === targets.length) return false;
+            if (at3 === targets.length) return false;
             this.budget.left--;
-            const c = order2(targets[at2], part2);
+            const c = order3(targets[at3], part2);
             if (c > 0) return false;
-            if (c === 0 && equal(targets[at2], part2)) break;
-            a.candidates.push(targets[at2++]);
+            if (c === 0 && equal(targets[at3], part2)) break;
+            a.candidates.push(targets[at3++]);
           }
-          at2++;
+          at3++;
         }
-        while (at2 < targets.length) a.candidates.push(targets[at2++]);
+        while (at3 < targets.length) a.candidates.push(targets[at3++]);
         this.planRest(a, p.rest);
         return true;
       }
@@ -19116,12 +18720,12 @@ var init_search = __esm({
         const sorted3 = t2.keys.every(isSettled);
         const parts = entryOrder(p);
         const targets = sorted3 ? null : entryOrder(t2);
-        let at2 = 0;
+        let at3 = 0;
         const take = () => {
-          const j = targets === null ? at2 : targets[at2];
+          const j = targets === null ? at3 : targets[at3];
           a.candidates.push(t2.keys[j]);
           a.candidateValues.push(t2.values[j]);
-          at2++;
+          at3++;
         };
         for (const i of parts) {
           const key = p.keys[i];
@@ -19131,17 +18735,17 @@ var init_search = __esm({
             continue;
           }
           for (; ; ) {
-            if (at2 === t2.keys.length) return false;
+            if (at3 === t2.keys.length) return false;
             this.budget.left--;
-            const c = compare(t2.keys[at2], key);
+            const c = compare(t2.keys[at3], key);
             if (c > 0) return false;
             if (c === 0) break;
             take();
           }
           a.sureP.push(p.values[i]);
-          a.sureT.push(t2.values[at2++]);
+          a.sureT.push(t2.values[at3++]);
         }
-        while (at2 < t2.keys.length) take();
+        while (at3 < t2.keys.length) take();
         a.exact = p.rest === null || p.rest.tag === Tag.Bound;
         if (p.rest !== null && p.rest.tag === Tag.Free) {
           for (let j = 0; j < a.candidates.length; j++) {
@@ -19266,31 +18870,31 @@ var init_search = __esm({
         const i = s.taker;
         const available = s.available;
         const [, largest] = this.sizes(a, i, available.length);
-        let chosen = s.chosen;
-        while (chosen.length <= largest) {
+        let chosen2 = s.chosen;
+        while (chosen2.length <= largest) {
           this.budget.left--;
           if (this.budget.left < 0) return FAIL;
-          const following = nextChoice(chosen, available.length) ?? firstChoice(chosen.length + 1);
-          const found = this.choose(a, s, chosen);
+          const following = nextChoice(chosen2, available.length) ?? firstChoice(chosen2.length + 1);
+          const found = this.choose(a, s, chosen2);
           if (found !== null) {
             const other = new Step(i, s.used, s.rows, s.cols);
             other.available = available;
             other.chosen = following;
             this.choices.push(this.planned(Kind2.Several, g, a, other));
-            const parts = chosen.map((c) => a.candidates[available[c]]);
+            const parts = chosen2.map((c) => a.candidates[available[c]]);
             return this.match(a.takers[i], makePar(parts), g.mode, this.planned(Kind2.Step, g, a, found));
           }
-          chosen = following;
+          chosen2 = following;
         }
         return FAIL;
       }
       /** The state after a connective has taken some components; null if these were tried as equal ones before, or leave the others too little. */
-      choose(a, s, chosen) {
+      choose(a, s, chosen2) {
         const available = s.available;
         const used = s.used.slice();
-        for (const c of chosen) used[available[c]] = 1;
+        for (const c of chosen2) used[available[c]] = 1;
         if (a.twin !== null) {
-          for (const c of chosen) {
+          for (const c of chosen2) {
             const j = available[c];
             if (a.twin[j] !== 0 && used[j - 1] === 0) return null;
           }
@@ -19346,14 +18950,14 @@ var init_search = __esm({
           else if (tag === Tag.Free && (open === null || part2.index < open.index)) open = part2;
         }
         if (open === null) return wildcard || left.length === 0;
-        const taken = [];
+        const taken3 = [];
         for (const t2 of left) {
-          if (freeOf(t2) === 0) taken.push(t2);
+          if (freeOf(t2) === 0) taken3.push(t2);
           else if (!wildcard) return false;
         }
         if (mode === Mode.Test) return true;
         for (const part2 of p.items) if (tagOf(part2) === Tag.Free) this.out[this.base + part2.index] = NIL;
-        this.out[this.base + open.index] = makePar(taken);
+        this.out[this.base + open.index] = makePar(taken3);
         return true;
       }
     };
@@ -19364,17 +18968,13 @@ var init_search = __esm({
 function ground(pattern, refs) {
   return freeOf(pattern) === 0 ? pattern : substitute(pattern, refs);
 }
-function match(pattern, target, count2, refs = NO_REFS, budget = new Budget()) {
-  const out = new Array(count2);
-  return new Search(ground(pattern, refs), target, FIRST, out, 0, budget).next() ? out : null;
-}
 function matches(pattern, target, refs = NO_REFS, budget = new Budget()) {
   return new Search(ground(pattern, refs), target, TEST, [], 0, budget).next();
 }
 function* matchAll(pattern, target, count2, refs = NO_REFS, budget = new Budget()) {
   const p = ground(pattern, refs);
   const first = new Array(count2);
-  if (!new Search(p, target, FIRST, first, 0, budget).next()) return;
+  if (!new Search(p, target, FIRST2, first, 0, budget).next()) return;
   yield first;
   const out = new Array(count2);
   const search2 = new Search(p, target, ALL, out, 0, budget);
@@ -19393,7 +18993,28 @@ function isInt(c) {
   return variable3.op === Op4.Bind && type.op === Op4.Type && type.pattern.type === "Int";
 }
 function compilePattern(pattern, count2) {
-  return simple(pattern, count2, MAX_DEPTH, false) ?? new CompiledPattern(Op4.General, pattern, count2, -1, NO_ITEMS, -2);
+  return simple(pattern, count2, MAX_DEPTH, false) ?? new CompiledPattern(Op4.General, pattern, count2, -1, NO_ITEMS, -2, null, drawing(pattern));
+}
+function drawing(p) {
+  if (!(p instanceof Par)) return null;
+  const given = [];
+  const open = [];
+  let part2 = null;
+  let wildcard = false;
+  for (const c of p.items) {
+    if ((flagsOf(c) & Flag.Pattern) === 0) {
+      if (freeOf(c) > 0) return null;
+      given.push(c);
+      continue;
+    }
+    const n = c;
+    if (n.tag === Tag.Free) open.push(n.index);
+    else if (n.tag === Tag.Wildcard) wildcard = true;
+    else if (part2 !== null || !SINGLE.has(n.tag)) return null;
+    else part2 = n;
+  }
+  if (given.length > GIVEN_MAX || open.length === 0 && !wildcard) return null;
+  return { given, part: part2, open: open.sort(ascending) };
 }
 function simple(p, count2, fuel, silent) {
   const leaf3 = (op4, index = -1) => new CompiledPattern(op4, p, count2, index, NO_ITEMS, -2);
@@ -19439,13 +19060,13 @@ function picking(p, count2, fuel, silent) {
   if (fuel === 0 || rest !== null && rest.tag === Tag.Bound) return null;
   const keys2 = p instanceof MapTerm ? p.keys : p.items;
   const values2 = p instanceof MapTerm ? p.values : null;
-  const order2 = keys2.map((_2, i) => i);
-  order2.sort((i, j) => compare(keys2[i], keys2[j]) || (values2 === null ? 0 : compare(values2[i], values2[j])) || i - j);
+  const order3 = keys2.map((_2, i) => i);
+  order3.sort((i, j) => compare(keys2[i], keys2[j]) || (values2 === null ? 0 : compare(values2[i], values2[j])) || i - j);
   const items2 = [];
   const given = [];
   const free2 = [];
   const ofValues = [];
-  for (const i of order2) {
+  for (const i of order3) {
     const key = keys2[i];
     const wanted = variableOf(key, silent);
     if (wanted === void 0) {
@@ -19514,7 +19135,7 @@ function tryMatch(c, target, out, base, refs = NO_REFS, budget = null) {
       if (!(c.pattern instanceof MapTerm ? t2 instanceof MapTerm : t2 instanceof SetTerm)) return false;
       const of = t2;
       if (of.rest === null && of.free === 0 && (of.flags & (Flag.Exposed | Flag.Pattern)) === 0) return tryPick(c, of, out, base, refs);
-      return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next();
+      return new Search(ground(c.pattern, refs), target, FIRST2, out, base, budget ?? new Budget()).next();
     }
     case Op4.And:
       for (const part2 of c.items) if (!tryMatch(part2, target, out, base, refs)) return false;
@@ -19524,9 +19145,40 @@ function tryMatch(c, target, out, base, refs = NO_REFS, budget = null) {
       return false;
     case Op4.Not:
       return !tryMatch(c.items[0], target, out, base, refs);
-    default:
-      return new Search(ground(c.pattern, refs), target, FIRST, out, base, budget ?? new Budget()).next();
+    default: {
+      const steps2 = budget ?? new Budget();
+      if (c.draw !== null) {
+        const parts = manyParts(forced(target));
+        if (parts !== null) return tryDraw(c.draw, parts, out, base, refs, steps2);
+      }
+      return new Search(ground(c.pattern, refs), target, FIRST2, out, base, steps2).next();
+    }
   }
+}
+function tryDraw(draw, parts, out, base, refs, budget) {
+  let tree = parts;
+  for (const g of draw.given) {
+    budget.left--;
+    const i = search(tree, g);
+    if (i < 0) return false;
+    tree = removed(tree, i);
+  }
+  if (draw.part !== null) {
+    const tag = draw.part.tag;
+    const p = ground(draw.part, refs);
+    let i = 0;
+    for (; i < tree.count; i++) {
+      if (--budget.left < 0) return false;
+      const x = forced(at(tree, i));
+      if (tagOf(x) !== tag) continue;
+      if (new Search(p, x, FIRST2, out, base, budget).next()) break;
+      if (budget.exceeded) return false;
+    }
+    if (i === tree.count) return false;
+    tree = removed(tree, i);
+  }
+  for (let i = 0; i < draw.open.length; i++) out[base + draw.open[i]] = i === 0 ? composition(tree) : NIL;
+  return true;
 }
 function equalConstant(p, target, refs) {
   return equal(freeOf(p) === 0 ? p : substitute(p, refs), target);
@@ -19559,19 +19211,19 @@ function tryPick(c, of, out, base, refs) {
   for (let i = 0; i < given.length; i++) {
     const g = given[i];
     const key = typeof g === "object" && g.tag === Tag.Ref ? refs(g.index) : g;
-    const at3 = of instanceof MapTerm ? findKey(of, key) : findItem(of, key);
-    if (at3 < 0 || places.includes(at3)) return false;
-    if (of instanceof MapTerm && !tryMatch(c.items[i], valueAt(of, at3), out, base, refs)) return false;
-    places.push(at3);
+    const at4 = of instanceof MapTerm ? findKey(of, key) : findItem(of, key);
+    if (at4 < 0 || places.includes(at4)) return false;
+    if (of instanceof MapTerm && !tryMatch(c.items[i], valueAt(of, at4), out, base, refs)) return false;
+    places.push(at4);
   }
   if (given.length > 1) places.sort(ascending);
-  let at2 = 0;
+  let at3 = 0;
   let met = 0;
-  for (let i = 0; i < free2.length; i++, at2++) {
-    for (; met < places.length && places[met] === at2; met++) at2++;
-    if (free2[i] >= 0) out[base + free2[i]] = of instanceof MapTerm ? keyOf(of, at2) : memberOf(of, at2);
-    if (values2[i] >= 0) out[base + values2[i]] = valueAt(of, at2);
-    places.splice(met++, 0, at2);
+  for (let i = 0; i < free2.length; i++, at3++) {
+    for (; met < places.length && places[met] === at3; met++) at3++;
+    if (free2[i] >= 0) out[base + free2[i]] = of instanceof MapTerm ? keyOf(of, at3) : memberOf(of, at3);
+    if (values2[i] >= 0) out[base + values2[i]] = valueAt(of, at3);
+    places.splice(met++, 0, at3);
   }
   if (c.rest >= 0) out[base + c.rest] = of instanceof MapTerm ? withoutEntries(of, places) : withoutMembers(of, places);
   return true;
@@ -19606,7 +19258,7 @@ function tryFront(c, values2, out, base, refs) {
   }
   return true;
 }
-var NO_REFS, TEST, FIRST, ALL, Op4, TEXT, NUMBER, INT, PICK, KINDS, CompiledPattern, LITERAL_OPS, NO_ITEMS, MAX_DEPTH;
+var NO_REFS, TEST, FIRST2, ALL, Op4, TEXT, NUMBER, INT, PICK, KINDS, CompiledPattern, LITERAL_OPS, NO_ITEMS, MAX_DEPTH, SINGLE, GIVEN_MAX;
 var init_match = __esm({
   "src/normal/match.ts"() {
     "use strict";
@@ -19616,12 +19268,13 @@ var init_match = __esm({
     init_search();
     init_substitute();
     init_term();
+    init_tree();
     init_search();
     NO_REFS = () => {
       throw new Error("a pattern with references was matched without their values");
     };
     TEST = 0;
-    FIRST = 1;
+    FIRST2 = 1;
     ALL = 2;
     Op4 = { Wildcard: 0, Bind: 1, Constant: 2, Ref: 3, Type: 4, List: 5, Tuple: 6, General: 7, And: 10, Or: 11, Not: 12 };
     TEXT = 8;
@@ -19630,9 +19283,10 @@ var init_match = __esm({
     PICK = 14;
     KINDS = ["wildcard", "bind", "constant", "ref", "type", "items", "items", "general"];
     CompiledPattern = class {
-      constructor(op4, pattern, count2, index, items2, rest, pick = null) {
+      constructor(op4, pattern, count2, index, items2, rest, pick = null, draw = null) {
         this.kind = severalIn(items2, pick) ? "first" : op4 === PICK ? "items" : op4 >= Op4.And ? "connective" : KINDS[op4];
         this.pick = pick;
+        this.draw = draw;
         this.op = op4;
         this.pattern = pattern;
         this.count = count2;
@@ -19647,6 +19301,8 @@ var init_match = __esm({
     LITERAL_OPS = { string: TEXT, number: NUMBER };
     NO_ITEMS = [];
     MAX_DEPTH = 16;
+    SINGLE = /* @__PURE__ */ new Set([Tag.List, Tag.Tuple, Tag.Send, Tag.Receive, Tag.New, Tag.Match, Tag.If]);
+    GIVEN_MAX = 8;
   }
 });
 
@@ -19670,8 +19326,8 @@ function partsOf(p, t2) {
     return enough ? { wanted: p.items, found: t2.items } : null;
   }
   if (p instanceof MapTerm && t2 instanceof MapTerm) {
-    const at2 = p.keys.map((key) => t2.keys.findIndex((k) => equal(k, key)));
-    return at2.includes(-1) ? null : { wanted: p.values, found: at2.map((i) => t2.values[i]) };
+    const at3 = p.keys.map((key) => t2.keys.findIndex((k) => equal(k, key)));
+    return at3.includes(-1) ? null : { wanted: p.values, found: at3.map((i) => t2.values[i]) };
   }
   if (p instanceof Send && t2 instanceof Send && p.persistent === t2.persistent && p.data.length === t2.data.length)
     return { wanted: [p.chan, ...p.data], found: [t2.chan, ...t2.data] };
@@ -19730,11 +19386,11 @@ var init_site = __esm({
     init_machine();
     init_size2();
     SendSite = class {
-      constructor(persistent, argc, program2, at2) {
+      constructor(persistent, argc, program2, at3) {
         this.persistent = persistent;
         this.argc = argc;
         this.program = program2;
-        this.at = at2;
+        this.at = at3;
       }
       get span() {
         return this.program.spans?.lookup(this.at) ?? NO_SPAN;
@@ -19873,7 +19529,7 @@ var init_site = __esm({
     COMM_BIND = 96;
     Of = { Machine: 0, Reply: 1, Native: 2 };
     RecvSite = class {
-      constructor(arrows, patterns, guard, branches, program2, at2, of = Of.Machine) {
+      constructor(arrows, patterns, guard, branches, program2, at3, of = Of.Machine) {
         /** Ended machines that were started by a match here. */
         this.spare = null;
         this.spares = 0;
@@ -19899,7 +19555,7 @@ var init_site = __esm({
         this.commGas = COMM_BASE + COMM_BIND * patterns.length;
         this.guard = guard;
         this.program = program2;
-        this.at = at2;
+        this.at = at3;
       }
       /** What installing it costs. */
       get prices() {
@@ -19931,7 +19587,7 @@ var init_site = __esm({
       }
       /** Where the sources of the binds were written, in the order of the channels; of a select those of all branches. */
       get sources() {
-        const { program: program2, at: at2 } = this;
+        const { program: program2, at: at3 } = this;
         const spans = program2?.spans ?? null;
         if (program2 === null || spans === null) return [];
         const { words } = program2;
@@ -19939,10 +19595,10 @@ var init_site = __esm({
         const binds = (first, n) => {
           for (let i = 0; i < n; i++) found.push(spans.lookup(first + i) ?? NO_SPAN);
         };
-        if ((words[at2] & 255) === Op2.RECV) binds(at2 + 1, this.patterns.length);
+        if ((words[at3] & 255) === Op2.RECV) binds(at3 + 1, this.patterns.length);
         else {
-          let next = at2 + 1;
-          for (let b = words[at2] >>> 8; b > 0; b--) {
+          let next = at3 + 1;
+          for (let b = words[at3] >>> 8; b > 0; b--) {
             binds(next + 1, words[next]);
             next += words[next] + 4;
           }
@@ -19994,10 +19650,8 @@ var init_site = __esm({
         const budget = new Budget(shard.limits.matchBudget);
         const refs = refsOf(this.slots, regs);
         if (this.guard === null) {
-          const found = match(this.pattern, v2, this.count, refs, budget);
-          if (found === null) return budget.exceeded ? KINDS2.spent : KINDS2.no;
-          for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i];
-          return KINDS2.yes;
+          if (tryMatch(this.compiled, v2, regs, this.base, refs, budget)) return KINDS2.yes;
+          return budget.exceeded ? KINDS2.spent : KINDS2.no;
         }
         for (const found of matchAll(this.pattern, v2, this.count, refs, budget)) {
           for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i];
@@ -20108,7 +19762,7 @@ ${this.lines.join("\n")}
       explore() {
         const { C } = this;
         const seen = /* @__PURE__ */ new Set([this.entry]);
-        const order2 = [];
+        const order3 = [];
         const waiting = [this.entry];
         while (waiting.length > 0) {
           let least = 0;
@@ -20116,7 +19770,7 @@ ${this.lines.join("\n")}
           const pc = waiting[least];
           waiting[least] = waiting[waiting.length - 1];
           waiting.pop();
-          order2.push(pc);
+          order3.push(pc);
           for (const next of this.successors(C, pc)) {
             this.ways.set(next, (this.ways.get(next) ?? 0) + 1);
             if (!seen.has(next)) {
@@ -20125,8 +19779,8 @@ ${this.lines.join("\n")}
             }
           }
         }
-        this.order = order2;
-        const counted2 = order2.filter((pc) => pc !== this.entry).map((pc) => [pc, this.ways.get(pc)]);
+        this.order = order3;
+        const counted2 = order3.filter((pc) => pc !== this.entry).map((pc) => [pc, this.ways.get(pc)]);
         this.ways.clear();
         for (const [pc, n] of counted2) this.ways.set(pc, n);
       }
@@ -20229,7 +19883,12 @@ ${this.lines.join("\n")}
             return { text: this.constant(v2), is: Is.Text, size: sizeOfValue(v2), named: false };
           default: {
             const plain4 = typeof v2 !== "object" || (v2.flags & Flag.Exposed) === 0 && v2.free === 0;
-            return { text: this.constant(v2), is: !plain4 ? Is.Unknown : typeof v2 === "object" ? Is.Object : Is.Plain, size: plain4 ? sizeOfValue(v2) : -1, named: false };
+            return {
+              text: this.constant(v2),
+              is: !plain4 ? Is.Unknown : typeof v2 === "object" ? Is.Object : Is.Plain,
+              size: plain4 ? sizeOfValue(v2) : -1,
+              named: false
+            };
           }
         }
       }
@@ -20428,6 +20087,10 @@ ${this.lines.join("\n")}
           case 22:
             this.receive(pc);
             return;
+          case 23:
+          case 24:
+            this.join(pc);
+            return;
           case 60:
           case 61:
             this.start(pc);
@@ -20479,7 +20142,9 @@ ${this.lines.join("\n")}
         this.flush();
         way.gas += C[pc + 1];
         this.settle();
-        this.say(`{const p=S.rare(m,${this.constant(C)},${this.constant(this.linked.consts)},R,${pc});if(p!==${next}){S.runGas=gas;S.ops+=ops;return p}}`);
+        this.say(
+          `{const p=S.rare(m,${this.constant(C)},${this.constant(this.linked.consts)},R,${pc});if(p!==${next}){S.runGas=gas;S.ops+=ops;return p}}`
+        );
         way.known.delete(C[pc + 2]);
         this.goOn(next);
       }
@@ -20495,12 +20160,17 @@ ${this.lines.join("\n")}
           this.say(`${z}=${x.text}${ARITHMETIC2[kind]}${y.text}`);
           const zero = kind === 2 ? `||(${z}===0&&(${x.text}<0||${y.text}<0))` : "";
           this.say(`if(${z}>${SAFE}||${z}<-${SAFE}${zero})${this.leave()}`);
-        } else if (kind === 3) {
-          this.say(`if((${x.text}|0)!==${x.text}||(${y.text}|0)!==${y.text}||${x.text}<0||${y.text}<=0)${this.leave()}`);
-          this.say(`${z}=(${x.text}/${y.text})|0`);
         } else {
-          this.say(`if(${x.text}<0||${y.text}<=0)${this.leave()}`);
-          this.say(`${z}=(${x.text}|0)===${x.text}&&(${y.text}|0)===${y.text}?(${x.text}|0)%(${y.text}|0):${x.text}%${y.text}`);
+          const by = /^\d+$/.test(y.text) && Number(y.text) > 0 && Number(y.text) < 2 ** 31;
+          const small = `(${x.text}|0)===${x.text}${by ? "" : `&&(${y.text}|0)===${y.text}`}`;
+          const sign2 = `${x.text}<0${by ? "" : `||${y.text}<=0`}`;
+          if (kind === 3) {
+            this.say(`if(!(${small})||${sign2})${this.leave()}`);
+            this.say(`${z}=(${x.text}/${y.text})|0`);
+          } else {
+            this.say(`if(${sign2})${this.leave()}`);
+            this.say(`${z}=${small}?(${x.text}|0)%${by ? y.text : `(${y.text}|0)`}:${x.text}%${y.text}`);
+          }
         }
         way.gas += C[pc + 1];
         if (!part2) {
@@ -20602,12 +20272,12 @@ ${this.lines.join("\n")}
         return text2;
       }
       /** The channel that the word at `at` says, and the size of its name. */
-      channel(at2, constant) {
+      channel(at3, constant) {
         if (constant) {
-          const c2 = this.linked.consts[this.C[at2]];
+          const c2 = this.linked.consts[this.C[at3]];
           return { chan: this.constant(c2.chan), size: c2.size, sizeText: "" };
         }
-        const c = this.operand(this.C[at2]);
+        const c = this.operand(this.C[at3]);
         const chan = this.fresh();
         if (c.named) {
           const size = this.fresh();
@@ -20619,12 +20289,12 @@ ${this.lines.join("\n")}
         return { chan, size: 36, sizeText: "" };
       }
       /** Values of a send, and the sum of their sizes. */
-      message(at2, n) {
+      message(at3, n) {
         const list2 = [];
         let size = 0;
         let sizeText = "";
         for (let j = 0; j < n; j++) {
-          const o = this.operand(this.C[at2 + j]);
+          const o = this.operand(this.C[at3 + j]);
           this.plain(o);
           list2.push(o);
           if (o.size >= 0) size += o.size;
@@ -20634,7 +20304,9 @@ ${this.lines.join("\n")}
       }
       /** After a send of a part: the program may be over its limit. */
       checkPart(within2, priv) {
-        this.say(`if(m.account.limited&&S.partOver(m.account,gas)){S.ops+=ops;${this.written()}S.partStopped(m,${within2 - 1},gas,${priv});return -1}`);
+        this.say(
+          `if(m.account.limited&&S.partOver(m.account,gas)){S.ops+=ops;${this.written()}S.partStopped(m,${within2 - 1},gas,${priv});return -1}`
+        );
       }
       sendInPart(pc) {
         const { C, way } = this;
@@ -20701,6 +20373,26 @@ ${this.lines.join("\n")}
         way.dirty.add(site.soleBase);
         this.goOn(site.next);
       }
+      /** A receive on several channels. */
+      join(pc) {
+        const { C, way } = this;
+        const n = C[pc + 3];
+        const chans = [];
+        let size = 0;
+        let sizeText = "";
+        for (let j = 0; j < n; j++) {
+          const c = this.channel(pc + 4 + j, false);
+          chans.push(c.chan);
+          size += c.size;
+          sizeText += c.sizeText;
+        }
+        way.gas += C[pc + 1];
+        this.settle();
+        this.flush();
+        this.done++;
+        const site = this.constant(this.linked.consts[C[pc + 2]]);
+        this.say(`S.ops+=ops;S.pcNow=${pc};${this.goOnAs(`S.joinLast(m,[${chans.join(",")}],${site},gas+${size}${sizeText},${pc})`)}`);
+      }
       /** A child with a machine of its own; the last one goes on in place of its parent. */
       start(pc) {
         const { C, way } = this;
@@ -20731,14 +20423,15 @@ ${this.lines.join("\n")}
         const { C, way } = this;
         const n = C[pc + 4];
         const site = this.linked.consts[C[pc + 3]];
-        if (n === 0 || n > 2 || site.persistent || C[pc + 5 + n] !== 0) return false;
+        if (site.persistent || C[pc + 5 + n] !== 0) return false;
         const c = this.channel(pc + 2, C[pc] === 20);
         const { list: list2, size, sizeText } = this.message(pc + 5, n);
         way.gas += C[pc + 1];
         this.settle();
-        this.say(
-          `S.ops+=ops;S.pcNow=${pc};${this.goOnAs(`S.sendLast(m,R,${c.chan},${n},${list2[0].text},${n === 2 ? list2[1].text : "0"},${c.size + size}${c.sizeText}${sizeText},gas,${this.constant(site)})`)}`
-        );
+        const total = `${c.size + size}${c.sizeText}${sizeText}`;
+        const texts3 = list2.map((o) => o.text);
+        const call = n === 1 || n === 2 ? `S.sendLast(m,R,${c.chan},${n},${texts3[0]},${texts3[1] ?? "0"},${total},gas,${this.constant(site)})` : `S.sendMany(m,${c.chan},[${texts3.join(",")}],${total},gas,${this.constant(site)})`;
+        this.say(`S.ops+=ops;S.pcNow=${pc};${this.goOnAs(call)}`);
         this.done++;
         return true;
       }
@@ -20747,9 +20440,9 @@ ${this.lines.join("\n")}
 });
 
 // src/machine/link.ts
-function membersOf(linker, program2, at2) {
+function membersOf(linker, program2, at3) {
   const found = [];
-  for (const m of members(program2.words, at2)) {
+  for (const m of members(program2.words, at3)) {
     const tables = program2.spans?.copiesAt(m.at);
     if (tables === void 0) {
       found.push(new Member(linker, program2, m.multiplicity, m.at, m.len));
@@ -20768,9 +20461,9 @@ function membersOf(linker, program2, at2) {
 function isComputedName(words, quote) {
   const list2 = members(words, quote + 2);
   const close2 = quote + instructionLength(words, quote);
-  const end = close2 + instructionLength(words, close2);
+  const end2 = close2 + instructionLength(words, close2);
   if (list2.length !== 1 || list2[0].multiplicity !== 1 || (words[list2[0].at] & 255) !== Kind.EXPR) return false;
-  if ((words[close2] & 255) !== Op2.CLOSE || (words[end] & 255) !== Op2.REDUCE) return false;
+  if ((words[close2] & 255) !== Op2.CLOSE || (words[end2] & 255) !== Op2.REDUCE) return false;
   const seq = readSequence(words, list2[0].at, list2[0].len);
   for (let pc = seq.codeStart; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
     const op4 = words[pc] & 255;
@@ -20779,9 +20472,9 @@ function isComputedName(words, quote) {
   return true;
 }
 function isInline(words, member) {
-  const { at: at2, len, program: program2 } = member;
+  const { at: at3, len, program: program2 } = member;
   if (len > INLINE_WORDS || member.kind !== Kind.PROC) return false;
-  const seq = readSequence(words, at2, len);
+  const seq = readSequence(words, at3, len);
   if (seq.locals > 0) return false;
   let sent = false;
   let compared = false;
@@ -20816,17 +20509,19 @@ function isInline(words, member) {
 function closeOver(term) {
   return (captures) => close(term, captures);
 }
-function spanNear(words, spans, at2, from) {
+function spanNear(words, spans, at3, from, len) {
   if (spans === null) return NO_SPAN;
   let low = 0;
   let high = spans.length - 1;
   while (low <= high) {
     const middle = low + high >> 1;
-    if (spans.at[middle] <= at2) low = middle + 1;
+    if (spans.at[middle] <= at3) low = middle + 1;
     else high = middle - 1;
   }
   while (high >= 0 && spans.at[high] >= from && isBindWord(words[spans.at[high]])) high--;
-  return high < 0 || spans.at[high] < from ? NO_SPAN : { start: spans.start[high], end: spans.end[high] };
+  if (high < 0 || spans.at[high] < from) high++;
+  if (high === spans.length || spans.at[high] >= from + len) return NO_SPAN;
+  return { start: spans.start[high], end: spans.end[high] };
 }
 function isBindWord(word) {
   return (word & 255) <= Arrow.Peek;
@@ -20874,10 +20569,10 @@ var init_link = __esm({
         return p;
       }
       /** What installing the receive or select at an offset costs. All are computed when the first is asked for: receives nest deeply. */
-      price(at2) {
+      price(at3) {
         const { base } = this;
-        if (base !== null) return base.price(at2);
-        return (this.known ??= receivePrices(this.words)).get(at2);
+        if (base !== null) return base.price(at3);
+        return (this.known ??= receivePrices(this.words)).get(at3);
       }
     };
     MethodSite = class {
@@ -20893,46 +20588,46 @@ var init_link = __esm({
       }
     };
     Member = class {
-      constructor(linker, program2, copies, at2, len) {
+      constructor(linker, program2, copies, at3, len) {
         this.spare = null;
         this.spares = 0;
         this.code = null;
         this.linker = linker;
         this.program = program2;
         this.copies = copies;
-        this.at = at2;
+        this.at = at3;
         this.len = len;
-        this.kind = program2.words[at2] & 255;
-        this.captures = program2.words[at2 + 1];
+        this.kind = program2.words[at3] & 255;
+        this.captures = program2.words[at3 + 1];
       }
       get linked() {
         return this.code ??= this.linker.sequence(this.program, this.at, this.len);
       }
     };
     Template = class {
-      constructor(linker, program2, at2, only = null) {
+      constructor(linker, program2, at3, only = null) {
         /** How many of its children are carried out in the code of their parent; −1 if its SPAWN was not unrolled. */
         this.inline = -1;
         this.closer = null;
         this.program = program2;
-        this.at = at2;
+        this.at = at3;
         this.only = only;
-        this.members = only !== null ? [only] : membersOf(linker, program2, at2);
+        this.members = only !== null ? [only] : membersOf(linker, program2, at3);
         let total = 0;
         for (const m of this.members) total += m.copies;
         this.total = total;
       }
       close(captures) {
         const { only, program: program2 } = this;
-        const closer = this.closer ??= only === null ? decodeImage(program2.words, this.at) : closeOver(decodeSequence(readSequence(program2.words, only.at, only.len)).term);
+        const closer = this.closer ??= only === null ? decodeImage(program2.words, this.at, program2.spans) : closeOver(decodeSequence(readSequence(program2.words, only.at, only.len), program2.spans).term);
         return closer(captures);
       }
     };
     VALUE_OPS = /* @__PURE__ */ new Set([Op2.LOADC, Op2.REDUCE, Op2.INT, Op2.BOOL, Op2.NIL, Op2.CONST, Op2.TUPLE, Op2.LIST]);
     Linked = class {
-      constructor(program2, at2, len, out, captures, locals, registers, inert) {
+      constructor(program2, at3, len, out, captures, locals, registers, inert) {
         this.program = program2;
-        this.at = at2;
+        this.at = at3;
         this.len = len;
         this.code = Int32Array.from(out.code);
         this.consts = out.consts;
@@ -20959,12 +20654,12 @@ var init_link = __esm({
         return map2[2 * low + 1];
       }
       spanAt(pc) {
-        const at2 = this.canonical(pc);
-        for (const e2 of this.elsewhere) if (pc >= e2.from && pc < e2.to) return spanNear(this.program.words, e2.spans, at2, this.at);
-        return this.spanOf(at2);
+        const at3 = this.canonical(pc);
+        for (const e2 of this.elsewhere) if (pc >= e2.from && pc < e2.to) return spanNear(this.program.words, e2.spans, at3, this.at, this.len);
+        return this.spanOf(at3);
       }
-      spanOf(at2) {
-        return spanNear(this.program.words, this.program.spans, at2, this.at);
+      spanOf(at3) {
+        return spanNear(this.program.words, this.program.spans, at3, this.at, this.len);
       }
     };
     Emitter = class {
@@ -20981,8 +20676,8 @@ var init_link = __esm({
       /** Index of a constant; equal primitives share one. */
       constant(value) {
         if (typeof value !== "object") {
-          const at2 = this.known.get(value);
-          if (at2 !== void 0) return at2;
+          const at3 = this.known.get(value);
+          if (at3 !== void 0) return at3;
           this.known.set(value, this.consts.length);
         }
         this.consts.push(value);
@@ -21074,8 +20769,8 @@ var init_link = __esm({
         return this.processing;
       }
       /** `value`: the sequence is a send whose only datum is wanted, instead of sending it. */
-      sequence(program2, at2, len, value = false) {
-        const seq = readSequence(program2.words, at2, len);
+      sequence(program2, at3, len, value = false) {
+        const seq = readSequence(program2.words, at3, len);
         return this.link(program2, seq, len, value);
       }
       guard(program2, seq, len) {
@@ -21371,10 +21066,10 @@ var init_link = __esm({
             const slots = this.closeSlots(next);
             this.emit(26, out.constant(t2), slots.length);
             this.append(slots);
-            let end = next;
-            if ((words[end] & 255) === Op2.CLOSE) end += instructionLength(words, end);
+            let end2 = next;
+            if ((words[end2] & 255) === Op2.CLOSE) end2 += instructionLength(words, end2);
             this.unroll(t2, slots);
-            this.pc = end + 1;
+            this.pc = end2 + 1;
             return;
           }
           case Op2.EVAL:
@@ -21428,11 +21123,11 @@ var init_link = __esm({
         const { out, words, linker } = this;
         if (!linker.shard.quick || t2.total > UNROLL_MAX) return;
         const children = [];
-        let at2 = 0;
+        let at3 = 0;
         for (const member of t2.members)
           for (let copy2 = 0; copy2 < member.copies; copy2++) {
-            if (member.kind !== Kind.EXPR) children.push({ member, slots: slots.slice(at2, at2 + member.captures) });
-            at2 += member.captures;
+            if (member.kind !== Kind.EXPR) children.push({ member, slots: slots.slice(at3, at3 + member.captures) });
+            at3 += member.captures;
           }
         if (children.length === 0) return;
         t2.inline = 0;
@@ -21455,7 +21150,7 @@ var init_link = __esm({
       last(member, slots) {
         this.emit(77);
         this.within(member, slots, () => {
-          for (const end = this.seq.codeEnd; this.pc < end; ) {
+          for (const end2 = this.seq.codeEnd; this.pc < end2; ) {
             this.arrive(this.pc);
             this.step();
           }
@@ -21465,7 +21160,7 @@ var init_link = __esm({
         this.inlining = true;
         this.ops = 0;
         this.within(member, slots, () => {
-          for (const end = this.seq.codeEnd; this.pc < end; ) {
+          for (const end2 = this.seq.codeEnd; this.pc < end2; ) {
             const way = this.ways.get(this.pc);
             this.arrive(this.pc);
             if (way !== void 0) {
@@ -21568,34 +21263,34 @@ var init_link = __esm({
       /** A tuple that is only used as a name is looked up instead of being made. */
       naming(d) {
         const { code } = this.out;
-        const at2 = d >= 0 ? this.made.get(d) : void 0;
-        if (at2 === void 0 || !this.linker.shard.options.optimise || code[at2 + 2] !== d || code[at2 + 3] > NAME_ITEMS_MAX) return;
-        if (code[at2] !== 8 && code[at2] !== 67) return;
-        const n = code[at2 + 3];
+        const at3 = d >= 0 ? this.made.get(d) : void 0;
+        if (at3 === void 0 || !this.linker.shard.options.optimise || code[at3 + 2] !== d || code[at3 + 3] > NAME_ITEMS_MAX) return;
+        if (code[at3] !== 8 && code[at3] !== 67) return;
+        const n = code[at3 + 3];
         const varies = [];
         for (let i = 0; i < n; i++) {
-          const item2 = code[at2 + 4 + i];
+          const item2 = code[at3 + 4 + i];
           if (item2 >= 0 || typeof this.out.consts[~item2] === "object") varies.push(item2 >= 0 ? i : -1);
         }
-        code[at2] = code[at2] === 8 ? 59 : 78;
-        code[at2 + 3] = n | this.out.constant(new NameSite(varies.length === 1 ? varies[0] : -1)) << NAME_ITEMS_BITS;
+        code[at3] = code[at3] === 8 ? 59 : 78;
+        code[at3 + 3] = n | this.out.constant(new NameSite(varies.length === 1 ? varies[0] : -1)) << NAME_ITEMS_BITS;
       }
       /** A JFALSE right after a comparison of Ints: a fast form in front that skips both when the operation is fused. */
       jfalse(target) {
         const { code } = this.out;
         const a = this.stack.pop();
         this.gas += 12;
-        const at2 = this.lastAt;
-        const compared = this.linker.shard.options.optimise && at2 >= 0 && at2 === code.length - 5 && code[at2] >= 37 && code[at2] <= 42 && code[at2 + 2] === a;
+        const at3 = this.lastAt;
+        const compared = this.linker.shard.options.optimise && at3 >= 0 && at3 === code.length - 5 && code[at3] >= 37 && code[at3] <= 42 && code[at3 + 2] === a;
         if (compared) {
-          const [op4, gas, d, x, y] = code.splice(at2, 5);
+          const [op4, gas, d, x, y] = code.splice(at3, 5);
           const map2 = this.out.map;
-          const mapped = map2.length >= 2 && map2[map2.length - 2] === at2;
+          const mapped = map2.length >= 2 && map2[map2.length - 2] === at3;
           const price = (op4 >= 41 ? 8 : 3) + 12 + gas;
-          code.push(op4 - 37 + 48, 0, x, y, 0, price, at2 + 7 + 5 + 4);
-          const patch = at2 + 4;
+          code.push(op4 - 37 + 48, 0, x, y, 0, price, at3 + 7 + 5 + 4);
+          const patch = at3 + 4;
           code.push(op4, gas, d, x, y);
-          if (!mapped) map2.push(at2, this.pc);
+          if (!mapped) map2.push(at3, this.pc);
           const first2 = this.emit(2, a, 0);
           this.fixups.push({ patch, target });
           this.jump(first2 + 1, target);
@@ -21617,9 +21312,9 @@ var init_link = __esm({
         const { words, out } = this;
         const image = pc + 2;
         const slots = imageCaptures(words, image) > 0 ? this.closeSlots(next) : [];
-        let end = next;
-        if ((words[end] & 255) === Op2.CLOSE && slots.length > 0) end += instructionLength(words, end);
-        const reduce = (words[end] & 255) === Op2.REDUCE && end < this.seq.codeEnd;
+        let end2 = next;
+        if ((words[end2] & 255) === Op2.CLOSE && slots.length > 0) end2 += instructionLength(words, end2);
+        const reduce = (words[end2] & 255) === Op2.REDUCE && end2 < this.seq.codeEnd;
         const list2 = members(words, image);
         if (list2.length === 0) this.constant(NIL);
         else if (reduce) this.inline(list2, slots);
@@ -21636,12 +21331,12 @@ var init_link = __esm({
             this.stack.push(d);
           }
         }
-        this.pc = end;
+        this.pc = end2;
       }
       /** The sequence `LOADC 0, EVAL`: the quote of a variable is the variable. */
-      isVariable(at2, _len) {
+      isVariable(at3, _len) {
         const { words } = this;
-        const start = at2 + HEADER + words[at2 + 4];
+        const start = at3 + HEADER + words[at3 + 4];
         return (words[start] & 255) === Op2.LOADC && (words[start + 1] & 255) === Op2.EVAL;
       }
       /** `QUOTE … REDUCE`: evaluate the exposed expressions of the quoted process here, keep its code quoted. */
@@ -21680,13 +21375,13 @@ var init_link = __esm({
         this.stack.push(d);
       }
       /** A statement variable or method call, but not a bundle: what `val` evaluates. */
-      endsInEval(at2, len) {
+      endsInEval(at3, len) {
         const { words } = this;
-        let pc = at2 + HEADER + words[at2 + 4];
-        const end = at2 + len;
+        let pc = at3 + HEADER + words[at3 + 4];
+        const end2 = at3 + len;
         let last = 0;
         let previous = 0;
-        for (; pc < end; pc += instructionLength(words, pc)) {
+        for (; pc < end2; pc += instructionLength(words, pc)) {
           previous = last;
           last = words[pc] & 255;
           if (last === Op2.SEND || last === Op2.RECV || last === Op2.NEW || last === Op2.CASE || last === Op2.JFALSE || last === Op2.SELECT || last === Op2.SPAWN)
@@ -21695,11 +21390,11 @@ var init_link = __esm({
         return last === Op2.EVAL && previous !== Op2.BUNDLE;
       }
       /** The value code of another sequence, with its captures bound to registers of this one. */
-      nested(at2, len, captures, spans) {
+      nested(at3, len, captures, spans) {
         const { seq: outer, captures: outerCaptures, pc: outerPc, program: program2 } = this;
         if (spans !== null) this.program = program2.copy(spans);
         const from = this.out.code.length;
-        this.seq = readSequence(this.words, at2, len);
+        this.seq = readSequence(this.words, at3, len);
         this.captures = captures;
         this.pc = this.seq.codeStart;
         for (; ; ) {
@@ -21734,8 +21429,8 @@ var init_link = __esm({
           this.emit(56, args[0]);
           return;
         }
-        const at2 = this.pc;
-        const site = new SendSite(persistent, argc, this.program, at2);
+        const at3 = this.pc;
+        const site = new SendSite(persistent, argc, this.program, at3);
         const known4 = this.plainConstant(c) ? this.nameConstant(c) : null;
         if (known4 === null) this.naming(c);
         if (this.inlining) {
@@ -21764,12 +21459,12 @@ var init_link = __esm({
           slots.map((s) => this.slotRegister(s))
         );
       }
-      bindPatterns(at2, n, base) {
+      bindPatterns(at3, n, base) {
         const arrows = new Uint8Array(n);
         const patterns = [];
         let local = this.seq.captures + base;
         for (let i = 0; i < n; i++) {
-          const w = this.words[at2 + i];
+          const w = this.words[at3 + i];
           arrows[i] = w & 255;
           const p = decodePattern(this.seq, w >>> 8);
           patterns.push(
@@ -21808,18 +21503,18 @@ var init_link = __esm({
       select(pc, branches, next) {
         const { words, out } = this;
         const sites = [];
-        let at2 = pc + 1;
+        let at3 = pc + 1;
         let binds = 0;
         const targets = [];
         for (let b = 0; b < branches; b++) {
-          const n = words[at2];
-          const base = words[at2 + n + 2];
-          const { arrows: arrows2, patterns } = this.bindPatterns(at2 + 1, n, base);
-          const guard = this.guardAt(words[at2 + n + 1]);
+          const n = words[at3];
+          const base = words[at3 + n + 2];
+          const { arrows: arrows2, patterns } = this.bindPatterns(at3 + 1, n, base);
+          const guard = this.guardAt(words[at3 + n + 1]);
           sites.push(new RecvSite(arrows2, patterns, guard, null, this.program, pc));
-          targets.push(next + words[at2 + n + 3]);
+          targets.push(next + words[at3 + n + 3]);
           binds += n;
-          at2 += n + 4;
+          at3 += n + 4;
         }
         const arrows = new Uint8Array(sites.flatMap((s) => [...s.arrows]));
         const site = new RecvSite(arrows, [], null, sites, this.program, pc);
@@ -21880,6 +21575,794 @@ var init_reach = __esm({
   }
 });
 
+// ../main/node_modules/@noble/hashes/utils.js
+function isBytes(a) {
+  return a instanceof Uint8Array || ArrayBuffer.isView(a) && a.constructor.name === "Uint8Array" && "BYTES_PER_ELEMENT" in a && a.BYTES_PER_ELEMENT === 1;
+}
+function anumber(n, title = "") {
+  if (typeof n !== "number")
+    throw new TypeError(atitle(title) + "expected number, got " + typeof n);
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new RangeError(atitle(title) + "expected integer >= 0, got " + n);
+  return n;
+}
+function abytes(value, length, title = "") {
+  if (isBytes(value) && (length === void 0 || value.length === length))
+    return value;
+  if (length !== void 0)
+    anumber(length, "length");
+  const bytes3 = isBytes(value);
+  const ofLen = length !== void 0 ? ` of length ${length}` : "";
+  const got = bytes3 ? `length=${value.length}` : `type=${typeof value}`;
+  const message2 = atitle(title) + "expected Uint8Array" + ofLen + ", got " + got;
+  if (!bytes3)
+    throw new TypeError(message2);
+  throw new RangeError(message2);
+}
+function copyBytes(bytes3) {
+  return Uint8Array.from(abytes(bytes3));
+}
+function aexists(instance, checkFinished = true) {
+  if (instance.destroyed)
+    throw new Error("hash was destroyed");
+  if (checkFinished && instance.finished)
+    throw new Error("digest() was already called");
+}
+function aoutput(out, instance) {
+  abytes(out, void 0, "output");
+  const min = instance.outputLen;
+  if (!(out.length >= min)) {
+    throw new RangeError('"output" expected length >= ' + min);
+  }
+}
+function u8(arr) {
+  return new Uint8Array(arr.buffer, arr.byteOffset, arr.byteLength);
+}
+function u322(arr) {
+  return new Uint32Array(arr.buffer, arr.byteOffset, Math.floor(arr.byteLength / 4));
+}
+function clean(...arrays) {
+  for (let i = 0; i < arrays.length; i++) {
+    arrays[i].fill(0);
+  }
+}
+function rotr(word, shift) {
+  return word << 32 - shift | word >>> shift;
+}
+function byteSwap(word) {
+  return word << 24 & 4278190080 | word << 8 & 16711680 | word >>> 8 & 65280 | word >>> 24 & 255;
+}
+function byteSwap32(arr) {
+  for (let i = 0; i < arr.length; i++) {
+    arr[i] = byteSwap(arr[i]);
+  }
+  return arr;
+}
+function checkOpts(defaults, opts, title = "opts") {
+  aopts(defaults, "defaults");
+  if (opts !== void 0)
+    aopts(opts, title);
+  const merged = Object.assign(/* @__PURE__ */ Object.create(null), defaults, opts);
+  return merged;
+}
+function createHasher(hashCons, info = {}) {
+  if (typeof hashCons !== "function")
+    throw new TypeError('"hashCons" expected function, got type=' + typeof hashCons);
+  info = checkOpts({}, info, "info");
+  const hashC = (msg, opts) => hashCons(opts).update(msg).digest();
+  const tmp = hashCons(void 0);
+  hashC.outputLen = tmp.outputLen;
+  hashC.blockLen = tmp.blockLen;
+  hashC.canXOF = tmp.canXOF;
+  hashC.create = (opts) => hashCons(opts);
+  Object.assign(hashC, info);
+  return Object.freeze(hashC);
+}
+var atitle, aobject, aopts, isLE, swap8IfBE, swap32IfBE;
+var init_utils = __esm({
+  "../main/node_modules/@noble/hashes/utils.js"() {
+    atitle = (title) => title ? `"${title}" ` : "";
+    aobject = (value, label) => {
+      if (value === null || typeof value !== "object" || Array.isArray(value))
+        throw new TypeError((label === "object" ? "" : `"${label}" `) + "expected object, got type=" + typeof value);
+    };
+    aopts = (value, label) => {
+      aobject(value, label);
+      const proto = Object.getPrototypeOf(value);
+      if (proto !== Object.prototype && proto !== null)
+        throw new TypeError(`"${label}" expected plain object`);
+      if (Object.hasOwn(value, "__proto__"))
+        throw new TypeError(`"${label}.__proto__" is not allowed`);
+    };
+    isLE = /* @__PURE__ */ (() => new Uint8Array(new Uint32Array([287454020]).buffer)[0] === 68)();
+    swap8IfBE = isLE ? (n) => n : (n) => byteSwap(n) >>> 0;
+    swap32IfBE = isLE ? (u) => u : byteSwap32;
+  }
+});
+
+// ../main/node_modules/@noble/hashes/_blake.js
+function G1s(a, b, c, d, x) {
+  a = a + b + x | 0;
+  d = rotr(d ^ a, 16);
+  c = c + d | 0;
+  b = rotr(b ^ c, 12);
+  return { a, b, c, d };
+}
+function G2s(a, b, c, d, x) {
+  a = a + b + x | 0;
+  d = rotr(d ^ a, 8);
+  c = c + d | 0;
+  b = rotr(b ^ c, 7);
+  return { a, b, c, d };
+}
+var BSIGMA;
+var init_blake2 = __esm({
+  "../main/node_modules/@noble/hashes/_blake.js"() {
+    init_utils();
+    BSIGMA = /* @__PURE__ */ Uint8Array.from([
+      0,
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+      10,
+      11,
+      12,
+      13,
+      14,
+      15,
+      14,
+      10,
+      4,
+      8,
+      9,
+      15,
+      13,
+      6,
+      1,
+      12,
+      0,
+      2,
+      11,
+      7,
+      5,
+      3,
+      11,
+      8,
+      12,
+      0,
+      5,
+      2,
+      15,
+      13,
+      10,
+      14,
+      3,
+      6,
+      7,
+      1,
+      9,
+      4,
+      7,
+      9,
+      3,
+      1,
+      13,
+      12,
+      11,
+      14,
+      2,
+      6,
+      5,
+      10,
+      4,
+      0,
+      15,
+      8,
+      9,
+      0,
+      5,
+      7,
+      2,
+      4,
+      10,
+      15,
+      14,
+      1,
+      11,
+      12,
+      6,
+      8,
+      3,
+      13,
+      2,
+      12,
+      6,
+      10,
+      0,
+      11,
+      8,
+      3,
+      4,
+      13,
+      7,
+      5,
+      15,
+      14,
+      1,
+      9,
+      12,
+      5,
+      1,
+      15,
+      14,
+      13,
+      4,
+      10,
+      0,
+      7,
+      6,
+      3,
+      9,
+      2,
+      8,
+      11,
+      13,
+      11,
+      7,
+      14,
+      12,
+      1,
+      3,
+      9,
+      5,
+      0,
+      15,
+      4,
+      8,
+      6,
+      2,
+      10,
+      6,
+      15,
+      14,
+      9,
+      11,
+      3,
+      0,
+      8,
+      12,
+      2,
+      13,
+      7,
+      1,
+      4,
+      10,
+      5,
+      10,
+      2,
+      8,
+      4,
+      7,
+      6,
+      1,
+      5,
+      15,
+      11,
+      9,
+      14,
+      3,
+      12,
+      13,
+      0,
+      0,
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+      10,
+      11,
+      12,
+      13,
+      14,
+      15,
+      14,
+      10,
+      4,
+      8,
+      9,
+      15,
+      13,
+      6,
+      1,
+      12,
+      0,
+      2,
+      11,
+      7,
+      5,
+      3,
+      // Blake1, unused in others
+      11,
+      8,
+      12,
+      0,
+      5,
+      2,
+      15,
+      13,
+      10,
+      14,
+      3,
+      6,
+      7,
+      1,
+      9,
+      4,
+      7,
+      9,
+      3,
+      1,
+      13,
+      12,
+      11,
+      14,
+      2,
+      6,
+      5,
+      10,
+      4,
+      0,
+      15,
+      8,
+      9,
+      0,
+      5,
+      7,
+      2,
+      4,
+      10,
+      15,
+      14,
+      1,
+      11,
+      12,
+      6,
+      8,
+      3,
+      13,
+      2,
+      12,
+      6,
+      10,
+      0,
+      11,
+      8,
+      3,
+      4,
+      13,
+      7,
+      5,
+      15,
+      14,
+      1,
+      9
+    ]);
+  }
+});
+
+// ../main/node_modules/@noble/hashes/_u64.js
+function add3(Ah, Al, Bh, Bl) {
+  const l = (Al >>> 0) + (Bl >>> 0);
+  return { h: Ah + Bh + (l / 2 ** 32 | 0) | 0, l: l | 0 };
+}
+var fromNumH, fromNumL, rotrSH, rotrSL, rotrBH, rotrBL, rotr32H, rotr32L, add3L, add3H;
+var init_u64 = __esm({
+  "../main/node_modules/@noble/hashes/_u64.js"() {
+    fromNumH = (n) => n / 2 ** 32 | 0;
+    fromNumL = (n) => n >>> 0;
+    rotrSH = (h, l, s) => h >>> s | l << 32 - s;
+    rotrSL = (h, l, s) => h << 32 - s | l >>> s;
+    rotrBH = (h, l, s) => h << 64 - s | l >>> s - 32;
+    rotrBL = (h, l, s) => h >>> s - 32 | l << 64 - s;
+    rotr32H = (_h, l) => l;
+    rotr32L = (h, _l) => h;
+    add3L = (Al, Bl, Cl) => (Al >>> 0) + (Bl >>> 0) + (Cl >>> 0);
+    add3H = (low, Ah, Bh, Ch) => Ah + Bh + Ch + (low / 2 ** 32 | 0) | 0;
+  }
+});
+
+// ../main/node_modules/@noble/hashes/_md.js
+var SHA256_IV;
+var init_md = __esm({
+  "../main/node_modules/@noble/hashes/_md.js"() {
+    SHA256_IV = /* @__PURE__ */ Uint32Array.from([
+      1779033703,
+      3144134277,
+      1013904242,
+      2773480762,
+      1359893119,
+      2600822924,
+      528734635,
+      1541459225
+    ]);
+  }
+});
+
+// ../main/node_modules/@noble/hashes/blake2.js
+function G1b(a, b, c, d, msg, x) {
+  const Xl = msg[x], Xh = msg[x + 1];
+  let Al = BBUF[2 * a], Ah = BBUF[2 * a + 1];
+  let Bl = BBUF[2 * b], Bh = BBUF[2 * b + 1];
+  let Cl = BBUF[2 * c], Ch = BBUF[2 * c + 1];
+  let Dl = BBUF[2 * d], Dh = BBUF[2 * d + 1];
+  const ll = add3L(Al, Bl, Xl);
+  Ah = add3H(ll, Ah, Bh, Xh);
+  Al = ll | 0;
+  let xh = Dh ^ Ah, xl = Dl ^ Al;
+  Dh = rotr32H(xh, xl);
+  Dl = rotr32L(xh, xl);
+  ({ h: Ch, l: Cl } = add3(Ch, Cl, Dh, Dl));
+  xh = Bh ^ Ch;
+  xl = Bl ^ Cl;
+  Bh = rotrSH(xh, xl, 24);
+  Bl = rotrSL(xh, xl, 24);
+  BBUF[2 * a] = Al;
+  BBUF[2 * a + 1] = Ah;
+  BBUF[2 * b] = Bl;
+  BBUF[2 * b + 1] = Bh;
+  BBUF[2 * c] = Cl;
+  BBUF[2 * c + 1] = Ch;
+  BBUF[2 * d] = Dl;
+  BBUF[2 * d + 1] = Dh;
+}
+function G2b(a, b, c, d, msg, x) {
+  const Xl = msg[x], Xh = msg[x + 1];
+  let Al = BBUF[2 * a], Ah = BBUF[2 * a + 1];
+  let Bl = BBUF[2 * b], Bh = BBUF[2 * b + 1];
+  let Cl = BBUF[2 * c], Ch = BBUF[2 * c + 1];
+  let Dl = BBUF[2 * d], Dh = BBUF[2 * d + 1];
+  const ll = add3L(Al, Bl, Xl);
+  Ah = add3H(ll, Ah, Bh, Xh);
+  Al = ll | 0;
+  let xh = Dh ^ Ah, xl = Dl ^ Al;
+  Dh = rotrSH(xh, xl, 16);
+  Dl = rotrSL(xh, xl, 16);
+  ({ h: Ch, l: Cl } = add3(Ch, Cl, Dh, Dl));
+  xh = Bh ^ Ch;
+  xl = Bl ^ Cl;
+  Bh = rotrBH(xh, xl, 63);
+  Bl = rotrBL(xh, xl, 63);
+  BBUF[2 * a] = Al;
+  BBUF[2 * a + 1] = Ah;
+  BBUF[2 * b] = Bl;
+  BBUF[2 * b + 1] = Bh;
+  BBUF[2 * c] = Cl;
+  BBUF[2 * c + 1] = Ch;
+  BBUF[2 * d] = Dl;
+  BBUF[2 * d + 1] = Dh;
+}
+function checkBlake2Opts(outputLen, opts = {}, keyLen, saltLen, persLen) {
+  anumber(keyLen);
+  if (outputLen <= 0 || outputLen > keyLen)
+    throw new Error('"dkLen" must be 1..' + keyLen + ", got " + outputLen);
+  const { key, salt, personalization } = opts;
+  if (key !== void 0 && (key.length < 1 || key.length > keyLen))
+    throw new Error('"key" expected to be undefined or of length=1..' + keyLen);
+  if (salt !== void 0)
+    abytes(salt, saltLen, "salt");
+  if (personalization !== void 0)
+    abytes(personalization, persLen, "personalization");
+}
+function _compress(s, offset, msg, rounds, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15) {
+  let j = 0;
+  for (let i = 0; i < rounds; i++) {
+    ({ a: v0, b: v4, c: v8, d: v12 } = G1s(v0, v4, v8, v12, msg[offset + s[j++]]));
+    ({ a: v0, b: v4, c: v8, d: v12 } = G2s(v0, v4, v8, v12, msg[offset + s[j++]]));
+    ({ a: v1, b: v5, c: v9, d: v13 } = G1s(v1, v5, v9, v13, msg[offset + s[j++]]));
+    ({ a: v1, b: v5, c: v9, d: v13 } = G2s(v1, v5, v9, v13, msg[offset + s[j++]]));
+    ({ a: v2, b: v6, c: v10, d: v14 } = G1s(v2, v6, v10, v14, msg[offset + s[j++]]));
+    ({ a: v2, b: v6, c: v10, d: v14 } = G2s(v2, v6, v10, v14, msg[offset + s[j++]]));
+    ({ a: v3, b: v7, c: v11, d: v15 } = G1s(v3, v7, v11, v15, msg[offset + s[j++]]));
+    ({ a: v3, b: v7, c: v11, d: v15 } = G2s(v3, v7, v11, v15, msg[offset + s[j++]]));
+    ({ a: v0, b: v5, c: v10, d: v15 } = G1s(v0, v5, v10, v15, msg[offset + s[j++]]));
+    ({ a: v0, b: v5, c: v10, d: v15 } = G2s(v0, v5, v10, v15, msg[offset + s[j++]]));
+    ({ a: v1, b: v6, c: v11, d: v12 } = G1s(v1, v6, v11, v12, msg[offset + s[j++]]));
+    ({ a: v1, b: v6, c: v11, d: v12 } = G2s(v1, v6, v11, v12, msg[offset + s[j++]]));
+    ({ a: v2, b: v7, c: v8, d: v13 } = G1s(v2, v7, v8, v13, msg[offset + s[j++]]));
+    ({ a: v2, b: v7, c: v8, d: v13 } = G2s(v2, v7, v8, v13, msg[offset + s[j++]]));
+    ({ a: v3, b: v4, c: v9, d: v14 } = G1s(v3, v4, v9, v14, msg[offset + s[j++]]));
+    ({ a: v3, b: v4, c: v9, d: v14 } = G2s(v3, v4, v9, v14, msg[offset + s[j++]]));
+  }
+  return { v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15 };
+}
+var B2B_IV, BBUF, _BLAKE2, _BLAKE2b, blake2b;
+var init_blake22 = __esm({
+  "../main/node_modules/@noble/hashes/blake2.js"() {
+    init_blake2();
+    init_u64();
+    init_utils();
+    B2B_IV = /* @__PURE__ */ Uint32Array.from([
+      4089235720,
+      1779033703,
+      2227873595,
+      3144134277,
+      4271175723,
+      1013904242,
+      1595750129,
+      2773480762,
+      2917565137,
+      1359893119,
+      725511199,
+      2600822924,
+      4215389547,
+      528734635,
+      327033209,
+      1541459225
+    ]);
+    BBUF = /* @__PURE__ */ new Uint32Array(32);
+    _BLAKE2 = class {
+      buffer;
+      buffer32;
+      finished = false;
+      destroyed = false;
+      length = 0;
+      pos = 0;
+      blockLen;
+      outputLen;
+      canXOF = false;
+      constructor(blockLen, outputLen) {
+        anumber(blockLen);
+        anumber(outputLen);
+        this.blockLen = blockLen;
+        this.outputLen = outputLen;
+        this.buffer = new Uint8Array(blockLen);
+        this.buffer32 = u322(this.buffer);
+      }
+      update(data) {
+        aexists(this);
+        abytes(data);
+        const { blockLen, buffer, buffer32 } = this;
+        const len = data.length;
+        const offset = data.byteOffset;
+        const buf = data.buffer;
+        for (let pos = 0; pos < len; ) {
+          if (this.pos === blockLen) {
+            swap32IfBE(buffer32);
+            this.compress(buffer32, 0, false);
+            swap32IfBE(buffer32);
+            this.pos = 0;
+          }
+          const take = Math.min(blockLen - this.pos, len - pos);
+          const dataOffset = offset + pos;
+          if (take === blockLen && !(dataOffset % 4) && pos + take < len) {
+            const data32 = new Uint32Array(buf, dataOffset, Math.floor((len - pos) / 4));
+            swap32IfBE(data32);
+            for (let pos32 = 0; pos + blockLen < len; pos32 += buffer32.length, pos += blockLen) {
+              this.length += blockLen;
+              this.compress(data32, pos32, false);
+            }
+            swap32IfBE(data32);
+            continue;
+          }
+          buffer.set(pos === 0 && take === len ? data : data.subarray(pos, pos + take), this.pos);
+          this.pos += take;
+          this.length += take;
+          pos += take;
+        }
+        return this;
+      }
+      digestInto(out) {
+        aexists(this);
+        aoutput(out, this);
+        if (out.byteOffset & 3)
+          throw new RangeError('"output" expected 4-byte aligned byteOffset, got ' + out.byteOffset);
+        const { pos, buffer32 } = this;
+        this.finished = true;
+        this.buffer.fill(0, pos);
+        swap32IfBE(buffer32);
+        this.compress(buffer32, 0, true);
+        swap32IfBE(buffer32);
+        const state = this.get();
+        const out32 = out === this.buffer ? buffer32 : u322(out);
+        const full = Math.floor(this.outputLen / 4);
+        for (let i = 0; i < full; i++)
+          out32[i] = swap8IfBE(state[i]);
+        const tail = this.outputLen % 4;
+        if (!tail)
+          return;
+        const off = full * 4;
+        const word = state[full];
+        for (let i = 0; i < tail; i++)
+          out[off + i] = word >>> 8 * i;
+      }
+      digest() {
+        const { buffer, outputLen } = this;
+        this.digestInto(buffer);
+        const res = buffer.slice(0, outputLen);
+        this.destroy();
+        return res;
+      }
+      _cloneInto(to) {
+        const { buffer, length, finished, destroyed, outputLen, pos } = this;
+        to ||= new this.constructor({ dkLen: outputLen });
+        to.set(...this.get());
+        to.buffer.set(buffer);
+        to.destroyed = destroyed;
+        to.finished = finished;
+        to.length = length;
+        to.pos = pos;
+        to.outputLen = outputLen;
+        return to;
+      }
+      clone() {
+        return this._cloneInto();
+      }
+    };
+    _BLAKE2b = class extends _BLAKE2 {
+      // Same IV words as SHA-512 / BLAKE2b, encoded as LE u32 low/high halves.
+      v0l = B2B_IV[0] | 0;
+      v0h = B2B_IV[1] | 0;
+      v1l = B2B_IV[2] | 0;
+      v1h = B2B_IV[3] | 0;
+      v2l = B2B_IV[4] | 0;
+      v2h = B2B_IV[5] | 0;
+      v3l = B2B_IV[6] | 0;
+      v3h = B2B_IV[7] | 0;
+      v4l = B2B_IV[8] | 0;
+      v4h = B2B_IV[9] | 0;
+      v5l = B2B_IV[10] | 0;
+      v5h = B2B_IV[11] | 0;
+      v6l = B2B_IV[12] | 0;
+      v6h = B2B_IV[13] | 0;
+      v7l = B2B_IV[14] | 0;
+      v7h = B2B_IV[15] | 0;
+      constructor(opts = {}) {
+        opts = checkOpts({}, opts);
+        const olen = opts.dkLen === void 0 ? 64 : opts.dkLen;
+        super(128, olen);
+        checkBlake2Opts(olen, opts, 64, 16, 16);
+        let { key, personalization, salt } = opts;
+        let keyLength = 0;
+        if (key !== void 0) {
+          abytes(key, void 0, "key");
+          keyLength = key.length;
+        }
+        this.v0l ^= this.outputLen | keyLength << 8 | 1 << 16 | 1 << 24;
+        if (salt !== void 0) {
+          abytes(salt, void 0, "salt");
+          const slt = u322(copyBytes(salt));
+          this.v4l ^= swap8IfBE(slt[0]);
+          this.v4h ^= swap8IfBE(slt[1]);
+          this.v5l ^= swap8IfBE(slt[2]);
+          this.v5h ^= swap8IfBE(slt[3]);
+        }
+        if (personalization !== void 0) {
+          abytes(personalization, void 0, "personalization");
+          const pers = u322(copyBytes(personalization));
+          this.v6l ^= swap8IfBE(pers[0]);
+          this.v6h ^= swap8IfBE(pers[1]);
+          this.v7l ^= swap8IfBE(pers[2]);
+          this.v7h ^= swap8IfBE(pers[3]);
+        }
+        if (key !== void 0) {
+          const tmp = new Uint8Array(this.blockLen);
+          tmp.set(key);
+          this.update(tmp);
+          clean(tmp);
+        }
+      }
+      // prettier-ignore
+      get() {
+        let { v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h } = this;
+        return [v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h];
+      }
+      // prettier-ignore
+      set(v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h) {
+        this.v0l = v0l | 0;
+        this.v0h = v0h | 0;
+        this.v1l = v1l | 0;
+        this.v1h = v1h | 0;
+        this.v2l = v2l | 0;
+        this.v2h = v2h | 0;
+        this.v3l = v3l | 0;
+        this.v3h = v3h | 0;
+        this.v4l = v4l | 0;
+        this.v4h = v4h | 0;
+        this.v5l = v5l | 0;
+        this.v5h = v5h | 0;
+        this.v6l = v6l | 0;
+        this.v6h = v6h | 0;
+        this.v7l = v7l | 0;
+        this.v7h = v7h | 0;
+      }
+      compress(msg, offset, isLast2) {
+        const { v0l, v0h, v1l, v1h, v2l, v2h, v3l, v3h, v4l, v4h, v5l, v5h, v6l, v6h, v7l, v7h } = this;
+        {
+          BBUF[0] = v0l;
+          BBUF[1] = v0h;
+          BBUF[2] = v1l;
+          BBUF[3] = v1h;
+          BBUF[4] = v2l;
+          BBUF[5] = v2h;
+          BBUF[6] = v3l;
+          BBUF[7] = v3h;
+          BBUF[8] = v4l;
+          BBUF[9] = v4h;
+          BBUF[10] = v5l;
+          BBUF[11] = v5h;
+          BBUF[12] = v6l;
+          BBUF[13] = v6h;
+          BBUF[14] = v7l;
+          BBUF[15] = v7h;
+        }
+        BBUF.set(B2B_IV, 16);
+        const l = fromNumL(this.length);
+        const h = fromNumH(this.length);
+        BBUF[24] = B2B_IV[8] ^ l;
+        BBUF[25] = B2B_IV[9] ^ h;
+        if (isLast2) {
+          BBUF[28] = ~BBUF[28];
+          BBUF[29] = ~BBUF[29];
+        }
+        let j = 0;
+        const s = BSIGMA;
+        for (let i = 0; i < 12; i++) {
+          G1b(0, 4, 8, 12, msg, offset + 2 * s[j++]);
+          G2b(0, 4, 8, 12, msg, offset + 2 * s[j++]);
+          G1b(1, 5, 9, 13, msg, offset + 2 * s[j++]);
+          G2b(1, 5, 9, 13, msg, offset + 2 * s[j++]);
+          G1b(2, 6, 10, 14, msg, offset + 2 * s[j++]);
+          G2b(2, 6, 10, 14, msg, offset + 2 * s[j++]);
+          G1b(3, 7, 11, 15, msg, offset + 2 * s[j++]);
+          G2b(3, 7, 11, 15, msg, offset + 2 * s[j++]);
+          G1b(0, 5, 10, 15, msg, offset + 2 * s[j++]);
+          G2b(0, 5, 10, 15, msg, offset + 2 * s[j++]);
+          G1b(1, 6, 11, 12, msg, offset + 2 * s[j++]);
+          G2b(1, 6, 11, 12, msg, offset + 2 * s[j++]);
+          G1b(2, 7, 8, 13, msg, offset + 2 * s[j++]);
+          G2b(2, 7, 8, 13, msg, offset + 2 * s[j++]);
+          G1b(3, 4, 9, 14, msg, offset + 2 * s[j++]);
+          G2b(3, 4, 9, 14, msg, offset + 2 * s[j++]);
+        }
+        this.v0l ^= BBUF[0] ^ BBUF[16];
+        this.v0h ^= BBUF[1] ^ BBUF[17];
+        this.v1l ^= BBUF[2] ^ BBUF[18];
+        this.v1h ^= BBUF[3] ^ BBUF[19];
+        this.v2l ^= BBUF[4] ^ BBUF[20];
+        this.v2h ^= BBUF[5] ^ BBUF[21];
+        this.v3l ^= BBUF[6] ^ BBUF[22];
+        this.v3h ^= BBUF[7] ^ BBUF[23];
+        this.v4l ^= BBUF[8] ^ BBUF[24];
+        this.v4h ^= BBUF[9] ^ BBUF[25];
+        this.v5l ^= BBUF[10] ^ BBUF[26];
+        this.v5h ^= BBUF[11] ^ BBUF[27];
+        this.v6l ^= BBUF[12] ^ BBUF[28];
+        this.v6h ^= BBUF[13] ^ BBUF[29];
+        this.v7l ^= BBUF[14] ^ BBUF[30];
+        this.v7h ^= BBUF[15] ^ BBUF[31];
+        clean(BBUF);
+      }
+      destroy() {
+        this.destroyed = true;
+        clean(this.buffer32);
+        this.set(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      }
+    };
+    blake2b = /* @__PURE__ */ createHasher((opts) => new _BLAKE2b(opts));
+  }
+});
+
 // bytecode/hash.ts
 function digest(domain, words) {
   return blake2b.create({ dkLen: 32 }).update(domain).update(toBytes(words)).digest();
@@ -21891,7 +22374,7 @@ var SEQ, IMAGE;
 var init_hash = __esm({
   "bytecode/hash.ts"() {
     "use strict";
-    init_blake2();
+    init_blake22();
     init_words();
     SEQ = new TextEncoder().encode("rhz:seq\0");
     IMAGE = new TextEncoder().encode("rhz:img\0");
@@ -21914,19 +22397,19 @@ var init_pack = __esm({
         this.keyBytes = keyBytes2;
       }
       /** The row from `start` to `end`, its tail included. Handed over: do not change the bytes until the commit has settled. */
-      add(chunk, start, end) {
+      add(chunk, start, end2) {
         const { chunks } = this;
         if (chunks.length === 0 || chunks[chunks.length - 1] !== chunk) chunks.push(chunk);
-        const at2 = 3 * this.count++;
-        if (at2 === this.places.length) {
-          const more = new Int32Array(2 * at2);
+        const at3 = 3 * this.count++;
+        if (at3 === this.places.length) {
+          const more = new Int32Array(2 * at3);
           more.set(this.places);
           this.places = more;
         }
-        this.places[at2] = chunks.length - 1;
-        this.places[at2 + 1] = start;
-        this.places[at2 + 2] = end;
-        this.bytes += end - start;
+        this.places[at3] = chunks.length - 1;
+        this.places[at3 + 1] = start;
+        this.places[at3 + 2] = end2;
+        this.bytes += end2 - start;
       }
     };
   }
@@ -21939,7 +22422,7 @@ function checkOrder(items2) {
     if (((flagsOf2(items2[i - 1]) | flagsOf2(items2[i])) & UNORDERED) === 0 && compare(items2[i - 1], items2[i]) >= 0)
       throw new Garbled("the elements of a set or map are not in canonical order");
 }
-var Garbled, HIGH, ByteWriter, TEXTS, texts, utf8, fromUtf8, ByteReader, V, FIRST_MAX, TermWriter, NO_ROWS, ROOM_MAX, Frame3, NameSkimmer, UNORDERED, flagsOf2, TABLE_MAX, TermReader, KEPT2;
+var Garbled, HIGH, ByteWriter, TEXTS, texts, utf8, fromUtf8, ByteReader, V2, FIRST_MAX, TermWriter, NO_ROWS, ROOM_MAX, Frame3, NameSkimmer, UNORDERED, flagsOf2, TABLE_MAX, TermReader, KEPT2;
 var init_codec = __esm({
   "src/machine/codec.ts"() {
     "use strict";
@@ -22017,17 +22500,17 @@ var init_codec = __esm({
       }
       longCount(n) {
         this.room(8);
-        const { bytes: bytes2 } = this;
+        const { bytes: bytes3 } = this;
         let v2 = n;
         while (v2 >= HIGH) {
-          bytes2[this.end++] = v2 % 128 | 128;
+          bytes3[this.end++] = v2 % 128 | 128;
           v2 = Math.floor(v2 / 128);
         }
         while (v2 >= 128) {
-          bytes2[this.end++] = v2 & 127 | 128;
+          bytes3[this.end++] = v2 & 127 | 128;
           v2 >>>= 7;
         }
-        bytes2[this.end++] = v2;
+        bytes3[this.end++] = v2;
       }
       /** A safe integer: the sign in the lowest bit. */
       signed(n) {
@@ -22064,12 +22547,12 @@ var init_codec = __esm({
         const n = s.length;
         if (n < 40) {
           this.room(n + 1);
-          const at2 = this.end + 1;
+          const at3 = this.end + 1;
           let i = 0;
           for (; i < n; i++) {
             const c = s.charCodeAt(i);
             if (c >= 128) break;
-            this.bytes[at2 + i] = c;
+            this.bytes[at3 + i] = c;
           }
           if (i === n) {
             this.bytes[this.end] = n;
@@ -22091,13 +22574,13 @@ var init_codec = __esm({
     utf8 = new TextEncoder();
     fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     ByteReader = class {
-      constructor(bytes2, at2 = 0) {
-        this.bytes = bytes2;
-        this.at = at2;
+      constructor(bytes3, at3 = 0) {
+        this.bytes = bytes3;
+        this.at = at3;
       }
       /** Go on with other bytes. */
-      reset(bytes2) {
-        this.bytes = bytes2;
+      reset(bytes3) {
+        this.bytes = bytes3;
         this.at = 0;
       }
       get done() {
@@ -22143,15 +22626,15 @@ var init_codec = __esm({
       text() {
         const n = this.count();
         if (n === 0) return "";
-        const { bytes: bytes2, at: at2 } = this;
-        if (at2 + n > bytes2.length) throw new Garbled("too short");
-        const slot = 37 * n + 5 * bytes2[at2] + bytes2[at2 + n - 1] & TEXTS - 1;
+        const { bytes: bytes3, at: at3 } = this;
+        if (at3 + n > bytes3.length) throw new Garbled("too short");
+        const slot = 37 * n + 5 * bytes3[at3] + bytes3[at3 + n - 1] & TEXTS - 1;
         const last = texts[slot];
         if (last.length === n) {
           let i = 0;
-          while (i < n && last.charCodeAt(i) === bytes2[at2 + i]) i++;
+          while (i < n && last.charCodeAt(i) === bytes3[at3 + i]) i++;
           if (i === n) {
-            this.at = at2 + n;
+            this.at = at3 + n;
             return last;
           }
         }
@@ -22179,7 +22662,7 @@ var init_codec = __esm({
         return negative ? -v2 : v2;
       }
     };
-    V = {
+    V2 = {
       Absent: 0,
       False: 1,
       True: 2,
@@ -22244,7 +22727,7 @@ var init_codec = __esm({
       }
       value(root) {
         if (typeof root === "number") {
-          this.u8(V.Int);
+          this.u8(V2.Int);
           this.signed(root);
           return;
         }
@@ -22260,21 +22743,21 @@ var init_codec = __esm({
       one(t2) {
         switch (typeof t2) {
           case "undefined":
-            this.u8(V.Absent);
+            this.u8(V2.Absent);
             return;
           case "number":
-            this.u8(V.Int);
+            this.u8(V2.Int);
             this.signed(t2);
             return;
           case "string":
-            this.u8(V.String);
+            this.u8(V2.String);
             this.text(t2);
             return;
           case "boolean":
-            this.u8(t2 ? V.True : V.False);
+            this.u8(t2 ? V2.True : V2.False);
             return;
           case "bigint":
-            this.u8(V.WideInt);
+            this.u8(V2.WideInt);
             this.big(t2);
             return;
           default:
@@ -22287,57 +22770,57 @@ var init_codec = __esm({
             this.name(t2);
             return;
           case Tag.Uri:
-            this.u8(V.Uri);
+            this.u8(V2.Uri);
             this.text(t2.text);
             return;
           case Tag.Bytes:
-            this.u8(V.Bytes);
+            this.u8(V2.Bytes);
             this.blob(t2.bytes);
             return;
           case Tag.Float:
-            this.u8(V.Float);
+            this.u8(V2.Float);
             this.f64(t2.value);
             return;
           case Tag.BigInt:
-            this.u8(V.BigInt);
+            this.u8(V2.BigInt);
             this.big(t2.value);
             return;
           case Tag.BigRat:
-            this.u8(V.BigRat);
+            this.u8(V2.BigRat);
             this.big(t2.num);
             this.big(t2.den);
             return;
           case Tag.Fixed:
-            this.u8(V.Fixed);
+            this.u8(V2.Fixed);
             this.big(t2.unscaled);
             this.count(t2.scale);
             return;
           case Tag.DeployerId:
           case Tag.DeployId:
-            this.u8(t2.tag === Tag.DeployId ? V.DeployId : V.DeployerId);
+            this.u8(t2.tag === Tag.DeployId ? V2.DeployId : V2.DeployerId);
             this.blob(t2.bytes);
             return;
           default:
-            if (t2 === NIL) this.u8(V.Nil);
+            if (t2 === NIL) this.u8(V2.Nil);
             else this.compound(t2);
         }
       }
       name(n) {
         if (this.book.isOwn(n)) {
-          this.u8(V.Name);
+          this.u8(V2.Name);
           this.count(n.counter);
         } else if (n.origin instanceof SystemName) {
-          this.u8(V.SystemName);
+          this.u8(V2.SystemName);
           this.text(n.origin.uri);
         } else {
-          this.u8(V.ForeignName);
+          this.u8(V2.ForeignName);
           this.blob(n.id);
         }
       }
       compound(t2) {
         const known4 = this.again(t2);
         if (known4 >= 0) {
-          this.u8(V.Again);
+          this.u8(V2.Again);
           this.count(known4);
           return;
         }
@@ -22352,26 +22835,26 @@ var init_codec = __esm({
         }
         switch (t2.tag) {
           case Tag.List:
-            this.u8(V.List);
+            this.u8(V2.List);
             this.items(t2.items);
             return;
           case Tag.Tuple:
-            this.u8(V.Tuple);
+            this.u8(V2.Tuple);
             this.items(t2.items);
             return;
           case Tag.Set:
-            this.u8(V.Set);
+            this.u8(V2.Set);
             this.items(t2.items);
             return;
           case Tag.Map: {
             const { keys: keys2, values: values2 } = t2;
-            this.u8(V.Map);
+            this.u8(V2.Map);
             this.count(keys2.length);
             for (let i = keys2.length - 1; i >= 0; i--) this.work.push(values2[i], keys2[i]);
             return;
           }
           case Tag.Bundle:
-            this.u8(V.Bundle);
+            this.u8(V2.Bundle);
             this.u8(t2.rights);
             this.work.push(t2.body);
             return;
@@ -22385,7 +22868,7 @@ var init_codec = __esm({
       }
       closure(c, t2) {
         const { only } = t2;
-        this.u8(only === null ? V.Closure : V.Component);
+        this.u8(only === null ? V2.Closure : V2.Component);
         this.count(this.book.numberOf(t2.program));
         this.count(only === null ? t2.at : only.at);
         if (only !== null) this.count(only.len);
@@ -22393,7 +22876,7 @@ var init_codec = __esm({
       }
       code(term) {
         const { image, spans } = compile(term);
-        this.u8(typeof term === "object" && (term.flags & (Flag.Exposed | Flag.Pattern)) !== 0 ? V.Term : V.Code);
+        this.u8(typeof term === "object" && (term.flags & (Flag.Exposed | Flag.Pattern)) !== 0 ? V2.Term : V2.Code);
         this.programBody(image, spans, collectNames(term));
       }
       /** An image with its places in the sources and the names that stand in it. */
@@ -22406,9 +22889,9 @@ var init_codec = __esm({
           const table5 = tables[i];
           this.rows(table5);
           let last = 0;
-          for (const { at: at2, copies } of table5.overlays) {
-            this.count(at2 - last);
-            last = at2;
+          for (const { at: at3, copies } of table5.overlays) {
+            this.count(at3 - last);
+            last = at3;
             this.count(copies.length);
             for (const copy2 of copies) {
               this.u8(copy2 === null ? 0 : 1);
@@ -22426,14 +22909,14 @@ var init_codec = __esm({
           this.count(0);
           this.count(overlays);
         }
-        let at2 = 0;
+        let at3 = 0;
         let number = 0;
         let base = 0;
         let limit = 0;
         let before = 0;
         for (let i = 0; i < n; i++) {
-          this.count(spans.at[i] - at2);
-          at2 = spans.at[i];
+          this.count(spans.at[i] - at3);
+          at3 = spans.at[i];
           const start = spans.start[i];
           if (start < base || start >= limit || number === 0) {
             const file2 = sources.fileAt(start);
@@ -22473,23 +22956,23 @@ var init_codec = __esm({
       }
       nameOrInt() {
         const kind = this.u8();
-        this.own = kind === V.Name;
-        return kind === V.Name ? this.count() : kind === V.Int ? this.signed() : void 0;
+        this.own = kind === V2.Name;
+        return kind === V2.Name ? this.count() : kind === V2.Int ? this.signed() : void 0;
       }
     };
     UNORDERED = Flag.Unforgeable | Flag.Closure | Flag.NaN;
     flagsOf2 = (t2) => typeof t2 === "object" ? t2.flags : 0;
     TABLE_MAX = 64;
     TermReader = class extends ByteReader {
-      constructor(bytes2, book, at2 = 0) {
-        super(bytes2, at2);
+      constructor(bytes3, book, at3 = 0) {
+        super(bytes3, at3);
         /** Parts of this record; those beyond `parts` are of earlier ones. */
         this.table = [];
         this.parts = 0;
         this.book = book;
       }
-      reset(bytes2) {
-        super.reset(bytes2);
+      reset(bytes3) {
+        super.reset(bytes3);
         if (this.table.length > TABLE_MAX) this.table.length = 0;
         this.parts = 0;
       }
@@ -22526,45 +23009,45 @@ var init_codec = __esm({
       begin() {
         const kind = this.u8();
         switch (kind) {
-          case V.Absent:
+          case V2.Absent:
             return void 0;
-          case V.False:
+          case V2.False:
             return false;
-          case V.True:
+          case V2.True:
             return true;
-          case V.Int:
+          case V2.Int:
             return this.signed();
-          case V.WideInt:
+          case V2.WideInt:
             return this.big();
-          case V.String:
+          case V2.String:
             return this.text();
-          case V.Uri:
+          case V2.Uri:
             return new Uri(this.text());
-          case V.Bytes:
+          case V2.Bytes:
             return new Bytes(this.blob().slice());
-          case V.Float:
+          case V2.Float:
             return new Float(this.f64());
-          case V.BigInt:
+          case V2.BigInt:
             return new BigInteger(this.big());
-          case V.BigRat: {
+          case V2.BigRat: {
             const num = this.big();
             return new BigRat(num, this.big());
           }
-          case V.Fixed: {
+          case V2.Fixed: {
             const unscaled = this.big();
             return new Fixed(unscaled, this.count());
           }
-          case V.Name:
-          case V.SystemName:
-          case V.ForeignName:
+          case V2.Name:
+          case V2.SystemName:
+          case V2.ForeignName:
             return this.name(kind);
-          case V.DeployerId:
+          case V2.DeployerId:
             return new DeployerId(this.blob().slice());
-          case V.DeployId:
+          case V2.DeployId:
             return new DeployId(this.blob().slice());
-          case V.Nil:
+          case V2.Nil:
             return NIL;
-          case V.Again: {
+          case V2.Again: {
             const n = this.count();
             const known4 = n < this.parts ? this.table[n] : void 0;
             if (known4 === void 0) throw new Garbled("a part that is not there");
@@ -22576,11 +23059,11 @@ var init_codec = __esm({
       }
       name(kind) {
         switch (kind) {
-          case V.Name:
+          case V2.Name:
             return this.book.name(this.count());
-          case V.SystemName:
+          case V2.SystemName:
             return this.book.systemName(this.text());
-          case V.ForeignName:
+          case V2.ForeignName:
             return this.book.foreignName(this.blob().slice());
           default:
             throw new Garbled("a name was expected");
@@ -22590,25 +23073,25 @@ var init_codec = __esm({
         const slot = this.parts++;
         this.table[slot] = void 0;
         switch (kind) {
-          case V.List:
-          case V.Tuple:
-          case V.Set:
+          case V2.List:
+          case V2.Tuple:
+          case V2.Set:
             return new Frame3(kind, this.count(), slot, null);
-          case V.Map:
+          case V2.Map:
             return new Frame3(kind, 2 * this.count(), slot, null);
-          case V.Bundle:
+          case V2.Bundle:
             return new Frame3(kind, 1, slot, this.u8());
-          case V.Closure:
-          case V.Component: {
+          case V2.Closure:
+          case V2.Component: {
             const program2 = this.book.program(this.count());
-            const at2 = this.count();
-            const template = this.book.template(program2, at2, kind === V.Closure ? 0 : this.count());
+            const at3 = this.count();
+            const template = this.book.template(program2, at3, kind === V2.Closure ? 0 : this.count());
             return new Frame3(kind, this.count(), slot, template);
           }
-          case V.Code:
-          case V.Term: {
+          case V2.Code:
+          case V2.Term: {
             const program2 = this.programBody(QUOTED);
-            const t2 = kind === V.Term ? decodeImage(program2.words, 0)([]) : new Closure(this.book.template(program2, 0, 0), []);
+            const t2 = kind === V2.Term ? decodeImage(program2.words, 0, program2.spans)([]) : new Closure(this.book.template(program2, 0, 0), []);
             this.table[slot] = t2;
             return t2;
           }
@@ -22619,14 +23102,14 @@ var init_codec = __esm({
       build(f) {
         const { items: items2 } = f;
         switch (f.kind) {
-          case V.List:
+          case V2.List:
             return new List(items2);
-          case V.Tuple:
+          case V2.Tuple:
             return new Tuple(items2);
-          case V.Set:
+          case V2.Set:
             checkOrder(items2);
             return new SetTerm(items2);
-          case V.Map: {
+          case V2.Map: {
             const keys2 = [];
             const values2 = [];
             for (let i = 0; i < items2.length; i += 2) {
@@ -22636,7 +23119,7 @@ var init_codec = __esm({
             checkOrder(keys2);
             return new MapTerm(keys2, values2);
           }
-          case V.Bundle:
+          case V2.Bundle:
             return new Bundle(f.with, items2[0]);
           default:
             return new Closure(f.with, items2);
@@ -22672,9 +23155,9 @@ var init_codec = __esm({
             if (n > 0) offset = this.count();
           }
           lists[i][slots[i]] = this.rows(n, offset, overlays);
-          let at2 = 0;
+          let at3 = 0;
           for (let k = 0; k < count2; k++) {
-            at2 += this.count();
+            at3 += this.count();
             const copies = [];
             for (let c = this.count(); c > 0; c--) {
               if (this.u8() === 1) {
@@ -22683,35 +23166,35 @@ var init_codec = __esm({
               }
               copies.push(null);
             }
-            overlays.push({ at: at2, copies });
+            overlays.push({ at: at3, copies });
           }
         }
         return root[0];
       }
       /** `offset`: that of the first row, read before. */
       rows(n, offset, overlays) {
-        const at2 = new Uint32Array(n);
+        const at3 = new Uint32Array(n);
         const start = new Int32Array(n);
-        const end = new Int32Array(n);
+        const end2 = new Int32Array(n);
         let before = 0;
         let last = 0;
         for (let i = 0; i < n; i++) {
           if (i > 0) offset += this.count();
-          at2[i] = offset;
+          at3[i] = offset;
           const source = this.count();
           if (source !== last) before = 0;
           last = source;
           if (source === 0) {
-            start[i] = end[i] = -1;
+            start[i] = end2[i] = -1;
             continue;
           }
           before += this.signed();
           const length = this.count();
           const base = this.book.baseOf(source - 1);
           start[i] = base < 0 ? -1 : base + before;
-          end[i] = base < 0 ? -1 : base + before + length;
+          end2[i] = base < 0 ? -1 : base + before + length;
         }
-        return new SpanTable(at2, start, end, overlays);
+        return new SpanTable(at3, start, end2, overlays);
       }
     };
     KEPT2 = /* @__PURE__ */ new WeakMap();
@@ -22729,17 +23212,17 @@ function placeOf2(linked, pc) {
     if (map2[2 * mid] <= pc) low = mid;
     else high = mid - 1;
   }
-  const at2 = map2[2 * low + 1];
+  const at3 = map2[2 * low + 1];
   let nth = 0;
-  for (let i = 0; i < low; i++) if (map2[2 * i + 1] === at2) nth++;
-  return { at: at2, nth, beyond: pc - map2[2 * low] };
+  for (let i = 0; i < low; i++) if (map2[2 * i + 1] === at3) nth++;
+  return { at: at3, nth, beyond: pc - map2[2 * low] };
 }
-function pcOf(linked, at2, nth) {
+function pcOf(linked, at3, nth) {
   const { map: map2 } = linked;
   if (map2.length === 0) return 0;
   let left = nth;
-  for (let i = 0; i < map2.length; i += 2) if (map2[i + 1] === at2 && left-- === 0) return map2[i];
-  throw new Garbled(`no instruction at ${at2}`);
+  for (let i = 0; i < map2.length; i += 2) if (map2[i + 1] === at3 && left-- === 0) return map2[i];
+  throw new Garbled(`no instruction at ${at3}`);
 }
 function siteAt(linked, pc) {
   const op4 = linked.code[pc];
@@ -22776,27 +23259,27 @@ var init_places = __esm({
         return known4;
       }
       /** `len` 0: the image at an offset; otherwise the one sequence there. */
-      template(program2, at2, len) {
+      template(program2, at3, len) {
         const { templates } = this.of(program2);
-        const id = 2 * at2 + (len === 0 ? 0 : 1);
+        const id = 2 * at3 + (len === 0 ? 0 : 1);
         let t2 = templates.get(id);
         if (t2 === void 0) {
-          t2 = len === 0 ? new Template(this.linker, program2, at2) : new Template(this.linker, program2, 0, this.member(program2, at2, len));
+          t2 = len === 0 ? new Template(this.linker, program2, at3) : new Template(this.linker, program2, 0, this.member(program2, at3, len));
           templates.set(id, t2);
         }
         return t2;
       }
-      member(program2, at2, len) {
+      member(program2, at3, len) {
         const { members: members2 } = this.of(program2);
-        let m = members2.get(at2);
-        if (m === void 0) members2.set(at2, m = new Member(this.linker, program2, 1, at2, len));
+        let m = members2.get(at3);
+        if (m === void 0) members2.set(at3, m = new Member(this.linker, program2, 1, at3, len));
         return m;
       }
       /** @param form twice the number of values, and 1 if they stay */
-      site(program2, at2, form) {
+      site(program2, at3, form) {
         const { sites } = this.of(program2);
-        let site = sites.get(at2);
-        if (site === void 0) sites.set(at2, site = new SendSite(form % 2 === 1, form >> 1, program2, at2));
+        let site = sites.get(at3);
+        if (site === void 0) sites.set(at3, site = new SendSite(form % 2 === 1, form >> 1, program2, at3));
         return site;
       }
     };
@@ -22817,13 +23300,13 @@ function addTally(to, t2) {
   to.produced += t2.produced;
 }
 function takeTally(t2) {
-  const taken = tallyOf(t2);
+  const taken3 = tallyOf(t2);
   t2.comms = t2.primitiveComms = t2.machinesMade = t2.slices = t2.namesMade = t2.produced = 0;
-  return taken;
+  return taken3;
 }
 function accountTallyOf(a) {
-  const { gas, comms, primitiveComms, steps: steps2, machines, bytes: bytes2, failed: failed2 } = a;
-  return { gas, comms, primitiveComms, steps: steps2, machines, bytes: bytes2, failed: failed2 };
+  const { gas, comms, primitiveComms, steps: steps2, machines, bytes: bytes3, failed: failed2 } = a;
+  return { gas, comms, primitiveComms, steps: steps2, machines, bytes: bytes3, failed: failed2 };
 }
 function addAccountTally(to, t2) {
   to.gas += t2.gas;
@@ -22835,9 +23318,9 @@ function addAccountTally(to, t2) {
   to.failed += t2.failed;
 }
 function takeAccountTally(a) {
-  const taken = accountTallyOf(a);
+  const taken3 = accountTallyOf(a);
   a.gas = a.comms = a.primitiveComms = a.steps = a.machines = a.bytes = a.failed = 0;
-  return taken;
+  return taken3;
 }
 var init_tally = __esm({
   "src/machine/tally.ts"() {
@@ -22846,8 +23329,8 @@ var init_tally = __esm({
 });
 
 // src/machine/snapshot.ts
-function base64(bytes2) {
-  return Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength).toString("base64");
+function base64(bytes3) {
+  return Buffer.from(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength).toString("base64");
 }
 function nameText(owner) {
   return owner instanceof Unforgeable ? show(owner) : showName(owner);
@@ -22876,12 +23359,12 @@ function liveRegisters(m) {
   return site.live + bound3;
 }
 function stepOf(linked, pc) {
-  const at2 = linked.canonical(pc);
+  const at3 = linked.canonical(pc);
   const { map: map2 } = linked;
   let nth = -1;
   let begin = 0;
   for (let i = 0; i < map2.length && map2[i] <= pc; i += 2) {
-    if (map2[i + 1] !== at2) continue;
+    if (map2[i + 1] !== at3) continue;
     nth++;
     begin = map2[i];
   }
@@ -23001,10 +23484,10 @@ function snapshotOf(shard, state) {
   return many + JSON.stringify({ ...rest, programs, sources: sources2 }).slice(1);
 }
 function registerPc(linked, row3) {
-  const at2 = row3.pc + linked.at;
+  const at3 = row3.pc + linked.at;
   const [nth, plus2] = row3.step ?? [0, 0];
   const { map: map2 } = linked;
-  for (let i = 0, n = 0; i < map2.length; i += 2) if (map2[i + 1] === at2 && n++ === nth) return map2[i] + plus2;
+  for (let i = 0, n = 0; i < map2.length; i += 2) if (map2[i + 1] === at3 && n++ === nth) return map2[i] + plus2;
   throw new NotASnapshot("an instruction is not there");
 }
 function parseSnapshot(text2) {
@@ -23109,9 +23592,9 @@ function restoreInto(shard, s, to) {
   for (const x of s.waiting) to.attempt(r.program(x.program), account(x.account));
   for (const f of s.failures) {
     const base = r.baseOf(f.source);
-    const at2 = (p) => p < 0 || base < 0 ? -1 : p + base;
+    const at3 = (p) => p < 0 || base < 0 ? -1 : p + base;
     const { source: _2, ...rest } = f;
-    shard.failures.push({ ...rest, start: at2(f.start), end: at2(f.end) });
+    shard.failures.push({ ...rest, start: at3(f.start), end: at3(f.end) });
   }
   shard.resumeCounters(s.counters, s.queue.pumpTurn);
   kernel.op = s.counters.op;
@@ -23251,12 +23734,12 @@ var init_snapshot = __esm({
         }
         return p;
       }
-      template(program2, at2, len) {
-        return this.places.template(program2, at2, len);
+      template(program2, at3, len) {
+        return this.places.template(program2, at3, len);
       }
       linked(row3) {
-        const [program2, at2, len] = row3.code;
-        return this.places.member(this.program(program2), at2, len).linked;
+        const [program2, at3, len] = row3.code;
+        return this.places.member(this.program(program2), at3, len).linked;
       }
       value(row3) {
         if (row3 === null) return void 0;
@@ -23364,8 +23847,8 @@ var init_garbage = __esm({
         const { branches } = m.site;
         const chans = chansOf(m);
         if (branches === void 0) return [chans];
-        let at2 = 0;
-        return branches.map((b) => chans.slice(at2, at2 += b.arrows.length));
+        let at3 = 0;
+        return branches.map((b) => chans.slice(at3, at3 += b.arrows.length));
       }
       term(t2) {
         for (const n of this.namesOf(t2)) this.name(n);
@@ -23450,7 +23933,7 @@ function typeName(t2) {
 }
 function describeType(t2) {
   const tag = tagOf(t2);
-  if (tag === Tag.Par && t2.items.length === 0) return "nil";
+  if (tag === Tag.Par && t2.count === 0) return "nil";
   if (tag === Tag.Unforgeable) return "unforgeable";
   if (tag === Tag.Bundle) return "bundle";
   return typeName(t2);
@@ -23590,16 +24073,16 @@ function gallop(items2, x, from) {
   return searchItems(items2, x, low, Math.min(items2.length, low + step));
 }
 function setWith(set3, x, ctx) {
-  const at2 = findItem(set3, x);
-  if (at2 >= 0) return set3;
+  const at3 = findItem(set3, x);
+  if (at3 >= 0) return set3;
   const size = sizeOf(set3) + sizeOf(x);
-  return tooMany(set3.count + 1, size, ctx) ?? sized(setInserted(set3, ~at2, x), size);
+  return tooMany(set3.count + 1, size, ctx) ?? sized(setInserted(set3, ~at3, x), size);
 }
 function setWithout(set3, x) {
-  const at2 = findItem(set3, x);
-  if (at2 < 0) return set3;
-  const size = sizeOf(set3) - sizeOf(memberOf(set3, at2));
-  return sized(setRemoved(set3, at2), size);
+  const at3 = findItem(set3, x);
+  if (at3 < 0) return set3;
+  const size = sizeOf(set3) - sizeOf(memberOf(set3, at3));
+  return sized(setRemoved(set3, at3), size);
 }
 function setUnion(a, b, ctx) {
   if (b.count === 0) return a;
@@ -23610,12 +24093,12 @@ function setUnion(a, b, ctx) {
   let size = sizeOf(a);
   let from = 0;
   for (const x of b.items) {
-    const at2 = gallop(a.items, x, from);
-    const stop = at2 < 0 ? ~at2 : at2;
+    const at3 = gallop(a.items, x, from);
+    const stop = at3 < 0 ? ~at3 : at3;
     for (let i = from; i < stop; i++) out.push(a.items[i]);
     out.push(x);
-    from = at2 < 0 ? stop : stop + 1;
-    if (at2 >= 0) continue;
+    from = at3 < 0 ? stop : stop + 1;
+    if (at3 >= 0) continue;
     size += sizeOf(x);
     const fault = tooMany(out.length, size, ctx);
     if (fault !== void 0) return fault;
@@ -23637,10 +24120,10 @@ function indicesWithout(keys2, minus2) {
   const out = [];
   let from = 0;
   for (const x of minus2) {
-    const at2 = gallop(keys2, x, from);
-    const stop = at2 < 0 ? ~at2 : at2;
+    const at3 = gallop(keys2, x, from);
+    const stop = at3 < 0 ? ~at3 : at3;
     while (from < stop) out.push(from++);
-    if (at2 >= 0) from++;
+    if (at3 >= 0) from++;
   }
   while (from < keys2.length) out.push(from++);
   return out;
@@ -23649,9 +24132,9 @@ function indicesWithin(keys2, others2) {
   const out = [];
   let from = 0;
   for (const x of others2) {
-    const at2 = gallop(keys2, x, from);
-    if (at2 >= 0) out.push(at2);
-    from = at2 < 0 ? ~at2 : at2 + 1;
+    const at3 = gallop(keys2, x, from);
+    if (at3 >= 0) out.push(at3);
+    from = at3 < 0 ? ~at3 : at3 + 1;
   }
   return out;
 }
@@ -23678,23 +24161,23 @@ function isSubset(a, b) {
   return indicesWithin(b.items, a.items).length === a.count;
 }
 function mapGet(map2, key) {
-  const at2 = findKey(map2, key);
-  return at2 < 0 ? void 0 : valueAt(map2, at2);
+  const at3 = findKey(map2, key);
+  return at3 < 0 ? void 0 : valueAt(map2, at3);
 }
 function mapWith(map2, key, value, ctx) {
-  const at2 = findKey(map2, key);
-  if (at2 >= 0) {
-    const size2 = sizeOf(map2) - sizeOf(valueAt(map2, at2)) + sizeOf(value);
-    return tooMany(map2.count, size2, ctx) ?? sized(mapReplaced(map2, at2, value), size2);
+  const at3 = findKey(map2, key);
+  if (at3 >= 0) {
+    const size2 = sizeOf(map2) - sizeOf(valueAt(map2, at3)) + sizeOf(value);
+    return tooMany(map2.count, size2, ctx) ?? sized(mapReplaced(map2, at3, value), size2);
   }
   const size = sizeOf(map2) + ENTRY_SIZE + sizeOf(key) + sizeOf(value);
-  return tooMany(map2.count + 1, size, ctx) ?? sized(mapInserted(map2, ~at2, key, value), size);
+  return tooMany(map2.count + 1, size, ctx) ?? sized(mapInserted(map2, ~at3, key, value), size);
 }
 function mapWithout(map2, key) {
-  const at2 = findKey(map2, key);
-  if (at2 < 0) return map2;
-  const size = sizeOf(map2) - ENTRY_SIZE - sizeOf(keyOf(map2, at2)) - sizeOf(valueAt(map2, at2));
-  return sized(mapRemoved(map2, at2), size);
+  const at3 = findKey(map2, key);
+  if (at3 < 0) return map2;
+  const size = sizeOf(map2) - ENTRY_SIZE - sizeOf(keyOf(map2, at3)) - sizeOf(valueAt(map2, at3));
+  return sized(mapRemoved(map2, at3), size);
 }
 function mapUnion(a, b, ctx) {
   if (b.count === 0) return a;
@@ -23706,16 +24189,16 @@ function mapUnion(a, b, ctx) {
   let size = sizeOf(a);
   let from = 0;
   for (let j = 0; j < b.keys.length; j++) {
-    const at2 = gallop(a.keys, b.keys[j], from);
-    const stop = at2 < 0 ? ~at2 : at2;
+    const at3 = gallop(a.keys, b.keys[j], from);
+    const stop = at3 < 0 ? ~at3 : at3;
     for (let i = from; i < stop; i++) {
       keys2.push(a.keys[i]);
       values2.push(a.values[i]);
     }
-    keys2.push(at2 < 0 ? b.keys[j] : a.keys[at2]);
+    keys2.push(at3 < 0 ? b.keys[j] : a.keys[at3]);
     values2.push(b.values[j]);
-    from = at2 < 0 ? stop : stop + 1;
-    size += sizeOf(b.values[j]) + (at2 < 0 ? ENTRY_SIZE + sizeOf(b.keys[j]) : -sizeOf(a.values[at2]));
+    from = at3 < 0 ? stop : stop + 1;
+    size += sizeOf(b.values[j]) + (at3 < 0 ? ENTRY_SIZE + sizeOf(b.keys[j]) : -sizeOf(a.values[at3]));
     const fault = tooMany(keys2.length, size - sizeOf(a), ctx);
     if (fault !== void 0) return fault;
   }
@@ -23781,9 +24264,9 @@ function repeatList(list2, count2, ctx) {
   for (let i = 0; i < out.length; i++) out[i] = list2.items[i % n];
   return sized(new List(out), size);
 }
-function updated(list2, at2, old, value, ctx) {
+function updated(list2, at3, old, value, ctx) {
   const size = sizeOf(list2) - sizeOf(old) + sizeOf(value);
-  return tooMany(list2.count, size, ctx) ?? sized(withItem(list2, at2, value), size);
+  return tooMany(list2.count, size, ctx) ?? sized(withItem(list2, at3, value), size);
 }
 function flatten2(list2, ctx) {
   let count2 = 0;
@@ -24080,9 +24563,9 @@ function joinTwo(a, b) {
   if (right >= 0) remember(s, left + right);
   return s;
 }
-function countTo(s, end) {
+function countTo(s, end2) {
   let n = 0;
-  for (let i = 0; i < end; i++) if (!isHighSurrogate(s.charCodeAt(i))) n++;
+  for (let i = 0; i < end2; i++) if (!isHighSurrogate(s.charCodeAt(i))) n++;
   return n;
 }
 function unitOf(s, index) {
@@ -24091,16 +24574,16 @@ function unitOf(s, index) {
   const pairs = long2 === null ? countPairs(s) : long2.pairs;
   if (pairs === 0) return Math.min(index, s.length);
   if (index >= s.length - pairs) return s.length;
-  let at2 = 0;
+  let at3 = 0;
   let unit = 0;
   if (long2 !== null && long2.index <= 2 * index) {
-    at2 = long2.index;
+    at3 = long2.index;
     unit = long2.unit;
   }
-  for (; at2 < index; at2++) unit += isHighSurrogate(s.charCodeAt(unit)) ? 2 : 1;
-  for (; at2 > index; at2--) unit -= isSurrogate(s.charCodeAt(unit - 1)) ? 2 : 1;
+  for (; at3 < index; at3++) unit += isHighSurrogate(s.charCodeAt(unit)) ? 2 : 1;
+  for (; at3 > index; at3--) unit -= isSurrogate(s.charCodeAt(unit - 1)) ? 2 : 1;
   if (long2 !== null) {
-    long2.index = at2;
+    long2.index = at3;
     long2.unit = unit;
   }
   return unit;
@@ -24111,9 +24594,9 @@ function indexOfUnit(s, unit) {
 function sliceText(s, from, to) {
   if (from >= to) return "";
   const start = unitOf(s, from);
-  const end = unitOf(s, to);
-  const part2 = s.slice(start, end);
-  if (part2.length >= LONG2 && part2.length < s.length) remember(part2, end - start - (Math.min(to, codePointCount(s)) - Math.max(0, from)));
+  const end2 = unitOf(s, to);
+  const part2 = s.slice(start, end2);
+  if (part2.length >= LONG2 && part2.length < s.length) remember(part2, end2 - start - (Math.min(to, codePointCount(s)) - Math.max(0, from)));
   return part2;
 }
 function charAt(s, index) {
@@ -24149,12 +24632,12 @@ function fromCodePoints(points) {
 }
 function reverseText(s) {
   const parts = [];
-  let end = s.length;
-  while (end > 0) {
-    let start = Math.max(0, end - CHUNK2);
+  let end2 = s.length;
+  while (end2 > 0) {
+    let start = Math.max(0, end2 - CHUNK2);
     if (start > 0 && isHighSurrogate(s.charCodeAt(start - 1))) start--;
-    parts.push([...s.slice(start, end)].reverse().join(""));
-    end = start;
+    parts.push([...s.slice(start, end2)].reverse().join(""));
+    end2 = start;
   }
   return parts.join("");
 }
@@ -24184,14 +24667,14 @@ function splitText(s, separator, ctx) {
   let from = 0;
   let size = LIST_SIZE2;
   for (; ; ) {
-    const at2 = finder.next(from);
-    const end = at2 < 0 ? s.length : at2;
-    size += STRING_SIZE + end - from;
+    const at3 = finder.next(from);
+    const end2 = at3 < 0 ? s.length : at3;
+    size += STRING_SIZE + end2 - from;
     const fault = tooMany(items2.length + 1, size, ctx);
     if (fault !== void 0) return fault;
-    items2.push(s.slice(from, end));
-    if (at2 < 0) return new List(items2);
-    from = at2 + separator.length;
+    items2.push(s.slice(from, end2));
+    if (at3 < 0) return new List(items2);
+    from = at3 + separator.length;
   }
 }
 function joinText(items2, separator, ctx) {
@@ -24205,9 +24688,9 @@ function replaceText(s, old, by, ctx) {
   const parts = [];
   let units = s.length;
   let from = 0;
-  for (let at2 = finder.next(0); at2 >= 0; at2 = finder.next(from)) {
-    parts.push(s.slice(from, at2), by);
-    from = at2 + old.length;
+  for (let at3 = finder.next(0); at3 >= 0; at3 = finder.next(from)) {
+    parts.push(s.slice(from, at3), by);
+    from = at3 + old.length;
     units += by.length - old.length;
     const fault = tooLarge(STRING_SIZE + units - (s.length - from), ctx);
     if (fault !== void 0) return fault;
@@ -24222,11 +24705,11 @@ function isWhiteSpace(c) {
   if (c < 12288) return c === 5760 || c >= 8192 && c <= 8202 || c === 8232 || c === 8233 || c === 8239 || c === 8287;
   return c === 12288;
 }
-function trimText(s, start, end) {
+function trimText(s, start, end2) {
   let from = 0;
   let to = s.length;
   if (start) while (from < to && isWhiteSpace(s.charCodeAt(from))) from++;
-  if (end) while (to > from && isWhiteSpace(s.charCodeAt(to - 1))) to--;
+  if (end2) while (to > from && isWhiteSpace(s.charCodeAt(to - 1))) to--;
   return s.slice(from, to);
 }
 function changeCase(s, upper, ctx) {
@@ -24261,7 +24744,7 @@ function pad(s, width, filler, before, ctx) {
 }
 function braceCount(key) {
   let n = 0;
-  for (let at2 = key.indexOf("}"); at2 >= 0; at2 = key.indexOf("}", at2 + 1)) n++;
+  for (let at3 = key.indexOf("}"); at3 >= 0; at3 = key.indexOf("}", at3 + 1)) n++;
   return n;
 }
 function interpolate(template, map2, texts3, ctx) {
@@ -24277,25 +24760,25 @@ function interpolate(template, map2, texts3, ctx) {
   });
   const ascending2 = [...groups.values()].sort((a, b) => a.braces - b.braces);
   const closers = [];
-  for (let at2 = template.indexOf("}"); at2 >= 0; at2 = template.indexOf("}", at2 + 1)) closers.push(at2);
+  for (let at3 = template.indexOf("}"); at3 >= 0; at3 = template.indexOf("}", at3 + 1)) closers.push(at3);
   const parts = [];
   let units = 0;
   let done = 0;
   let firstCloser = 0;
-  for (let at2 = template.indexOf("${"); at2 >= 0; at2 = template.indexOf("${", at2)) {
-    const start = at2 + 2;
+  for (let at3 = template.indexOf("${"); at3 >= 0; at3 = template.indexOf("${", at3)) {
+    const start = at3 + 2;
     while (firstCloser < closers.length && closers[firstCloser] < start) firstCloser++;
     const key = placeholder(template, start, closers, firstCloser, ascending2, byKey);
     if (key === void 0) {
-      at2 = start;
+      at3 = start;
       continue;
     }
     const text2 = byKey.get(key);
-    parts.push(template.slice(done, at2), text2);
-    units += at2 - done + text2.length;
+    parts.push(template.slice(done, at3), text2);
+    units += at3 - done + text2.length;
     const fault = tooLarge(STRING_SIZE + units, ctx);
     if (fault !== void 0) return fault;
-    done = at2 = start + key.length + 1;
+    done = at3 = start + key.length + 1;
   }
   if (done === 0) return template;
   parts.push(template.slice(done));
@@ -24305,9 +24788,9 @@ function placeholder(template, start, closers, firstCloser, groups, keys2) {
   for (const { braces, lengths } of groups) {
     const closer = firstCloser + braces;
     if (closer >= closers.length) return void 0;
-    const end = closers[closer];
-    if (!lengths.has(end - start)) continue;
-    const key = template.slice(start, end);
+    const end2 = closers[closer];
+    if (!lengths.has(end2 - start)) continue;
+    const key = template.slice(start, end2);
     if (keys2.has(key)) return key;
   }
   return void 0;
@@ -24401,7 +24884,7 @@ function countOf(t2) {
     case Tag.String:
       return codePointCount(t2);
     case Tag.Bytes:
-      return t2.bytes.length;
+      return t2.count;
     case Tag.Map:
       return t2.count;
     case Tag.Tuple:
@@ -24579,22 +25062,22 @@ function scanDecimal(text2) {
   const sign2 = text2.charCodeAt(0);
   const from = sign2 === 43 || sign2 === 45 ? 1 : 0;
   const dot = skipDigits(text2, from);
-  let end = dot;
+  let end2 = dot;
   if (text2[dot] === ".") {
-    end = skipDigits(text2, dot + 1);
-    if (end === dot + 1) return void 0;
+    end2 = skipDigits(text2, dot + 1);
+    if (end2 === dot + 1) return void 0;
   }
-  return end === from ? void 0 : { negative: sign2 === 45, from, dot, end };
+  return end2 === from ? void 0 : { negative: sign2 === 45, from, dot, end: end2 };
 }
 function parseFloatText(text2) {
   const decimal = scanDecimal(text2);
-  let end = decimal?.end ?? -1;
-  if (decimal !== void 0 && (text2[end] === "e" || text2[end] === "E")) {
-    const digits = text2[end + 1] === "+" || text2[end + 1] === "-" ? end + 2 : end + 1;
-    end = skipDigits(text2, digits);
-    if (end === digits) end = -1;
+  let end2 = decimal?.end ?? -1;
+  if (decimal !== void 0 && (text2[end2] === "e" || text2[end2] === "E")) {
+    const digits = text2[end2 + 1] === "+" || text2[end2 + 1] === "-" ? end2 + 2 : end2 + 1;
+    end2 = skipDigits(text2, digits);
+    if (end2 === digits) end2 = -1;
   }
-  if (end !== text2.length) return noMeaning("toFloat", `the string ${excerpt(text2)}`, "the form is `2.5`, `1e9` or `7`");
+  if (end2 !== text2.length) return noMeaning("toFloat", `the string ${excerpt(text2)}`, "the form is `2.5`, `1e9` or `7`");
   return Number(text2);
 }
 function parseFixed(text2, scale, ctx) {
@@ -24638,14 +25121,14 @@ var init_numbers = __esm({
 });
 
 // src/machine/primitives/octets.ts
-function hexText(bytes2, ctx) {
-  const fault = tooLarge(STRING_SIZE2 + 2 * bytes2.length, ctx);
+function hexText(bytes3, ctx) {
+  const fault = tooLarge(STRING_SIZE2 + 2 * bytes3.length, ctx);
   if (fault !== void 0) return fault;
   const parts = [];
-  for (let i = 0; i < bytes2.length; i += CHUNK3) {
+  for (let i = 0; i < bytes3.length; i += CHUNK3) {
     let part2 = "";
-    const end = Math.min(bytes2.length, i + CHUNK3);
-    for (let j = i; j < end; j++) part2 += HEX2[bytes2[j]];
+    const end2 = Math.min(bytes3.length, i + CHUNK3);
+    for (let j = i; j < end2; j++) part2 += HEX2[bytes3[j]];
     parts.push(part2);
   }
   return parts.join("");
@@ -24658,13 +25141,13 @@ function hexDigit(c) {
 function parseHex(text2) {
   let digits = 0;
   for (let i = 0; i < text2.length; i++) if (hexDigit(text2.charCodeAt(i)) >= 0) digits++;
-  const bytes2 = new Uint8Array(digits + 1 >> 1);
+  const bytes3 = new Uint8Array(digits + 1 >> 1);
   let nibble2 = digits & 1;
   for (let i = 0; i < text2.length; i++) {
     const d = hexDigit(text2.charCodeAt(i));
-    if (d >= 0) bytes2[nibble2 >> 1] |= (nibble2++ & 1) === 0 ? d << 4 : d;
+    if (d >= 0) bytes3[nibble2 >> 1] |= (nibble2++ & 1) === 0 ? d << 4 : d;
   }
-  return bytes2;
+  return bytes3;
 }
 function utf82(text2, ctx) {
   if (tooLarge(BYTES_SIZE + 3 * text2.length, ctx) !== void 0) {
@@ -24681,23 +25164,18 @@ function utf8Length(text2) {
   }
   return n;
 }
-function decodeUtf8(bytes2) {
+function decodeUtf8(bytes3) {
   try {
-    return decoder2.decode(bytes2);
+    return decoder2.decode(bytes3);
   } catch {
     return void 0;
   }
 }
 function concatBytes(a, b, ctx) {
-  const fault = tooLarge(BYTES_SIZE + a.length + b.length, ctx);
-  if (fault !== void 0) return fault;
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return new Bytes(out);
+  return tooLarge(BYTES_SIZE + a.count + b.count, ctx) ?? joinedBytes(a, b);
 }
-function listOfBytes(bytes2, ctx) {
-  return tooMany(bytes2.length, LIST_SIZE3 + INT_SIZE2 * bytes2.length, ctx) ?? new List(Array.from(bytes2));
+function listOfBytes(bytes3, ctx) {
+  return tooMany(bytes3.length, LIST_SIZE3 + INT_SIZE2 * bytes3.length, ctx) ?? new List(Array.from(bytes3));
 }
 function bytesOfList(items2) {
   const out = new Uint8Array(items2.length);
@@ -24708,15 +25186,16 @@ function bytesOfList(items2) {
   }
   return out;
 }
-function sameBytesAt(bytes2, part2, at2) {
-  if (at2 < 0 || at2 + part2.length > bytes2.length) return false;
-  for (let i = 0; i < part2.length; i++) if (bytes2[at2 + i] !== part2[i]) return false;
+function sameBytesAt(bytes3, part2, at3) {
+  if (at3 < 0 || at3 + part2.length > bytes3.length) return false;
+  for (let i = 0; i < part2.length; i++) if (bytes3[at3 + i] !== part2[i]) return false;
   return true;
 }
 var BYTES_SIZE, STRING_SIZE2, LIST_SIZE3, INT_SIZE2, HEX2, CHUNK3, encoder2, decoder2;
 var init_octets = __esm({
   "src/machine/primitives/octets.ts"() {
     "use strict";
+    init_long();
     init_term();
     init_limits();
     BYTES_SIZE = 4;
@@ -24816,7 +25295,7 @@ function negate(operand, _2, ctx) {
       return wrongOperator("-", t2);
   }
 }
-function order(left, right, ctx) {
+function order2(left, right, ctx) {
   const l = forced(left);
   const r = forced(right);
   if (!isValue(l)) return notOneValue(l);
@@ -24864,7 +25343,7 @@ function notComparable(l, r) {
 }
 function comparison(holds2) {
   return (left, right, ctx) => {
-    const sign2 = order(left, right, ctx);
+    const sign2 = order2(left, right, ctx);
     return sign2 instanceof Fault ? sign2 : holds2(sign2);
   };
 }
@@ -24903,7 +25382,7 @@ function concat(left, right, ctx, charge) {
     case Tag.String:
       return tooLarge(4 + l.length + r.length, ctx) ?? joinTwo(l, r);
     case Tag.Bytes:
-      return concatBytes(l.bytes, r.bytes, ctx);
+      return concatBytes(l, r, ctx);
     case Tag.List:
       return concatLists(l, r, ctx);
     case Tag.Map:
@@ -24994,7 +25473,7 @@ function binary2(op4, left, right, ctx) {
 function unary(op4, operand, ctx) {
   return BY_TAG[op4].run(operand, true, ctx);
 }
-function add3(left, right, ctx) {
+function add4(left, right, ctx) {
   const before = ctx.gas;
   const result = plus(left, right, ctx);
   ctx.gas = before;
@@ -25271,7 +25750,7 @@ function zigzag(v2) {
 function varint(field, value) {
   return { kind: "varint", field, value: BigInt(value) };
 }
-function signed(field, value) {
+function signed2(field, value) {
   return { kind: "varint", field, value: zigzag(BigInt(value)) };
 }
 function par(field, term) {
@@ -25283,8 +25762,8 @@ function pars(field, terms) {
 function message(field, parts) {
   return { kind: "message", field, parts };
 }
-function blob(field, bytes2) {
-  return { kind: "blob", field, bytes: bytes2 };
+function blob(field, bytes3) {
+  return { kind: "blob", field, bytes: bytes3 };
 }
 function optional(field, value) {
   return value === 0 ? [] : [varint(field, value)];
@@ -25292,9 +25771,9 @@ function optional(field, value) {
 function variable(v2) {
   switch (tagOf(v2)) {
     case Tag.Bound:
-      return signed(1, v2.index);
+      return signed2(1, v2.index);
     case Tag.Free:
-      return signed(2, v2.index);
+      return signed2(2, v2.index);
     default:
       return message(3, []);
   }
@@ -25326,7 +25805,7 @@ function receiveParts(r) {
 function component(t2) {
   if (typeof t2 !== "object") {
     if (typeof t2 === "boolean") return [varint(1, t2 ? 1 : 0)];
-    return typeof t2 === "string" ? [blob(3, utf83.encode(t2))] : [signed(2, t2)];
+    return typeof t2 === "string" ? [blob(3, utf83.encode(t2))] : [signed2(2, t2)];
   }
   const tag = t2.tag;
   switch (tag) {
@@ -25381,7 +25860,7 @@ function component(t2) {
       return t2.branches.map((b) => message(1, receiveParts(b)));
     case Tag.New: {
       const w = t2;
-      return [signed(1, w.count), par(2, w.body), ...w.uris.map((u) => blob(3, utf83.encode(u)))];
+      return [signed2(1, w.count), par(2, w.body), ...w.uris.map((u) => blob(3, utf83.encode(u)))];
     }
     case Tag.Match: {
       const m = t2;
@@ -25402,7 +25881,7 @@ function component(t2) {
     case Tag.ConnNot:
       return [par(3, t2.body)];
     case Tag.Ref:
-      return [message(4, [signed(1, t2.index), signed(2, 1)])];
+      return [message(4, [signed2(1, t2.index), signed2(2, 1)])];
     case Tag.Type:
       return [varint(TYPE_FIELDS[t2.type], 1)];
     default: {
@@ -25541,31 +26020,31 @@ var init_bytes = __esm({
         bigger.set(this.buffer.subarray(this.buffer.length - this.size), bigger.length - this.size);
         this.buffer = bigger;
       }
-      raw(bytes2) {
-        this.reserve(bytes2.length);
-        this.size += bytes2.length;
-        this.buffer.set(bytes2, this.buffer.length - this.size);
+      raw(bytes3) {
+        this.reserve(bytes3.length);
+        this.size += bytes3.length;
+        this.buffer.set(bytes3, this.buffer.length - this.size);
       }
       varint(value) {
         let n = 1;
         for (let v3 = value; v3 >= 128; v3 = Math.floor(v3 / 128)) n++;
         this.reserve(n);
         this.size += n;
-        let at2 = this.buffer.length - this.size;
+        let at3 = this.buffer.length - this.size;
         let v2 = value;
-        for (; v2 >= 128; v2 = Math.floor(v2 / 128)) this.buffer[at2++] = v2 % 128 | 128;
-        this.buffer[at2] = v2;
+        for (; v2 >= 128; v2 = Math.floor(v2 / 128)) this.buffer[at3++] = v2 % 128 | 128;
+        this.buffer[at3] = v2;
       }
       bigVarint(value) {
         if (value < 0x1fffffffffffffn) {
           this.varint(Number(value));
           return;
         }
-        const bytes2 = [];
+        const bytes3 = [];
         let v2 = value;
-        for (; v2 >= 128n; v2 >>= 7n) bytes2.push(Number(v2 & 127n) | 128);
-        bytes2.push(Number(v2));
-        this.raw(Uint8Array.from(bytes2));
+        for (; v2 >= 128n; v2 >>= 7n) bytes3.push(Number(v2 & 127n) | 128);
+        bytes3.push(Number(v2));
+        this.raw(Uint8Array.from(bytes3));
       }
     };
   }
@@ -25707,8 +26186,8 @@ function extreme(wanted) {
     if (t2 instanceof Fixed && t2.scale !== u.scale) {
       return new Fault("RHO512", `method \`${name}\` needs two fixedpoint numbers of one scale, got ${t2.scale} and ${u.scale}`);
     }
-    const order2 = orderOf(t2, u, ctx);
-    return order2 instanceof Fault ? order2 : order2 * wanted >= 0 ? t2 : u;
+    const order3 = orderOf(t2, u, ctx);
+    return order3 instanceof Fault ? order3 : order3 * wanted >= 0 ? t2 : u;
   };
 }
 function orderOf(t2, u, ctx) {
@@ -25816,7 +26295,7 @@ function slice2(target, from, to) {
     case Tag.String:
       return sliceText(target, from, to);
     case Tag.Bytes:
-      return new Bytes(bytes(target).slice(from, to));
+      return new Bytes(bytes2(target).slice(from, to));
     default:
       return sliceOf(list(target), from, to);
   }
@@ -25865,7 +26344,7 @@ function sum(t2, _2, ctx) {
   if (terms.length === 0) return 0;
   let total = terms[0];
   for (let i = 1; i < terms.length; i++) {
-    const next = add3(total, terms[i], ctx);
+    const next = add4(total, terms[i], ctx);
     if (next instanceof Fault) return next;
     total = next;
   }
@@ -25875,17 +26354,17 @@ function toMap(t2, _2, __, name) {
   const made = mapOfPairs(items(t2));
   return made ?? new Fault("RHO512", `method \`${name}\` needs pairs \`(key, value)\` as elements of the ${describeType(t2)}`);
 }
-function startsWithList(t2, u, at2) {
+function startsWithList(t2, u, at3) {
   const part2 = items(u);
-  if (at2 < 0 || at2 + part2.length > list(t2).count) return false;
-  for (let i = 0; i < part2.length; i++) if (!equal(itemOf(list(t2), at2 + i), part2[i])) return false;
+  if (at3 < 0 || at3 + part2.length > list(t2).count) return false;
+  for (let i = 0; i < part2.length; i++) if (!equal(itemOf(list(t2), at3 + i), part2[i])) return false;
   return true;
 }
 function forcedItems(t2) {
   return items(t2).map(forced);
 }
-function element(at2) {
-  return (t2) => elementOf(t2, at2(countOf(t2))) ?? NIL;
+function element(at3) {
+  return (t2) => elementOf(t2, at3(countOf(t2))) ?? NIL;
 }
 function elementOf(t2, i) {
   return t2 instanceof List ? itemOf(t2, i) : items(t2)[i];
@@ -25895,7 +26374,7 @@ function reversed(t2) {
     case Tag.String:
       return reverseText(t2);
     case Tag.Bytes:
-      return new Bytes(bytes(t2).slice().reverse());
+      return new Bytes(bytes2(t2).slice().reverse());
     case Tag.Tuple:
       return new Tuple([...items(t2)].reverse());
     default:
@@ -25918,7 +26397,7 @@ function padding(before) {
     return pad(t2, clamped(n), filler, before, ctx);
   };
 }
-var FLAT2, ELEMENT, PER_ARGUMENT, RETURNED, CONVERTED, LENGTH, RESULT_LENGTH, SIZES, SIZES_AND_RESULT, NUMBERS4, INTEGERS, items, bytes, map, set, list, METHODS;
+var FLAT2, ELEMENT, PER_ARGUMENT, RETURNED, CONVERTED, LENGTH, RESULT_LENGTH, SIZES, SIZES_AND_RESULT, NUMBERS4, INTEGERS, items, bytes2, map, set2, list, METHODS;
 var init_methods = __esm({
   "src/machine/primitives/methods.ts"() {
     "use strict";
@@ -25954,9 +26433,9 @@ var init_methods = __esm({
     NUMBERS4 = [Tag.Int, Tag.Float, Tag.BigInt, Tag.BigRat, Tag.Fixed];
     INTEGERS = [Tag.Int, Tag.BigInt];
     items = (t2) => t2.items;
-    bytes = (t2) => t2.bytes;
+    bytes2 = (t2) => t2.bytes;
     map = (t2) => t2;
-    set = (t2) => t2;
+    set2 = (t2) => t2;
     list = (t2) => t2;
     METHODS = [
       {
@@ -25972,7 +26451,7 @@ var init_methods = __esm({
           row(
             [Tag.Bytes],
             FLAT2,
-            withInt((t2, n) => bytes(t2)[clamped(n)] ?? outOfBound(n))
+            withInt((t2, n) => bytes2(t2)[clamped(n)] ?? outOfBound(n))
           ),
           row(
             [Tag.String],
@@ -26029,7 +26508,7 @@ var init_methods = __esm({
         params: ["x"],
         doc: "whether x is an element, key or substring",
         rows: [
-          row([Tag.Set], ELEMENT, (t2, args) => findItem(set(t2), args[0]) >= 0),
+          row([Tag.Set], ELEMENT, (t2, args) => findItem(set2(t2), args[0]) >= 0),
           row([Tag.Map], ELEMENT, (t2, args) => findKey(map(t2), args[0]) >= 0),
           row([Tag.List, Tag.Tuple], SIZES, (t2, args) => indexOf(items(t2), args[0]) >= 0),
           row(
@@ -26043,14 +26522,14 @@ var init_methods = __esm({
         name: "add",
         params: ["x"],
         doc: "with the element x",
-        rows: [row([Tag.Set], ELEMENT, (t2, args, ctx) => setWith(set(t2), args[0], ctx))]
+        rows: [row([Tag.Set], ELEMENT, (t2, args, ctx) => setWith(set2(t2), args[0], ctx))]
       },
       {
         name: "delete",
         params: ["x"],
         doc: "without the element or key x",
         rows: [
-          row([Tag.Set], ELEMENT, (t2, args) => setWithout(set(t2), args[0])),
+          row([Tag.Set], ELEMENT, (t2, args) => setWithout(set2(t2), args[0])),
           row([Tag.Map], ELEMENT, (t2, args) => mapWithout(map(t2), args[0]))
         ]
       },
@@ -26062,7 +26541,7 @@ var init_methods = __esm({
           row(
             [Tag.Set],
             PER_ARGUMENT,
-            withSame((t2, u, ctx) => setUnion(set(t2), set(u), ctx))
+            withSame((t2, u, ctx) => setUnion(set2(t2), set2(u), ctx))
           ),
           row(
             [Tag.Map],
@@ -26079,7 +26558,7 @@ var init_methods = __esm({
           row(
             [Tag.Set],
             PER_ARGUMENT,
-            withSame((t2, u) => setDiff(set(t2), set(u)))
+            withSame((t2, u) => setDiff(set2(t2), set2(u)))
           ),
           row(
             [Tag.Map],
@@ -26096,7 +26575,7 @@ var init_methods = __esm({
           row(
             [Tag.Set],
             PER_ARGUMENT,
-            withSame((t2, u) => setIntersection(set(t2), set(u)))
+            withSame((t2, u) => setIntersection(set2(t2), set2(u)))
           ),
           row(
             [Tag.Map],
@@ -26113,7 +26592,7 @@ var init_methods = __esm({
           row(
             [Tag.Set],
             SIZES,
-            withSame((t2, u) => isSubset(set(t2), set(u)))
+            withSame((t2, u) => isSubset(set2(t2), set2(u)))
           )
         ]
       },
@@ -26155,9 +26634,9 @@ var init_methods = __esm({
         rows: [
           row([Tag.List], CONVERTED, (t2) => t2),
           row([Tag.Tuple], CONVERTED, (t2) => new List(items(t2))),
-          row([Tag.Set], CONVERTED, (t2) => setList(set(t2))),
+          row([Tag.Set], CONVERTED, (t2) => setList(set2(t2))),
           row([Tag.Map], CONVERTED, (t2, _2, ctx) => orFault(mapEntries(map(t2), ctx), (e2) => new List(e2))),
-          row([Tag.Bytes], CONVERTED, (t2, _2, ctx) => listOfBytes(bytes(t2), ctx)),
+          row([Tag.Bytes], CONVERTED, (t2, _2, ctx) => listOfBytes(bytes2(t2), ctx)),
           row([Tag.String], CONVERTED, (t2, _2, ctx) => chars(t2, ctx))
         ]
       },
@@ -26193,7 +26672,7 @@ var init_methods = __esm({
         name: "bytesToHex",
         params: [],
         doc: "lower-case hexadecimal digits",
-        rows: [row([Tag.Bytes], LENGTH, (t2, _2, ctx) => hexText(bytes(t2), ctx))]
+        rows: [row([Tag.Bytes], LENGTH, (t2, _2, ctx) => hexText(bytes2(t2), ctx))]
       },
       {
         name: "toUtf8Bytes",
@@ -26297,7 +26776,7 @@ var init_methods = __esm({
           row(
             [Tag.Bytes],
             SIZES,
-            withSame((t2, u) => sameBytesAt(bytes(t2), bytes(u), 0))
+            withSame((t2, u) => sameBytesAt(bytes2(t2), bytes2(u), 0))
           )
         ]
       },
@@ -26319,7 +26798,7 @@ var init_methods = __esm({
           row(
             [Tag.Bytes],
             SIZES,
-            withSame((t2, u) => sameBytesAt(bytes(t2), bytes(u), bytes(t2).length - bytes(u).length))
+            withSame((t2, u) => sameBytesAt(bytes2(t2), bytes2(u), bytes2(t2).length - bytes2(u).length))
           )
         ]
       },
@@ -26398,7 +26877,7 @@ var init_methods = __esm({
         name: "decodeUtf8",
         params: [],
         doc: "the text; RHO516 if the bytes are not UTF-8",
-        rows: [row([Tag.Bytes], SIZES, (t2) => decodeUtf8(bytes(t2)) ?? new Fault("RHO516", "the bytes are not valid UTF-8"))]
+        rows: [row([Tag.Bytes], SIZES, (t2) => decodeUtf8(bytes2(t2)) ?? new Fault("RHO516", "the bytes are not valid UTF-8"))]
       },
       {
         name: "toBytes",
@@ -26705,21 +27184,21 @@ function paint(on, sgr, text2) {
   return on ? `\x1B[${sgr}m${text2}\x1B[0m` : text2;
 }
 function placeText(sources2, position) {
-  const place2 = sources2.place(position);
-  return place2 === void 0 ? "" : `${place2.file}:${place2.line}:${place2.column}`;
+  const place3 = sources2.place(position);
+  return place3 === void 0 ? "" : `${place3.file}:${place3.line}:${place3.column}`;
 }
 function printable(text2) {
   return text2.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\uFFFD");
 }
-function codeFrame(start, end, options, sgr = "31") {
+function codeFrame(start, end2, options, sgr = "31") {
   const { sources: sources2, color } = options;
   const file2 = sources2.fileAt(start);
-  const place2 = sources2.place(start);
-  if (file2 === void 0 || place2 === void 0) return [];
-  const text2 = sources2.lineText(file2, place2.line);
+  const place3 = sources2.place(start);
+  if (file2 === void 0 || place3 === void 0) return [];
+  const text2 = sources2.lineText(file2, place3.line);
   const lineBase = lineOffset(file2.text, start - file2.base);
   let from = start - file2.base - lineBase;
-  let until2 = Math.max(from + 1, Math.min(end - file2.base - lineBase, Math.max(text2.length, from + 1)));
+  let until2 = Math.max(from + 1, Math.min(end2 - file2.base - lineBase, Math.max(text2.length, from + 1)));
   let shown3 = text2;
   if (text2.length > LINE_MAX) {
     const left = Math.max(0, Math.min(from - 40, text2.length - LINE_MAX));
@@ -26728,7 +27207,7 @@ function codeFrame(start, end, options, sgr = "31") {
     from -= moved;
     until2 = Math.max(from + 1, Math.min(until2 - moved, shown3.length));
   }
-  const gutter = String(place2.line);
+  const gutter = String(place3.line);
   const blank = " ".repeat(gutter.length);
   const pad2 = Array.from(shown3.slice(0, from), (c) => c === "	" ? "	" : " ").join("");
   const marks = "^".repeat(Math.max(1, Array.from(shown3.slice(from, until2)).length));
@@ -26757,15 +27236,15 @@ function renderDiagnostic(d, options) {
 }
 function renderDiagnostics(found, options, max = 50) {
   const ordered = [...found].sort((a, b) => a.start - b.start);
-  const blocks = ordered.slice(0, max).map((d) => renderDiagnostic(d, options));
-  if (ordered.length > max) blocks.push(`\u2026 and ${ordered.length - max} more
+  const blocks2 = ordered.slice(0, max).map((d) => renderDiagnostic(d, options));
+  if (ordered.length > max) blocks2.push(`\u2026 and ${ordered.length - max} more
 `);
-  return blocks.join("\n");
+  return blocks2.join("\n");
 }
-function headline(sources2, start, end, max = 48) {
+function headline(sources2, start, end2, max = 48) {
   const file2 = sources2.fileAt(start);
   if (file2 === void 0) return "";
-  const window = file2.text.slice(start - file2.base, Math.min(end - file2.base, start - file2.base + 4 * max));
+  const window = file2.text.slice(start - file2.base, Math.min(end2 - file2.base, start - file2.base + 4 * max));
   let text2 = printable(window.replace(/\/\/[^\n]*/g, " ").replace(/\s+/g, " ")).trim();
   const word = /^[a-z]+\b/.exec(text2)?.[0] ?? "";
   if (["for", "contract", "match", "select", "agent", "if"].includes(word)) text2 = beforeBody(text2);
@@ -26775,12 +27254,12 @@ function headline(sources2, start, end, max = 48) {
   return points.length > max ? points.slice(0, max - 1).join("") + "\u2026" : text2;
 }
 function laterReceipt(text2) {
-  const end = find(text2, ")");
-  return end < 0 ? text2 : `for (\u2026; ${text2.slice(0, end)})`;
+  const end2 = find(text2, ")");
+  return end2 < 0 ? text2 : `for (\u2026; ${text2.slice(0, end2)})`;
 }
 function beforeBody(text2) {
-  const end = find(text2, "{");
-  return end < 0 ? text2 : text2.slice(0, end).replace(/[\s=]+$/, "");
+  const end2 = find(text2, "{");
+  return end2 < 0 ? text2 : text2.slice(0, end2).replace(/[\s=]+$/, "");
 }
 function find(text2, wanted) {
   let depth = 0;
@@ -26804,22 +27283,22 @@ var init_render = __esm({
 });
 
 // src/machine/written.ts
-function textAt({ start, end }) {
-  const text2 = slice3(start, end);
+function textAt({ start, end: end2 }) {
+  const text2 = slice3(start, end2);
   if (text2 === void 0) return void 0;
   const line2 = printable(text2.replace(/\s+/g, " ")).trim();
   const points = Array.from(line2.slice(0, 2 * WRITTEN_MAX + 2));
   return points.length > WRITTEN_MAX ? `${points.slice(0, WRITTEN_MAX - 1).join("")}\u2026` : line2;
 }
-function channelAt({ start, end }) {
-  const text2 = slice3(start, end);
+function channelAt({ start, end: end2 }) {
+  const text2 = slice3(start, end2);
   if (text2 === void 0) return void 0;
   const { name } = parseName({ name: "", text: text2, base: start });
   return name.kind !== "error" && /^\s*!/.test(text2.slice(name.end - start, name.end - start + 100)) ? textAt(name) : void 0;
 }
-function slice3(start, end) {
-  const file2 = start < 0 || end <= start ? void 0 : sources.fileAt(start);
-  return file2?.text.slice(start - file2.base, end - file2.base);
+function slice3(start, end2) {
+  const file2 = start < 0 || end2 <= start ? void 0 : sources.fileAt(start);
+  return file2?.text.slice(start - file2.base, end2 - file2.base);
 }
 var WRITTEN_MAX;
 var init_written = __esm({
@@ -26840,17 +27319,17 @@ function nameText2(chan) {
   const owner = chan.owner;
   return owner instanceof Unforgeable ? reportText(owner) : reportName(owner);
 }
-function written(chan, text2) {
+function written2(chan, text2) {
   const known4 = nameText2(chan);
   return (flagsOf(chan.owner) & (Flag.Unforgeable | Flag.Closure)) !== 0 && known4.includes("Unforgeable(") ? text2() ?? known4 : known4;
 }
 function channelsOf(k) {
   const chans = chansOf2(k);
   const spans = k.site.sources;
-  return chans.map((c, i) => written(c, () => i < spans.length ? textAt(spans[i]) : void 0));
+  return chans.map((c, i) => written2(c, () => i < spans.length ? textAt(spans[i]) : void 0));
 }
 function channelName(shard, chan) {
-  return written(chan, () => {
+  return written2(chan, () => {
     for (const k of shard.kernel.conts(chan)) if (k instanceof Machine) return channelsOf(k)[chansOf2(k).indexOf(chan)];
     for (const d of shard.kernel.data(chan)) return channelAt(d.origin?.span ?? NO_SPAN);
     return void 0;
@@ -26946,12 +27425,12 @@ function why(shard, k, names) {
   if (site === REPLY_SITE) return { reason: "no-operation", detail: awaited(shard, k), counterpart: -1 };
   const chans = chansOf2(k);
   if (site.branches === void 0) return whyBranch(shard, k, site, 0, chans, names);
-  let at2 = 0;
+  let at3 = 0;
   let best = null;
   site.branches.forEach((b, i) => {
-    const end = at2 + b.patterns.length;
-    const w = whyBranch(shard, k, b, i, chans.slice(at2, end), names.slice(at2, end));
-    at2 = end;
+    const end2 = at3 + b.patterns.length;
+    const w = whyBranch(shard, k, b, i, chans.slice(at3, end2), names.slice(at3, end2));
+    at3 = end2;
     if (best === null || best.reason === "nobody-sends") best = w;
   });
   return best ?? { reason: "nobody-sends", detail: "", counterpart: -1 };
@@ -26972,8 +27451,8 @@ function blockedMachines(shard) {
 }
 function blockedMachine(shard, k) {
   const channels = channelsOf(k);
-  const { start, end } = spanOf(shard, k);
-  return { persistent: k.site.persistent, start, end, channels, ...why(shard, k, channels) };
+  const { start, end: end2 } = spanOf(shard, k);
+  return { persistent: k.site.persistent, start, end: end2, channels, ...why(shard, k, channels) };
 }
 function whyMessage(shard, chan, d) {
   const args = d.value;
@@ -26990,10 +27469,10 @@ function whyMessage(shard, chan, d) {
     const site = m.site;
     const branches = site.branches ?? [site];
     const chans = chansOf2(m);
-    let at2 = 0;
+    let at3 = 0;
     branches.forEach((b, branch2) => {
       for (let i = 0; i < b.patterns.length; i++) {
-        if (chans[at2 + i] !== chan) continue;
+        if (chans[at3 + i] !== chan) continue;
         const p = b.patterns[i];
         const start = site.span.start;
         let w;
@@ -27018,7 +27497,7 @@ function whyMessage(shard, chan, d) {
         }
         if (found === null || rank(w.reason) > rank(found.reason)) found = w;
       }
-      at2 += b.patterns.length;
+      at3 += b.patterns.length;
     });
   }
   if (listeners === 0) return { reason: "nobody-listens", detail: "no receive is on the channel", counterpart: -1 };
@@ -27088,13 +27567,13 @@ function restReport(shard, all3) {
     }
     if (waiting.length >= LISTED_MAX) continue;
     const channels = channelsOf(k);
-    const { start, end } = spanOf(shard, k);
+    const { start, end: end2 } = spanOf(shard, k);
     const w = why(shard, k, channels);
     const lost = w.reason === "nobody-sends" && !chansOf2(k).some(canReach);
     waiting.push({
       persistent: k.site.persistent,
       start,
-      end,
+      end: end2,
       channels,
       ...lost ? { reason: "unreachable", detail: "nothing that still runs holds the name of this channel", counterpart: -1 } : w
     });
@@ -27119,7 +27598,7 @@ function restReport(shard, all3) {
         persistent: d.persistent,
         start: span.start,
         end: span.end,
-        channel: written(chan, () => channelAt(span)),
+        channel: written2(chan, () => channelAt(span)),
         values: d.value.map((v2) => reportText(v2)),
         ...lost ? { reason: "unreachable", detail: "nobody holds the name of this channel any more", counterpart: -1 } : w
       });
@@ -27535,9 +28014,9 @@ var init_primitives2 = __esm({
       }
     };
     Context = class {
-      constructor(shard, machine) {
+      constructor(shard, machine2) {
         this.shard = shard;
-        this.machine = machine;
+        this.machine = machine2;
       }
       charge(gas) {
         if (Number.isFinite(gas) && gas > 0 && this.machine.status < State.Blocked) this.shard.gas += gas;
@@ -27574,27 +28053,27 @@ var init_queue = __esm({
       /** Takes the newest. */
       pop() {
         if (this.length === 0) return void 0;
-        const at2 = this.head + --this.length & this.mask;
-        const item2 = this.ring[at2];
-        this.ring[at2] = void 0;
+        const at3 = this.head + --this.length & this.mask;
+        const item2 = this.ring[at3];
+        this.ring[at3] = void 0;
         return item2;
       }
       /** Takes the oldest. */
       shift() {
         if (this.length === 0) return void 0;
-        const at2 = this.head;
-        const item2 = this.ring[at2];
-        this.ring[at2] = void 0;
-        this.head = at2 + 1 & this.mask;
+        const at3 = this.head;
+        const item2 = this.ring[at3];
+        this.ring[at3] = void 0;
+        this.head = at3 + 1 & this.mask;
         this.length--;
         return item2;
       }
       /** Takes the one that is `i` places from the oldest; the newest moves into its place. */
       takeAt(i) {
-        const at2 = this.head + i & this.mask;
-        const item2 = this.ring[at2];
+        const at3 = this.head + i & this.mask;
+        const item2 = this.ring[at3];
         const last = this.pop();
-        if (i < this.length) this.ring[at2] = last;
+        if (i < this.length) this.ring[at3] = last;
         return item2;
       }
       at(i) {
@@ -28095,13 +28574,13 @@ var init_shard = __esm({
         if (site.branches !== void 0) site = site.branches[branch2];
         const guard = site.guard;
         if (guard === null) return true;
-        const machine = k;
-        const regs = machine.regs.slice();
+        const machine2 = k;
+        const regs = machine2.regs.slice();
         site.fill(regs, results);
         this.kernel.charge(guard.cost);
         const saved = this.gas;
         this.gas = 0;
-        const result = this.pure(machine, guard.linked, guard.gather(regs));
+        const result = this.pure(machine2, guard.linked, guard.gather(regs));
         const used = this.gas;
         this.gas = saved;
         if (result instanceof MachineFault) {
@@ -28158,7 +28637,7 @@ var init_shard = __esm({
         return started;
       }
       /** One machine per component. `captures` in the order of CLOSE. */
-      member(member, captures, at2, account, origin, level) {
+      member(member, captures, at3, account, origin, level) {
         const linked = member.linked;
         const m = member.spare;
         if (m !== null) {
@@ -28167,11 +28646,11 @@ var init_shard = __esm({
           this.revive(m, linked, account, origin, level);
           m.pc = 0;
           const regs2 = m.regs;
-          for (let j = 0; j < member.captures; j++) regs2[j] = captures[at2 + j];
+          for (let j = 0; j < member.captures; j++) regs2[j] = captures[at3 + j];
           return m;
         }
         const regs = new Array(linked.registers);
-        for (let j = 0; j < member.captures; j++) regs[j] = captures[at2 + j];
+        for (let j = 0; j < member.captures; j++) regs[j] = captures[at3 + j];
         const fresh = this.machine(linked, regs, account, origin, level);
         if (this.pooling) fresh.home = member;
         return fresh;
@@ -28210,19 +28689,19 @@ var init_shard = __esm({
       spawn(t2, captures, account, origin, level, list2) {
         const members2 = t2.members;
         const eager = this.eager && list2 === void 0;
-        let at2 = 0;
+        let at3 = 0;
         for (let i = 0; i < members2.length; i++) {
           const member = members2[i];
           for (let copy2 = 0; copy2 < member.copies; copy2++) {
             const linked = member.linked;
             if (!linked.inert) {
-              const m = this.member(member, captures, at2, account, origin, level);
+              const m = this.member(member, captures, at3, account, origin, level);
               if (eager && linked.leaf && !account.stopped) {
                 this.aside(m);
               } else this.enqueue(m);
               if (list2 !== void 0) list2.push(m);
             }
-            at2 += member.captures;
+            at3 += member.captures;
           }
         }
       }
@@ -28232,7 +28711,7 @@ var init_shard = __esm({
         const { eager, pooling } = this;
         const R = m.regs;
         const { account, origin, level } = m;
-        let at2 = slots;
+        let at3 = slots;
         for (let i = 0; i < members2.length; i++) {
           const member = members2[i];
           const captures = member.captures;
@@ -28252,12 +28731,12 @@ var init_shard = __esm({
                 child = this.machine(linked, regs, account, origin, level);
                 if (pooling) child.home = member;
               }
-              for (let j = 0; j < captures; j++) regs[j] = R[C[at2 + j]];
+              for (let j = 0; j < captures; j++) regs[j] = R[C[at3 + j]];
               if (eager && linked.leaf && !account.stopped) {
                 this.aside(child);
               } else this.enqueue(child);
             }
-            at2 += captures;
+            at3 += captures;
           }
         }
       }
@@ -28295,8 +28774,9 @@ var init_shard = __esm({
       spanOf(linked, pc) {
         return linked.spanAt(pc);
       }
-      fail(m, pc, code, message2, hint = "", limit = false) {
-        const span = m.linked.spanAt(pc);
+      fail(m, pc, code, message2, hint = "", limit = false, at3 = null) {
+        let span = at3 !== null && at3.start >= 0 ? at3 : m.linked.spanAt(pc);
+        if (span.start < 0 && m.origin !== null) span = m.origin.span;
         if (m.priv === 0) {
           this.pureFault = new MachineFault(code, message2, hint, span.start, span.end);
           return;
@@ -28597,7 +29077,7 @@ var init_shard = __esm({
       /** Charge to the machine that ran and its account what was counted beside them since the last time. */
       settle(m) {
         const { account } = m;
-        const { gas, hops, calls, bytes: bytes2, ops } = this;
+        const { gas, hops, calls, bytes: bytes3, ops } = this;
         m.gas += gas - this.chain;
         account.gas += gas;
         if (hops > 0) {
@@ -28620,10 +29100,10 @@ var init_shard = __esm({
           this.kernel.counter += calls;
           account.comms += calls;
         }
-        if (bytes2 > 0) {
+        if (bytes3 > 0) {
           this.bytes = 0;
-          if (m.meters !== null) m.meters.bytes += bytes2;
-          account.bytes += bytes2;
+          if (m.meters !== null) m.meters.bytes += bytes3;
+          account.bytes += bytes3;
         }
         if (ops > 0) {
           this.ops = 0;
@@ -28678,21 +29158,21 @@ var init_shard = __esm({
         let count2 = 0;
         for (let i = 0; i < items2.length; i++) {
           const t2 = forced(items2[i]);
-          count2 += t2 instanceof Par ? t2.items.length : 1;
+          count2 += t2 instanceof Par ? t2.count : 1;
         }
         return 4 * count2 > this.limits.maxValueBytes;
       }
       /** A limit of a whole program: all of it stops, with one failure. Without a machine that did it, `by` is the send that keeps going on. */
       overLimit(account, m, code, message2, hint, by = null) {
         const span = m === null ? by?.span ?? NO_PLACE : m.linked.spanAt(this.pcNow);
-        const machine = m === null ? "m:0" : "m:" + m.priv;
+        const machine2 = m === null ? "m:0" : "m:" + m.priv;
         this.stopAccount(account, {
           code,
           message: message2,
           hint,
           start: span.start,
           end: span.end,
-          machine,
+          machine: machine2,
           startedBy: m === null ? -1 : startedBy(m),
           limit: true
         });
@@ -28720,7 +29200,7 @@ var init_shard = __esm({
         const linked = this.linker.evaluator(t2);
         const r = this.pure(m, linked, new Array(linked.registers), m.priv !== 0 ? m : m.next);
         if (!(r instanceof MachineFault)) return r;
-        this.fail(m, this.pcNow, r.code, r.message, r.hint);
+        this.fail(m, this.pcNow, r.code, r.message, r.hint, false, r);
         return null;
       }
       failFault(m, pc, f) {
@@ -28988,7 +29468,7 @@ var init_shard = __esm({
         return woken;
       }
       /** As `post`, for none or many values, which are the operands from word `at` on. */
-      postMany(m, chan, n, C, at2, R, K, site) {
+      postMany(m, chan, n, C, at3, R, K, site) {
         const head = chan.kHead;
         if (head !== null && head.next === head && chan.jHead === null && head.site.direct === n) {
           const target = head.site;
@@ -28996,14 +29476,14 @@ var init_shard = __esm({
           const { regs } = woken;
           const base = target.soleBase;
           for (let j = 0; j < n; j++) {
-            const i = C[at2 + j];
+            const i = C[at3 + j];
             regs[base + j] = i >= 0 ? R[i] : K[~i];
           }
           return woken;
         }
         const args = new Array(n);
         for (let j = 0; j < n; j++) {
-          const i = C[at2 + j];
+          const i = C[at3 + j];
           args[j] = i >= 0 ? R[i] : K[~i];
         }
         return this.deliver(m, chan, args, site);
@@ -29167,6 +29647,21 @@ var init_shard = __esm({
           if (n === 2) regs[base + 1] = w;
         } else if (chan.nD < this.queueMax) woken = this.post(m, chan, n, v2, w, site);
         else woken = this.deliver(m, chan, n === 1 ? [v2] : [v2, w], site);
+        return this.sent(m, woken, size, gas);
+      }
+      /** The same for none or many values. */
+      sendMany(m, chan, args, size, gas, site) {
+        const head = chan.kHead;
+        let woken;
+        if (head !== null && head.next === head && chan.jHead === null && head.site.direct === args.length) {
+          const target = head.site;
+          woken = this.call(head, target, m, site);
+          const { regs } = woken;
+          for (let i = 0; i < args.length; i++) regs[target.soleBase + i] = args[i];
+        } else woken = this.deliver(m, chan, args, site);
+        return this.sent(m, woken, size, gas);
+      }
+      sent(m, woken, size, gas) {
         gas += 11 + size;
         this.bytes += size;
         if (this.doomed !== null) {
@@ -29240,6 +29735,15 @@ var init_shard = __esm({
           }
         }
         m.chan = chan;
+        return this.waits(m, site, gas, pc);
+      }
+      /** A receive on several channels. @returns as `Run` */
+      joinLast(m, chans, site, gas, pc) {
+        if (chans.length === 1 && site.branches === void 0) m.chan = chans[0];
+        else m.chans = chans;
+        return this.waits(m, site, gas, pc);
+      }
+      waits(m, site, gas, pc) {
         m.pc = pc;
         this.runGas = 0;
         if (this.receive(m, site)) {
@@ -29301,8 +29805,8 @@ var init_shard = __esm({
         return false;
       }
       /** Run `m` until it blocks, ends or faults. */
-      exec(machine) {
-        let m = machine;
+      exec(machine2) {
+        let m = machine2;
         let linked = m.linked;
         let C = linked.code;
         let K = linked.consts;
@@ -30413,10 +30917,10 @@ var init_shard = __esm({
         return r;
       }
       /** Values of `n` operands from word `at`, evaluated; null after a fault. */
-      operands(m, pc, C, K, R, at2, n) {
+      operands(m, pc, C, K, R, at3, n) {
         const out = new Array(n);
         for (let j = 0; j < n; j++) {
-          const i = C[at2 + j];
+          const i = C[at3 + j];
           let v2 = i >= 0 ? R[i] : K[~i];
           if (typeof v2 === "object" && (v2.flags & EXPOSED2) !== 0) {
             this.pcNow = pc;
@@ -30541,10 +31045,10 @@ var init_shard = __esm({
         this.limit = limit;
         this.exceeded = exceeded;
       }
-      add(record, account, bytes2) {
+      add(record, account, bytes3) {
         this.drop(record);
-        this.entries.set(record, { account, bytes: bytes2 });
-        account.memory += bytes2;
+        this.entries.set(record, { account, bytes: bytes3 });
+        account.memory += bytes3;
         if (account.memory > this.limit) this.exceeded(account, `the program holds more than ${this.limit} bytes (limit max-memory)`);
       }
       drop(record) {
@@ -30841,8 +31345,8 @@ function refused2(file2, diagnostics) {
   sources.release(file2);
   return { diagnostics };
 }
-function seedOf(order2) {
-  return typeof order2 === "object" ? order2.seed : void 0;
+function seedOf(order3) {
+  return typeof order3 === "object" ? order3.seed : void 0;
 }
 function keyOf3(seed) {
   const key = new Uint8Array(32);
@@ -30880,7 +31384,7 @@ var init_session = __esm({
     init_snapshot();
     init_system_table();
     init_trace();
-    HOT = 400;
+    HOT = Number(process.env.RHO_HOT ?? 400);
     QUANTUM = 2e4;
     Session = class _Session {
       constructor(options) {
@@ -31139,17 +31643,17 @@ var init_session = __esm({
        */
       compile(name, source) {
         let text2;
-        let bytes2;
+        let bytes3;
         const diagnostics = [];
         let file2;
         if (typeof source === "string") {
           text2 = source;
-          bytes2 = Buffer.byteLength(source);
+          bytes3 = Buffer.byteLength(source);
           file2 = sources.add(name, text2);
         } else {
           const decoded = decodeSource(source);
           text2 = decoded.text;
-          bytes2 = source.length;
+          bytes3 = source.length;
           file2 = sources.add(name, text2);
           for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file2.base, end: d.end + file2.base });
         }
@@ -31160,7 +31664,7 @@ var init_session = __esm({
         const { image, spans } = compiled;
         const program2 = new Program(image, spans, name);
         program2.file = file2;
-        return { diagnostics, program: { image, program: program2, file: file2, bytes: bytes2 } };
+        return { diagnostics, program: { image, program: program2, file: file2, bytes: bytes3 } };
       }
       /**
        * The source text of a program is no longer wanted for its own sake: positions in it have a place as long as the program, some of its code or one of its
@@ -31390,10 +31894,10 @@ var init_session = __esm({
       stats() {
         const { shard } = this;
         let gas = 0;
-        let bytes2 = 0;
+        let bytes3 = 0;
         for (const a of this.accounts) {
           gas += a.gas;
-          bytes2 += a.bytes;
+          bytes3 += a.bytes;
         }
         return {
           comms: shard.comms,
@@ -31404,7 +31908,7 @@ var init_session = __esm({
           alive: shard.alive,
           names: shard.namesMade,
           produced: shard.produced,
-          bytes: bytes2
+          bytes: bytes3
         };
       }
       /**
@@ -31479,8 +31983,8 @@ var init_session = __esm({
         for (const i of shard.inbox) terms.push(i.chan, ...i.values);
         for (const [, server] of shard.primitives.served()) terms.push(server);
         const speaking = control.facets().map((f) => ({ name: f.name, machines: f.machine === void 0 ? control.members(f.account) : [f.machine] }));
-        for (const [machine, watchers] of control.watched())
-          for (const ret of watchers) for (const name of collectNames(ret)) speaking.push({ name, machines: [machine] });
+        for (const [machine2, watchers] of control.watched())
+          for (const ret of watchers) for (const name of collectNames(ret)) speaking.push({ name, machines: [machine2] });
         return findGarbage(shard, { terms, control: speaking });
       }
       /** Remove what `garbage` finds, and say what it was. */
@@ -31493,7 +31997,7 @@ var init_session = __esm({
       /** Runnable and waiting machines: labels, status, position. */
       machines() {
         this.shard.whole();
-        const out = this.shard.queue.items().map((machine) => ({ machine, waits: false }));
+        const out = this.shard.queue.items().map((machine2) => ({ machine: machine2, waits: false }));
         const seen = /* @__PURE__ */ new Set();
         for (const chan of this.shard.kernel.nonEmpty()) {
           for (const k of this.shard.kernel.conts(chan)) {
@@ -31516,8 +32020,8 @@ function notYet(what) {
 }
 function toNumber(name, text2) {
   const flag = table3[name];
-  const match2 = /^(\d+(?:\.\d+)?(?:e\d+)?)([kmg]?)b?$/i.exec(text2);
-  const value = match2 === null || flag.kind !== "bytes" && match2[2] !== "" ? Number.NaN : Number(match2[1]) * UNITS[match2[2].toLowerCase()];
+  const match = /^(\d+(?:\.\d+)?(?:e\d+)?)([kmg]?)b?$/i.exec(text2);
+  const value = match === null || flag.kind !== "bytes" && match[2] !== "" ? Number.NaN : Number(match[1]) * UNITS[match[2].toLowerCase()];
   if (!Number.isSafeInteger(value) || value < 0)
     throw new UsageError(
       `--${name} takes a whole number, found \`${text2}\``,
@@ -31543,36 +32047,36 @@ function parseFlags(command, args) {
       continue;
     }
     const cut = arg.startsWith("--") ? arg.indexOf("=") : -1;
-    const written2 = cut < 0 ? arg : arg.slice(0, cut);
-    const name = flagOf(command, written2, known4);
+    const written3 = cut < 0 ? arg : arg.slice(0, cut);
+    const name = flagOf(command, written3, known4);
     const flag = table3[name];
     let value = cut < 0 ? void 0 : arg.slice(cut + 1);
     if (flag.kind === "switch") {
-      if (value !== void 0) throw new UsageError(`${written2} takes no value`);
+      if (value !== void 0) throw new UsageError(`${written3} takes no value`);
     } else if (flag.kind === "report") {
-      if (value !== void 0 && value !== "all") throw new UsageError(`${written2} takes no value or \`all\`, found \`${value}\``);
+      if (value !== void 0 && value !== "all") throw new UsageError(`${written3} takes no value or \`all\`, found \`${value}\``);
     } else if (value === void 0) {
-      if (++i >= args.length) throw new UsageError(`${written2} needs a value: ${flag.value ?? flag.choices?.join("|") ?? ""}`);
+      if (++i >= args.length) throw new UsageError(`${written3} needs a value: ${flag.value ?? flag.choices?.join("|") ?? ""}`);
       value = args[i];
     }
-    if (value === "" && flag.value === "DIR") throw new UsageError(`${written2} needs a value: DIR`);
+    if (value === "" && flag.value === "DIR") throw new UsageError(`${written3} needs a value: DIR`);
     checkValue(name, flag, value ?? "");
     flags2.add(name, value ?? "");
   }
   return flags2;
 }
-function flagOf(command, written2, known4) {
-  if (!written2.startsWith("--")) {
-    const name2 = known4.find((k) => table3[k].short === written2.slice(1));
+function flagOf(command, written3, known4) {
+  if (!written3.startsWith("--")) {
+    const name2 = known4.find((k) => table3[k].short === written3.slice(1));
     if (name2 !== void 0) return name2;
-    throw new UsageError(`unknown flag \`${written2}\``, `\`rho ${command} --help\` lists the flags`);
+    throw new UsageError(`unknown flag \`${written3}\``, `\`rho ${command} --help\` lists the flags`);
   }
-  const name = written2.slice(2);
+  const name = written3.slice(2);
   if (known4.includes(name)) return name;
-  if (command === "run" && LATER_FLAGS.test(name)) throw notYet(`\`${written2}\``);
+  if (command === "run" && LATER_FLAGS.test(name)) throw notYet(`\`${written3}\``);
   const near = nearest(name, known4);
   const where2 = Object.hasOwn(table3, name) ? `it belongs to \`rho ${table3[name].on[0]}\`` : `\`rho ${command} --help\` lists the flags`;
-  throw new UsageError(`unknown flag \`${written2}\``, near === void 0 ? where2 : `did you mean \`--${near}\`?`);
+  throw new UsageError(`unknown flag \`${written3}\``, near === void 0 ? where2 : `did you mean \`--${near}\`?`);
 }
 function checkValue(name, flag, value) {
   if (flag.kind === "count" || flag.kind === "bytes") toNumber(name, value);
@@ -31595,10 +32099,10 @@ function commandOf(word) {
   );
 }
 function seedRange(text2) {
-  const match2 = /^(-?\d+)(?:\.\.(-?\d+))?$/.exec(text2);
-  const first = BigInt(match2?.[1] ?? 0);
-  const last = BigInt(match2?.[2] ?? match2?.[1] ?? 0);
-  if (match2 === null || last < first) throw new UsageError(`--seeds takes a range like 1..20, found \`${text2}\``);
+  const match = /^(-?\d+)(?:\.\.(-?\d+))?$/.exec(text2);
+  const first = BigInt(match?.[1] ?? 0);
+  const last = BigInt(match?.[2] ?? match?.[1] ?? 0);
+  if (match === null || last < first) throw new UsageError(`--seeds takes a range like 1..20, found \`${text2}\``);
   return { first, last };
 }
 function helpText(command) {
@@ -31914,8 +32418,8 @@ function reasonOf(e2) {
   const error = e2;
   return REASONS2[error.code ?? ""] ?? error.message;
 }
-function checkProgram(name, bytes2, options) {
-  return new Session(options).compile(name, bytes2).diagnostics;
+function checkProgram(name, bytes3, options) {
+  return new Session(options).compile(name, bytes3).diagnostics;
 }
 function sessionOptions(flags2, host, seed, several = false) {
   const options = { host };
@@ -31967,11 +32471,11 @@ function applySeed(flags2, options, seed) {
     options.seed = BigInt(fixed2);
     options.virtualTime = true;
   }
-  const order2 = flags2.text("order");
-  if (order2 === void 0) return;
-  const match2 = /^(?:(fifo|lifo)|seed:(-?\d+))$/.exec(order2);
-  if (match2 === null) throw new UsageError(`--order is fifo, lifo or seed:N; found \`${order2}\``);
-  options.order = match2[1] === void 0 ? { seed: BigInt(match2[2]) } : match2[1];
+  const order3 = flags2.text("order");
+  if (order3 === void 0) return;
+  const match = /^(?:(fifo|lifo)|seed:(-?\d+))$/.exec(order3);
+  if (match === null) throw new UsageError(`--order is fifo, lifo or seed:N; found \`${order3}\``);
+  options.order = match[1] === void 0 ? { seed: BigInt(match[2]) } : match[1];
 }
 function grantFiles(host, options) {
   const directory = options.allow?.write ?? options.allow?.read;
@@ -32098,10 +32602,10 @@ var init_enclosing = __esm({
 });
 
 // src/cli/outcome.ts
-function spotOf(sources2, start, end) {
+function spotOf(sources2, start, end2) {
   const from = sources2.place(start);
   if (from === void 0) return {};
-  const until2 = sources2.place(end) ?? from;
+  const until2 = sources2.place(end2) ?? from;
   return { file: from.file, line: from.line, column: from.column, end: { line: until2.line, column: until2.column } };
 }
 function diagnosticRecord(sources2, d) {
@@ -32179,7 +32683,7 @@ var init_outcome = __esm({
 });
 
 // src/host/output.ts
-var LineAssembler, Output, PIECE2;
+var LineAssembler, Output, PIECE3;
 var init_output = __esm({
   "src/host/output.ts"() {
     "use strict";
@@ -32190,11 +32694,11 @@ var init_output = __esm({
       }
       add(text2) {
         let from = 0;
-        for (let at2 = text2.indexOf("\n"); at2 >= 0; at2 = text2.indexOf("\n", from)) {
-          this.open.push(text2.slice(from, at2));
+        for (let at3 = text2.indexOf("\n"); at3 >= 0; at3 = text2.indexOf("\n", from)) {
+          this.open.push(text2.slice(from, at3));
           this.finished.push(this.open.join(""));
           this.open = [];
-          from = at2 + 1;
+          from = at3 + 1;
         }
         if (from < text2.length) this.open.push(from === 0 ? text2 : text2.slice(from));
       }
@@ -32225,7 +32729,7 @@ var init_output = __esm({
         return this.kept?.[stream].lines() ?? [];
       }
     };
-    PIECE2 = 1 << 14;
+    PIECE3 = 1 << 14;
   }
 });
 
@@ -32247,7 +32751,6 @@ var init_stdin = __esm({
     LineReader = class {
       /** `source`: the stream, or what opens it at the first request. */
       constructor(source) {
-        this.decoder = new import_node_string_decoder.StringDecoder("utf8");
         this.waiting = [];
         this.lines = [];
         this.nextLine = 0;
@@ -32266,7 +32769,9 @@ var init_stdin = __esm({
       }
       start() {
         const stream = typeof this.source === "function" ? this.source() : this.source;
-        stream.on("data", (chunk) => this.take(this.decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))));
+        const decoder3 = new import_node_string_decoder.StringDecoder("utf8");
+        this.decoder = decoder3;
+        stream.on("data", (chunk) => this.take(decoder3.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))));
         stream.on("end", () => this.end());
         stream.on("close", () => this.end());
         stream.on("error", () => this.end());
@@ -32274,10 +32779,10 @@ var init_stdin = __esm({
       }
       take(text2) {
         let from = 0;
-        for (let at2 = text2.indexOf("\n"); at2 >= 0; at2 = text2.indexOf("\n", from)) {
-          this.rest.push(text2.slice(from, at2));
+        for (let at3 = text2.indexOf("\n"); at3 >= 0; at3 = text2.indexOf("\n", from)) {
+          this.rest.push(text2.slice(from, at3));
           this.finishLine();
-          from = at2 + 1;
+          from = at3 + 1;
         }
         if (from < text2.length) this.rest.push(text2.slice(from));
         this.serve();
@@ -32290,7 +32795,7 @@ var init_stdin = __esm({
       end() {
         if (this.ended) return;
         this.ended = true;
-        const tail = this.decoder.end();
+        const tail = this.decoder?.end() ?? "";
         if (tail !== "") this.rest.push(tail);
         if (this.rest.length > 0) {
           this.lines.push(this.rest.join(""));
@@ -32462,11 +32967,11 @@ var init_streams = __esm({
       flush() {
         this.scheduled = false;
         if (this.parts === "" || this.closed) return;
-        let bytes2 = Buffer.from(this.parts, "utf8");
+        let bytes3 = Buffer.from(this.parts, "utf8");
         this.parts = "";
-        while (bytes2.length > 0) {
+        while (bytes3.length > 0) {
           try {
-            bytes2 = bytes2.subarray((0, import_node_fs3.writeSync)(this.fd, bytes2));
+            bytes3 = bytes3.subarray((0, import_node_fs3.writeSync)(this.fd, bytes3));
           } catch (e2) {
             const code = e2.code;
             if (code === "EAGAIN")
@@ -32494,29 +32999,29 @@ function showDiagnostics(found, options) {
   return found.length === 0 ? "" : renderDiagnostics(found, options, SHOWN_MAX3);
 }
 function showFailures(failures, options) {
-  const blocks = failures.slice(0, SHOWN_MAX3).map((f) => {
+  const blocks2 = failures.slice(0, SHOWN_MAX3).map((f) => {
     const startedBy2 = f.startedBy < 0 ? "" : `, started by the ${sendOrReceive(f.startedBy, options)} at ${placeText(options.sources, f.startedBy)}`;
     const around = enclosing(f.start);
     const details = [...around.length === 0 ? [] : [`in ${around.join(" < ")}`], `machine ${f.machine}${startedBy2}`];
     return renderFinding({ severity: "error", ...f, details }, options);
   });
-  if (failures.length > SHOWN_MAX3) blocks.push(`\u2026 and ${failures.length - SHOWN_MAX3} more machines failed
+  if (failures.length > SHOWN_MAX3) blocks2.push(`\u2026 and ${failures.length - SHOWN_MAX3} more machines failed
 `);
-  return blocks.join("\n");
+  return blocks2.join("\n");
 }
 function sendOrReceive(position, options) {
   const file2 = options.sources.fileAt(position);
   return /^(for|contract|select|agent)\b/.test(file2?.text.slice(position - file2.base, position - file2.base + 9) ?? "") ? "receive" : "send";
 }
 function showRest(report2, options) {
-  const blocks = [
+  const blocks2 = [
     ...inOrder2(report2.waiting).map((w) => item(w.persistent ? "idle server" : "stuck receive", w, options)),
     ...inOrder2(report2.messages).map((m) => item("unused message", m, options)),
     ...report2.notes.map((n) => `note            ${placeText(options.sources, n.start)}   ${printable(n.text)}`)
   ];
   const left = [count(report2.idleServers, "idle server"), count(report2.unreachable, "unreachable item")].filter((t2) => t2 !== "");
-  if (left.length > 0 && blocks.length > 0) blocks.push(`(not listed: ${left.join(", ")}; --report=all shows them)`);
-  return blocks.length === 0 ? "" : `${blocks.join("\n")}
+  if (left.length > 0 && blocks2.length > 0) blocks2.push(`(not listed: ${left.join(", ")}; --report=all shows them)`);
+  return blocks2.length === 0 ? "" : `${blocks2.join("\n")}
 `;
 }
 function item(label, what, options) {
@@ -32577,8 +33082,8 @@ var init_workers = __esm({
 
 // src/pool/host.ts
 function plainOptions(o) {
-  const { policy, order: order2, shuffle, literal, handoff, limits, unknownOp, key, optimise, hot } = o;
-  return { policy, order: order2, shuffle, literal, handoff, limits, unknownOp, key: typeof key === "function" ? key() : key, optimise, hot };
+  const { policy, order: order3, shuffle, literal, handoff, limits, unknownOp, key, optimise, hot } = o;
+  return { policy, order: order3, shuffle, literal, handoff, limits, unknownOp, key: typeof key === "function" ? key() : key, optimise, hot };
 }
 function systemsOf(session) {
   const found = [];
@@ -32673,10 +33178,10 @@ var init_records = __esm({
           this.pc = m.pc;
           this.place = placeOf2(linked, m.pc);
         }
-        const { place: place2 } = this;
-        this.signed(place2.at - linked.at);
-        this.count(place2.nth);
-        this.count(place2.beyond);
+        const { place: place3 } = this;
+        this.signed(place3.at - linked.at);
+        this.count(place3.nth);
+        this.count(place3.beyond);
         this.count(m.priv);
         this.count(this.records.accountOf(m.account));
         this.count(m.level);
@@ -32701,8 +33206,8 @@ var init_records = __esm({
       }
     };
     RecordReader = class extends TermReader {
-      constructor(bytes2, book) {
-        super(bytes2, book);
+      constructor(bytes3, book) {
+        super(bytes3, book);
         /** The code that was asked for last: records of one kind come together. */
         this.lastProgram = null;
         this.lastAt = -1;
@@ -32713,8 +33218,8 @@ var init_records = __esm({
         const n = this.count();
         if (n === 0) return null;
         const program2 = this.records.program(n);
-        const at2 = this.count();
-        return this.records.places.site(program2, at2, this.count());
+        const at3 = this.count();
+        return this.records.places.site(program2, at3, this.count());
       }
       values() {
         const list2 = new Array(this.count());
@@ -32731,15 +33236,15 @@ var init_records = __esm({
       machine() {
         const { records } = this;
         const program2 = records.program(this.count());
-        const at2 = this.count();
+        const at3 = this.count();
         const len = this.count();
-        if (this.lastProgram !== program2 || this.lastAt !== at2) {
+        if (this.lastProgram !== program2 || this.lastAt !== at3) {
           this.lastProgram = program2;
-          this.lastAt = at2;
-          this.lastLinked = records.places.member(program2, at2, len).linked;
+          this.lastAt = at3;
+          this.lastLinked = records.places.member(program2, at3, len).linked;
         }
         const linked = this.lastLinked;
-        const offset = at2 + this.signed();
+        const offset = at3 + this.signed();
         const nth = this.count();
         const pc = pcOf(linked, offset, nth) + this.count();
         const priv = this.count();
@@ -32825,9 +33330,9 @@ var init_names4 = __esm({
       }
       /** This object is what its number means from now on. */
       tell(name) {
-        const at2 = name.counter & NEAR_MASK;
-        if (this.near[at2] === name) return;
-        this.near[at2] = name;
+        const at3 = name.counter & NEAR_MASK;
+        if (this.near[at3] === name) return;
+        this.near[at3] = name;
         const i = this.slot(name.counter);
         if (this.places[i] === 0 || this.at(this.places[i]) !== name) this.put(i, name);
       }
@@ -32850,10 +33355,10 @@ var init_names4 = __esm({
         for (i &= mask; places[i] !== 0 && keys2[i] !== counter; i = i + 1 & mask) ;
         return i;
       }
-      at(place2) {
-        const p = this.pages[place2 - 1 >> PAGE_BITS];
+      at(place3) {
+        const p = this.pages[place3 - 1 >> PAGE_BITS];
         const page = p instanceof WeakRef ? p.deref() : p;
-        return page?.names[place2 - 1 & PAGE_MASK];
+        return page?.names[place3 - 1 & PAGE_MASK];
       }
       put(i, name) {
         if (this.last.names.length > PAGE_MASK) this.pages.push(this.last = new Page([]));
@@ -33076,8 +33581,8 @@ var init_wire = __esm({
         this.lastAccount = a;
         return a;
       }
-      template(program2, at2, len) {
-        return this.places.template(program2, at2, len);
+      template(program2, at3, len) {
+        return this.places.template(program2, at3, len);
       }
     };
     WireWriter = class extends RecordWriter {
@@ -33121,12 +33626,12 @@ var init_wire = __esm({
         const n = this.count();
         if (n === 0) return null;
         const program2 = this.known.program(n);
-        const at2 = this.count();
+        const at3 = this.count();
         const form = this.count();
-        const last = this.sites[at2 & 63];
-        if (last !== null && last.at === at2 && last.program === program2) return last;
-        const site = this.known.places.site(program2, at2, form);
-        this.sites[at2 & 63] = site;
+        const last = this.sites[at3 & 63];
+        if (last !== null && last.at === at3 && last.program === program2) return last;
+        const site = this.known.places.site(program2, at3, form);
+        this.sites[at3 & 63] = site;
         return site;
       }
       values() {
@@ -33140,8 +33645,8 @@ var init_wire = __esm({
       machine() {
         const m = super.machine();
         const comms = this.count();
-        const bytes2 = this.count();
-        if (comms + bytes2 > 0) m.home = new Meters(comms, bytes2);
+        const bytes3 = this.count();
+        if (comms + bytes3 > 0) m.home = new Meters(comms, bytes3);
         return m;
       }
       /** See `WireWriter.program`. */
@@ -33214,9 +33719,9 @@ var init_mesh = __esm({
         this.sent = 0;
         this.ring = ring;
       }
-      put(bytes2, from = 0, to = bytes2.length) {
+      put(bytes3, from = 0, to = bytes3.length) {
         this.sent++;
-        if (this.at < this.spill.length || !this.ring.put(bytes2, from, to)) this.spill.push(bytes2.slice(from, to));
+        if (this.at < this.spill.length || !this.ring.put(bytes3, from, to)) this.spill.push(bytes3.slice(from, to));
       }
       /** Move on what waits. True if the peer has something new to see. */
       flush() {
@@ -33714,11 +34219,11 @@ var init_mesh = __esm({
         for (const c of chans) for (const d of kernel.data(c)) records.push(d);
         records.sort((a, b) => a.turn - b.turn);
         const w = this.begin(to, Kind3.Move);
-        const at2 = /* @__PURE__ */ new Map();
+        const at3 = /* @__PURE__ */ new Map();
         w.count(chans.length);
         for (const c of chans) {
-          w.count(at2.size);
-          at2.set(c, at2.size);
+          w.count(at3.size);
+          at3.set(c, at3.size);
           w.value(c.owner);
           w.count((this.epochs.get(c) ?? 0) + 1);
         }
@@ -33729,11 +34234,11 @@ var init_mesh = __esm({
             w.u8(1 | flags2);
             if (x.chan !== null) {
               w.count(0);
-              w.count(at2.get(x.chan));
+              w.count(at3.get(x.chan));
             } else {
               const list2 = x.chans;
               w.count(list2.length);
-              for (const c of list2) w.count(at2.get(c));
+              for (const c of list2) w.count(at3.get(c));
             }
             w.machine(x);
             w.request(x);
@@ -33750,7 +34255,7 @@ var init_mesh = __esm({
           } else {
             const d = x;
             w.u8(flags2 | (d.persistent ? 2 : 0));
-            w.count(at2.get(d.chan));
+            w.count(at3.get(d.chan));
             w.origin(d.origin);
             w.values(d.value);
             kernel.take(d);
@@ -33994,9 +34499,9 @@ var init_mesh = __esm({
           w.value(meaning);
         });
       }
-      hasMore(account, at2) {
+      hasMore(account, at3) {
         if (this.index === 0) return false;
-        this.spent ??= at2;
+        this.spent ??= at3;
         this.limit(account, Number.POSITIVE_INFINITY);
         return true;
       }
@@ -34056,8 +34561,8 @@ var init_mesh = __esm({
 });
 
 // src/pool/ring.ts
-function ringMemory(bytes2 = RING_BYTES) {
-  return new SharedArrayBuffer(HEAD_WORDS * 4 + bytes2);
+function ringMemory(bytes3 = RING_BYTES) {
+  return new SharedArrayBuffer(HEAD_WORDS * 4 + bytes3);
 }
 function ringPending(memory) {
   const head = new Int32Array(memory, 0, HEAD_WORDS);
@@ -34108,23 +34613,23 @@ var init_ring = __esm({
       }
       piece(record, from, length, flag) {
         const need = length + 4 + UNIT - 1 >> 4;
-        let at2 = this.written & this.mask;
-        const tail = this.units - at2;
+        let at3 = this.written & this.mask;
+        const tail = this.units - at3;
         const skip2 = need > tail ? tail : 0;
         if ((this.written - this.read | 0) + skip2 + need > this.units) {
           this.read = Atomics.load(this.head, READ);
           if ((this.written - this.read | 0) + skip2 + need > this.units) return false;
         }
         if (skip2 > 0) {
-          this.words[at2 << 2] = WRAP;
+          this.words[at3 << 2] = WRAP;
           this.written = this.written + skip2 | 0;
-          at2 = 0;
+          at3 = 0;
         }
-        this.words[at2 << 2] = length | flag;
-        const start = (at2 << 4) + 4;
-        const { bytes: bytes2 } = this;
-        if (length < 64) for (let i = 0; i < length; i++) bytes2[start + i] = record[from + i];
-        else bytes2.set(from === 0 && length === record.length ? record : record.subarray(from, from + length), start);
+        this.words[at3 << 2] = length | flag;
+        const start = (at3 << 4) + 4;
+        const { bytes: bytes3 } = this;
+        if (length < 64) for (let i = 0; i < length; i++) bytes3[start + i] = record[from + i];
+        else bytes3.set(from === 0 && length === record.length ? record : record.subarray(from, from + length), start);
         this.written = this.written + need | 0;
         return true;
       }
@@ -34164,11 +34669,11 @@ var init_ring = __esm({
               return -1;
             }
           }
-          let at2 = this.read & this.mask;
-          let word = this.words[at2 << 2];
+          let at3 = this.read & this.mask;
+          let word = this.words[at3 << 2];
           if (word === WRAP) {
-            this.read = this.read + this.units - at2 | 0;
-            at2 = 0;
+            this.read = this.read + this.units - at3 | 0;
+            at3 = 0;
             word = this.words[0];
           }
           const length = word & LENGTH2;
@@ -34178,10 +34683,10 @@ var init_ring = __esm({
             bigger.set(this.record.subarray(0, have));
             this.record = bigger;
           }
-          const start = (at2 << 4) + 4;
-          const { record, bytes: bytes2 } = this;
-          if (length < 64) for (let i = 0; i < length; i++) record[have + i] = bytes2[start + i];
-          else record.set(bytes2.subarray(start, start + length), have);
+          const start = (at3 << 4) + 4;
+          const { record, bytes: bytes3 } = this;
+          if (length < 64) for (let i = 0; i < length; i++) record[have + i] = bytes3[start + i];
+          else record.set(bytes3.subarray(start, start + length), have);
           this.read = this.read + (length + 4 + UNIT - 1 >> 4) | 0;
           if ((this.read - this.released | 0) >= this.releaseAt) this.release();
           if ((word & MORE) !== 0) {
@@ -34260,16 +34765,16 @@ var init_member = __esm({
       }
       /** News for `shard`; wakes it if it waits, and whoever starts turns if it has none. */
       ring(shard) {
-        const at2 = shard * STRIDE;
-        Atomics.add(this.words, at2 + BELL, 1);
-        const doing = Atomics.load(this.words, at2 + DOING);
-        if (doing === Doing.Waiting) Atomics.notify(this.words, at2 + BELL);
+        const at3 = shard * STRIDE;
+        Atomics.add(this.words, at3 + BELL, 1);
+        const doing = Atomics.load(this.words, at3 + DOING);
+        if (doing === Doing.Waiting) Atomics.notify(this.words, at3 + BELL);
         else if (doing === Doing.Nothing) this.ringHost();
       }
       ringHost() {
-        const at2 = this.shards * STRIDE;
-        Atomics.add(this.words, at2 + BELL, 1);
-        Atomics.notify(this.words, at2 + BELL);
+        const at3 = this.shards * STRIDE;
+        Atomics.add(this.words, at3 + BELL, 1);
+        Atomics.notify(this.words, at3 + BELL);
       }
       /** Count of the bell of whoever starts turns. */
       get hostBell() {
@@ -34308,8 +34813,8 @@ var init_member = __esm({
         Atomics.or(this.words, of * STRIDE + ASKED, 1 << by);
       }
       takeAsked(shard) {
-        const at2 = shard * STRIDE + ASKED;
-        return Atomics.load(this.words, at2) === 0 ? 0 : Atomics.exchange(this.words, at2, 0);
+        const at3 = shard * STRIDE + ASKED;
+        return Atomics.load(this.words, at3) === 0 ? 0 : Atomics.exchange(this.words, at3, 0);
       }
       /** Something came from outside for a shard that has no turn: it needs one. */
       call(shard) {
@@ -34323,10 +34828,10 @@ var init_member = __esm({
         Atomics.store(this.words, shard * STRIDE + CALLED, 0);
       }
       setDone(shard, busyMs, crossings, comms) {
-        const at2 = shard * STRIDE;
-        Atomics.store(this.words, at2 + BUSY, busyMs * 1e3);
-        Atomics.store(this.words, at2 + CROSSED, crossings);
-        Atomics.store(this.words, at2 + COMMS, comms);
+        const at3 = shard * STRIDE;
+        Atomics.store(this.words, at3 + BUSY, busyMs * 1e3);
+        Atomics.store(this.words, at3 + CROSSED, crossings);
+        Atomics.store(this.words, at3 + COMMS, comms);
       }
       /** What all shards have done since `since` was filled the last time; fills it. */
       doneSince(since) {
@@ -34526,7 +35031,7 @@ var init_member = __esm({
       }
       full(room2) {
         if (this.shard.alive > room2.machines) return true;
-        return room2.memory.some(([id, bytes2]) => this.mesh.heldBy(id) > bytes2);
+        return room2.memory.some(([id, bytes3]) => this.mesh.heldBy(id) > bytes3);
       }
       /** Ask the shard with the longest queue, less and less often if nothing comes of it. */
       askForWork() {
@@ -34822,8 +35327,8 @@ var init_pool = __esm({
         mesh.claimPinned();
         mesh.tellValues(session.injected);
         mesh.flush();
-        const begun = this.each((index) => this.prepare(index, { init: { index, wires, base, options, systems, numbers, modules } }));
-        for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r;
+        const begun2 = this.each((index) => this.prepare(index, { init: { index, wires, base, options, systems, numbers, modules } }));
+        for (const r of await this.unlessLost(Promise.all(begun2))) this.last[r.index] = r;
         this.drawn = false;
         this.heavy = false;
       }
@@ -35120,15 +35625,15 @@ var init_pool = __esm({
       /** What all shards together hold as far as they have told: machines, and bytes of each account. Each speaks of another moment. */
       holdings() {
         let { alive } = this.session.shard;
-        const bytes2 = /* @__PURE__ */ new Map();
-        for (const a of this.session.kept.accounts) bytes2.set(a.id, a.memory);
+        const bytes3 = /* @__PURE__ */ new Map();
+        for (const a of this.session.kept.accounts) bytes3.set(a.id, a.memory);
         for (let i = 1; i <= this.workers; i++) {
           const r = this.last[i];
           if (r === null || r === void 0) continue;
           alive += r.alive;
-          for (const [id, n] of r.memory) bytes2.set(id, (bytes2.get(id) ?? 0) + n);
+          for (const [id, n] of r.memory) bytes3.set(id, (bytes3.get(id) ?? 0) + n);
         }
-        return { alive, bytes: bytes2 };
+        return { alive, bytes: bytes3 };
       }
       get holdsLimited() {
         const { machines, memory } = this.session.shard.limits;
@@ -35138,21 +35643,21 @@ var init_pool = __esm({
       get overfull() {
         if (!this.holdsLimited || performance.now() < this.countAt) return false;
         const { machines, memory } = this.session.shard.limits;
-        const { alive, bytes: bytes2 } = this.holdings();
+        const { alive, bytes: bytes3 } = this.holdings();
         if (alive > machines) return true;
-        for (const n of bytes2.values()) if (n > memory) return true;
+        for (const n of bytes3.values()) if (n > memory) return true;
         return false;
       }
       /** How far each shard may go in its next turn: what it has, and its part of what is left. */
       room(shard) {
         if (!this.holdsLimited) return void 0;
         const { machines, memory } = this.session.shard.limits;
-        const { alive, bytes: bytes2 } = this.holdings();
+        const { alive, bytes: bytes3 } = this.holdings();
         const own = this.last[shard];
         const part2 = (limit, all3, here) => here + Math.max(0, (limit - all3) / this.workers);
         return {
           machines: part2(machines, alive, own?.alive ?? 0),
-          memory: memory === Number.POSITIVE_INFINITY ? [] : [...bytes2].map(([id, n]) => [id, part2(memory, n, heldIn(own, id))])
+          memory: memory === Number.POSITIVE_INFINITY ? [] : [...bytes3].map(([id, n]) => [id, part2(memory, n, heldIn(own, id))])
         };
       }
       /** While everything is in shard 0: whoever has most of the machines pays if there are too many. Bytes were counted as they came. */
@@ -35265,9 +35770,9 @@ var init_pool = __esm({
             if (status === "budget") continue;
             await this.collapse();
             this.rested = true;
-            const end = session.run();
-            await this.takeCut(end);
-            return end;
+            const end2 = session.run();
+            await this.takeCut(end2);
+            return end2;
           }
           if (now >= until2) return "budget";
           if (active) await new Promise((resolve) => setImmediate(resolve));
@@ -35428,9 +35933,9 @@ function ask(path, request2, take) {
     });
     socket.on("connect", () => socket.write(`${JSON.stringify(request2)}
 `));
-    socket.on("data", (bytes2) => {
+    socket.on("data", (bytes3) => {
       try {
-        lines.take(bytes2);
+        lines.take(bytes3);
       } catch {
         reject(new ControlError(`what listens on \`${path}\` is no \`rho\``));
         socket.destroy();
@@ -35526,8 +36031,8 @@ var init_control2 = __esm({
             this.changed();
           });
         });
-        socket.on("data", (bytes2) => {
-          if (lines.take(bytes2)) return;
+        socket.on("data", (bytes3) => {
+          if (lines.take(bytes3)) return;
           answer2({ kind: "error", code: "BAD_ARGUMENT", message: "a request is too long" });
           socket.destroy();
         });
@@ -35546,18 +36051,18 @@ var init_control2 = __esm({
         this.line = line2;
       }
       /** False: a line has no end. */
-      take(bytes2) {
+      take(bytes3) {
         let from = 0;
-        for (let end = bytes2.indexOf(10); end >= 0; end = bytes2.indexOf(10, from)) {
-          this.parts.push(bytes2.subarray(from, end));
+        for (let end2 = bytes3.indexOf(10); end2 >= 0; end2 = bytes3.indexOf(10, from)) {
+          this.parts.push(bytes3.subarray(from, end2));
           const text2 = Buffer.concat(this.parts).toString("utf8");
           this.parts.length = 0;
           this.length = 0;
-          from = end + 1;
+          from = end2 + 1;
           if (text2.trim() !== "") this.line(text2);
         }
-        this.parts.push(bytes2.subarray(from));
-        this.length += bytes2.length - from;
+        this.parts.push(bytes3.subarray(from));
+        this.length += bytes3.length - from;
         return this.length <= LINE_MAX2;
       }
     };
@@ -35568,7 +36073,7 @@ var init_control2 = __esm({
 function asStorageError(e2, doing) {
   if (e2 instanceof RhizomeError) return e2;
   const seen = [];
-  for (let at2 = e2; at2 instanceof Error && seen.length < 8; at2 = at2.cause) seen.push(at2);
+  for (let at3 = e2; at3 instanceof Error && seen.length < 8; at3 = at3.cause) seen.push(at3);
   const codes = seen.map((x) => String(x.code ?? ""));
   const text2 = seen.map((x) => String(x.message ?? "")).join("; ");
   const details = { doing, engine: codes.find((c) => c !== "") ?? "", message: text2.slice(0, 500) };
@@ -35616,25 +36121,25 @@ function concatBytes2(...parts) {
   let length = 0;
   for (const p of parts) length += p.length;
   const out = new Uint8Array(length);
-  let at2 = 0;
+  let at3 = 0;
   for (const p of parts) {
-    out.set(p, at2);
-    at2 += p.length;
+    out.set(p, at3);
+    at3 += p.length;
   }
   return out;
 }
-function mapKey(bytes2) {
-  return "k" + Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength).toString("latin1");
+function mapKey(bytes3) {
+  return "k" + Buffer.from(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength).toString("latin1");
 }
-function hex3(bytes2) {
-  return Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength).toString("hex");
+function hex3(bytes3) {
+  return Buffer.from(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength).toString("hex");
 }
 function fromText(text2) {
   return utf84.encode(text2);
 }
-function toText(bytes2) {
+function toText(bytes3) {
   try {
-    return utf8Strict.decode(bytes2);
+    return utf8Strict.decode(bytes3);
   } catch {
     throw new Malformed("text is not UTF-8");
   }
@@ -35693,24 +36198,24 @@ var init_bytes2 = __esm({
         this.bytes[this.length++] = n;
         return this;
       }
-      raw(bytes2) {
-        this.#room(bytes2.length);
-        this.bytes.set(bytes2, this.length);
-        this.length += bytes2.length;
+      raw(bytes3) {
+        this.#room(bytes3.length);
+        this.bytes.set(bytes3, this.length);
+        this.length += bytes3.length;
         return this;
       }
       /** A piece of an array. */
-      part(from, start, end) {
-        this.#room(end - start);
-        const { bytes: bytes2 } = this;
-        if (end - start > SHORT2) bytes2.set(from.subarray(start, end), this.length);
-        else for (let at2 = this.length, i = start; i < end; i++) bytes2[at2++] = from[i];
-        this.length += end - start;
+      part(from, start, end2) {
+        this.#room(end2 - start);
+        const { bytes: bytes3 } = this;
+        if (end2 - start > SHORT2) bytes3.set(from.subarray(start, end2), this.length);
+        else for (let at3 = this.length, i = start; i < end2; i++) bytes3[at3++] = from[i];
+        this.length += end2 - start;
         return this;
       }
       /** Length, then bytes. */
-      blob(bytes2) {
-        return this.varint(bytes2.length).raw(bytes2);
+      blob(bytes3) {
+        return this.varint(bytes3.length).raw(bytes3);
       }
       /** What has been written so far, without a copy. */
       view() {
@@ -35729,10 +36234,10 @@ var init_bytes2 = __esm({
     Malformed = class extends Error {
     };
     Reader2 = class {
-      constructor(bytes2) {
+      constructor(bytes3) {
         this.at = 0;
-        this.bytes = bytes2;
-        this.#view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+        this.bytes = bytes3;
+        this.#view = new DataView(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
       }
       #view;
       get left() {
@@ -35748,8 +36253,8 @@ var init_bytes2 = __esm({
         return this.#view.getBigUint64(this.#skip(8));
       }
       count() {
-        const at2 = this.#skip(8);
-        const n = this.#view.getUint32(at2) * 4294967296 + this.#view.getUint32(at2 + 4);
+        const at3 = this.#skip(8);
+        const n = this.#view.getUint32(at3) * 4294967296 + this.#view.getUint32(at3 + 4);
         if (!Number.isSafeInteger(n)) throw new Malformed("count is too large");
         return n;
       }
@@ -35769,8 +36274,8 @@ var init_bytes2 = __esm({
         throw new Malformed("length is too long");
       }
       raw(n) {
-        const at2 = this.#skip(n);
-        return this.bytes.subarray(at2, at2 + n);
+        const at3 = this.#skip(n);
+        return this.bytes.subarray(at3, at3 + n);
       }
       blob() {
         return this.raw(this.varint());
@@ -35779,10 +36284,10 @@ var init_bytes2 = __esm({
         if (this.left !== 0) throw new Malformed(`${this.left} bytes too many`);
       }
       #skip(n) {
-        const at2 = this.at;
-        if (n > this.bytes.length - at2) throw new Malformed("ends too early");
-        this.at = at2 + n;
-        return at2;
+        const at3 = this.at;
+        if (n > this.bytes.length - at3) throw new Malformed("ends too early");
+        this.at = at3 + n;
+        return at3;
       }
     };
   }
@@ -35834,54 +36339,16 @@ var init_xxhash_wasm = __esm({
 // rspace/store/hash.ts
 function hashesReady() {
   loading ??= e().then((api) => {
-    h64Raw = (bytes2) => api.h64Raw(bytes2);
+    h64Raw = (bytes3) => api.h64Raw(bytes3);
   });
   return loading;
 }
-function chainReady() {
-  loadingChain ??= (0, import_hash_wasm.createBLAKE2b)(256).then(
-    (hasher) => {
-      fastChain = hasher;
-    },
-    () => void 0
-  );
-  return loadingChain;
-}
-function xxh64(bytes2) {
+function xxh64(bytes3) {
   if (h64Raw === void 0) throw new Error("xxh64 was called before hashesReady()");
-  return h64Raw(bytes2);
+  return h64Raw(bytes3);
 }
-function blake2b256(...parts) {
-  if (fastChain !== void 0) {
-    fastChain.init();
-    for (const p of parts) fastChain.update(p);
-    return fastChain.digest("binary").slice();
-  }
-  const slow = blake2b.create({ dkLen: 32 });
-  chained += CALL_WORTH;
-  for (const p of parts) {
-    slow.update(p);
-    chained += p.length;
-  }
-  if (chained > CHAIN_WORTH) void chainReady();
-  return slow.digest();
-}
-async function slicedBlake2b256(parts) {
-  const length = parts.reduce((n, p) => n + p.length, 0);
-  if (length <= HASH_SLICE_BYTES) return blake2b256(...parts);
-  await chainReady();
-  if (fastChain === void 0) return blake2b256(...parts);
-  fastChain.init();
-  for (const p of parts) {
-    for (let at2 = 0; at2 < p.length; at2 += HASH_SLICE_BYTES) {
-      fastChain.update(p.subarray(at2, at2 + HASH_SLICE_BYTES));
-      if (p.length - at2 <= HASH_SLICE_BYTES) continue;
-      const state = fastChain.save();
-      await nextTurn();
-      fastChain.load(state);
-    }
-  }
-  return fastChain.digest("binary").slice();
+function slicedBlake2b256(parts) {
+  return pausedBlake2b256(parts, HASH_SLICE_BYTES, nextTurn);
 }
 function rowHash(key, value) {
   const length = key.length + value.length;
@@ -35892,17 +36359,13 @@ function rowHash(key, value) {
   if (scratch.length > SCRATCH_BYTES_MAX) scratch = new Uint8Array(4096);
   return hash2;
 }
-var import_hash_wasm, h64Raw, fastChain, loading, loadingChain, CHAIN_WORTH, CALL_WORTH, chained, HASH_SLICE_BYTES, scratch, SCRATCH_BYTES_MAX;
+var h64Raw, loading, HASH_SLICE_BYTES, scratch, SCRATCH_BYTES_MAX;
 var init_hash2 = __esm({
   "rspace/store/hash.ts"() {
     "use strict";
-    init_blake2();
-    import_hash_wasm = require("hash-wasm");
     init_xxhash_wasm();
+    init_blake();
     init_engine2();
-    CHAIN_WORTH = 32768;
-    CALL_WORTH = 1024;
-    chained = 0;
     HASH_SLICE_BYTES = 1 << 20;
     scratch = new Uint8Array(4096);
     SCRATCH_BYTES_MAX = 1 << 20;
@@ -35933,11 +36396,11 @@ function openRow(key, stored) {
 function sealFile(w) {
   return w.u64(xxh64(w.view())).view().slice();
 }
-function openFile(bytes2, magic) {
-  const length = bytes2.length - CHECKSUM_BYTES;
+function openFile(bytes3, magic) {
+  const length = bytes3.length - CHECKSUM_BYTES;
   if (length < magic.length) throw new Malformed("too short");
-  const body = bytes2.subarray(0, length);
-  if (new Reader2(bytes2.subarray(length)).u64() !== xxh64(body)) throw new Malformed("wrong checksum");
+  const body = bytes3.subarray(0, length);
+  if (new Reader2(bytes3.subarray(length)).u64() !== xxh64(body)) throw new Malformed("wrong checksum");
   const r = new Reader2(body);
   if (Buffer.from(r.raw(magic.length)).toString("latin1") !== magic) throw new Malformed("wrong first bytes");
   return r;
@@ -35948,9 +36411,9 @@ function encodeFormat(f) {
   w.u8(f.salvaged ? SALVAGED : 0).raw(f.instance).blob(fromText(f.codecs));
   return sealFile(w);
 }
-function decodeFormat(bytes2, where2) {
+function decodeFormat(bytes3, where2) {
   return decoding(where2, () => {
-    const r = openFile(bytes2, FORMAT_MAGIC);
+    const r = openFile(bytes3, FORMAT_MAGIC);
     const major = r.u16();
     const minor = r.u16();
     if (major !== FORMAT_MAJOR) {
@@ -35980,9 +36443,9 @@ function encodeHead(head, instance) {
   const w = new Writer3(96).raw(fromText(HEAD_MAGIC)).raw(instance).count(head.number).raw(head.chain);
   return sealFile(w.count(head.rowCount).u64(head.rowSum));
 }
-function decodeHead(bytes2, where2) {
+function decodeHead(bytes3, where2) {
   return decoding(where2, () => {
-    const r = openFile(bytes2, HEAD_MAGIC);
+    const r = openFile(bytes3, HEAD_MAGIC);
     const instance = r.raw(16).slice();
     const head = { number: r.count(), chain: r.raw(32).slice(), rowCount: r.count(), rowSum: r.u64(), instance };
     r.end();
@@ -36005,11 +36468,11 @@ function writeRecordStart(w, r) {
   w.count(r.number).raw(r.previous).count(r.oldest).count(r.logBytesBefore).count(r.rowCount).u64(r.rowSum);
   return w.count(r.marks.refs).count(r.marks.cids).count(r.marks.gids);
 }
-function patchTotals(w, at2, rowCount, rowSum) {
-  const end = w.length;
-  w.length = at2 + ROW_COUNT_AT;
+function patchTotals(w, at3, rowCount, rowSum) {
+  const end2 = w.length;
+  w.length = at3 + ROW_COUNT_AT;
   w.count(rowCount).u64(rowSum);
-  w.length = end;
+  w.length = end2;
 }
 function writeChange(w, key, hash2, before) {
   w.u8((hash2 === void 0 ? 0 : CHANGE_PUT) | (before === void 0 ? 0 : CHANGE_BEFORE)).blob(key);
@@ -36065,6 +36528,7 @@ var FORMAT_MAJOR, FORMAT_MINOR, TAGS, KNOWN2, SUMMED, LOG_TAG, META_TAG, isKnown
 var init_format = __esm({
   "rspace/store/format.ts"() {
     "use strict";
+    init_blake();
     init_errors2();
     init_bytes2();
     init_hash2();
@@ -36167,11 +36631,15 @@ async function syncFile(path) {
 async function syncDir(dir) {
   if (process.platform !== "win32") await syncFile(dir);
 }
-async function writeWhole(dir, name, bytes2, first) {
+async function writeWhole(dir, name, bytes3, first) {
   const temporary = (0, import_node_path3.join)(dir, name + ".tmp");
-  (0, import_node_fs6.writeFileSync)(temporary, bytes2);
+  (0, import_node_fs6.writeFileSync)(temporary, bytes3);
   await all2([syncFile(temporary), first]);
   (0, import_node_fs6.renameSync)(temporary, (0, import_node_path3.join)(dir, name));
+  await syncDir(dir);
+}
+async function writeMark(dir, name) {
+  (0, import_node_fs6.writeFileSync)((0, import_node_path3.join)(dir, name), "");
   await syncDir(dir);
 }
 async function all2(steps2) {
@@ -36213,16 +36681,16 @@ async function nextFileNumber(dir) {
 function lastNextFile(manifest) {
   let next;
   let parts = [];
-  for (let at2 = 0; at2 + 7 <= manifest.length; ) {
-    const left = 32768 - at2 % 32768;
-    const length = manifest[at2 + 4] | manifest[at2 + 5] << 8;
-    const type = manifest[at2 + 6];
+  for (let at3 = 0; at3 + 7 <= manifest.length; ) {
+    const left = 32768 - at3 % 32768;
+    const length = manifest[at3 + 4] | manifest[at3 + 5] << 8;
+    const type = manifest[at3 + 6];
     if (left < 7 || type === 0) {
-      at2 += left;
+      at3 += left;
       continue;
     }
-    parts.push(manifest.subarray(at2 + 7, at2 + 7 + length));
-    at2 += 7 + length;
+    parts.push(manifest.subarray(at3 + 7, at3 + 7 + length));
+    at3 += 7 + length;
     if (type !== 1 && type !== 4) continue;
     try {
       next = nextFileIn(new Reader2(concatBytes2(...parts))) ?? next;
@@ -36311,9 +36779,9 @@ async function restoreAside(dir) {
   return true;
 }
 async function wipeLeftovers(dir) {
-  (0, import_node_fs6.rmSync)((0, import_node_path3.join)(dir, ASIDE_DIR), { recursive: true, force: true });
   for (const name of await namesIn2(dir) ?? []) {
-    if (isEngineFile(name) || [CLEAN_FILE, OPEN_FILE].includes(name) || /^RHZ\.(FORMAT|CLEAN|OPEN|RESTORE)\.tmp$/.test(name)) {
+    if (name === ASIDE_DIR) (0, import_node_fs6.rmSync)((0, import_node_path3.join)(dir, name), { recursive: true, force: true });
+    else if (isEngineFile(name) || [CLEAN_FILE, OPEN_FILE].includes(name) || /^RHZ\.(FORMAT|CLEAN|OPEN|RESTORE)\.tmp$/.test(name)) {
       await removeIfThere((0, import_node_path3.join)(dir, name));
     }
   }
@@ -36324,8 +36792,8 @@ async function cloneStore(from, to) {
   const engineDir = await exists(aside) ? aside : from;
   await keepEngineFiles(engineDir, to, (name) => isKeptAside(name) && !name.startsWith("LOG"));
   for (const name of [FORMAT_FILE, CLEAN_FILE, OPEN_FILE]) {
-    const bytes2 = await readIfThere((0, import_node_path3.join)(from, name));
-    if (bytes2 !== void 0) await writeWhole(to, name, bytes2);
+    const bytes3 = await readIfThere((0, import_node_path3.join)(from, name));
+    if (bytes3 !== void 0) await writeWhole(to, name, bytes3);
   }
 }
 var import_node_fs6, import_promises, import_node_path3, FORMAT_FILE, CLEAN_FILE, OPEN_FILE, LOCK_FILE, CREATING_FILE, ASIDE_DIR, ENGINE_FILE, isEngineFile, isKeptAside, isOurs;
@@ -36486,10 +36954,11 @@ function checkInstance(head, format2, where2) {
   if (equalBytes(head.instance, format2.instance)) return head;
   throw new RhizomeError("CORRUPT", `${where2} belongs to another store`, { details: { where: where2 } });
 }
-var FileAnchor, RowAnchor;
+var import_node_fs7, FileAnchor, RowAnchor;
 var init_anchor = __esm({
   "rspace/store/anchor.ts"() {
     "use strict";
+    import_node_fs7 = require("node:fs");
     init_errors2();
     init_bytes2();
     init_files3();
@@ -36497,6 +36966,7 @@ var init_anchor = __esm({
     FileAnchor = class {
       #dir;
       #format;
+      #prepared = false;
       constructor(dir, format2) {
         this.#dir = dir;
         this.#format = format2;
@@ -36507,7 +36977,15 @@ var init_anchor = __esm({
       open() {
         return this.#read(OPEN_FILE);
       }
+      /** In a directory that is not a space yet: what the first `begin` would do. That the file is there becomes durable with all others, when the space does. */
+      async prepare(head) {
+        const path = `${this.#dir}/${OPEN_FILE}`;
+        (0, import_node_fs7.writeFileSync)(path, encodeHead(head, this.#format.instance));
+        await syncFile(path);
+        this.#prepared = true;
+      }
       async begin(head) {
+        if (this.#prepared) return;
         await writeWhole(this.#dir, OPEN_FILE, encodeHead(head, this.#format.instance));
         await dropAside(this.#dir);
         if (await removeIfThere(`${this.#dir}/${CLEAN_FILE}`)) await syncDir(this.#dir);
@@ -36521,8 +36999,8 @@ var init_anchor = __esm({
         await removeIfThere(`${this.#dir}/${OPEN_FILE}`);
       }
       async #read(name) {
-        const bytes2 = await readIfThere(`${this.#dir}/${name}`);
-        return bytes2 && checkInstance(decodeHead(bytes2, name), this.#format, name);
+        const bytes3 = await readIfThere(`${this.#dir}/${name}`);
+        return bytes3 && checkInstance(decodeHead(bytes3, name), this.#format, name);
       }
     };
     RowAnchor = class {
@@ -36566,23 +37044,23 @@ var init_anchor = __esm({
 
 // rspace/random.ts
 function randomBytes(length) {
-  const bytes2 = new Uint8Array(length);
+  const bytes3 = new Uint8Array(length);
   try {
-    const source = (0, import_node_fs7.openSync)("/dev/urandom", "r");
+    const source = (0, import_node_fs8.openSync)("/dev/urandom", "r");
     try {
-      if ((0, import_node_fs7.readSync)(source, bytes2, 0, length, null) === length) return bytes2;
+      if ((0, import_node_fs8.readSync)(source, bytes3, 0, length, null) === length) return bytes3;
     } finally {
-      (0, import_node_fs7.closeSync)(source);
+      (0, import_node_fs8.closeSync)(source);
     }
   } catch {
   }
-  return globalThis.crypto.getRandomValues(bytes2);
+  return globalThis.crypto.getRandomValues(bytes3);
 }
-var import_node_fs7;
+var import_node_fs8;
 var init_random = __esm({
   "rspace/random.ts"() {
     "use strict";
-    import_node_fs7 = require("node:fs");
+    import_node_fs8 = require("node:fs");
   }
 });
 
@@ -36593,8 +37071,8 @@ function registry() {
   return global[REGISTRY];
 }
 async function acquireLock(path) {
-  const dir = import_node_fs8.realpathSync.native(path);
-  const { dev, ino } = (0, import_node_fs8.statSync)(dir, { bigint: true });
+  const dir = import_node_fs9.realpathSync.native(path);
+  const { dev, ino } = (0, import_node_fs9.statSync)(dir, { bigint: true });
   const me = await self(String(dev), String(ino));
   const names = [dir, `${dev}:${ino}`];
   for (const name of names) {
@@ -36625,7 +37103,7 @@ async function acquireLock(path) {
 async function takeFile(dir, me) {
   const path = (0, import_node_path4.join)(dir, LOCK_FILE);
   const own = (0, import_node_path4.join)(dir, `${LOCK_FILE}.${me.token}`);
-  (0, import_node_fs8.writeFileSync)(own, JSON.stringify(me) + "\n", { flag: "wx" });
+  (0, import_node_fs9.writeFileSync)(own, JSON.stringify(me) + "\n", { flag: "wx" });
   try {
     for (let i = 0; i < TRIES; i++) {
       if (await claim(own, path)) return;
@@ -36642,14 +37120,14 @@ async function takeFile(dir, me) {
 }
 async function claim(own, path) {
   try {
-    (0, import_node_fs8.linkSync)(own, path);
+    (0, import_node_fs9.linkSync)(own, path);
     return true;
   } catch (e2) {
     if (hasCode(e2, "EEXIST")) return false;
     if (!hasCode(e2, "EPERM", "ENOTSUP", "ENOSYS", "EOPNOTSUPP", "EXDEV", "EMLINK")) throw e2;
   }
   try {
-    (0, import_node_fs8.copyFileSync)(own, path, import_node_fs8.constants.COPYFILE_EXCL);
+    (0, import_node_fs9.copyFileSync)(own, path, import_node_fs9.constants.COPYFILE_EXCL);
     return true;
   } catch (e2) {
     if (hasCode(e2, "EEXIST")) return false;
@@ -36668,8 +37146,8 @@ async function takeOver(dir, own, me, stale) {
         return false;
       }
       const mine = `${own}.new`;
-      (0, import_node_fs8.writeFileSync)(mine, JSON.stringify(me) + "\n");
-      (0, import_node_fs8.renameSync)(mine, path);
+      (0, import_node_fs9.writeFileSync)(mine, JSON.stringify(me) + "\n");
+      (0, import_node_fs9.renameSync)(mine, path);
       for (const name of await namesIn2(dir) ?? []) {
         if (name.startsWith(`${LOCK_FILE}.take-`)) await removeIfThere((0, import_node_path4.join)(dir, name));
       }
@@ -36694,9 +37172,9 @@ async function readHolder(path) {
   const text2 = await readIfThere(path);
   return text2 && parseHolder(text2);
 }
-function parseHolder(bytes2) {
+function parseHolder(bytes3) {
   try {
-    const h = JSON.parse(Buffer.from(bytes2).toString("utf8"));
+    const h = JSON.parse(Buffer.from(bytes3).toString("utf8"));
     if (h === null || typeof h !== "object" || !Number.isSafeInteger(h.pid) || !Number.isSafeInteger(h.thread)) return void 0;
     for (const field of ["started", "boot", "host", "device", "inode", "token"]) {
       if (typeof h[field] !== "string") return void 0;
@@ -36721,7 +37199,7 @@ async function isAlive(h, me) {
 }
 function systemText(path) {
   try {
-    return (0, import_node_fs8.readFileSync)(path, "utf8");
+    return (0, import_node_fs9.readFileSync)(path, "utf8");
   } catch {
     return "";
   }
@@ -36750,12 +37228,12 @@ async function startOf2(pid) {
   if (process.platform === "win32") return "";
   return new Promise((resolve) => (0, import_node_child_process.execFile)("ps", ["-o", "lstart=", "-p", String(pid)], (e2, out) => resolve(e2 ? "" : out.trim())));
 }
-var import_node_child_process, import_node_fs8, import_node_os2, import_node_path4, import_node_worker_threads, REGISTRY, TRIES, boot;
+var import_node_child_process, import_node_fs9, import_node_os2, import_node_path4, import_node_worker_threads, REGISTRY, TRIES, boot;
 var init_lock = __esm({
   "rspace/store/lock.ts"() {
     "use strict";
     import_node_child_process = require("node:child_process");
-    import_node_fs8 = require("node:fs");
+    import_node_fs9 = require("node:fs");
     import_node_os2 = require("node:os");
     import_node_path4 = require("node:path");
     import_node_worker_threads = require("node:worker_threads");
@@ -36923,14 +37401,14 @@ async function kindOf(dir) {
   if (names.length === 0) return "empty";
   if (names.includes(FORMAT_FILE)) return "space";
   if (names.includes(CREATING_FILE) && names.every((n) => isOurs(n) || isEngineFile(n))) return "leftover";
-  return names.every((n) => n.startsWith("RHZ.LOCK") || n === CREATING_FILE + ".tmp") ? "empty" : "foreign";
+  return names.every((n) => n.startsWith("RHZ.LOCK")) ? "empty" : "foreign";
 }
 async function beginCreation(dir) {
-  await writeWhole(dir, CREATING_FILE, new Uint8Array(0));
+  await writeMark(dir, CREATING_FILE);
   await wipeLeftovers(dir);
 }
 async function undoCreation(dir) {
-  await writeWhole(dir, CREATING_FILE, new Uint8Array(0));
+  await writeMark(dir, CREATING_FILE);
   await removeIfThere((0, import_node_path5.join)(dir, FORMAT_FILE));
   await wipeLeftovers(dir);
   await removeIfThere((0, import_node_path5.join)(dir, CREATING_FILE));
@@ -37103,15 +37581,15 @@ var init_changes = __esm({
           this.values[found] = value;
           return true;
         }
-        const at2 = this.keys.length;
-        if (2 * at2 === this.#notes.length) this.#grow();
-        this.keys[at2] = key;
-        this.values[at2] = value;
-        this.befores[at2] = before;
-        this.#notes[2 * at2] = hash2;
-        this.#notes[2 * at2 + 1] = delta;
-        if (this.#byName !== void 0) this.#byName.set(mapKey(key), at2);
-        else this.#place(hash2, at2);
+        const at3 = this.keys.length;
+        if (2 * at3 === this.#notes.length) this.#grow();
+        this.keys[at3] = key;
+        this.values[at3] = value;
+        this.befores[at3] = before;
+        this.#notes[2 * at3] = hash2;
+        this.#notes[2 * at3 + 1] = delta;
+        if (this.#byName !== void 0) this.#byName.set(mapKey(key), at3);
+        else this.#place(hash2, at3);
         return true;
       }
       /** The new value of a key, undefined if it is deleted, `null` if it is not among the changes. */
@@ -37124,9 +37602,9 @@ var init_changes = __esm({
         const slots = this.#slots;
         const mask = slots.length - 1;
         for (let slot = hash2 & mask, n = 0; ; slot = slot + 1 & mask, n++) {
-          const at2 = slots[slot];
-          if (at2 < 0) return -1;
-          if (this.#notes[2 * at2] === hash2 && equalBytes(this.keys[at2], key)) return at2;
+          const at3 = slots[slot];
+          if (at3 < 0) return -1;
+          if (this.#notes[2 * at3] === hash2 && equalBytes(this.keys[at3], key)) return at3;
           if (n > PROBES_MAX) return this.#giveUp().get(mapKey(key)) ?? -1;
         }
       }
@@ -37138,15 +37616,15 @@ var init_changes = __esm({
         this.#slots = new Int32Array(2 * this.#slots.length).fill(-1);
         for (let i = 0; i < this.keys.length; i++) this.#place(notes[2 * i], i);
       }
-      #place(hash2, at2) {
+      #place(hash2, at3) {
         const slots = this.#slots;
         const mask = slots.length - 1;
         let slot = hash2 & mask;
         while (slots[slot] >= 0) slot = slot + 1 & mask;
-        slots[slot] = at2;
+        slots[slot] = at3;
       }
       #giveUp() {
-        this.#byName = new Map(this.keys.map((key, at2) => [mapKey(key), at2]));
+        this.#byName = new Map(this.keys.map((key, at3) => [mapKey(key), at3]));
         return this.#byName;
       }
       #hash(key) {
@@ -37159,127 +37637,78 @@ var init_changes = __esm({
   }
 });
 
-// rspace/wasm.ts
-function leb(n) {
-  const out = [];
-  for (; n >= 128; n >>>= 7) out.push(n & 127 | 128);
-  out.push(n);
-  return out;
-}
-function signed2(n) {
-  const out = [];
-  for (let left = BigInt(n); ; ) {
-    const low = Number(left & 127n);
-    left >>= 7n;
-    if (left === 0n && (low & 64) === 0 || left === -1n && (low & 64) !== 0) return [...out, low];
-    out.push(low | 128);
-  }
-}
-function program(pages, funcs) {
-  const exported = funcs.flatMap(({ name }, i) => name === void 0 ? [] : [named(name, 0, i)]);
-  const bodies = funcs.map(({ locals, code }) => {
-    const body = [...counted(locals.map(([count2, type]) => [...leb(count2), type])), ...code, 11];
-    return [...leb(body.length), ...body];
-  });
-  return Uint8Array.from([
-    ...[0, 97, 115, 109, 1, 0, 0, 0],
-    ...section(1, counted(funcs.map(({ takes: takes2, gives }) => [96, ...leb(takes2.length), ...takes2, ...leb(gives.length), ...gives]))),
-    ...section(3, counted(funcs.map((_2, i) => leb(i)))),
-    ...section(5, [1, 0, ...leb(pages)]),
-    ...section(7, counted([named("memory", 2, 0), ...exported])),
-    ...section(10, counted(bodies))
-  ]);
-}
-function instantiate(bytes2) {
-  const { Module, Instance } = globalThis.WebAssembly;
-  return new Instance(new Module(bytes2)).exports;
-}
-var get, set2, I32, I64, section, counted, named;
-var init_wasm = __esm({
-  "rspace/wasm.ts"() {
-    "use strict";
-    get = (local) => [32, ...leb(local)];
-    set2 = (local) => [33, ...leb(local)];
-    I32 = 127;
-    I64 = 126;
-    section = (id, content) => [id, ...leb(content.length), ...content];
-    counted = (items2) => [...leb(items2.length), ...items2.flat()];
-    named = (name, kind, index) => [name.length, ...[...name].map((c) => c.charCodeAt(0)), kind, index];
-  }
-});
-
-// rspace/store/press.ts
+// rspace/store/press-code.ts
 function hashCode() {
-  const [at2, end, h, length] = [0, 1, 2, 3];
+  const [at3, end2, h, length] = [0, 1, 2, 3];
   const v2 = [4, 5, 6, 7];
   const round = (acc, lane) => mul64(rotl(add64(acc, mul64(lane, i64(P2))), 31n), i64(P1));
   const [a, b, c, d] = v2.map(get);
   const spread = [rotl(a, 1n), rotl(b, 7n), rotl(c, 12n), rotl(d, 18n)].reduce(add64);
   const ofLong = [
-    ...[P1 + P2, P2, 0n, -P1].flatMap((n, i) => [...i64(n), ...set2(v2[i])]),
-    ...until(isBelow(sub(get(end), get(at2)), i32(32)), [
-      ...v2.flatMap((local, i) => [...round(get(local), load64(get(at2), 8 * i)), ...set2(local)]),
-      ...forward(at2, i32(32))
+    ...[P1 + P2, P2, 0n, -P1].flatMap((n, i) => [...i64(n), ...set(v2[i])]),
+    ...until(isBelow(sub(get(end2), get(at3)), i322(32)), [
+      ...v2.flatMap((local, i) => [...round(get(local), load642(get(at3), 8 * i)), ...set(local)]),
+      ...forward(at3, i322(32))
     ]),
-    ...[...spread, ...set2(h)],
-    ...v2.flatMap((local) => [...add64(mul64(xor64(get(h), round(i64(0n), get(local))), i64(P1)), i64(P4)), ...set2(h)])
+    ...[...spread, ...set(h)],
+    ...v2.flatMap((local) => [...add64(mul64(xor64(get(h), round(i64(0n), get(local))), i64(P1)), i64(P4)), ...set(h)])
   ];
   const stir = (shift) => xor64(get(h), shr64(get(h), i64(shift)));
   return [
-    ...[...sub(get(end), get(at2)), ...set2(length)],
-    ...when(isAtLeast(get(length), i32(32)), ofLong, [...i64(P5), ...set2(h)]),
-    ...[...add64(get(h), long(get(length))), ...set2(h)],
-    ...until(isBelow(sub(get(end), get(at2)), i32(8)), [
-      ...[...add64(mul64(rotl(xor64(get(h), round(i64(0n), load64(get(at2)))), 27n), i64(P1)), i64(P4)), ...set2(h)],
-      ...forward(at2, i32(8))
+    ...[...sub(get(end2), get(at3)), ...set(length)],
+    ...when(isAtLeast(get(length), i322(32)), ofLong, [...i64(P5), ...set(h)]),
+    ...[...add64(get(h), long(get(length))), ...set(h)],
+    ...until(isBelow(sub(get(end2), get(at3)), i322(8)), [
+      ...[...add64(mul64(rotl(xor64(get(h), round(i64(0n), load642(get(at3)))), 27n), i64(P1)), i64(P4)), ...set(h)],
+      ...forward(at3, i322(8))
     ]),
-    ...when(isAtLeast(sub(get(end), get(at2)), i32(4)), [
-      ...[...add64(mul64(rotl(xor64(get(h), mul64(long(load(get(at2))), i64(P1))), 23n), i64(P2)), i64(P3)), ...set2(h)],
-      ...forward(at2, i32(4))
+    ...when(isAtLeast(sub(get(end2), get(at3)), i322(4)), [
+      ...[...add64(mul64(rotl(xor64(get(h), mul64(long(load(get(at3))), i64(P1))), 23n), i64(P2)), i64(P3)), ...set(h)],
+      ...forward(at3, i322(4))
     ]),
-    ...until(isAtLeast(get(at2), get(end)), [
-      ...[...mul64(rotl(xor64(get(h), mul64(long(load8(get(at2))), i64(P5))), 11n), i64(P1)), ...set2(h)],
-      ...forward(at2, i32(1))
+    ...until(isAtLeast(get(at3), get(end2)), [
+      ...[...mul64(rotl(xor64(get(h), mul64(long(load8(get(at3))), i64(P5))), 11n), i64(P1)), ...set(h)],
+      ...forward(at3, i322(1))
     ]),
-    ...[...mul64(stir(33n), i64(P2)), ...set2(h)],
-    ...[...mul64(stir(29n), i64(P3)), ...set2(h)],
+    ...[...mul64(stir(33n), i64(P2)), ...set(h)],
+    ...[...mul64(stir(29n), i64(P3)), ...set(h)],
     ...stir(32n)
   ];
 }
 function sealCode() {
-  const [entry, end, list2, from, to, flags2, n, isSummed2, h] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-  const at2 = (word) => load(get(entry), 4 * word);
+  const [entry, end2, list2, from, to, flags2, n, isSummed2, h] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const at3 = (word) => load(get(entry), 4 * word);
   const swap = (bits2, mask) => [
     ...or64(and64(shl64(get(h), i64(bits2)), i64(~mask)), and64(shr64(get(h), i64(bits2)), i64(mask))),
-    ...set2(h)
+    ...set(h)
   ];
-  const addTo = (place2, value) => store64(i32(place2), add64(load64(i32(place2)), value));
+  const addTo = (place3, value) => store642(i322(place3), add64(load642(i322(place3)), value));
   const sign2 = mul64(long(get(isSummed2)), sub64(i64(1n), and64(long(get(flags2)), i64(2n))));
-  return until(isAtLeast(get(entry), get(end)), [
-    ...[...at2(0), ...set2(from), ...at2(2), ...set2(to), ...at2(3), ...set2(flags2)],
-    ...[...load8(load8(get(from)), SUMMED_AT), ...set2(isSummed2)],
-    ...[...get(from), ...get(to), 16, HASH, ...set2(h)],
+  return until(isAtLeast(get(entry), get(end2)), [
+    ...[...at3(0), ...set(from), ...at3(2), ...set(to), ...at3(3), ...set(flags2)],
+    ...[...load8(load8(get(from)), SUMMED_AT), ...set(isSummed2)],
+    ...[...get(from), ...get(to), 16, HASH, ...set(h)],
     ...addTo(SUM_AT, mul64(sign2, get(h))),
     ...addTo(COUNT_AT, sign2),
-    ...[...swap(8n, 0x00ff00ff00ff00ffn), ...swap(16n, 0x0000ffff0000ffffn), ...rotl(get(h), 32n), ...set2(h)],
-    ...store64(get(to), get(h)),
-    ...[...store8(get(list2), get(flags2)), ...forward(list2, i32(1))],
-    ...[...at2(1), ...set2(to), ...sub(get(to), get(from)), ...set2(n), ...varintCode(list2, n)],
+    ...[...swap(8n, 0x00ff00ff00ff00ffn), ...swap(16n, 0x0000ffff0000ffffn), ...rotl(get(h), 32n), ...set(h)],
+    ...store642(get(to), get(h)),
+    ...[...store8(get(list2), get(flags2)), ...forward(list2, i322(1))],
+    ...[...at3(1), ...set(to), ...sub(get(to), get(from)), ...set(n), ...varintCode(list2, n)],
     ...copyCode(list2, from, to),
     ...when(
-      isBelow(get(flags2), i32(CHANGE_BEFORE)),
-      [...store64(get(list2), get(h)), ...forward(list2, i32(CHECKSUM_BYTES))],
+      isBelow(get(flags2), i322(CHANGE_BEFORE)),
+      [...store642(get(list2), get(h)), ...forward(list2, i322(CHECKSUM_BYTES))],
       [
-        ...[...at2(1), ...set2(from), ...at2(2), ...set2(to), ...sub(get(to), get(from)), ...set2(n), ...varintCode(list2, n)],
+        ...[...at3(1), ...set(from), ...at3(2), ...set(to), ...sub(get(to), get(from)), ...set(n), ...varintCode(list2, n)],
         ...copyCode(list2, from, to)
       ]
     ),
-    ...forward(entry, i32(ENTRY_BYTES))
+    ...forward(entry, i322(ENTRY_BYTES))
   ]).concat(get(list2));
 }
-var PRESS_ROWS, PRESS_BYTES, SUM_AT, COUNT_AT, DESK_AT, DESK_BYTES, KEY_BYTES_KEPT, SUMMED_AT, TABLE_AT, ENTRY_BYTES, ROWS_AT, LIST_AT, LIST_BYTES, PAGES, i32, i64, op2, add4, sub, add64, sub64, mul64, and64, or64, xor64, shl64, shr64, isBelow, isAtMost, isAtLeast, rotl, long, load, load8, load64, store8, store64, when, until, forward, P1, P2, P3, P4, P5, HASH, copyCode, varintCode, layCode, SHORT3, Press;
-var init_press = __esm({
-  "rspace/store/press.ts"() {
+var PRESS_ROWS, PRESS_BYTES, SUM_AT, COUNT_AT, DESK_AT, DESK_BYTES, SUMMED_AT, TABLE_AT, ENTRY_BYTES, ROWS_AT, LIST_AT, LIST_BYTES, PAGES, i322, i64, op2, add5, sub, add64, sub64, mul64, and64, or64, xor64, shl64, shr64, isBelow, isAtMost, isAtLeast, rotl, long, load, load8, load642, store8, store642, when, until, forward, P1, P2, P3, P4, P5, HASH, copyCode, varintCode, layCode, pressProgram;
+var init_press_code = __esm({
+  "rspace/store/press-code.ts"() {
     "use strict";
     init_wasm();
     init_format();
@@ -37289,7 +37718,6 @@ var init_press = __esm({
     COUNT_AT = 8;
     DESK_AT = 64;
     DESK_BYTES = 1024;
-    KEY_BYTES_KEPT = 64;
     SUMMED_AT = 2048;
     TABLE_AT = SUMMED_AT + 256;
     ENTRY_BYTES = 16;
@@ -37297,10 +37725,10 @@ var init_press = __esm({
     LIST_AT = ROWS_AT + PRESS_BYTES + 64;
     LIST_BYTES = PRESS_BYTES + PRESS_ROWS * 20;
     PAGES = Math.ceil((LIST_AT + LIST_BYTES + 64) / 65536);
-    i32 = (n) => [65, ...signed2(n)];
-    i64 = (n) => [66, ...signed2(BigInt.asIntN(64, n))];
+    i322 = (n) => [65, ...signed(n)];
+    i64 = (n) => [66, ...signed(BigInt.asIntN(64, n))];
     op2 = (code) => (a, b) => [...a, ...b, code];
-    add4 = op2(106);
+    add5 = op2(106);
     sub = op2(107);
     add64 = op2(124);
     sub64 = op2(125);
@@ -37315,11 +37743,11 @@ var init_press = __esm({
     isAtLeast = op2(79);
     rotl = (a, n) => [...a, ...i64(n), 137];
     long = (a) => [...a, 173];
-    load = (at2, offset = 0) => [...at2, 40, 2, ...leb(offset)];
-    load8 = (at2, offset = 0) => [...at2, 45, 0, ...leb(offset)];
-    load64 = (at2, offset = 0) => [...at2, 41, 0, ...leb(offset)];
-    store8 = (at2, value) => [...at2, ...value, 58, 0, 0];
-    store64 = (at2, value, offset = 0) => [...at2, ...value, 55, 0, ...leb(offset)];
+    load = (at3, offset = 0) => [...at3, 40, 2, ...leb(offset)];
+    load8 = (at3, offset = 0) => [...at3, 45, 0, ...leb(offset)];
+    load642 = (at3, offset = 0) => [...at3, 41, 0, ...leb(offset)];
+    store8 = (at3, value) => [...at3, ...value, 58, 0, 0];
+    store642 = (at3, value, offset = 0) => [...at3, ...value, 55, 0, ...leb(offset)];
     when = (condition, then, otherwise = []) => [
       ...condition,
       ...[4, 64],
@@ -37328,57 +37756,79 @@ var init_press = __esm({
       11
     ];
     until = (isOver, body) => [2, 64, 3, 64, ...isOver, 13, 1, ...body, 12, 0, 11, 11];
-    forward = (local, by) => [...add4(get(local), by), ...set2(local)];
+    forward = (local, by) => [...add5(get(local), by), ...set(local)];
     P1 = 0x9e3779b185ebca87n;
     P2 = 0xc2b2ae3d27d4eb4fn;
     P3 = 0x165667b19e3779f9n;
     P4 = 0x85ebca77c2b2ae63n;
     P5 = 0x27d4eb2f165667c5n;
     HASH = 0;
-    copyCode = (to, from, end) => [
-      ...until(isAtLeast(get(from), get(end)), [...store64(get(to), load64(get(from))), ...forward(from, i32(8)), ...forward(to, i32(8))]),
-      ...[...sub(get(to), sub(get(from), get(end))), ...set2(to)]
+    copyCode = (to, from, end2) => [
+      ...until(isAtLeast(get(from), get(end2)), [...store642(get(to), load642(get(from))), ...forward(from, i322(8)), ...forward(to, i322(8))]),
+      ...[...sub(get(to), sub(get(from), get(end2))), ...set(to)]
     ];
     varintCode = (to, n) => [
-      ...until(isAtMost(get(n), i32(127)), [
-        ...store8(get(to), [...get(n), ...i32(128), 114]),
-        ...forward(to, i32(1)),
-        ...[...get(n), ...i32(7), 118, ...set2(n)]
+      ...until(isAtMost(get(n), i322(127)), [
+        ...store8(get(to), [...get(n), ...i322(128), 114]),
+        ...forward(to, i322(1)),
+        ...[...get(n), ...i322(7), 118, ...set(n)]
       ]),
       ...store8(get(to), get(n)),
-      ...forward(to, i32(1))
+      ...forward(to, i322(1))
     ];
-    layCode = () => [...i32(DESK_AT), ...set2(2), ...copyCode(2, 0, 1)];
+    layCode = () => [...i322(DESK_AT), ...set(2), ...copyCode(2, 0, 1)];
+    pressProgram = () => program(PAGES, [
+      {
+        takes: [I32, I32],
+        gives: [I64],
+        locals: [
+          [1, I64],
+          [1, I32],
+          [4, I64]
+        ],
+        code: hashCode()
+      },
+      {
+        takes: [I32, I32, I32],
+        gives: [I32],
+        locals: [
+          [5, I32],
+          [1, I64]
+        ],
+        code: sealCode(),
+        name: "seal"
+      },
+      { takes: [I32, I32], gives: [], locals: [[1, I32]], code: layCode(), name: "lay" }
+    ]);
+  }
+});
+
+// rspace/store/press-program.ts
+var PROGRAM2;
+var init_press_program = __esm({
+  "rspace/store/press-program.ts"() {
+    "use strict";
+    init_press_code();
+    PROGRAM2 = pressProgram();
+  }
+});
+
+// rspace/store/press.ts
+var KEY_BYTES_KEPT, SHORT3, Press;
+var init_press = __esm({
+  "rspace/store/press.ts"() {
+    "use strict";
+    init_wasm();
+    init_format();
+    init_press_code();
+    init_press_program();
+    KEY_BYTES_KEPT = 64;
     SHORT3 = 32;
     Press = class {
       /** @param isSummed whether rows with this tag enter the row sum */
       constructor(isSummed2) {
         this.count = 0;
-        this.#exports = instantiate(
-          program(PAGES, [
-            {
-              takes: [I32, I32],
-              gives: [I64],
-              locals: [
-                [1, I64],
-                [1, I32],
-                [4, I64]
-              ],
-              code: hashCode()
-            },
-            {
-              takes: [I32, I32, I32],
-              gives: [I32],
-              locals: [
-                [5, I32],
-                [1, I64]
-              ],
-              code: sealCode(),
-              name: "seal"
-            },
-            { takes: [I32, I32], gives: [], locals: [[1, I32]], code: layCode(), name: "lay" }
-          ])
-        );
+        this.#exports = instantiate(PROGRAM2);
         this.#bytes = new Uint8Array(this.#exports.memory.buffer);
         this.#view = new DataView(this.#exports.memory.buffer);
         this.#table = new Int32Array(this.#exports.memory.buffer, TABLE_AT, PRESS_ROWS * ENTRY_BYTES / 4);
@@ -37401,18 +37851,18 @@ var init_press = __esm({
         this.#listEnd = LIST_AT;
       }
       /** Whether so many more rows fit, of so many bytes with their checksums. What does not fit when nothing else is there must be sealed by other means. */
-      hasRoom(bytes2, rows) {
-        return this.count + rows <= PRESS_ROWS && this.#at + bytes2 <= ROWS_AT + PRESS_BYTES;
+      hasRoom(bytes3, rows) {
+        return this.count + rows <= PRESS_ROWS && this.#at + bytes3 <= ROWS_AT + PRESS_BYTES;
       }
       /** A new row, or one that goes with what it held. There must be room. */
       add(key, value, isGone) {
         const start = this.#at;
         const valueAt2 = start + key.length;
-        const end = valueAt2 + value.length;
+        const end2 = valueAt2 + value.length;
         this.#copy(key, start);
         this.#copy(value, valueAt2);
-        this.#enter(start, valueAt2, end, isGone);
-        this.#at = end + CHECKSUM_BYTES;
+        this.#enter(start, valueAt2, end2, isGone);
+        this.#at = end2 + CHECKSUM_BYTES;
       }
       /** Rows that lie one behind another, as key ‖ value ‖ room for the checksum: their bytes. There must be room; then `addLaid` for each. */
       lay(rows) {
@@ -37421,25 +37871,25 @@ var init_press = __esm({
         this.#at += rows.length;
         return start;
       }
-      addLaid(start, keyBytes2, end, isGone) {
-        this.#enter(start, start + keyBytes2, end - CHECKSUM_BYTES, isGone);
+      addLaid(start, keyBytes2, end2, isGone) {
+        this.#enter(start, start + keyBytes2, end2 - CHECKSUM_BYTES, isGone);
       }
-      #copy(from, at2) {
+      #copy(from, at3) {
         const { length } = from;
         if (length > SHORT3) {
-          this.#bytes.set(from, at2);
+          this.#bytes.set(from, at3);
           return;
         }
-        const bytes2 = this.#bytes;
-        for (let i = 0; i < length; i++) bytes2[at2 + i] = from[i];
+        const bytes3 = this.#bytes;
+        for (let i = 0; i < length; i++) bytes3[at3 + i] = from[i];
       }
       #enter(start, valueAt2, checksumAt, isGone) {
-        const at2 = 4 * this.count++;
+        const at3 = 4 * this.count++;
         const table5 = this.#table;
-        table5[at2] = start;
-        table5[at2 + 1] = valueAt2;
-        table5[at2 + 2] = checksumAt;
-        table5[at2 + 3] = isGone ? CHANGE_BEFORE : CHANGE_PUT;
+        table5[at3] = start;
+        table5[at3 + 1] = valueAt2;
+        table5[at3 + 2] = checksumAt;
+        table5[at3 + 3] = isGone ? CHANGE_BEFORE : CHANGE_PUT;
       }
       /** Checksums for all rows, and their changes as they stand in a commit record. */
       seal() {
@@ -37464,16 +37914,16 @@ var init_press = __esm({
       key(i) {
         const start = this.#table[4 * i];
         const valueAt2 = this.#table[4 * i + 1];
-        const end = this.#table[4 * i + 2] + CHECKSUM_BYTES;
-        if (end - start > DESK_BYTES) return this.#bytes.subarray(start, valueAt2);
-        this.#exports.lay(start, end);
+        const end2 = this.#table[4 * i + 2] + CHECKSUM_BYTES;
+        if (end2 - start > DESK_BYTES) return this.#bytes.subarray(start, valueAt2);
+        this.#exports.lay(start, end2);
         return this.#part(0, valueAt2 - start);
       }
       value(i) {
         const start = this.#table[4 * i];
         const valueAt2 = this.#table[4 * i + 1];
-        const end = this.#table[4 * i + 2] + CHECKSUM_BYTES;
-        return end - start > DESK_BYTES ? this.#bytes.subarray(valueAt2, end) : this.#part(valueAt2 - start, end - start);
+        const end2 = this.#table[4 * i + 2] + CHECKSUM_BYTES;
+        return end2 - start > DESK_BYTES ? this.#bytes.subarray(valueAt2, end2) : this.#part(valueAt2 - start, end2 - start);
       }
       #part(from, to) {
         if (from > KEY_BYTES_KEPT) return this.#bytes.subarray(DESK_AT + from, DESK_AT + to);
@@ -37599,6 +38049,20 @@ var init_verify2 = __esm({
 });
 
 // rspace/store/store.ts
+function stepwise(steps2) {
+  const first = steps2.next();
+  return first.done === true ? first.value : afterwards(steps2, first.value);
+}
+async function afterwards(steps2, first) {
+  for (let wait = first; ; ) {
+    const next = await wait.then(
+      () => steps2.next(),
+      (e2) => steps2.throw(e2)
+    );
+    if (next.done === true) return next.value;
+    wait = next.value;
+  }
+}
 function firstBatch(format2) {
   const previous = genesis(format2);
   const record = { number: 0, previous, oldest: 0, logBytesBefore: 0, rowCount: 0, rowSum: 0n, marks: NO_MARKS, changes: [], events: [] };
@@ -37617,7 +38081,7 @@ function measure(delta, meta) {
   if (typeof delta !== "object" || delta === null || typeof meta !== "object" || meta === null)
     throw new BadArgument("a delta is an object");
   const changes = new Changes((delta.put?.length ?? 0) + (delta.del?.length ?? 0));
-  let bytes2 = meta.event?.length ?? 0;
+  let bytes3 = meta.event?.length ?? 0;
   const one = (key, value, before) => {
     if (!(key instanceof Uint8Array) || key.length === 0 || !isEmbedders(key)) {
       throw new BadArgument("a row key must be bytes that begin with the tag of an embedder\u2019s row");
@@ -37626,7 +38090,7 @@ function measure(delta, meta) {
     if (key.length > KEY_BYTES_MAX) throw tooLarge2("keyBytesMax", KEY_BYTES_MAX, key.length);
     if (value !== void 0 && value.length > VALUE_BYTES_MAX) throw tooLarge2("valueBytesMax", VALUE_BYTES_MAX, value.length);
     if (!changes.add(key, value, before, 0)) throw new BadArgument("a delta names a key twice", { details: { key: showKey(key) } });
-    bytes2 += key.length + (value?.length ?? 0) + (before?.length ?? 0);
+    bytes3 += key.length + (value?.length ?? 0) + (before?.length ?? 0);
   };
   for (const p of delta.put ?? []) {
     if (!Array.isArray(p) || !(p[1] instanceof Uint8Array)) throw new BadArgument("`put` takes [key, value] pairs of bytes");
@@ -37641,21 +38105,21 @@ function measure(delta, meta) {
   for (const pack of [...delta.packs ?? [], ...delta.gone ?? []]) {
     checkPack(pack);
     ops += pack.count;
-    bytes2 += pack.bytes;
+    bytes3 += pack.bytes;
   }
   if (meta.event !== void 0 && !(meta.event instanceof Uint8Array)) throw new BadArgument("`event` must be bytes");
   for (const mark of Object.values(meta.marks ?? {})) {
     if (mark !== void 0 && (!Number.isSafeInteger(mark) || mark < 0)) throw new BadArgument("marks must be non-negative integers");
   }
-  if (bytes2 > COMMIT_BYTES_MAX) throw tooLarge2("commitBytesMax", COMMIT_BYTES_MAX, bytes2);
-  return { bytes: bytes2, changes, ops };
+  if (bytes3 > COMMIT_BYTES_MAX) throw tooLarge2("commitBytesMax", COMMIT_BYTES_MAX, bytes3);
+  return { bytes: bytes3, changes, ops };
 }
 function checkPack({ chunks, places, count: count2, keyBytes: keyBytes2 }) {
-  for (let at2 = 0; at2 < 3 * count2; at2 += 3) {
-    const chunk = chunks[places[at2]];
-    const start = places[at2 + 1];
-    const end = places[at2 + 2];
-    if (end > chunk.length || end - start < keyBytes2 + PACK_TAIL) throw new BadArgument("a row of a pack has no room for its checksum");
+  for (let at3 = 0; at3 < 3 * count2; at3 += 3) {
+    const chunk = chunks[places[at3]];
+    const start = places[at3 + 1];
+    const end2 = places[at3 + 2];
+    if (end2 > chunk.length || end2 - start < keyBytes2 + PACK_TAIL) throw new BadArgument("a row of a pack has no room for its checksum");
     if (!isEmbeddersTag(chunk[start])) throw new BadArgument("a row of a pack does not begin with the tag of an embedder\u2019s row");
   }
 }
@@ -37720,6 +38184,7 @@ var init_store = __esm({
     init_hash2();
     init_pack();
     init_press();
+    init_press_code();
     init_verify2();
     init_walk();
     KEEP = { commits: 1e4, bytes: 64 << 20 };
@@ -37745,6 +38210,7 @@ var init_store = __esm({
       #failure;
       #closing;
       #leader;
+      #leading = false;
       #queue = [];
       #queuedOps = 0;
       #nudge;
@@ -37829,11 +38295,13 @@ var init_store = __esm({
         return new Promise((resolve, reject) => {
           if (this.readOnly) throw new RhizomeError("READ_ONLY");
           this.#checkUsable();
-          const { bytes: bytes2, changes, ops } = measure(delta, meta);
-          this.#queue.push({ delta, changes, ops, meta, bytes: bytes2, resolve, reject });
+          const { bytes: bytes3, changes, ops } = measure(delta, meta);
+          this.#queue.push({ delta, changes, ops, meta, bytes: bytes3, resolve, reject });
           this.#queuedOps += ops;
           if (this.#queuedOps >= AHEAD_OPS) this.#nudge?.();
-          this.#leader ??= this.#lead();
+          if (this.#leading) return;
+          this.#leading = true;
+          this.#leader = this.#lead();
         });
       }
       /**
@@ -37887,11 +38355,13 @@ var init_store = __esm({
         await this.close();
       }
       // ---- the one writer --------------------------------------------------------------------------------------------------------------
+      /** Writing begins before the call returns where nothing needs to be waited for: a caller that goes on without a pause has the disk work beside it. */
       async #lead() {
-        await void 0;
+        if (!hasPacks(this.#queue[0].delta)) await void 0;
         let ahead;
         while (ahead !== void 0 || this.#queue.length > 0) {
-          const now = ahead ?? await this.#prepareNext();
+          const next = ahead ?? this.#prepareNext();
+          const now = next instanceof Promise ? await next : next;
           ahead = void 0;
           if (now === void 0) continue;
           const landing = this.#landing = this.#land(now);
@@ -37903,18 +38373,19 @@ var init_store = __esm({
             ahead = void 0;
           }
         }
+        this.#leading = false;
         this.#leader = void 0;
       }
       /** While a batch is on its way to the disk: make the next one ready, once there is enough for it. */
       async #prepareBeside(landing) {
         let landed = false;
-        const end = landing.then(() => {
+        const end2 = landing.then(() => {
           landed = true;
         });
         while (!landed) {
           if (this.#queuedOps >= AHEAD_OPS) return this.#prepareNext(landing);
           await Promise.race([
-            end,
+            end2,
             new Promise((resolve) => {
               this.#nudge = resolve;
             })
@@ -37922,16 +38393,21 @@ var init_store = __esm({
         }
         return void 0;
       }
-      async #prepareNext(landing) {
+      #prepareNext(landing) {
         const group = this.#takeGroup();
-        try {
-          const prepared = await this.#prepare(group);
+        const done = (prepared) => {
           for (const w of group) w.meta.gathered?.();
           return prepared;
-        } catch (e2) {
+        };
+        const failed2 = async (e2) => {
           await landing;
           this.#abandon(group, e2);
-          return void 0;
+        };
+        try {
+          const prepared = stepwise(this.#prepare(group));
+          return prepared instanceof Promise ? prepared.then(done).catch(failed2) : done(prepared);
+        } catch (e2) {
+          return failed2(e2);
         }
       }
       #abandon(group, e2) {
@@ -37944,40 +38420,43 @@ var init_store = __esm({
       #takeGroup() {
         let n = 1;
         const first = this.#queue[0];
-        let { bytes: bytes2, ops } = first;
+        let { bytes: bytes3, ops } = first;
         for (; n < this.#queue.length && !hasPacks(first.delta); n++) {
           const w = this.#queue[n];
-          if (hasPacks(w.delta) || bytes2 + w.bytes > GROUP_BYTES_MAX || ops + w.ops > GROUP_OPS_MAX) break;
-          bytes2 += w.bytes;
+          if (hasPacks(w.delta) || bytes3 + w.bytes > GROUP_BYTES_MAX || ops + w.ops > GROUP_OPS_MAX) break;
+          bytes3 += w.bytes;
           ops += w.ops;
         }
         this.#queuedOps -= ops;
         return this.#queue.splice(0, n);
       }
       /** Everything about a commit but its writing: it follows the commit prepared last, which may still be on its way. */
-      async #prepare(group) {
+      *#prepare(group) {
         if (this.#failure !== void 0) throw failedBefore(this.#failure);
-        if (!this.#verified) for await (const _2 of this.#readRows()) ;
+        if (!this.#verified) yield this.#readAll();
         const changes = merge(group);
-        await this.#lookUp(changes);
+        if (changes.befores.includes(void 0)) yield this.#lookUp(changes);
         const events = group.flatMap((w) => w.meta.event ?? []);
         const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks);
         const kept = [];
         for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], changes.befores[i])) kept.push(i);
         const { packs = NO_PACKS, gone: gone2 = NO_PACKS } = group[0].delta;
         if (kept.length === 0 && isEmpty(packs) && isEmpty(gone2) && events.length === 0 && marks === this.#planned.marks) return { group };
-        const drops = await this.#dueDrops();
+        const drops = yield* this.#dueDrops();
         const batch = this.#engine.gather?.() ?? new Gathered(this.#engine);
         let next;
         try {
-          next = await this.#encode(batch, changes, kept, { packs, gone: gone2, marks, events, drops });
+          next = yield* this.#encode(batch, changes, kept, { packs, gone: gone2, marks, events, drops });
         } catch (e2) {
-          await batch.discard();
+          yield batch.discard();
           throw e2;
         }
         this.#planned = next;
         this.#ages.splice(0, drops);
         return { group, changes, next, batch };
+      }
+      async #readAll() {
+        for await (const _2 of this.#readRows()) ;
       }
       /** Write what has been prepared and tell its callers. Never rejects. */
       async #land({ group, changes, next, batch }) {
@@ -38010,7 +38489,6 @@ var init_store = __esm({
       async #lookUp({ keys: keys2, befores }) {
         const unknown = [];
         for (let i = 0; i < befores.length; i++) if (befores[i] === void 0) unknown.push(i);
-        if (unknown.length === 0) return;
         if (this.#flyingPacks) await this.#landing;
         const flying = this.#flying;
         if (flying !== void 0) {
@@ -38022,8 +38500,8 @@ var init_store = __esm({
           }
           unknown.length = left;
         }
-        for (let at2 = 0; at2 < unknown.length; at2 += SLICE_OPS) {
-          const some = unknown.slice(at2, at2 + SLICE_OPS);
+        for (let at3 = 0; at3 < unknown.length; at3 += SLICE_OPS) {
+          const some = unknown.slice(at3, at3 + SLICE_OPS);
           const found = await this.#engine.getMany(some.map((i) => keys2[i]));
           for (let j = 0; j < some.length; j++) {
             const i = some[j];
@@ -38033,7 +38511,7 @@ var init_store = __esm({
         }
       }
       /** Everything but the writing of a commit: fills the batch and says where the store will stand. */
-      async #encode(batch, changes, kept, o) {
+      *#encode(batch, changes, kept, o) {
         const now = this.#planned;
         const number = now.number + 1;
         const oldest = now.oldest + o.drops;
@@ -38045,15 +38523,15 @@ var init_store = __esm({
         const start = { number, previous: now.chain, oldest, logBytesBefore: now.logBytes, rowCount: 0, rowSum: 0n, marks: o.marks };
         writeRecordStart(w.raw(recordKey), start).varint(kept.length + packed);
         const sealing = new Sealing(batch, w, now);
-        for (let at2 = 0; at2 < kept.length; ) {
-          if (at2 > 0) await nextTurn();
-          at2 = sealing.changes(changes, kept, at2);
+        for (let at3 = 0; at3 < kept.length; ) {
+          if (at3 > 0) yield nextTurn();
+          at3 = sealing.changes(changes, kept, at3);
         }
         for (const [packs, isGone] of [[o.packs, false], [o.gone, true]]) {
           for (const pack of packs) {
-            for (let at2 = 0; at2 < pack.count; ) {
-              at2 = sealing.packed(pack, at2, isGone);
-              if (at2 < pack.count) await nextTurn();
+            for (let at3 = 0; at3 < pack.count; ) {
+              at3 = sealing.packed(pack, at3, isGone);
+              if (at3 < pack.count) yield nextTurn();
             }
           }
         }
@@ -38062,22 +38540,28 @@ var init_store = __esm({
         patchTotals(w, recordKey.length, rowCount, rowSum);
         w.varint(o.events.length);
         for (const e2 of o.events) w.blob(e2);
-        const chain = await slicedChain(now.chain, w.view().subarray(recordKey.length));
+        const body = w.view().subarray(recordKey.length);
+        let chain = EMPTY;
+        if (body.length <= SLICE_BYTES) chain = chainOf(now.chain, body);
+        else
+          yield slicedChain(now.chain, body).then((made) => {
+            chain = made;
+          });
         const length = w.raw(chain).length - recordKey.length;
         for (let n = now.oldest; n < oldest; n++) batch.del(logKey(n));
         batch.put(recordKey, w.u64(xxh64(w.view())).view().subarray(recordKey.length));
         return { number, chain, rowCount, rowSum, marks: o.marks, oldest, logBytes: now.logBytes + recordBytes(length) };
       }
       /** How many of the oldest records the next commit may drop. */
-      async #dueDrops() {
-        const { commits, bytes: bytes2 } = this.#opened.keep;
+      *#dueDrops() {
+        const { commits, bytes: bytes3 } = this.#opened.keep;
         const { number, oldest, logBytes } = this.#planned;
         const spare = Math.min(number + 2 - oldest - commits, DROPS_MAX);
         if (spare <= 0) return 0;
-        if (this.#ages.length <= Math.min(spare, number - oldest)) await this.#readAges();
+        if (this.#ages.length <= Math.min(spare, number - oldest)) yield this.#readAges();
         let drops = 0;
-        const ageOf = (n) => n > number ? logBytes : this.#ages[n - oldest] ?? logBytes - bytes2 + 1;
-        while (drops < spare && logBytes - ageOf(oldest + drops + 1) >= bytes2) drops++;
+        const ageOf = (n) => n > number ? logBytes : this.#ages[n - oldest] ?? logBytes - bytes3 + 1;
+        while (drops < spare && logBytes - ageOf(oldest + drops + 1) >= bytes3) drops++;
         return drops;
       }
       async #readAges() {
@@ -38196,11 +38680,11 @@ var init_store = __esm({
         this.rowSum = rowSum;
       }
       /** Some of the changes in `kept`, from `at` on; where the next slice begins. */
-      changes({ keys: keys2, values: values2, befores }, kept, at2) {
+      changes({ keys: keys2, values: values2, befores }, kept, at3) {
         this.#press.clear();
         let spent = 0;
-        for (const end = Math.min(kept.length, at2 + SLICE_OPS); at2 < end && spent < SLICE_BYTES; at2++) {
-          const i = kept[at2];
+        for (const end2 = Math.min(kept.length, at3 + SLICE_OPS); at3 < end2 && spent < SLICE_BYTES; at3++) {
+          const i = kept[at3];
           const key = keys2[i];
           const value = values2[i];
           const before = befores[i];
@@ -38209,47 +38693,47 @@ var init_store = __esm({
           else this.#change(key, value, before);
         }
         this.#flush();
-        return at2;
+        return at3;
       }
       /** Some of the rows of a pack, which come or go, from `at` on; where the next slice begins. */
-      packed({ chunks, places, count: count2, keyBytes: keyBytes2 }, at2, isGone) {
+      packed({ chunks, places, count: count2, keyBytes: keyBytes2 }, at3, isGone) {
         const press2 = this.#press;
         press2.clear();
-        const end = Math.min(count2, at2 + SLICE_OPS);
-        for (let spent = 0; at2 < end && spent < SLICE_BYTES; ) {
-          const chunk = chunks[places[3 * at2]];
-          const start = places[3 * at2 + 1];
+        const end2 = Math.min(count2, at3 + SLICE_OPS);
+        for (let spent = 0; at3 < end2 && spent < SLICE_BYTES; ) {
+          const chunk = chunks[places[3 * at3]];
+          const start = places[3 * at3 + 1];
           let stop = start;
           let n = 0;
-          while (at2 + n < end && chunks[places[3 * (at2 + n)]] === chunk && places[3 * (at2 + n) + 1] === stop) {
-            const next = places[3 * (at2 + n) + 2];
+          while (at3 + n < end2 && chunks[places[3 * (at3 + n)]] === chunk && places[3 * (at3 + n) + 1] === stop) {
+            const next = places[3 * (at3 + n) + 2];
             if (next - start > PRESS_BYTES) break;
             stop = next;
             n++;
           }
           if (n === 0) {
-            const rowEnd = places[3 * at2 + 2] - PACK_TAIL;
+            const rowEnd = places[3 * at3 + 2] - PACK_TAIL;
             this.#one(chunk.subarray(start, start + keyBytes2), chunk.subarray(start + keyBytes2, rowEnd), isGone);
             spent += rowEnd - start;
-            at2++;
+            at3++;
             continue;
           }
           if (!press2.hasRoom(stop - start, n)) this.#flush();
           const shift = press2.lay(chunk.subarray(start, stop)) - start;
-          for (let i = at2; i < at2 + n; i++) press2.addLaid(places[3 * i + 1] + shift, keyBytes2, places[3 * i + 2] + shift, isGone);
+          for (let i = at3; i < at3 + n; i++) press2.addLaid(places[3 * i + 1] + shift, keyBytes2, places[3 * i + 2] + shift, isGone);
           spent += stop - start;
-          at2 += n;
+          at3 += n;
         }
         this.#flush();
-        return at2;
+        return at3;
       }
       /** A row that comes or goes. */
       #one(key, value, isGone) {
         const press2 = this.#press;
-        const bytes2 = key.length + value.length + CHECKSUM_BYTES;
-        if (!press2.hasRoom(bytes2, 1)) {
+        const bytes3 = key.length + value.length + CHECKSUM_BYTES;
+        if (!press2.hasRoom(bytes3, 1)) {
           this.#flush();
-          if (!press2.hasRoom(bytes2, 1)) {
+          if (!press2.hasRoom(bytes3, 1)) {
             this.#change(key, isGone ? void 0 : value, isGone ? value : void 0);
             return;
           }
@@ -38296,16 +38780,16 @@ var init_store = __esm({
       #bytes = EMPTY;
       #view = new DataView(new ArrayBuffer(0));
       row(key, value) {
-        const end = key.length + value.length;
-        const length = end + CHECKSUM_BYTES;
+        const end2 = key.length + value.length;
+        const length = end2 + CHECKSUM_BYTES;
         if (length > this.#bytes.length || this.#bytes.length > RECORD_BYTES_KEPT) {
           this.#bytes = new Uint8Array(Math.max(length, 4096));
           this.#view = new DataView(this.#bytes.buffer);
         }
         this.#bytes.set(key);
         this.#bytes.set(value, key.length);
-        const hash2 = xxh64(this.#bytes.subarray(0, end));
-        this.#view.setBigUint64(end, hash2);
+        const hash2 = xxh64(this.#bytes.subarray(0, end2));
+        this.#view.setBigUint64(end2, hash2);
         return { value: this.#bytes.subarray(key.length, length), hash: hash2 };
       }
     };
@@ -38334,14 +38818,14 @@ function checkOptions(where2, o) {
   }
   if (o.codecs !== void 0 && typeof o.codecs !== "string") throw new BadArgument("`codecs` is a text");
   if (o.create === true && o.readOnly === true) throw new BadArgument("a space cannot be created read-only");
-  const { commits, bytes: bytes2 } = o.keep ?? KEEP;
-  if (!Number.isSafeInteger(commits) || commits < 1 || !Number.isSafeInteger(bytes2) || bytes2 < 0) {
+  const { commits, bytes: bytes3 } = o.keep ?? KEEP;
+  if (!Number.isSafeInteger(commits) || commits < 1 || !Number.isSafeInteger(bytes3) || bytes3 < 0) {
     throw new BadArgument("`keep` takes commits \u2265 1 and bytes \u2265 0");
   }
 }
 async function openDirectory(path, o) {
   await probe(path, o);
-  if (o.create === true) (0, import_node_fs9.mkdirSync)(path, { recursive: true });
+  if (o.create === true) (0, import_node_fs10.mkdirSync)(path, { recursive: true });
   const lock = await acquireLock(path);
   try {
     const format2 = await probe(lock.dir, o);
@@ -38404,13 +38888,15 @@ async function createIn(lock, o) {
   };
   try {
     await beginCreation(dir);
-    await engine.open({ create: true });
+    const anchor = new FileAnchor(dir, format2);
+    const opening = engine.open({ create: true });
     const { ops, standing } = firstBatch(format2);
+    await all2([opening, anchor.prepare(standing)]);
     await engine.batch(ops, format2.durability === "power");
     if (o.createWithFirstCommit !== true) await finish3();
     return new Store({
       engine,
-      anchor: new FileAnchor(dir, format2),
+      anchor,
       format: format2,
       standing,
       wasClean: false,
@@ -38438,7 +38924,7 @@ async function openIn(lock, format2, o) {
   await restoreAside(dir);
   const engine = new LevelEngine(dir, o);
   try {
-    if (await removeIfThere((0, import_node_path6.join)(dir, CREATING_FILE))) await removeIfThere((0, import_node_path6.join)(dir, CREATING_FILE + ".tmp"));
+    await removeIfThere((0, import_node_path6.join)(dir, CREATING_FILE));
     await engine.aside();
     await engine.open();
     return await openEngine(engine, new FileAnchor(dir, format2), format2, o, {
@@ -38565,11 +39051,11 @@ function standingOf(r, logBytes) {
   const { number, chain, rowCount, rowSum, marks, oldest } = r;
   return { number, chain, rowCount, rowSum, marks, oldest, logBytes };
 }
-var import_node_fs9, import_promises3, import_node_os3, import_node_path6;
+var import_node_fs10, import_promises3, import_node_os3, import_node_path6;
 var init_open = __esm({
   "rspace/store/open.ts"() {
     "use strict";
-    import_node_fs9 = require("node:fs");
+    import_node_fs10 = require("node:fs");
     import_promises3 = require("node:fs/promises");
     import_node_os3 = require("node:os");
     import_node_path6 = require("node:path");
@@ -38588,12 +39074,12 @@ var init_open = __esm({
 });
 
 // rspace/store/reader.ts
-var import_node_child_process2, import_node_fs10, import_node_module2, import_node_url2, PROGRAMS2, Reader3;
+var import_node_child_process2, import_node_fs11, import_node_module2, import_node_url2, PROGRAMS2, Reader3;
 var init_reader = __esm({
   "rspace/store/reader.ts"() {
     "use strict";
     import_node_child_process2 = require("node:child_process");
-    import_node_fs10 = require("node:fs");
+    import_node_fs11 = require("node:fs");
     import_node_module2 = require("node:module");
     import_node_url2 = require("node:url");
     init_errors2();
@@ -38627,7 +39113,7 @@ var init_reader = __esm({
         this.#child = void 0;
       }
       #start() {
-        const program2 = PROGRAMS2.map((p) => (0, import_node_url2.fileURLToPath)(new URL(p, RHO_URL))).find((p) => (0, import_node_fs10.existsSync)(p));
+        const program2 = PROGRAMS2.map((p) => (0, import_node_url2.fileURLToPath)(new URL(p, RHO_URL))).find((p) => (0, import_node_fs11.existsSync)(p));
         if (program2 === void 0) throw new Error("the program of the child process is missing");
         const execArgv = program2.endsWith(".ts") ? ["--import", (0, import_node_module2.createRequire)(RHO_URL).resolve("tsx")] : [];
         const child = (0, import_node_child_process2.fork)(program2, [], { execArgv, stdio: ["ignore", "ignore", "ignore", "ipc"] });
@@ -38672,12 +39158,12 @@ async function repair(from, to, o = {}) {
 async function statsDir(dir) {
   return reading(dir, {}, async (store) => {
     const rows = {};
-    let bytes2 = 0;
+    let bytes3 = 0;
     for await (const page of store.rows()) {
       for (const [key, value] of page) {
         const tag = String.fromCharCode(key[0]);
         rows[tag] = (rows[tag] ?? 0) + 1;
-        bytes2 += key.length + value.length;
+        bytes3 += key.length + value.length;
       }
     }
     const { durability, codecs, instance, salvaged, major, minor } = store.format;
@@ -38685,7 +39171,7 @@ async function statsDir(dir) {
     const { number, chain } = store.committed;
     return {
       ...{ format: `${major}.${minor}`, durability, codecs, instance: hex3(instance), salvaged },
-      ...{ commit: number, chain: hex3(chain), oldestCommit, recovered: store.recovered, rows, bytes: bytes2 }
+      ...{ commit: number, chain: hex3(chain), oldestCommit, recovered: store.recovered, rows, bytes: bytes3 }
     };
   });
 }
@@ -38762,7 +39248,7 @@ async function* exportDir(dir) {
     for await (const _2 of store.rows()) ;
     const format2 = encodeFormat(store.format);
     yield new Writer3().raw(fromText(MAGIC)).blob(format2).view();
-    const end = { number: store.committed.number, marks: store.marks, rows: 0, rowCount: 0, rowSum: 0n };
+    const end2 = { number: store.committed.number, marks: store.marks, rows: 0, rowCount: 0, rowSum: 0n };
     let chain = blake2b256(PAGE_DOMAIN, format2);
     let w = new Writer3(PAGE_BYTES2).u8(ROWS);
     const page = () => {
@@ -38778,24 +39264,24 @@ async function* exportDir(dir) {
       for await (const rows of store.range(from, to)) {
         for (const [key, value] of rows) {
           w.blob(key).blob(value);
-          tally(end, key, value);
+          tally(end2, key, value);
           if (w.length >= PAGE_BYTES2) yield page();
         }
       }
     }
     if (w.length > 1) yield page();
-    w = new Writer3().u8(END).count(end.number).count(end.marks.refs).count(end.marks.cids).count(end.marks.gids);
-    w.count(end.rows).count(end.rowCount).u64(end.rowSum & MASK_64);
+    w = new Writer3().u8(END).count(end2.number).count(end2.marks.refs).count(end2.marks.cids).count(end2.marks.gids);
+    w.count(end2.rows).count(end2.rowCount).u64(end2.rowSum & MASK_64);
     yield page();
   } finally {
     await store.close();
   }
 }
-function tally(end, key, value) {
-  end.rows++;
+function tally(end2, key, value) {
+  end2.rows++;
   if (!isSummed(key)) return;
-  end.rowCount++;
-  end.rowSum += rowHash(key, value);
+  end2.rowCount++;
+  end2.rowSum += rowHash(key, value);
 }
 async function importDir(pieces, to) {
   await hashesReady();
@@ -38803,9 +39289,9 @@ async function importDir(pieces, to) {
   const building = await Building.begin(to);
   try {
     const format2 = await readHeader(stream);
-    const { end, rows } = await readPages(stream, format2, building);
+    const { end: end2, rows } = await readPages(stream, format2, building);
     const made = { ...format2, instance: newInstance() };
-    const { number, marks, rowCount, rowSum } = end;
+    const { number, marks, rowCount, rowSum } = end2;
     const head = await writeRestart(building, { number, previous: genesis(made), marks, rowCount, rowSum });
     await building.finish(made, head);
     return { ok: true, commit: number, rows: { ...rows, L: 1 }, problems: [] };
@@ -38817,9 +39303,9 @@ async function importDir(pieces, to) {
 }
 async function readHeader(stream) {
   if (Buffer.from(await stream.take(MAGIC.length)).toString("latin1") !== MAGIC) throw new Malformed("they do not begin like an export");
-  const bytes2 = await stream.take(await stream.varint(4096));
+  const bytes3 = await stream.take(await stream.varint(4096));
   try {
-    return decodeFormat(bytes2, "the exported format");
+    return decodeFormat(bytes3, "the exported format");
   } catch (e2) {
     if (e2 instanceof RhizomeError && e2.code === "CORRUPT") throw new Malformed(e2.message);
     throw e2;
@@ -38837,11 +39323,11 @@ async function readPages(stream, format2, building) {
     const r = new Reader2(body);
     const kind = r.u8();
     if (kind === END) {
-      const end = readEnd(r);
-      if (end.rows !== seen.rows || end.rowCount !== seen.rowCount || end.rowSum !== (seen.rowSum & MASK_64))
+      const end2 = readEnd(r);
+      if (end2.rows !== seen.rows || end2.rowCount !== seen.rowCount || end2.rowSum !== (seen.rowSum & MASK_64))
         throw new Malformed("rows are missing");
       if (!await stream.isOver()) throw new Malformed("there is more after the end");
-      return { end, rows };
+      return { end: end2, rows };
     }
     if (kind !== ROWS) throw new Malformed("unknown kind of page");
     while (r.left > 0) {
@@ -38859,14 +39345,15 @@ async function readPages(stream, format2, building) {
 function readEnd(r) {
   const number = r.count();
   const marks = { refs: r.count(), cids: r.count(), gids: r.count() };
-  const end = { number, marks, rows: r.count(), rowCount: r.count(), rowSum: r.u64() };
+  const end2 = { number, marks, rows: r.count(), rowCount: r.count(), rowSum: r.u64() };
   r.end();
-  return end;
+  return end2;
 }
 var MAGIC, PAGE_DOMAIN, PAGE_BYTES2, PAGE_BYTES_MAX, ROWS, END, LOG_START, NODES_START, Stream2;
 var init_pages = __esm({
   "rspace/store/pages.ts"() {
     "use strict";
+    init_blake();
     init_errors2();
     init_bytes2();
     init_copy();
@@ -38900,11 +39387,11 @@ var init_pages = __esm({
         return all3.subarray(0, n);
       }
       async varint(max) {
-        const bytes2 = [];
+        const bytes3 = [];
         do
-          bytes2.push((await this.take(1))[0]);
-        while (bytes2.at(-1) >= 128 && bytes2.length < 8);
-        const n = new Reader2(Uint8Array.from(bytes2)).varint();
+          bytes3.push((await this.take(1))[0]);
+        while (bytes3.at(-1) >= 128 && bytes3.length < 8);
+        const n = new Reader2(Uint8Array.from(bytes3)).varint();
         if (n > max) throw new Malformed("a page is too long");
         return n;
       }
@@ -38974,22 +39461,22 @@ var init_parked = __esm({
         /** Rows by key, where they do not come by key anyway. */
         this.order = null;
       }
-      add(key, ref, bytes2) {
+      add(key, ref, bytes3) {
         const i = this.size;
         if (i === this.keys.length) this.grow();
-        const n = bytes2.length;
+        const n = bytes3.length;
         if (this.free < n) {
           this.free = Math.max(SLAB, n);
           this.slabs.push(new Uint8Array(this.free));
         }
-        const at2 = this.slabs.length - 1;
-        const slab = this.slabs[at2];
+        const at3 = this.slabs.length - 1;
+        const slab = this.slabs[at3];
         const offset = slab.length - this.free;
-        slab.set(bytes2, offset);
+        slab.set(bytes3, offset);
         this.free -= n;
         this.keys[i] = key;
         this.refs[i] = ref;
-        this.slab[i] = at2;
+        this.slab[i] = at3;
         this.offsets[i] = offset;
         this.lengths[i] = n;
         this.size++;
@@ -39016,9 +39503,9 @@ var init_parked = __esm({
         const n = this.lengths[row3];
         if (n < 0) return;
         this.lengths[row3] = -1;
-        const bytes2 = this.slabs[this.slab[row3]].subarray(this.offsets[row3], this.offsets[row3] + n);
+        const bytes3 = this.slabs[this.slab[row3]].subarray(this.offsets[row3], this.offsets[row3] + n);
         if (--this.count === 0) this.clear();
-        use(this.refs[row3], bytes2);
+        use(this.refs[row3], bytes3);
       }
       /** The last row is on its way out: its bytes are all that is still needed. */
       clear() {
@@ -39027,21 +39514,21 @@ var init_parked = __esm({
       }
       /** Where the rows begin whose key is at least `key`. */
       first(key) {
-        const { keys: keys2, order: order2 } = this;
+        const { keys: keys2, order: order3 } = this;
         let low = 0;
         let high = this.size;
         while (low < high) {
           const mid = low + high >>> 1;
-          if (keys2[order2 === null ? mid : order2[mid]] < key) low = mid + 1;
+          if (keys2[order3 === null ? mid : order3[mid]] < key) low = mid + 1;
           else high = mid;
         }
         return low;
       }
       sorted() {
         const { keys: keys2 } = this;
-        const order2 = new Uint32Array(this.size);
-        for (let i = 0; i < order2.length; i++) order2[i] = i;
-        return order2.sort((a, b) => keys2[a] - keys2[b] || a - b);
+        const order3 = new Uint32Array(this.size);
+        for (let i = 0; i < order3.length; i++) order3[i] = i;
+        return order3.sort((a, b) => keys2[a] - keys2[b] || a - b);
       }
       grow() {
         const n = 2 * this.keys.length;
@@ -39080,10 +39567,10 @@ var init_recent = __esm({
         const index = new Int32Array(to - from);
         for (let row3 = 0; row3 < pack.count; row3++) {
           const chunk = pack.chunks[pack.places[3 * row3]];
-          const at2 = pack.places[3 * row3 + 1] + 2;
+          const at3 = pack.places[3 * row3 + 1] + 2;
           let ref = 0;
-          for (let i = at2; i < at2 + 8; i++) ref = ref * 256 + chunk[i];
-          if (ref > from && ref <= to && kinds.has(chunk[at2 - 1])) index[ref - from - 1] = row3 + 1;
+          for (let i = at3; i < at3 + 8; i++) ref = ref * 256 + chunk[i];
+          if (ref > from && ref <= to && kinds.has(chunk[at3 - 1])) index[ref - from - 1] = row3 + 1;
         }
         this.index = index;
         return index;
@@ -39181,8 +39668,8 @@ async function openDurable(options, rows, o) {
     throw e2;
   }
 }
-function channelIn(bytes2, waiting) {
-  SKIM.reset(bytes2);
+function channelIn(bytes3, waiting) {
+  SKIM.reset(bytes3);
   const flag = SKIM.u8();
   SKIM.count();
   if (waiting && (flag !== 0 || SKIM.count() !== 0)) return null;
@@ -39192,8 +39679,8 @@ function channelIn(bytes2, waiting) {
   FOUND.n = n;
   return FOUND;
 }
-function readCounters(bytes2) {
-  const r = new ByteReader(bytes2);
+function readCounters(bytes3) {
+  const r = new ByteReader(bytes3);
   const read2 = {};
   for (const key of COUNTERS) read2[key] = r.count();
   read2.time = r.f64();
@@ -39248,8 +39735,8 @@ function newIdentity(o) {
   if (o.seed !== void 0) new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, o.seed));
   return { key, seed: o.seed, order: orderText(o.order), virtualTime: o.virtualTime === true || o.seed !== void 0 };
 }
-function orderText(order2) {
-  return typeof order2 === "object" ? `seed:${order2.seed}` : order2 ?? "fifo";
+function orderText(order3) {
+  return typeof order3 === "object" ? `seed:${order3.seed}` : order3 ?? "fifo";
 }
 function orderOf2(text2) {
   return text2.startsWith("seed:") ? { seed: BigInt(text2.slice(5)) } : text2;
@@ -39262,8 +39749,8 @@ function writeIdentity(i) {
   w.u8(i.virtualTime ? 1 : 0);
   return w.take();
 }
-function readIdentity(bytes2) {
-  const r = new ByteReader(bytes2);
+function readIdentity(bytes3) {
+  const r = new ByteReader(bytes3);
   const key = r.raw(32).slice();
   const seed = r.text();
   return { key, seed: seed === "" ? void 0 : BigInt(seed), order: r.text(), virtualTime: r.u8() === 1 };
@@ -39277,12 +39764,12 @@ function sameChoices(made, asked) {
   if (asked.order !== void 0 && orderText(asked.order) !== made.order) wrong("order", made.order, orderText(asked.order));
   if (asked.seed !== void 0 && asked.seed !== made.seed) wrong("seed", made.seed, asked.seed);
 }
-var Row, RECORDS, SINGLES, X, KEY_BYTES, KEYS_AT_ONCE, keys, keysUsed, AHEAD, GROUP_SLICES, GROUP_MS, LONGER, GROWTH_MAX, QUANTUM2, ROWS_AT_ONCE, ROWS_AHEAD, RUNNABLE_KEPT, Saved, Loading, NO_BYTES, Parking, Durable, RowSkimmer, SKIM, FOUND, COUNTERS;
+var Row, RECORDS, SINGLES, X, KEY_BYTES, KEYS_AT_ONCE, keys, keysUsed, AHEAD, GROUP_SLICES, GROUP_MS, LONGER, GROWTH_MAX, QUANTUM2, ROWS_AT_ONCE, ROWS_AHEAD, RUNNABLE_KEPT, Saved, Loading, NO_BYTES2, Parking, Durable, RowSkimmer, SKIM, FOUND, COUNTERS;
 var init_durable = __esm({
   "src/machine/durable.ts"() {
     "use strict";
-    init_blake2();
     init_verify();
+    init_blake();
     init_errors2();
     init_random();
     init_pack();
@@ -39375,10 +39862,10 @@ var init_durable = __esm({
         this.requests = [];
         this.outputs = [];
         this.names = /* @__PURE__ */ new Map();
-        this.reader = new RecordReader(NO_BYTES, book);
+        this.reader = new RecordReader(NO_BYTES2, book);
       }
     };
-    NO_BYTES = new Uint8Array(0);
+    NO_BYTES2 = new Uint8Array(0);
     Parking = class {
       constructor() {
         this.waiting = new Parked();
@@ -39460,12 +39947,12 @@ var init_durable = __esm({
         this.lastProgram = null;
         this.lastNumber = 0;
         this.coming = [];
-        this.makeWaiting = (ref, bytes2) => {
-          const m = this.readWaiting(new RecordReader(bytes2, this));
+        this.makeWaiting = (ref, bytes3) => {
+          const m = this.readWaiting(new RecordReader(bytes3, this));
           this.shard.kernel.restoreCont(m, ref, ref + m.turn);
         };
-        this.makeDatum = (ref, bytes2) => {
-          this.loadDatum(this.loading, ref, new RecordReader(bytes2, this));
+        this.makeDatum = (ref, bytes3) => {
+          this.loadDatum(this.loading, ref, new RecordReader(bytes3, this));
         };
         this.rows = rows;
         this.outlet = o.outlet;
@@ -39581,10 +40068,10 @@ var init_durable = __esm({
       async flush() {
         const wanted = this.begun + 1;
         for (; ; ) {
-          const { begun } = this;
+          const { begun: begun2 } = this;
           if (this.inFlight !== null) await this.inFlight;
           if (this.failure !== null) throw this.failure;
-          if (begun >= wanted || this.attempting !== null || !this.begin(false)) return;
+          if (begun2 >= wanted || this.attempting !== null || !this.begin(false)) return;
         }
       }
       /** As `flush`, but what waits for the end of an attempt is safe too. @throws RhizomeError of the store; `SPACE_CLOSED` if it was closed before the attempt ended */
@@ -39675,12 +40162,12 @@ var init_durable = __esm({
         const gathering = new Promise((resolve) => {
           takenIn = resolve;
         });
-        const gathered2 = () => {
+        const gathered = () => {
           if (this.gathering === gathering) this.gathering = null;
           takenIn();
         };
         const landed = () => {
-          gathered2();
+          gathered();
           if (--this.flights === 0) this.inFlight = null;
         };
         this.gathering = gathering;
@@ -39688,7 +40175,7 @@ var init_durable = __esm({
         this.flights++;
         const packs = pack.count === 0 ? void 0 : [pack];
         const gone2 = goes.count === 0 ? void 0 : [goes];
-        this.inFlight = this.rows.commit({ put: puts, del: dels, packs, gone: gone2 }, { marks: { refs: kernel.counter }, gathered: gathered2 }).then(
+        this.inFlight = this.rows.commit({ put: puts, del: dels, packs, gone: gone2 }, { marks: { refs: kernel.counter }, gathered }).then(
           () => {
             landed();
             if (outputKey !== null) this.leave(outputKey, outputs);
@@ -39790,10 +40277,10 @@ var init_durable = __esm({
         const before = this.saved;
         const now = /* @__PURE__ */ new Map();
         const few = machines.length <= RUNNABLE_KEPT;
-        const order2 = new ByteWriter();
-        order2.count(machines.length);
+        const order3 = new ByteWriter();
+        order3.count(machines.length);
         for (const m of machines) {
-          order2.signed(m.priv);
+          order3.signed(m.priv);
           if (m.priv < 0) continue;
           const old = before.get(m.priv);
           if (old?.is(m) === true) {
@@ -39820,9 +40307,9 @@ var init_durable = __esm({
           else this.dels.push(keyOf4(Row.Runnable, priv));
         }
         this.saved = now;
-        order2.u8(this.shard.pumpsNext ? 1 : 0);
-        for (const n of this.shard.queue.state()) order2.signed(n);
-        this.saveSingle(Row.Queue, order2.take());
+        order3.u8(this.shard.pumpsNext ? 1 : 0);
+        for (const n of this.shard.queue.state()) order3.signed(n);
+        this.saveSingle(Row.Queue, order3.take());
       }
       saveRequests() {
         const w = this.writer;
@@ -39974,10 +40461,10 @@ var init_durable = __esm({
         }
         return w.take();
       }
-      position(w, at2) {
-        const source = at2 < 0 ? void 0 : this.sourceOf(at2);
+      position(w, at3) {
+        const source = at3 < 0 ? void 0 : this.sourceOf(at3);
         w.count(source === void 0 ? 0 : source.number + 1);
-        if (source !== void 0) w.count(at2 - source.base);
+        if (source !== void 0) w.count(at3 - source.base);
       }
       // ── code ────────────────────────────────────────────────────────────────────────────────────────────────────────
       numberOf(program2) {
@@ -39993,7 +40480,7 @@ var init_durable = __esm({
         w.count(program2.account?.id ?? 0);
         w.programBody(program2.words, program2.spans, namesIn(program2));
         const body = w.take();
-        const hash2 = blake2b(body, { dkLen: 32 });
+        const hash2 = blake2b256(body);
         const id = hex2(hash2);
         let n = this.byHash.get(id);
         if (n === void 0) {
@@ -40016,7 +40503,7 @@ var init_durable = __esm({
           w.text(file2.name);
           w.text(file2.text);
           const value = w.take();
-          const id = hex2(blake2b(value, { dkLen: 32 }));
+          const id = hex2(blake2b256(value));
           n = this.sourceByText.get(id);
           if (n === void 0) {
             n = this.nextSource++;
@@ -40034,23 +40521,23 @@ var init_durable = __esm({
       baseOf(source) {
         let file2 = this.loadedSources.get(source);
         if (file2 === void 0) {
-          const bytes2 = this.loading?.storedSources.get(source);
-          if (bytes2 === void 0) return -1;
-          const r = new ByteReader(bytes2);
+          const bytes3 = this.loading?.storedSources.get(source);
+          if (bytes3 === void 0) return -1;
+          const r = new ByteReader(bytes3);
           const name = r.text();
           file2 = sources.add(name, r.text());
           this.loadedSources.set(source, file2);
           this.sourceNumbers.set(file2, source);
-          this.sourceByText.set(hex2(blake2b(bytes2, { dkLen: 32 })), source);
+          this.sourceByText.set(hex2(blake2b256(bytes3)), source);
         }
         return file2.base;
       }
       program(n) {
         let p = this.programs.get(n);
         if (p === void 0) {
-          const bytes2 = this.loading?.storedPrograms.get(n);
-          if (bytes2 === void 0) throw new Garbled(`program ${n} is missing`);
-          const r = new TermReader(bytes2, this, 32);
+          const bytes3 = this.loading?.storedPrograms.get(n);
+          if (bytes3 === void 0) throw new Garbled(`program ${n} is missing`);
+          const r = new TermReader(bytes3, this, 32);
           const name = r.text();
           const owner = r.count();
           p = r.programBody(name);
@@ -40059,12 +40546,12 @@ var init_durable = __esm({
           if (error !== void 0) throw new Garbled(`the image of program ${n} is not valid: ${error.message}`);
           this.programs.set(n, p);
           this.numbers.set(p, n);
-          this.byHash.set(hex2(bytes2.subarray(0, 32)), n);
+          this.byHash.set(hex2(bytes3.subarray(0, 32)), n);
         }
         return p;
       }
-      template(program2, at2, len) {
-        return this.places.template(program2, at2, len);
+      template(program2, at3, len) {
+        return this.places.template(program2, at3, len);
       }
       name(counter) {
         const { names } = this.loading;
@@ -40099,26 +40586,26 @@ var init_durable = __esm({
         this.nextSource = c.nextSource;
       }
       /** One row, in the order of keys. */
-      load(kind, n, bytes2) {
+      load(kind, n, bytes3) {
         const { loading: loading2 } = this;
         if (loading2 === null) throw new Garbled("the identity of the space is missing");
-        if (SINGLES.has(kind)) this.singles.set(kind, bytes2);
+        if (SINGLES.has(kind)) this.singles.set(kind, bytes3);
         const r = loading2.reader;
-        r.reset(bytes2);
+        r.reset(bytes3);
         switch (kind) {
           case Row.Account:
-            this.accountRows.set(n, bytes2);
+            this.accountRows.set(n, bytes3);
             this.accountsById.set(n, readAccount(n, r));
             this.shard.firstAccount ??= this.account(n);
             break;
           case Row.Source:
-            loading2.storedSources.set(n, bytes2);
+            loading2.storedSources.set(n, bytes3);
             break;
           case Row.Program:
-            loading2.storedPrograms.set(n, bytes2);
+            loading2.storedPrograms.set(n, bytes3);
             break;
           case Row.Turn:
-            this.turns.set(n, bytes2);
+            this.turns.set(n, bytes3);
             break;
           case Row.Queue:
             for (let left = r.count(); left > 0; left--) loading2.wantedMachines.add(Math.abs(r.signed()));
@@ -40142,10 +40629,10 @@ var init_durable = __esm({
             break;
           case Row.Waiting:
             this.shard.alive++;
-            if (!this.parks(loading2, kind, n, bytes2)) this.loadWaiting(loading2, n, r);
+            if (!this.parks(loading2, kind, n, bytes3)) this.loadWaiting(loading2, n, r);
             break;
           case Row.Datum:
-            if (!this.parks(loading2, kind, n, bytes2)) this.loadDatum(loading2, n, r);
+            if (!this.parks(loading2, kind, n, bytes3)) this.loadDatum(loading2, n, r);
             break;
           case Row.Runnable: {
             const m = r.machine();
@@ -40163,26 +40650,26 @@ var init_durable = __esm({
             break;
           }
           case Row.Outputs:
-            loading2.outputs.push([keyOf4(Row.Outputs, n), bytes2]);
+            loading2.outputs.push([keyOf4(Row.Outputs, n), bytes3]);
             break;
           default:
             throw new Garbled(`rows of kind ${kind} are not known to this version`);
         }
       }
       /** Records that nobody needs yet stay bytes: those on one channel, whose name is private or an integer, which nobody has come to. */
-      parks(loading2, kind, ref, bytes2) {
+      parks(loading2, kind, ref, bytes3) {
         const { parking } = this;
         if (parking === null || loading2.wantedRecords.has(ref) || this.turns.has(ref)) return false;
-        const key = channelIn(bytes2, kind === Row.Waiting);
+        const key = channelIn(bytes3, kind === Row.Waiting);
         if (key === null) return false;
         if (kind === Row.Waiting && loading2.wantedMachines.size > 0 && loading2.wantedMachines.has(SKIM.machine())) return false;
         if (key.own) {
           const known4 = loading2.names.get(key.n);
           if (known4 !== void 0 && known4.chan !== null) return false;
-          (kind === Row.Waiting ? parking.waiting : parking.data).add(key.n, ref, bytes2);
+          (kind === Row.Waiting ? parking.waiting : parking.data).add(key.n, ref, bytes3);
         } else {
           if (this.shard.names.find(key.n) !== void 0) return false;
-          (kind === Row.Waiting ? parking.waitingInt : parking.dataInt).add(key.n, ref, bytes2);
+          (kind === Row.Waiting ? parking.waitingInt : parking.dataInt).add(key.n, ref, bytes3);
         }
         return true;
       }
@@ -40313,32 +40800,32 @@ var init_durable = __esm({
         }
         kernel.op = c.op;
         for (const r of loading2.requests) session.askAgain(r);
-        for (const [key, bytes2] of loading2.outputs) this.offerAgain(key, bytes2);
+        for (const [key, bytes3] of loading2.outputs) this.offerAgain(key, bytes3);
         if (this.parking !== null && this.parking.count > 0) return;
         for (const n of loading2.storedPrograms.keys()) if (!this.programs.has(n)) this.dels.push(keyOf4(Row.Program, n));
         for (const n of loading2.storedSources.keys()) if (!this.loadedSources.has(n)) this.dels.push(keyOf4(Row.Source, n));
       }
       single(kind, read2) {
-        const bytes2 = this.singles.get(kind);
-        if (bytes2 === void 0) return;
-        const r = new TermReader(bytes2, this);
+        const bytes3 = this.singles.get(kind);
+        if (bytes3 === void 0) return;
+        const r = new TermReader(bytes3, this);
         while (!r.done) read2(r);
       }
       restoreQueue(r, machines, c) {
         const { shard } = this;
-        const order2 = [];
+        const order3 = [];
         const paused = [];
         for (let n = r.count(); n > 0; n--) {
           const priv = r.signed();
           const m = machines.get(Math.abs(priv));
           if (m === void 0) throw new Garbled(`machine ${priv} is missing`);
-          if (priv < 0) order2.push(shard.processorOf(m));
-          else (m.paused > 0 ? paused : order2).push(m);
+          if (priv < 0) order3.push(shard.processorOf(m));
+          else (m.paused > 0 ? paused : order3).push(m);
         }
         shard.resumeCounters({ ...c }, r.u8() === 1);
         const state = [];
         while (!r.done) state.push(r.signed());
-        shard.queue.restore(order2, state);
+        shard.queue.restore(order3, state);
         for (const m of paused) shard.enqueue(m);
       }
       readWaiting(r) {
@@ -40351,15 +40838,15 @@ var init_durable = __esm({
         waitsOn(m, on);
         return m;
       }
-      offerAgain(key, bytes2) {
-        const r = new ByteReader(bytes2);
+      offerAgain(key, bytes3) {
+        const r = new ByteReader(bytes3);
         const outputs = [];
         const position = () => {
           const source = r.count();
           if (source === 0) return -1;
           const base = this.baseOf(source - 1);
-          const at2 = r.count();
-          return base < 0 ? -1 : base + at2;
+          const at3 = r.count();
+          return base < 0 ? -1 : base + at3;
         };
         while (!r.done) {
           const kind = r.u8();
@@ -40369,12 +40856,12 @@ var init_durable = __esm({
           else {
             const n = r.count();
             const code = r.text();
-            const [message2, hint, machine] = [r.text(), r.text(), r.text()];
+            const [message2, hint, machine2] = [r.text(), r.text(), r.text()];
             const limit = r.u8() === 1;
             const start = position();
             const length = r.count();
             const startedBy2 = position();
-            const failure = { code, message: message2, hint, machine, limit, start, end: start < 0 ? -1 : start + length, startedBy: startedBy2 };
+            const failure = { code, message: message2, hint, machine: machine2, limit, start, end: start < 0 ? -1 : start + length, startedBy: startedBy2 };
             this.shard.failures.push(failure);
             outputs.push({ kind: "failure", n, failure });
           }
@@ -40392,7 +40879,7 @@ var init_durable = __esm({
         return this.count();
       }
     };
-    SKIM = new RowSkimmer(NO_BYTES);
+    SKIM = new RowSkimmer(NO_BYTES2);
     FOUND = { own: false, n: 0 };
     COUNTERS = [
       "names",
@@ -40542,7 +41029,7 @@ var init_operator = __esm({
       view(m) {
         const { shard } = this.session;
         const blocked = m.waiting ? blockedMachine(shard, m) : null;
-        const { start, end } = blocked ?? m.linked.spanAt(m.pc);
+        const { start, end: end2 } = blocked ?? m.linked.spanAt(m.pc);
         let memory = 0;
         const live = liveRegisters(m);
         for (let i = 0; i < live; i++) if (m.regs[i] !== void 0) memory += sizeOfValue(m.regs[i]);
@@ -40551,7 +41038,7 @@ var init_operator = __esm({
           status: blocked !== null ? "blocked" : m.paused > 0 ? "paused" : "runnable",
           paused: m.paused,
           start,
-          end,
+          end: end2,
           waitsFor: blocked?.channels ?? [],
           persistent: blocked?.persistent ?? false,
           reason: blocked?.reason ?? null,
@@ -40609,12 +41096,12 @@ function sampleOf(session, most) {
     channels: channels.list().map((c) => ({ channel: channelName(shard, c), messages: c.nD, waiting: c.nK })),
     machines: machines.list().map((m) => {
       const waits = m.waiting;
-      const { start, end } = waits ? spanOf(shard, m) : m.linked.spanAt(m.pc);
+      const { start, end: end2 } = waits ? spanOf(shard, m) : m.linked.spanAt(m.pc);
       return {
         label: `m:${m.priv}`,
         status: waits ? "blocked" : m.paused > 0 ? "paused" : "runnable",
         start,
-        end,
+        end: end2,
         waitsFor: waits ? channelsOf(m) : [],
         shard: session.team?.shardOf?.(m) ?? 0,
         account: m.account.label,
@@ -40643,10 +41130,10 @@ var init_sample = __esm({
       offer(item2, weight) {
         const { items: items2, weights, most } = this;
         if (items2.length === most && (most === 0 || weight <= weights[most - 1])) return;
-        let at2 = items2.length;
-        while (at2 > 0 && weights[at2 - 1] < weight) at2--;
-        items2.splice(at2, 0, item2);
-        weights.splice(at2, 0, weight);
+        let at3 = items2.length;
+        while (at3 > 0 && weights[at3 - 1] < weight) at3--;
+        items2.splice(at3, 0, item2);
+        weights.splice(at3, 0, weight);
         if (items2.length > most) {
           items2.pop();
           weights.pop();
@@ -40661,8 +41148,8 @@ var init_sample = __esm({
 
 // src/cli/operate.ts
 function machineRecord(m) {
-  const { start, end, ...rest } = m;
-  return { kind: "machine", ...rest, ...spotOf(sources, start, end) };
+  const { start, end: end2, ...rest } = m;
+  return { kind: "machine", ...rest, ...spotOf(sources, start, end2) };
 }
 function accountRecord(a) {
   return { kind: "account", ...a, gasLimit: Number.isFinite(a.gasLimit) ? a.gasLimit : null };
@@ -40724,7 +41211,7 @@ function top(session, request2, answer2, shards, began = performance.now()) {
     answer2({ kind: "account", label, program: program2, gas, gasLimit, comms, steps: steps2, machines, alive, failed: failed2, stopped });
   }
   for (const c of sample?.channels ?? []) answer2({ kind: "channel", ...c });
-  for (const { start, end, ...m } of sample?.machines ?? []) answer2({ kind: "machine", ...m, ...spotOf(sources, start, end) });
+  for (const { start, end: end2, ...m } of sample?.machines ?? []) answer2({ kind: "machine", ...m, ...spotOf(sources, start, end2) });
   const { runnable = null, blocked = null, paused = null } = sample ?? {};
   answer2({ kind: "sample", ms: began, tookMs: performance.now() - began, runnable, blocked, paused });
   return EXIT.rest;
@@ -40913,7 +41400,7 @@ async function inspectCommand(flags2) {
 async function deployTo(flags2) {
   if (flags2.has("space"))
     throw new UsageError("--control and --space contradict each other", "the process at the socket has the space open");
-  const programs = readInputs(flags2).map(({ name, bytes: bytes2 }) => ({ name, source: Buffer.from(bytes2).toString("base64") }));
+  const programs = readInputs(flags2).map(({ name, bytes: bytes3 }) => ({ name, source: Buffer.from(bytes3).toString("base64") }));
   if (programs.length === 0) throw new UsageError("nothing to deploy", "name a file, or write `-e 'SOURCE'`");
   const atomic = flags2.has("atomic") || flags2.text("on-error") === "rollback";
   const request2 = { op: "deploy", programs, atomic, expectDone: flags2.has("expect-done") };
@@ -40964,7 +41451,7 @@ function asJson(record) {
   stdout.write(`${JSON.stringify({ v: 1, ...record })}
 `);
 }
-function place(r) {
+function place2(r) {
   return r.file === void 0 ? "no source" : `${r.file}:${r.line}:${r.column}`;
 }
 function statusOf2(m) {
@@ -40980,7 +41467,7 @@ function asText(record) {
   switch (record.kind) {
     case "machine": {
       const m = record;
-      const parts = [`machine ${m.label}`, statusOf2(m), place(m), `account ${m.account}, gas ${m.gas}, memory ${m.memory}`];
+      const parts = [`machine ${m.label}`, statusOf2(m), place2(m), `account ${m.account}, gas ${m.gas}, memory ${m.memory}`];
       stdout.write(`${parts.join("   ")}
 `);
       if (m.waitsFor.length > 0) stdout.write(`    waits for ${waitsText(m)}${m.detail === "" ? "" : `: ${m.detail}`}
@@ -41007,12 +41494,12 @@ function asText(record) {
     case "garbage": {
       if (record.what === "machine") {
         const m = record;
-        stdout.write(`unreachable machine ${m.label}   ${place(m)}   waits for ${m.waitsFor.join(" & ")}
+        stdout.write(`unreachable machine ${m.label}   ${place2(m)}   waits for ${m.waitsFor.join(" & ")}
 `);
         return;
       }
       const d = record;
-      stdout.write(`unreachable message ${messageText(d.channel, d.values, d.persistent)}   ${place(d)}
+      stdout.write(`unreachable message ${messageText(d.channel, d.values, d.persistent)}   ${place2(d)}
 `);
       return;
     }
@@ -41041,7 +41528,7 @@ function asText(record) {
     case "failure": {
       const d = record;
       stderr.write(`${d.severity} ${d.code}: ${d.message}
-  at ${place(d)}
+  at ${place2(d)}
 ${d.hint === "" ? "" : `  hint: ${d.hint}
 `}`);
       return;
@@ -41093,7 +41580,7 @@ var init_operators2 = __esm({
           this.begun = true;
           const m = record;
           const numbers = [m.gas, m.memory, m.age, m.shard].map(String);
-          line2([m.label, statusOf2(m), m.account, ...numbers, place(m), waitsText(m)]);
+          line2([m.label, statusOf2(m), m.account, ...numbers, place2(m), waitsText(m)]);
         };
       }
     };
@@ -41305,12 +41792,12 @@ __export(trace_file_exports, {
 function eventLine(event) {
   return JSON.stringify({ v: 1, kind: "trace", ...event }, (_2, value) => typeof value === "bigint" ? String(value) : value);
 }
-var import_node_crypto, import_node_fs11, REPLAYED, TraceFile;
+var import_node_crypto, import_node_fs12, REPLAYED, TraceFile;
 var init_trace_file = __esm({
   "src/cli/trace-file.ts"() {
     "use strict";
     import_node_crypto = require("node:crypto");
-    import_node_fs11 = require("node:fs");
+    import_node_fs12 = require("node:fs");
     init_journal();
     init_print();
     init_engine();
@@ -41343,7 +41830,7 @@ var init_trace_file = __esm({
         this.recorder = new Recorder((entry) => this.journal({ e: "answer", ...entry }));
         this.file = file2;
         try {
-          this.fd = file2 === "-" ? 1 : (0, import_node_fs11.openSync)(file2, "w");
+          this.fd = file2 === "-" ? 1 : (0, import_node_fs12.openSync)(file2, "w");
         } catch (e2) {
           throw this.unwritable(e2);
         }
@@ -41361,9 +41848,9 @@ var init_trace_file = __esm({
         this.recorder.session = session;
         const kept = {};
         for (const key of REPLAYED) if (options[key] !== void 0) kept[key] = options[key];
-        const { order: order2, seed, inject } = options;
+        const { order: order3, seed, inject } = options;
         if (seed !== void 0) kept.seed = String(seed);
-        if (order2 !== void 0) kept.order = typeof order2 === "object" ? { seed: String(order2.seed) } : order2;
+        if (order3 !== void 0) kept.order = typeof order3 === "object" ? { seed: String(order3.seed) } : order3;
         if (inject !== void 0) kept.inject = Object.fromEntries(Object.entries(inject).map(([uri, t2]) => [uri, reportText(t2)]));
         this.journal({ e: "begin", options: kept, state: session.snapshot() });
       }
@@ -41376,7 +41863,7 @@ var init_trace_file = __esm({
       close() {
         this.out.flush();
         if (this.fd === 1) return;
-        (0, import_node_fs11.closeSync)(this.fd);
+        (0, import_node_fs12.closeSync)(this.fd);
         if (this.out.failure !== null) throw this.unwritable(this.out.failure);
       }
       journal(record) {
@@ -41398,7 +41885,7 @@ __export(bench_exports, {
 });
 function benchCommand(args) {
   const file2 = (0, import_node_url3.fileURLToPath)(new URL(RUNNER, RHO_URL));
-  if (!(0, import_node_fs13.existsSync)(file2)) throw new UsageError("the benchmark is not beside this command", "in a clone: `npm run build`, or `npm run bench`");
+  if (!(0, import_node_fs14.existsSync)(file2)) throw new UsageError("the benchmark is not beside this command", "in a clone: `npm run build`, or `npm run bench`");
   return new Promise((resolve, reject) => {
     const child = (0, import_node_child_process3.spawn)(process.execPath, [file2, ...args], { stdio: "inherit" });
     const wait = () => {
@@ -41409,12 +41896,12 @@ function benchCommand(args) {
     child.on("exit", (code, signal) => resolve(code ?? 128 + import_node_os5.constants.signals[signal ?? "SIGTERM"]));
   });
 }
-var import_node_child_process3, import_node_fs13, import_node_os5, import_node_url3, RUNNER;
+var import_node_child_process3, import_node_fs14, import_node_os5, import_node_url3, RUNNER;
 var init_bench = __esm({
   "src/cli/bench.ts"() {
     "use strict";
     import_node_child_process3 = require("node:child_process");
-    import_node_fs13 = require("node:fs");
+    import_node_fs14 = require("node:fs");
     import_node_os5 = require("node:os");
     import_node_url3 = require("node:url");
     init_usage();
@@ -41465,29 +41952,29 @@ var init_asm = __esm({
 });
 
 // bytecode/disasm.ts
-function hex4(bytes2) {
+function hex4(bytes3) {
   let s = "";
-  for (const b of bytes2) s += b.toString(16).padStart(2, "0");
+  for (const b of bytes3) s += b.toString(16).padStart(2, "0");
   return s;
 }
 function bigHex(v2) {
   return v2 < 0n ? "-0x" + (-v2).toString(16) : "0x" + v2.toString(16);
 }
-function bytesHex(words, start = 0, end = words.length) {
-  const bytes2 = toBytes(words, start, end);
+function bytesHex(words, start = 0, end2 = words.length) {
+  const bytes3 = toBytes(words, start, end2);
   const parts = [];
-  for (let i = 0; i < bytes2.length; i += 1024) parts.push(hex4(bytes2.subarray(i, i + 1024)));
+  for (let i = 0; i < bytes3.length; i += 1024) parts.push(hex4(bytes3.subarray(i, i + 1024)));
   return parts.join("");
 }
-function shortId(words, at2, len) {
-  return hex4(hashSequence(words.slice(at2, at2 + len)).subarray(0, 4));
+function shortId(words, at3, len) {
+  return hex4(hashSequence(words.slice(at3, at3 + len)).subarray(0, 4));
 }
 function slotText(w) {
   return ((w & 255) === 1 ? "c" : "L") + (w >>> 8);
 }
-function slotsText(words, at2, n) {
+function slotsText(words, at3, n) {
   let s = "";
-  for (let i = 0; i < n; i++) s += " " + slotText(words[at2 + i]);
+  for (let i = 0; i < n; i++) s += " " + slotText(words[at3 + i]);
   return s;
 }
 function valueText(c) {
@@ -41518,10 +42005,10 @@ function valueText(c) {
       return c.kind;
   }
 }
-function treeText(words, from, end) {
+function treeText(words, from, end2) {
   const parts = [];
   let p = from;
-  while (p < end) {
+  while (p < end2) {
     const w = words[p];
     const info = NODE_INFO[w & 255];
     if (info === void 0) break;
@@ -41540,12 +42027,12 @@ function treeText(words, from, end) {
   }
   return parts.join(" ");
 }
-function bindsText(words, at2, n) {
+function bindsText(words, at3, n) {
   let s = "";
-  for (let i = 0; i < n; i++) s += ` ${ARROWS3[words[at2 + i] & 255]} k${words[at2 + i] >>> 8}`;
-  const guard = words[at2 + n];
+  for (let i = 0; i < n; i++) s += ` ${ARROWS3[words[at3 + i] & 255]} k${words[at3 + i] >>> 8}`;
+  const guard = words[at3 + n];
   if (guard !== 0) s += ` where k${guard - 1}`;
-  return `${s} base L${words[at2 + n + 1]}`;
+  return `${s} base L${words[at3 + n + 1]}`;
 }
 function operandText(words, pc) {
   const w = words[pc];
@@ -41561,11 +42048,11 @@ function operandText(words, pc) {
     }
     case Op2.SELECT: {
       let s = ` ${n}`;
-      let at2 = pc + 1;
+      let at3 = pc + 1;
       for (let i = 0; i < n; i++) {
-        const k = words[at2];
-        s += ` branch ${k}${bindsText(words, at2 + 1, k)} +${words[at2 + k + 3]}`;
-        at2 += k + 4;
+        const k = words[at3];
+        s += ` branch ${k}${bindsText(words, at3 + 1, k)} +${words[at3 + k + 3]}`;
+        at3 += k + 4;
       }
       return s;
     }
@@ -41599,18 +42086,18 @@ function operandText(words, pc) {
       return ` ${n}`;
   }
 }
-function disasm(words, at2 = 0, options = {}) {
+function disasm(words, at3 = 0, options = {}) {
   const lines = [];
   const kinds = [IMAGE2];
-  const from = [at2 + 1];
+  const from = [at3 + 1];
   const ends = [0];
-  const extra = [words[at2]];
+  const extra = [words[at3]];
   const texts3 = [""];
   let level = 0;
-  const push = (kind, position, end, more, text2 = "") => {
+  const push = (kind, position, end2, more, text2 = "") => {
     kinds.push(kind);
     from.push(position);
-    ends.push(end);
+    ends.push(end2);
     extra.push(more);
     texts3.push(text2);
   };
@@ -41628,7 +42115,7 @@ function disasm(words, at2 = 0, options = {}) {
   while (kinds.length > 0) {
     const kind = kinds.pop();
     let p = from.pop();
-    const end = ends.pop();
+    const end2 = ends.pop();
     const more = extra.pop();
     const text2 = texts3.pop();
     if (kind === TEXT2) {
@@ -41641,13 +42128,13 @@ function disasm(words, at2 = 0, options = {}) {
     } else if (kind === POOL) {
       let k = more;
       let nested = false;
-      while (p < end && !nested) {
+      while (p < end2 && !nested) {
         const len = words[p + 1];
         const next = p + 2 + len;
         const name = CONST_NAMES[words[p]];
         if (words[p] === ConstKind.guard) {
           const n = words[p + 2];
-          push(POOL, next, end, k + 1);
+          push(POOL, next, end2, k + 1);
           block(p + 3 + n, len - 1 - n, `k${k} guard slots${slotsText(words, p + 3, n)} `);
           nested = true;
         } else if (words[p] === ConstKind.pattern) {
@@ -41660,7 +42147,7 @@ function disasm(words, at2 = 0, options = {}) {
           if (guardLen === 0) line2(`${head} ${tree}`);
           else {
             line2(head);
-            push(POOL, next, end, k + 1);
+            push(POOL, next, end2, k + 1);
             push(TEXT2, 0, 0, 0, tree);
             const m = words[guard];
             block(guard + 1 + m, guardLen - 1 - m, `guard slots${slotsText(words, guard + 1, m)} `);
@@ -41672,7 +42159,7 @@ function disasm(words, at2 = 0, options = {}) {
       }
     } else {
       let nested = false;
-      while (p < end && !nested) {
+      while (p < end2 && !nested) {
         const w = words[p];
         const info = OP_INFO[w & 255];
         let comment = options.excerpt?.(p) ?? "";
@@ -41684,7 +42171,7 @@ function disasm(words, at2 = 0, options = {}) {
           `${String(p - more).padStart(4)}: ${info?.name}${operandText(words, p)}${opens ? " {" : ""}${comment === "" ? "" : `  ; ${comment.replace(/\s+/g, " ")}`}`
         );
         if (opens) {
-          push(CODE2, next, end, more);
+          push(CODE2, next, end2, more);
           push(TEXT2, 0, 0, -1, "}");
           push(IMAGE2, p + 3, 0, words[p + 2]);
           level++;
@@ -41700,7 +42187,7 @@ function disasm(words, at2 = 0, options = {}) {
   }
   return lines.map((l) => l + "\n").join("");
 }
-function disasmJson(words, at2 = 0, options = {}) {
+function disasmJson(words, at3 = 0, options = {}) {
   const out = [];
   const queue = [];
   const image = (p, parent) => {
@@ -41710,7 +42197,7 @@ function disasmJson(words, at2 = 0, options = {}) {
       q += 2 + words[q + 1];
     }
   };
-  image(at2, null);
+  image(at3, null);
   for (let i = 0; i < queue.length; i++) {
     const { at: seq, len, multiplicity, parent } = queue[i];
     const constants5 = [];
@@ -41768,37 +42255,37 @@ async function writeProgram(p) {
   const { h64Raw: h64Raw2 } = await e();
   const sections2 = [[SECTION.IMAGE, toBytes(p.image)]];
   if (p.spans !== void 0) {
-    const { at: at2, start, end } = p.spans;
-    const rows = new Uint32Array(3 * at2.length);
-    for (let i = 0; i < at2.length; i++) {
-      rows[3 * i] = at2[i];
+    const { at: at3, start, end: end2 } = p.spans;
+    const rows = new Uint32Array(3 * at3.length);
+    for (let i = 0; i < at3.length; i++) {
+      rows[3 * i] = at3[i];
       rows[3 * i + 1] = start[i];
-      rows[3 * i + 2] = end[i];
+      rows[3 * i + 2] = end2[i];
     }
     sections2.push([SECTION.SPANS, toBytes(rows)]);
   }
   if (p.source !== void 0) sections2.push([SECTION.SOURCE, utf85.encode(JSON.stringify([p.source.name, p.source.text]))]);
   if (p.link !== void 0) sections2.push([SECTION.LINK, utf85.encode(JSON.stringify(p.link))]);
   let size = 12;
-  for (const [, bytes2] of sections2) size += 16 + Math.ceil(bytes2.length / 4) * 4;
+  for (const [, bytes3] of sections2) size += 16 + Math.ceil(bytes3.length / 4) * 4;
   const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
   view.setUint32(0, MAGIC2, true);
   view.setUint32(4, CONTAINER_VERSION, true);
   view.setUint32(8, sections2.length, true);
   let o = 12;
-  for (const [kind, bytes2] of sections2) {
+  for (const [kind, bytes3] of sections2) {
     view.setUint32(o, kind, true);
-    view.setUint32(o + 4, bytes2.length, true);
-    view.setBigUint64(o + 8, h64Raw2(bytes2), true);
-    out.set(bytes2, o + 16);
-    o += 16 + Math.ceil(bytes2.length / 4) * 4;
+    view.setUint32(o + 4, bytes3.length, true);
+    view.setBigUint64(o + 8, h64Raw2(bytes3), true);
+    out.set(bytes3, o + 16);
+    o += 16 + Math.ceil(bytes3.length / 4) * 4;
   }
   return out;
 }
-function strings(bytes2) {
+function strings(bytes3) {
   try {
-    const v2 = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes2));
+    const v2 = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes3));
     return Array.isArray(v2) && v2.every((s) => typeof s === "string") ? v2 : void 0;
   } catch {
     return void 0;
@@ -41818,10 +42305,10 @@ async function readProgram(file2) {
     const kind = view.getUint32(o, true);
     const size = view.getUint32(o + 4, true);
     if (size > file2.length - o - 16) return bad("a section is cut off");
-    const bytes2 = file2.subarray(o + 16, o + 16 + size);
-    if (h64Raw2(bytes2) !== view.getBigUint64(o + 8, true)) return bad("a section is damaged");
+    const bytes3 = file2.subarray(o + 16, o + 16 + size);
+    if (h64Raw2(bytes3) !== view.getBigUint64(o + 8, true)) return bad("a section is damaged");
     if (found.has(kind)) return bad("a section stands twice");
-    found.set(kind, bytes2);
+    found.set(kind, bytes3);
     o += 16 + Math.ceil(size / 4) * 4;
   }
   if (o !== file2.length) return bad("bytes after the last section");
@@ -41834,16 +42321,16 @@ async function readProgram(file2) {
     const rows = fromBytes(spanBytes);
     if (rows === void 0 || rows.length % 3 !== 0) return bad("positions");
     const n = rows.length / 3;
-    const at2 = new Uint32Array(n);
+    const at3 = new Uint32Array(n);
     const start = new Int32Array(n);
-    const end = new Int32Array(n);
+    const end2 = new Int32Array(n);
     for (let i = 0; i < n; i++) {
-      at2[i] = rows[3 * i];
+      at3[i] = rows[3 * i];
       start[i] = rows[3 * i + 1];
-      end[i] = rows[3 * i + 2];
-      if (i > 0 && at2[i] <= at2[i - 1]) return bad("positions are not in order");
+      end2[i] = rows[3 * i + 2];
+      if (i > 0 && at3[i] <= at3[i - 1]) return bad("positions are not in order");
     }
-    out.spans = { at: at2, start, end };
+    out.spans = { at: at3, start, end: end2 };
   }
   const sourceBytes = found.get(SECTION.SOURCE);
   if (sourceBytes !== void 0) {
@@ -41891,31 +42378,31 @@ function op3(name, ...operands) {
 }
 function registerLength(code, pc) {
   const info = REGISTER_OPS[code[pc]];
-  let at2 = pc + 2;
+  let at3 = pc + 2;
   let n = 0;
   for (const kind of info.operands) {
-    if (kind === "*") at2 += n;
-    else if (kind === "+") at2 += n + 1;
-    else if (kind === "**") at2 += 2 * n;
-    else if (kind === "**+") at2 += 2 * n + 1;
+    if (kind === "*") at3 += n;
+    else if (kind === "+") at3 += n + 1;
+    else if (kind === "**") at3 += 2 * n;
+    else if (kind === "**+") at3 += 2 * n + 1;
     else {
-      if (kind === "n") n = code[at2];
-      else if (kind === "m") n = code[at2] & NAME_ITEMS_MAX;
-      at2++;
+      if (kind === "n") n = code[at3];
+      else if (kind === "m") n = code[at3] & NAME_ITEMS_MAX;
+      at3++;
     }
   }
-  return at2 - pc;
+  return at3 - pc;
 }
 function* partsOf2(linker, program2) {
   const { words } = program2;
   const queue = [];
-  const add5 = (at2, len, where2, parent, slots, times = 1) => {
-    const seq = readSequence(words, at2, len);
-    const linked = seq.kind === Kind.GUARD ? linker.guard(program2, seq, len) : linker.sequence(program2, at2, len);
-    const id = parent === null || len <= ID_WORDS2 ? shortId(words, at2, len) : "long";
+  const add6 = (at3, len, where2, parent, slots, times = 1) => {
+    const seq = readSequence(words, at3, len);
+    const linked = seq.kind === Kind.GUARD ? linker.guard(program2, seq, len) : linker.sequence(program2, at3, len);
+    const id = parent === null || len <= ID_WORDS2 ? shortId(words, at3, len) : "long";
     queue.push({ seq, linked, where: where2, id, parent, times, slots });
   };
-  for (const m of members(words)) add5(m.at, m.len, `\xD7${m.multiplicity}`, null, null, m.multiplicity);
+  for (const m of members(words)) add6(m.at, m.len, `\xD7${m.multiplicity}`, null, null, m.multiplicity);
   for (let i = 0; i < queue.length; i++) {
     const part2 = queue[i];
     yield part2;
@@ -41928,7 +42415,7 @@ function* partsOf2(linker, program2) {
       }
       if (guard === null) continue;
       const { sequence: sequence2, slots } = readGuard(words, guard.at, guard.len);
-      add5(sequence2.at, sequence2.codeEnd - sequence2.at, `guard of ${part2.id}`, part2, [slots.map((s) => (s.capture ? 1 : 0) | s.index << 8)]);
+      add6(sequence2.at, sequence2.codeEnd - sequence2.at, `guard of ${part2.id}`, part2, [slots.map((s) => (s.capture ? 1 : 0) | s.index << 8)]);
     }
     for (let pc = part2.seq.codeStart; pc < part2.seq.codeEnd; ) {
       const next = pc + instructionLength(words, pc);
@@ -41942,7 +42429,7 @@ function* partsOf2(linker, program2) {
             close2 += captures;
           }
           const times = m.multiplicity === 1 ? "" : ` \xD7${m.multiplicity}`;
-          add5(m.at, m.len, `in ${part2.id} +${pc - part2.seq.codeStart}${times}`, part2, slots);
+          add6(m.at, m.len, `in ${part2.id} +${pc - part2.seq.codeStart}${times}`, part2, slots);
         }
       }
       pc = next;
@@ -41986,10 +42473,10 @@ function registerText(linked, pc, from) {
   const info = REGISTER_OPS[code[pc]];
   const parts = [info.name];
   const value = (v2) => v2 >= 0 ? registerName(linked, v2) : constantText(consts[~v2], from);
-  let at2 = pc + 2;
+  let at3 = pc + 2;
   let n = 0;
   const many = (count2) => {
-    for (let i = 0; i < count2; i++) parts.push(value(code[at2++]));
+    for (let i = 0; i < count2; i++) parts.push(value(code[at3++]));
   };
   for (const kind of info.operands) {
     switch (kind) {
@@ -42006,7 +42493,7 @@ function registerText(linked, pc, from) {
         many(2 * n + 1);
         break;
       default: {
-        const v2 = code[at2++];
+        const v2 = code[at3++];
         if (kind === "n") n = v2;
         else if (kind === "m") n = v2 & NAME_ITEMS_MAX;
         const text2 = kind === "d" ? `${registerName(linked, v2)} \u2190` : kind === "a" ? value(v2) : kind === "k" ? constantText(consts[v2], from) : kind === "t" ? `\u2192${v2}` : "";
@@ -42021,8 +42508,8 @@ function heading({ seq, linked, where: where2, id }) {
   const { captures, locals } = seq;
   return { id, where: where2, sort: KIND_NAMES[seq.kind], captures, locals, registers: linked.registers, leaf: linked.leaf, inert: linked.inert };
 }
-function sourceOf(options, at2) {
-  const source = options.excerpt?.(at2);
+function sourceOf(options, at3) {
+  const source = options.excerpt?.(at3);
   return source === void 0 ? {} : { source: source.replace(/\s+/g, " ") };
 }
 function byOrigin(part2) {
@@ -42030,12 +42517,12 @@ function byOrigin(part2) {
   const own = [];
   for (let pc = seq.codeStart; pc < seq.codeEnd; pc += instructionLength(seq.words, pc)) own.push(pc);
   const out = new Map(own.map((pc) => [pc, []]));
-  let at2 = 0;
+  let at3 = 0;
   for (let pc = 0; pc < linked.code.length; pc += registerLength(linked.code, pc)) {
     const from = linked.canonical(pc);
-    if (own[at2] > from) at2 = 0;
-    while (at2 + 1 < own.length && own[at2 + 1] <= from) at2++;
-    out.get(own[at2])?.push(pc);
+    if (own[at3] > from) at3 = 0;
+    while (at3 + 1 < own.length && own[at3 + 1] <= from) at3++;
+    out.get(own[at3])?.push(pc);
   }
   return out;
 }
@@ -42071,7 +42558,7 @@ function linkedListing(linker, program2, options = {}) {
 `).join("");
 }
 function* linkRecords(linker, program2, outermost, options = {}) {
-  const place2 = (offset) => {
+  const place3 = (offset) => {
     const { source } = sourceOf(options, offset);
     return source === void 0 ? "" : `: ${source}`;
   };
@@ -42093,7 +42580,7 @@ function* linkRecords(linker, program2, outermost, options = {}) {
       };
       copies = slots.map((list2) => list2.map(bound3));
     }
-    known4.set(part2, { binders: new Binders(part2, place2), captures: copies[0] ?? [] });
+    known4.set(part2, { binders: new Binders(part2, place3), captures: copies[0] ?? [] });
     yield { v: 1, kind: "link", id, where: where2, copies, public: publicNames(part2.linked) };
   }
 }
@@ -42118,14 +42605,14 @@ function linkMap(linker, program2, outermost, options = {}) {
 function publicNames(linked) {
   const { code, consts } = linked;
   const out = /* @__PURE__ */ new Map();
-  const add5 = (constant, does) => {
+  const add6 = (constant, does) => {
     const name = constantText(consts[constant], 0);
     out.set(`${does} ${name}`, { name, does });
   };
   for (let pc = 0; pc < code.length; pc += registerLength(code, pc)) {
     const { name } = REGISTER_OPS[code[pc]];
-    if (name === "SENDK") add5(code[pc + 2], "send");
-    else if (name === "RECVK") add5(code[pc + 3], "receive");
+    if (name === "SENDK") add6(code[pc + 2], "send");
+    else if (name === "RECVK") add6(code[pc + 3], "receive");
   }
   return [...out.values()];
 }
@@ -42281,43 +42768,43 @@ var init_listing = __esm({
     ARROWS4 = ["<-", "<=", "<<-"];
     COLUMN = 34;
     Binders = class {
-      constructor({ seq }, place2) {
+      constructor({ seq }, place3) {
         this.locals = [];
         const { words } = seq;
         const variables2 = (k) => {
           const c = seq.constants[k];
           return c.kind === "pattern" ? readPattern(words, c.at, c.len).count : 0;
         };
-        const add5 = (pc, from, count2, what) => {
+        const add6 = (pc, from, count2, what) => {
           if (count2 > 0) this.locals.push({ pc, from, to: from + count2, what });
         };
-        const binds = (pc, at2, n) => {
+        const binds = (pc, at3, n) => {
           let count2 = 0;
-          for (let i = 0; i < n; i++) count2 += variables2(words[at2 + i] >>> 8);
-          add5(pc, words[at2 + n + 1], count2, () => `received${place2(pc)}`);
+          for (let i = 0; i < n; i++) count2 += variables2(words[at3 + i] >>> 8);
+          add6(pc, words[at3 + n + 1], count2, () => `received${place3(pc)}`);
         };
         for (let pc = seq.codeStart; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
           const n = words[pc] >>> 8;
           switch (words[pc] & 255) {
             case Op2.NEW:
-              add5(pc, words[pc + 1], n, () => `new${place2(pc)}`);
+              add6(pc, words[pc + 1], n, () => `new${place3(pc)}`);
               break;
             case Op2.NEWURI: {
               const uri = valueOfConstant(seq.constants[words[pc + 1]]);
-              add5(pc, n, 1, () => uri instanceof Uri ? `\`${uri.text}\`` : String(uri));
+              add6(pc, n, 1, () => uri instanceof Uri ? `\`${uri.text}\`` : String(uri));
               break;
             }
             case Op2.CASE:
-              add5(pc, words[pc + 2], variables2(words[pc + 1]), () => `matched${place2(pc)}`);
+              add6(pc, words[pc + 2], variables2(words[pc + 1]), () => `matched${place3(pc)}`);
               break;
             case Op2.RECV:
               binds(pc, pc + 1, n & COUNT_MASK);
               break;
             case Op2.SELECT: {
-              let at2 = pc + 1;
+              let at3 = pc + 1;
               for (let b = 0; b < n; b++) {
-                binds(pc, at2 + 1, words[at2]);
-                at2 += words[at2] + 4;
+                binds(pc, at3 + 1, words[at3]);
+                at3 += words[at3] + 4;
               }
               break;
             }
@@ -42431,8 +42918,8 @@ function quoted(file2) {
   const { name, diagnostics } = parseName(file2);
   return { program: { kind: "eval", name, start: name.start, end: name.end }, diagnostics };
 }
-function isProgramFile(bytes2) {
-  return bytes2.length >= 4 && bytes2[0] === 82 && bytes2[1] === 72 && bytes2[2] === 90 && bytes2[3] === 49;
+function isProgramFile(bytes3) {
+  return bytes3.length >= 4 && bytes3[0] === 82 && bytes3[1] === 72 && bytes3[2] === 90 && bytes3[3] === 49;
 }
 async function readImage(input) {
   const read2 = await readProgram(input.bytes);
@@ -42455,23 +42942,23 @@ async function save(to, listed2) {
   const { image, spans, file: file2, free: free2 } = listed2;
   const base = file2?.base ?? 0;
   const columns = { at: spans.at, start: spans.start.map(shifted(-base)), end: spans.end.map(shifted(-base)) };
-  const bytes2 = await writeProgram({
+  const bytes3 = await writeProgram({
     image,
     spans: columns,
     ...file2 === void 0 ? {} : { source: { name: file2.name, text: file2.text } },
     link: free2
   });
   try {
-    (0, import_node_fs14.writeFileSync)(to, bytes2);
+    (0, import_node_fs15.writeFileSync)(to, bytes3);
   } catch (e2) {
     throw new UsageError(`cannot write \`${to}\`: ${reasonOf(e2)}`);
   }
 }
-var import_node_fs14, ALL_URIS, NO_SPANS;
+var import_node_fs15, ALL_URIS, NO_SPANS;
 var init_disasm2 = __esm({
   "src/cli/disasm.ts"() {
     "use strict";
-    import_node_fs14 = require("node:fs");
+    import_node_fs15 = require("node:fs");
     init_bytecode();
     init_render();
     init_source();
@@ -42921,8 +43408,8 @@ var init_format2 = __esm({
         let comment = 0;
         for (let i = 0; i <= size; i++) {
           this.firstComment[i] = comment;
-          const end = i < size ? tokens2[i].start : text2.length + 1;
-          while (comment < comments.length && comments[comment].start < end) comment++;
+          const end2 = i < size ? tokens2[i].start : text2.length + 1;
+          while (comment < comments.length && comments[comment].start < end2) comment++;
         }
         this.firstComment[size + 1] = comment;
       }
@@ -42980,12 +43467,12 @@ var init_format2 = __esm({
         return this.at.get(position) ?? -1;
       }
       /** Last token that ends at or before a position. */
-      lastBefore(end) {
+      lastBefore(end2) {
         let low = 0;
         let high = this.tokens.length - 1;
         while (low < high) {
           const middle = low + high + 1 >> 1;
-          if (this.tokens[middle].end <= end) low = middle;
+          if (this.tokens[middle].end <= end2) low = middle;
           else high = middle - 1;
         }
         return low;
@@ -43156,8 +43643,8 @@ var init_format2 = __esm({
       }
       newlineBefore(i) {
         const from = i > 0 ? this.tokens[i - 1].end : 0;
-        const at2 = this.text.indexOf("\n", from);
-        return at2 >= 0 && at2 < this.tokens[i].start;
+        const at3 = this.text.indexOf("\n", from);
+        return at3 >= 0 && at3 < this.tokens[i].start;
       }
       commentBreaks(i) {
         for (let k = this.firstComment[i]; k < this.firstComment[i + 1]; k++)
@@ -43289,12 +43776,12 @@ var init_format2 = __esm({
             } else if (this.spaced(i)) column++;
             if (owner !== null && owner !== group && owner.forced && owner.first >= first && i <= last) return block >= 0;
           }
-          const { start, end, tok } = tokens2[i];
+          const { start, end: end2, tok } = tokens2[i];
           const line2 = tok === T.Str ? this.text.indexOf("\n", start) : -1;
-          if (line2 >= 0 && line2 < end) {
+          if (line2 >= 0 && line2 < end2) {
             if (column + line2 - start > WIDTH) return block >= 0;
-            column = end - this.text.lastIndexOf("\n", end - 1) - 1;
-          } else column += end - start;
+            column = end2 - this.text.lastIndexOf("\n", end2 - 1) - 1;
+          } else column += end2 - start;
           if (column > WIDTH) return block >= 0;
           const partner = this.partner[i];
           if (partner > i) {
@@ -43308,9 +43795,9 @@ var init_format2 = __esm({
       /** The column behind comments that stay on the line, and the space behind them. */
       afterComments(i, column) {
         for (let k = this.firstComment[i]; k < this.firstComment[i + 1]; k++) {
-          const { start, end } = this.comments[k];
-          const line2 = this.text.lastIndexOf("\n", end - 1);
-          column = line2 > start ? end - line2 - 1 : column + 1 + end - start;
+          const { start, end: end2 } = this.comments[k];
+          const line2 = this.text.lastIndexOf("\n", end2 - 1);
+          column = line2 > start ? end2 - line2 - 1 : column + 1 + end2 - start;
         }
         return column + 1;
       }
@@ -43391,8 +43878,8 @@ var init_format2 = __esm({
         const known4 = this.maps.get(open);
         if (known4 !== void 0) return known4;
         let map2 = false;
-        const end = this.partner[open];
-        for (let i = open + 1; i < end; i++) {
+        const end2 = this.partner[open];
+        for (let i = open + 1; i < end2; i++) {
           if (this.partner[i] > i) i = this.partner[i];
           else if (this.tokens[i].tok === T.Colon || i === open + 1 && this.tokens[i].tok === T.Dots) {
             map2 = true;
@@ -43440,16 +43927,16 @@ function formatInput(input) {
 }
 function save2(file2, text2) {
   try {
-    (0, import_node_fs15.writeFileSync)(file2, text2);
+    (0, import_node_fs16.writeFileSync)(file2, text2);
   } catch (e2) {
     throw new UsageError(`cannot write \`${file2}\`: ${reasonOf(e2)}`);
   }
 }
-var import_node_fs15;
+var import_node_fs16;
 var init_fmt = __esm({
   "src/cli/fmt.ts"() {
     "use strict";
-    import_node_fs15 = require("node:fs");
+    import_node_fs16 = require("node:fs");
     init_source();
     init_decode2();
     init_format2();
@@ -43465,12 +43952,12 @@ var init_fmt = __esm({
 // src/cli/machines.ts
 function machineRows(session, runnableOnly) {
   if (runnableOnly) return session.shard.queue.items().map((m) => row2(m, "runnable"));
-  return session.machines().map(({ machine, waits }) => row2(machine, waits ? "waits" : "runnable"));
+  return session.machines().map(({ machine: machine2, waits }) => row2(machine2, waits ? "waits" : "runnable"));
 }
 function row2(m, status) {
-  const { start, end } = m.linked.spanAt(m.pc);
-  const place2 = placeText(sources, start) || "no source";
-  return [`m:${m.priv}`, m.paused > 0 ? "paused" : status, place2, `${headline(sources, start, end)}   steps ${m.steps}, gas ${m.gas}`];
+  const { start, end: end2 } = m.linked.spanAt(m.pc);
+  const place3 = placeText(sources, start) || "no source";
+  return [`m:${m.priv}`, m.paused > 0 ? "paused" : status, place3, `${headline(sources, start, end2)}   steps ${m.steps}, gas ${m.gas}`];
 }
 var init_machines = __esm({
   "src/cli/machines.ts"() {
@@ -43497,13 +43984,13 @@ function isOpen(source) {
   for (let i = 0; i < source.length; i++) {
     const c = source[i];
     if (c === "/" && source[i + 1] === "/") {
-      const end = source.indexOf("\n", i);
-      if (end < 0) break;
-      i = end;
+      const end2 = source.indexOf("\n", i);
+      if (end2 < 0) break;
+      i = end2;
     } else if (c === "/" && source[i + 1] === "*") {
-      const end = source.indexOf("*/", i + 2);
-      if (end < 0) return true;
-      i = end + 1;
+      const end2 = source.indexOf("*/", i + 2);
+      if (end2 < 0) return true;
+      i = end2 + 1;
     } else if (c === '"') {
       for (i++; i < source.length && source[i] !== '"'; i++) if (source[i] === "\\") i++;
       if (i >= source.length) return true;
@@ -43609,11 +44096,11 @@ ${text2}`;
         this.pending = "";
       }
       async command(text2) {
-        const match2 = /^\.([a-z]*)\s*([\s\S]*)$/.exec(text2);
-        const name = match2?.[1] ?? "";
+        const match = /^\.([a-z]*)\s*([\s\S]*)$/.exec(text2);
+        const name = match?.[1] ?? "";
         if (Object.hasOwn(COMMANDS2, name)) {
           try {
-            return await COMMANDS2[name].run(this, match2?.[2].trim() ?? "");
+            return await COMMANDS2[name].run(this, match?.[2].trim() ?? "");
           } catch (e2) {
             return `${e2.message}
 `;
@@ -43674,10 +44161,10 @@ ${text2}`;
       blocked(text2) {
         const name = channelOf(text2, ".blocked");
         const { waiting } = this.session.report(true);
-        const chosen = name === "" ? waiting : waiting.filter((w) => w.channels.includes(name));
-        if (chosen.length === 0) return name === "" ? "nothing waits\n" : `nothing waits on ${name}
+        const chosen2 = name === "" ? waiting : waiting.filter((w) => w.channels.includes(name));
+        if (chosen2.length === 0) return name === "" ? "nothing waits\n" : `nothing waits on ${name}
 `;
-        return showRest({ waiting: chosen, messages: [], notes: [], idleServers: 0, unreachable: 0 }, { sources, color: this.color });
+        return showRest({ waiting: chosen2, messages: [], notes: [], idleServers: 0, unreachable: 0 }, { sources, color: this.color });
       }
       space(text2) {
         const name = channelOf(text2, ".space");
@@ -43694,8 +44181,8 @@ ${text2}`;
       }
       async load(file2) {
         if (file2 === "") return "which file? .load FILE\n";
-        const bytes2 = this.outside.read(file2);
-        const text2 = new TextDecoder().decode(bytes2);
+        const bytes3 = this.outside.read(file2);
+        const text2 = new TextDecoder().decode(bytes3);
         return this.start(text2, file2, true);
       }
       save(file2) {
@@ -43789,23 +44276,23 @@ async function replCommand(flags2) {
 }
 function readHistory(file2) {
   try {
-    return (0, import_node_fs16.readFileSync)(file2, "utf8").split("\n").filter((line2) => line2 !== "").reverse();
+    return (0, import_node_fs17.readFileSync)(file2, "utf8").split("\n").filter((line2) => line2 !== "").reverse();
   } catch {
     return [];
   }
 }
 function writeHistory(file2, lines) {
   try {
-    (0, import_node_fs16.writeFileSync)(file2, `${[...lines].slice(0, HISTORY_MAX).reverse().join("\n")}
+    (0, import_node_fs17.writeFileSync)(file2, `${[...lines].slice(0, HISTORY_MAX).reverse().join("\n")}
 `);
   } catch {
   }
 }
-var import_node_fs16, import_node_os6, import_node_path8, import_promises5, HISTORY_MAX, outside;
+var import_node_fs17, import_node_os6, import_node_path8, import_promises5, HISTORY_MAX, outside;
 var init_prompt = __esm({
   "src/cli/prompt.ts"() {
     "use strict";
-    import_node_fs16 = require("node:fs");
+    import_node_fs17 = require("node:fs");
     import_node_os6 = require("node:os");
     import_node_path8 = require("node:path");
     import_promises5 = require("node:readline/promises");
@@ -43821,14 +44308,14 @@ var init_prompt = __esm({
     outside = {
       read(file2) {
         try {
-          return (0, import_node_fs16.readFileSync)(file2);
+          return (0, import_node_fs17.readFileSync)(file2);
         } catch (e2) {
           throw new UsageError(`cannot read \`${file2}\`: ${reasonOf(e2)}`);
         }
       },
       write(file2, text2) {
         try {
-          (0, import_node_fs16.writeFileSync)(file2, text2);
+          (0, import_node_fs17.writeFileSync)(file2, text2);
         } catch (e2) {
           throw new UsageError(`cannot write \`${file2}\`: ${reasonOf(e2)}`);
         }
@@ -43859,8 +44346,8 @@ function readDirectives(text2) {
     if (!line2.startsWith("//")) continue;
     const bare = line2.trimEnd();
     if (bare === "// ordered") ordered = true;
-    const match2 = /^\/\/ ?([a-z-]+): ?(.*)$/.exec(bare);
-    if (match2 !== null && KEYS2.includes(match2[1])) values2[match2[1]].push(match2[2]);
+    const match = /^\/\/ ?([a-z-]+): ?(.*)$/.exec(bare);
+    if (match !== null && KEYS2.includes(match[1])) values2[match[1]].push(match[2]);
   }
   const number = (key) => {
     const last = values2[key].at(-1);
@@ -43954,9 +44441,9 @@ function diffLines(expected, seen, ordered) {
     const missing2 = [...expected];
     const extra = [];
     for (const line2 of seen) {
-      const at2 = missing2.indexOf(line2);
-      if (at2 < 0) extra.push(line2);
-      else missing2.splice(at2, 1);
+      const at3 = missing2.indexOf(line2);
+      if (at3 < 0) extra.push(line2);
+      else missing2.splice(at3, 1);
     }
     lines.push(...missing2.map((l) => `- ${l}`), ...extra.map((l) => `+ ${l}`));
   }
@@ -43993,19 +44480,19 @@ async function testCommand(flags2) {
 }
 function programsBelow(path) {
   try {
-    if (!(0, import_node_fs17.statSync)(path).isDirectory()) return [path];
-    return (0, import_node_fs17.readdirSync)(path, { withFileTypes: true }).filter((e2) => e2.isDirectory() || e2.name.endsWith(".rho")).map((e2) => e2.name).filter((name) => name !== "node_modules" && !name.startsWith(".")).sort().flatMap((name) => programsBelow((0, import_node_path9.join)(path, name)));
+    if (!(0, import_node_fs18.statSync)(path).isDirectory()) return [path];
+    return (0, import_node_fs18.readdirSync)(path, { withFileTypes: true }).filter((e2) => e2.isDirectory() || e2.name.endsWith(".rho")).map((e2) => e2.name).filter((name) => name !== "node_modules" && !name.startsWith(".")).sort().flatMap((name) => programsBelow((0, import_node_path9.join)(path, name)));
   } catch (e2) {
     throw new UsageError(`cannot read \`${path}\`: ${reasonOf(e2)}`);
   }
 }
 async function testProgram(file2, flags2, seeds) {
   const started = performance.now();
-  const bytes2 = readInput(file2);
-  const directives = readDirectives(new TextDecoder().decode(bytes2));
+  const bytes3 = readInput(file2);
+  const directives = readDirectives(new TextDecoder().decode(bytes3));
   for (const seed of seeds) {
     const { host: _2, ...options } = sessionOptions(flags2, new QuietHost(), seed);
-    const differences = await judgeProgram(file2, bytes2, directives, options, flags2.number("timeout") ?? 6e4);
+    const differences = await judgeProgram(file2, bytes3, directives, options, flags2.number("timeout") ?? 6e4);
     if (differences.length > 0) return { file: file2, about: directives.about, seed, differences, ms: performance.now() - started };
   }
   return { file: file2, about: directives.about, seed: void 0, differences: [], ms: performance.now() - started };
@@ -44089,11 +44576,11 @@ function jsonReporter() {
     }
   };
 }
-var import_node_fs17, import_node_path9, reporters;
+var import_node_fs18, import_node_path9, reporters;
 var init_test = __esm({
   "src/cli/test.ts"() {
     "use strict";
-    import_node_fs17 = require("node:fs");
+    import_node_fs18 = require("node:fs");
     import_node_path9 = require("node:path");
     init_directives();
     init_engine();
@@ -44142,7 +44629,7 @@ function read(file2) {
   const text2 = new TextDecoder().decode(readInput(file2));
   const hash2 = (0, import_node_crypto2.createHash)("sha256");
   let begin;
-  let end;
+  let end2;
   let changed = false;
   const events = [];
   const answers = [];
@@ -44150,13 +44637,13 @@ function read(file2) {
     if (line2.trim() === "") return;
     const record = parsed(line2);
     if (record === void 0) throw new UsageError(`${file2}:${i + 1} is no trace event`, "a trace is written by `rho run --trace FILE`");
-    if (end !== void 0) changed = true;
+    if (end2 !== void 0) changed = true;
     if (record.kind === "trace") {
       if (begin !== void 0) events.push(line2);
     } else if (record.e === "begin") begin ??= record;
     else if (record.e === "answer") answers.push(record);
     else if (record.e === "end") {
-      end = record;
+      end2 = record;
       if (record.hash !== hash2.copy().digest("hex")) changed = true;
     }
     hash2.update(line2).update("\n");
@@ -44166,8 +44653,8 @@ function read(file2) {
       `\`${file2}\` does not say where the run began`,
       "a trace that can be replayed is written by `rho run --trace FILE`"
     );
-  const at2 = end?.at;
-  return { options: optionsOf(begin.options), state: begin.state, events, answers, end: at2, changed };
+  const at3 = end2?.at;
+  return { options: optionsOf(begin.options), state: begin.state, events, answers, end: at3, changed };
 }
 function parsed(line2) {
   try {
@@ -44180,9 +44667,9 @@ function parsed(line2) {
 function optionsOf(kept) {
   const options = { host: NOBODY2 };
   for (const key of REPLAYED) if (kept[key] !== void 0) options[key] = kept[key];
-  const { seed, order: order2, inject } = kept;
+  const { seed, order: order3, inject } = kept;
   if (seed !== void 0) options.seed = BigInt(String(seed));
-  if (order2 !== void 0) options.order = typeof order2 === "object" ? { seed: BigInt(order2.seed) } : order2;
+  if (order3 !== void 0) options.order = typeof order3 === "object" ? { seed: BigInt(order3.seed) } : order3;
   if (inject !== void 0)
     options.inject = Object.fromEntries(Object.entries(inject).map(([uri, t2]) => [uri, termOf(t2, "--inject")]));
   return options;
@@ -44229,15 +44716,15 @@ var init_replay = __esm({
       /** Where the two part; undefined: nowhere. */
       go() {
         this.started = true;
-        const { answers, end, events } = this.recording;
+        const { answers, end: end2, events } = this.recording;
         for (const answer2 of answers) {
           if ("fault" in answer2 || answer2.at === void 0) continue;
           if (!this.runTo(answer2.at) || !this.replayer.deliver(answer2))
             return this.difference ?? { recorded: `an answer to request ${answer2.request}`, replayed: "nobody waits for it there" };
         }
-        if (end !== void 0) this.runTo(end);
+        if (end2 !== void 0) this.runTo(end2);
         for (let status = "budget"; this.compared < events.length && this.difference === void 0 && status === "budget"; )
-          status = this.session.run(end === void 0 ? 1e3 : 1);
+          status = this.session.run(end2 === void 0 ? 1e3 : 1);
         if (this.difference === void 0 && this.compared < events.length)
           this.difference = { recorded: shown2(events[this.compared]), replayed: "ends" };
         return this.difference;
@@ -44258,11 +44745,11 @@ var init_replay = __esm({
       }
       event(event) {
         if (!this.started || this.difference !== void 0) return;
-        const { events, end } = this.recording;
+        const { events, end: end2 } = this.recording;
         const line2 = eventLine(event);
         const recorded2 = events[this.compared];
         if (recorded2 === line2) this.compared++;
-        else if (recorded2 !== void 0 || end !== void 0)
+        else if (recorded2 !== void 0 || end2 !== void 0)
           this.difference = { recorded: recorded2 === void 0 ? "ends" : shown2(recorded2), replayed: shown2(line2) };
       }
     };
@@ -44454,15 +44941,15 @@ function asJson2(view) {
 `);
 }
 function asBlocks() {
-  let begun = false;
+  let begun2 = false;
   return (view) => {
-    stdout.write(`${begun ? "\n" : ""}${textOf2(view).join("\n")}
+    stdout.write(`${begun2 ? "\n" : ""}${textOf2(view).join("\n")}
 `);
-    begun = true;
+    begun2 = true;
   };
 }
 function asScreen() {
-  let begun = false;
+  let begun2 = false;
   return (view) => {
     const { columns, rows } = process.stdout;
     const lines = textOf2(view).slice(0, Math.max(1, (rows || ROWS2) - 1));
@@ -44470,8 +44957,8 @@ function asScreen() {
       (l) => `${Array.from(l).slice(0, columns || COLUMNS).join("")}${CLEAR_LINE}
 `
     );
-    stdout.write(`${begun ? "" : HIDE_CURSOR + CLEAR}${HOME}${shown3.join("")}${CLEAR_BELOW}`);
-    begun = true;
+    stdout.write(`${begun2 ? "" : HIDE_CURSOR + CLEAR}${HOME}${shown3.join("")}${CLEAR_BELOW}`);
+    begun2 = true;
   };
 }
 function textOf2(v2) {
@@ -44606,7 +45093,7 @@ var init_blake3 = __esm({
   "../main/node_modules/@noble/hashes/blake3.js"() {
     init_md();
     init_u64();
-    init_blake2();
+    init_blake22();
     init_utils();
     B3_Flags = {
       CHUNK_START: 1,
@@ -44695,20 +45182,20 @@ var init_blake3 = __esm({
         s[6] = v6 ^ v14;
         s[7] = v7 ^ v15;
       }
-      compress(buf, bufPos = 0, isLast = false) {
+      compress(buf, bufPos = 0, isLast2 = false) {
         let flags2 = this.flags;
         if (!this.chunkPos)
           flags2 |= B3_Flags.CHUNK_START;
-        if (this.chunkPos === 15 || isLast)
+        if (this.chunkPos === 15 || isLast2)
           flags2 |= B3_Flags.CHUNK_END;
-        if (!isLast)
+        if (!isLast2)
           this.pos = this.blockLen;
         this.b2Compress(this.chunksDone, flags2, buf, bufPos);
         this.chunkPos += 1;
-        if (this.chunkPos === 16 || isLast) {
+        if (this.chunkPos === 16 || isLast2) {
           let chunk = this.state;
           this.state = this.IV.slice();
-          for (let last, chunks = this.chunksDone + 1; isLast || !(chunks & 1); chunks = Math.floor(chunks / 2)) {
+          for (let last, chunks = this.chunksDone + 1; isLast2 || !(chunks & 1); chunks = Math.floor(chunks / 2)) {
             if (!(last = this.stack.pop()))
               break;
             this.buffer32.set(last, 0);
@@ -44729,17 +45216,17 @@ var init_blake3 = __esm({
       _cloneInto(to) {
         const staleOutput = !!to && to.finished && !to.destroyed;
         to = super._cloneInto(to);
-        const { IV, flags: flags2, state, chunkPos, posOut, chunkOut, stack, chunksDone } = this;
+        const { IV: IV2, flags: flags2, state, chunkPos, posOut, chunkOut, stack, chunksDone } = this;
         to.state.set(state);
         to.stack = stack.map((i) => Uint32Array.from(i));
-        if (IV === B3_IV) {
+        if (IV2 === B3_IV) {
           if (to.IV !== B3_IV)
             clean(to.IV);
           to.IV = B3_IV;
         } else if (to.IV === B3_IV) {
-          to.IV = IV.slice();
+          to.IV = IV2.slice();
         } else {
-          to.IV.set(IV);
+          to.IV.set(IV2);
         }
         to.flags = flags2;
         to.chunkPos = chunkPos;
@@ -44830,9 +45317,9 @@ var init_blake3 = __esm({
           throw new Error("no XOF after digest()");
         return this.writeInto(out);
       }
-      xof(bytes2) {
-        anumber(bytes2);
-        return this.xofInto(new Uint8Array(bytes2));
+      xof(bytes3) {
+        anumber(bytes3);
+        return this.xofInto(new Uint8Array(bytes3));
       }
       digestInto(out) {
         aoutput(out, this);
@@ -44871,32 +45358,11 @@ function tagOf2(domain) {
   return tag;
 }
 function hash(domain, ...parts) {
-  if (fast !== void 0) {
-    fast.init();
-    let at2 = gather(tagOf2(domain), 0);
-    for (const p of parts) {
-      if (at2 + p.length <= GATHERED_BYTES) at2 = gather(p, at2);
-      else {
-        if (at2 > 0) fast.update(gathered.subarray(0, at2));
-        at2 = 0;
-        fast.update(p);
-      }
-    }
-    if (at2 > 0) fast.update(gathered.subarray(0, at2));
-    return fast.digest("binary");
-  }
-  const slow = blake2b.create({ dkLen: 32 });
-  slow.update(tagOf2(domain));
-  for (const p of parts) slow.update(p);
-  return slow.digest();
+  return blake2b256(tagOf2(domain), ...parts);
 }
-function gather(part2, at2) {
-  gathered.set(part2, at2);
-  return at2 + part2.length;
-}
-function wordsOf(bytes2) {
-  if (IS_LITTLE && bytes2.byteOffset % 4 === 0) return new Int32Array(bytes2.buffer, bytes2.byteOffset, LANES / 2);
-  const view = new DataView(bytes2.buffer, bytes2.byteOffset);
+function wordsOf(bytes3) {
+  if (IS_LITTLE && bytes3.byteOffset % 4 === 0) return new Int32Array(bytes3.buffer, bytes3.byteOffset, LANES / 2);
+  const view = new DataView(bytes3.buffer, bytes3.byteOffset);
   return Int32Array.from({ length: LANES / 2 }, (_2, i) => view.getInt32(4 * i, true));
 }
 function seedOf2(seed, name, occurrence) {
@@ -44907,34 +45373,32 @@ function seedOf2(seed, name, occurrence) {
   }
   return seed;
 }
-function latin12(bytes2) {
-  if (bytes2.length <= 64) return String.fromCharCode.apply(null, bytes2);
+function latin12(bytes3) {
+  if (bytes3.length <= 64) return String.fromCharCode.apply(null, bytes3);
   let s = "";
-  for (let i = 0; i < bytes2.length; i += 8192) s += String.fromCharCode.apply(null, bytes2.subarray(i, i + 8192));
+  for (let i = 0; i < bytes3.length; i += 8192) s += String.fromCharCode.apply(null, bytes3.subarray(i, i + 8192));
   return s;
 }
 function fromLatin1(s) {
-  const bytes2 = new Uint8Array(s.length);
-  for (let i = 0; i < s.length; i++) bytes2[i] = s.charCodeAt(i);
-  return bytes2;
+  const bytes3 = new Uint8Array(s.length);
+  for (let i = 0; i < s.length; i++) bytes3[i] = s.charCodeAt(i);
+  return bytes3;
 }
-function toHex(bytes2) {
+function toHex(bytes3) {
   let s = "";
-  for (let i = 0; i < bytes2.length; i++) s += HEX3[bytes2[i]];
+  for (let i = 0; i < bytes3.length; i++) s += HEX3[bytes3[i]];
   return s;
 }
-var fast, lanes, held2, TEXT3, TAGS2, GATHERED_BYTES, gathered, LANES, Lattice, IS_LITTLE, HEX3;
+var lanes, held2, TEXT3, TAGS2, LANES, Lattice, IS_LITTLE, HEX3;
 var init_hash3 = __esm({
   "rspace/hash.ts"() {
     "use strict";
-    init_blake2();
     init_blake3();
+    init_blake();
     init_lanes();
     held2 = null;
     TEXT3 = new TextEncoder();
     TAGS2 = /* @__PURE__ */ new Map();
-    GATHERED_BYTES = 1024;
-    gathered = new Uint8Array(GATHERED_BYTES);
     LANES = 1024;
     Lattice = class {
       constructor() {
@@ -44982,11 +45446,11 @@ var init_hash3 = __esm({
           }
       }
       root() {
-        const bytes2 = new Uint8Array(LANES * 2);
-        const view = new DataView(bytes2.buffer);
+        const bytes3 = new Uint8Array(LANES * 2);
+        const view = new DataView(bytes3.buffer);
         if (held2 === this.words) lanes?.read(this.words);
         for (let i = 0; i < this.words.length; i++) view.setInt32(4 * i, this.words[i], true);
-        return hash("node", bytes2);
+        return hash("node", bytes3);
       }
     };
     IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -44995,16 +45459,16 @@ var init_hash3 = __esm({
 });
 
 // rspace/appender.ts
-function setWord(into, at2, n) {
-  into[at2] = n >>> 24;
-  into[at2 + 1] = n >>> 16;
-  into[at2 + 2] = n >>> 8;
-  into[at2 + 3] = n;
+function setWord(into, at3, n) {
+  into[at3] = n >>> 24;
+  into[at3 + 1] = n >>> 16;
+  into[at3 + 2] = n >>> 8;
+  into[at3 + 3] = n;
 }
-function setCount(into, at2, n) {
+function setCount(into, at3, n) {
   const low = n >>> 0;
-  setWord(into, at2, (n - low) / 2 ** 32);
-  setWord(into, at2 + 4, low);
+  setWord(into, at3, (n - low) / 2 ** 32);
+  setWord(into, at3 + 4, low);
 }
 function encode2(codec, value) {
   try {
@@ -45013,9 +45477,9 @@ function encode2(codec, value) {
     throw asCodecError(codec, cause);
   }
 }
-function encodeInto(codec, value, into, at2) {
+function encodeInto(codec, value, into, at3) {
   try {
-    return codec.encodeInto?.(value, into, at2) ?? -1;
+    return codec.encodeInto?.(value, into, at3) ?? -1;
   } catch (cause) {
     throw asCodecError(codec, cause);
   }
@@ -45057,26 +45521,26 @@ var init_appender = __esm({
       }
       varint(n) {
         this.room(8);
-        const { bytes: bytes2 } = this;
-        let { at: at2 } = this;
+        const { bytes: bytes3 } = this;
+        let { at: at3 } = this;
         while (n >= 2147483648) {
-          bytes2[at2++] = n % 128 | 128;
+          bytes3[at3++] = n % 128 | 128;
           n = Math.floor(n / 128);
         }
         while (n >= 128) {
-          bytes2[at2++] = n & 127 | 128;
+          bytes3[at3++] = n & 127 | 128;
           n >>>= 7;
         }
-        bytes2[at2++] = n;
-        this.at = at2;
+        bytes3[at3++] = n;
+        this.at = at3;
       }
       raw(from) {
         const { length } = from;
         this.room(length);
-        const { bytes: bytes2, at: at2 } = this;
-        if (length > SHORT4) bytes2.set(from, at2);
-        else for (let i = 0; i < length; i++) bytes2[at2 + i] = from[i];
-        this.at = at2 + length;
+        const { bytes: bytes3, at: at3 } = this;
+        if (length > SHORT4) bytes3.set(from, at3);
+        else for (let i = 0; i < length; i++) bytes3[at3 + i] = from[i];
+        this.at = at3 + length;
       }
       /** Length, then bytes. */
       blob(from) {
@@ -45089,22 +45553,22 @@ var init_appender = __esm({
       }
       /** The same, its length in four bytes before it. */
       framed(codec, value) {
-        const end = this.ahead(codec, value, 4);
-        setWord(this.bytes, this.at, end - this.at - 4);
-        this.at = end;
+        const end2 = this.ahead(codec, value, 4);
+        setWord(this.bytes, this.at, end2 - this.at - 4);
+        this.at = end2;
       }
       /** Write the encoded value after a gap; where it ends. What has been appended is still the same. */
       ahead(codec, value, gap) {
         if (codec.encodeInto === void 0) {
-          const bytes2 = encode2(codec, value);
-          this.room(gap + bytes2.length);
-          this.bytes.set(bytes2, this.at + gap);
-          return this.at + gap + bytes2.length;
+          const bytes3 = encode2(codec, value);
+          this.room(gap + bytes3.length);
+          this.bytes.set(bytes3, this.at + gap);
+          return this.at + gap + bytes3.length;
         }
         for (let room2 = VALUE_BYTES; ; room2 = 2 * (this.bytes.length - this.at)) {
           this.room(gap + room2);
-          const end = encodeInto(codec, value, this.bytes, this.at + gap);
-          if (end >= 0) return end;
+          const end2 = encodeInto(codec, value, this.bytes, this.at + gap);
+          if (end2 >= 0) return end2;
         }
       }
       room(n) {
@@ -45151,9 +45615,9 @@ function outboxValue(o) {
   for (const m of o.matches) w.blob(m.channel).blob(m.pattern).blob(m.value).varint(m.ref).u8(m.flags);
   return copy(w);
 }
-function countAt(b, at2) {
-  const high = b[at2] * 2 ** 24 + (b[at2 + 1] << 16) + (b[at2 + 2] << 8) + b[at2 + 3];
-  const n = high * 2 ** 32 + (b[at2 + 4] << 24 >>> 0) + (b[at2 + 5] << 16) + (b[at2 + 6] << 8) + b[at2 + 7];
+function countAt(b, at3) {
+  const high = b[at3] * 2 ** 24 + (b[at3 + 1] << 16) + (b[at3 + 2] << 8) + b[at3 + 3];
+  const n = high * 2 ** 32 + (b[at3 + 4] << 24 >>> 0) + (b[at3 + 5] << 16) + (b[at3 + 6] << 8) + b[at3 + 7];
   if (!Number.isSafeInteger(n)) throw new Malformed("count is too large");
   return n;
 }
@@ -45203,9 +45667,9 @@ function readRow(into, key, value) {
           const peeks = [];
           const patterns = [];
           for (let m = r.varint(); m > 0; m--) {
-            const place2 = r.varint();
-            places.push(Math.floor(place2 / 2));
-            peeks.push(place2 % 2 === 1);
+            const place3 = r.varint();
+            places.push(Math.floor(place3 / 2));
+            peeks.push(place3 % 2 === 1);
             patterns.push(r.blob());
           }
           branches.push({ places, peeks, patterns, where: guarded ? r.blob() : void 0 });
@@ -45253,10 +45717,10 @@ function readRow(into, key, value) {
             r.varint()
           ];
           const secret = r.blob().slice();
-          const order2 = new TextDecoder().decode(r.blob());
+          const order3 = new TextDecoder().decode(r.blob());
           const pumped = [];
           for (let n = r.varint(); n > 0; n--) pumped.push(r.varint());
-          into.state = { op: op4, kernelOp, counter, tick, cids, gids, names, key: secret, order: order2, pumped };
+          into.state = { op: op4, kernelOp, counter, tick, cids, gids, names, key: secret, order: order3, pumped };
         }
         break;
       }
@@ -45274,16 +45738,16 @@ function turnValue(turn) {
 function framed(parts) {
   let length = 4;
   for (const p of parts) length += 4 + p.length;
-  const bytes2 = new Uint8Array(length);
-  const view = new DataView(bytes2.buffer);
+  const bytes3 = new Uint8Array(length);
+  const view = new DataView(bytes3.buffer);
   view.setUint32(0, parts.length);
-  let at2 = 4;
+  let at3 = 4;
   for (const p of parts) {
-    view.setUint32(at2, p.length);
-    bytes2.set(p, at2 + 4);
-    at2 += 4 + p.length;
+    view.setUint32(at3, p.length);
+    bytes3.set(p, at3 + 4);
+    at3 += 4 + p.length;
   }
-  return bytes2;
+  return bytes3;
 }
 function positive(n, what, least = 1) {
   if (typeof n !== "number" || !Number.isSafeInteger(n) || n < least)
@@ -45353,16 +45817,16 @@ function consumeBytes(branches, body, persistent) {
   });
   return framed([...parts, body, Uint8Array.of(persistent ? 1 : 0)]);
 }
-function readEvents(bytes2, ids = true) {
+function readEvents(bytes3, ids = true) {
   try {
-    return bytes2[0] === VERSION ? readPacked(bytes2, ids) : readTexts(bytes2);
+    return bytes3[0] === VERSION ? readPacked(bytes3, ids) : readTexts(bytes3);
   } catch (e2) {
     if (!(e2 instanceof Malformed || e2 instanceof SyntaxError || e2 instanceof TypeError)) throw e2;
     throw new RhizomeError("CORRUPT", `the events of a commit are malformed: ${e2.message}`);
   }
 }
-function readPacked(bytes2, ids) {
-  const r = new Reader2(bytes2);
+function readPacked(bytes3, ids) {
+  const r = new Reader2(bytes3);
   r.u8();
   const events = [];
   let op4 = 0;
@@ -45411,8 +45875,8 @@ function readPacked(bytes2, ids) {
   }
   return events;
 }
-function readTexts(bytes2) {
-  const list2 = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes2));
+function readTexts(bytes3) {
+  const list2 = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes3));
   if (!Array.isArray(list2)) throw new Malformed("not a list");
   return list2.map(({ channel: channel3, value, ...e2 }) => ({
     ...e2,
@@ -45421,9 +45885,9 @@ function readTexts(bytes2) {
   }));
 }
 function fromHex(s) {
-  const bytes2 = new Uint8Array(s.length / 2);
-  for (let i = 0; i < bytes2.length; i++) bytes2[i] = Number.parseInt(s.slice(2 * i, 2 * i + 2), 16);
-  return bytes2;
+  const bytes3 = new Uint8Array(s.length / 2);
+  for (let i = 0; i < bytes3.length; i++) bytes3[i] = Number.parseInt(s.slice(2 * i, 2 * i + 2), 16);
+  return bytes3;
 }
 var KINDS4, NUMBER_OF, PRODUCE, CONSUME, COMM, UNDO, VERSION, F_REF, F_PERSISTENT2, EventWriter, produceId, consumeId, hasReset;
 var init_journal2 = __esm({
@@ -45524,26 +45988,26 @@ var init_journal2 = __esm({
         this.varint(step < 0 ? -2 * step - 1 : 2 * step);
       }
       channel(h) {
-        const bytes2 = h.bytes();
-        this.varint(bytes2.length + 1);
+        const bytes3 = h.bytes();
+        this.varint(bytes3.length + 1);
         this.room(1);
         this.bytes[this.at++] = h.kindByte;
-        this.raw(bytes2);
+        this.raw(bytes3);
       }
       /** The encoded value as a blob, encoded in place where the codec can and its length takes one byte, as with most. */
       valueBlob(codec, value) {
-        const { at: at2 } = this;
-        const end = this.ahead(codec, value, 1);
-        const length = end - at2 - 1;
+        const { at: at3 } = this;
+        const end2 = this.ahead(codec, value, 1);
+        const length = end2 - at3 - 1;
         if (length < 128) {
-          this.bytes[at2] = length;
-          this.at = end;
-        } else this.blob(this.bytes.slice(at2 + 1, end));
+          this.bytes[at3] = length;
+          this.at = end2;
+        } else this.blob(this.bytes.slice(at3 + 1, end2));
       }
     };
     produceId = (channel3, value, persistent) => toHex(hash("produce", framed([channel3, value, Uint8Array.of(persistent ? 1 : 0)])));
     consumeId = (branches, body, persistent) => toHex(hash("consume", consumeBytes(branches, body, persistent)));
-    hasReset = (bytes2) => readEvents(bytes2, false).some((e2) => e2.kind === "reset");
+    hasReset = (bytes3) => readEvents(bytes3, false).some((e2) => e2.kind === "reset");
   }
 });
 
@@ -45589,10 +46053,10 @@ var init_net = __esm({
       net(c, commit) {
         const [tag] = c.key;
         const isNew = c.hash !== void 0;
-        const bytes2 = isNew ? c.value : c.before;
-        if (tag !== TAG.D && tag !== TAG.K || bytes2 === void 0 || isNew && c.before !== void 0) return void 0;
+        const bytes3 = isNew ? c.value : c.before;
+        if (tag !== TAG.D && tag !== TAG.K || bytes3 === void 0 || isNew && c.before !== void 0) return void 0;
         const one = nothingLoaded();
-        readRow(one, c.key, bytes2);
+        readRow(one, c.key, bytes3);
         const [d] = one.data;
         if (d !== void 0)
           return {
@@ -45621,9 +46085,9 @@ function innerBytes(mask, children) {
   for (const c of children) w.raw(fromLatin1(c));
   return w.view().slice();
 }
-function parse2(bytes2) {
+function parse2(bytes3) {
   try {
-    const r = new Reader2(bytes2);
+    const r = new Reader2(bytes3);
     const kind = r.u8();
     if (kind === LEAF2) {
       const key = r.blob().slice();
@@ -45670,25 +46134,25 @@ var init_history = __esm({
     init_rows();
     init_bytes2();
     Node2 = class {
-      constructor(mask, children, path, bytes2) {
+      constructor(mask, children, path, bytes3) {
         /** Nodes above, checkpoints and present trees that reach it. */
         this.refs = 0;
         this.stored = false;
         this.mask = mask;
         this.children = children;
         this.path = path;
-        this.bytes = bytes2;
+        this.bytes = bytes3;
       }
     };
     LEAF2 = 0;
     INNER2 = 1;
     pathOf = (key) => latin12(hash("path", key));
     nibble = (path, depth) => path.charCodeAt(depth >> 1) >> (depth & 1 ? 0 : 4) & 15;
-    idOf2 = (bytes2) => latin12(hash("node", bytes2));
+    idOf2 = (bytes3) => latin12(hash("node", bytes3));
     nodeKey = (id) => new Writer3(33).u8(TAG.N).raw(fromLatin1(id)).view().slice();
     checkpointKey = (root) => {
-      const bytes2 = Buffer.from(root, "hex");
-      return new Writer3(33).u8(TAG.S).raw(bytes2).view().slice();
+      const bytes3 = Buffer.from(root, "hex");
+      return new Writer3(33).u8(TAG.S).raw(bytes3).view().slice();
     };
     History = class {
       constructor(keep2 = {}, read2) {
@@ -45728,9 +46192,9 @@ var init_history = __esm({
         return this.apply(tree, sorted2(items2), 0);
       }
       leaf(path, key, value) {
-        const bytes2 = leafBytes(key, value);
-        const id = idOf2(bytes2);
-        if (!this.nodes.has(id)) this.nodes.set(id, new Node2(0, null, path, bytes2));
+        const bytes3 = leafBytes(key, value);
+        const id = idOf2(bytes3);
+        if (!this.nodes.has(id)) this.nodes.set(id, new Node2(0, null, path, bytes3));
         return id;
       }
       inner(mask, children) {
@@ -45767,11 +46231,11 @@ var init_history = __esm({
         let mask = 0;
         const children = [];
         let same3 = true;
-        for (let n = 0, at2 = 0, child = 0; n < 16; n++) {
+        for (let n = 0, at3 = 0, child = 0; n < 16; n++) {
           const before = (node3.mask & 1 << n) === 0 ? void 0 : node3.children[child++];
-          const from = at2;
-          while (at2 < items2.length && nibble(items2[at2].path, depth) === n) at2++;
-          const after2 = from === at2 ? before : this.apply(before, items2.slice(from, at2), depth + 1);
+          const from = at3;
+          while (at3 < items2.length && nibble(items2[at3].path, depth) === n) at3++;
+          const after2 = from === at3 ? before : this.apply(before, items2.slice(from, at3), depth + 1);
           same3 &&= after2 === before;
           if (after2 === void 0) continue;
           mask |= 1 << n;
@@ -45840,8 +46304,8 @@ var init_history = __esm({
           if (node3.stored) continue;
           node3.stored = true;
           if (this.read !== void 0) {
-            const bytes2 = node3.children === null ? node3.bytes : innerBytes(node3.mask, node3.children);
-            if (!this.toDelete.delete(id)) this.toPut.set(id, bytes2);
+            const bytes3 = node3.children === null ? node3.bytes : innerBytes(node3.mask, node3.children);
+            if (!this.toDelete.delete(id)) this.toPut.set(id, bytes3);
             node3.bytes = null;
           }
           if (node3.children !== null) work.push(...node3.children);
@@ -45849,7 +46313,7 @@ var init_history = __esm({
       }
       /** The changes of rows since the last call. */
       drain(put, del) {
-        for (const [id, bytes2] of this.toPut) put.push([nodeKey(id), bytes2, null]);
+        for (const [id, bytes3] of this.toPut) put.push([nodeKey(id), bytes3, null]);
         for (const id of this.toDelete) del.push(nodeKey(id));
         for (const root of this.rootsToPut) {
           const { serial, pinned, tree } = this.roots.get(root);
@@ -45918,12 +46382,12 @@ var init_history = __esm({
               work.push(...node3.children);
               continue;
             }
-            const bytes2 = node3.bytes ?? this.toPut.get(id) ?? this.onTheWay.find((m) => m.has(id))?.get(id);
-            if (bytes2 === void 0) wanted.push(id);
-            else found.push(parse2(bytes2).row);
+            const bytes3 = node3.bytes ?? this.toPut.get(id) ?? this.onTheWay.find((m) => m.has(id))?.get(id);
+            if (bytes3 === void 0) wanted.push(id);
+            else found.push(parse2(bytes3).row);
           }
-          for (let at2 = 0; at2 < wanted.length; at2 += READ_AT_ONCE) {
-            const some = wanted.slice(at2, at2 + READ_AT_ONCE);
+          for (let at3 = 0; at3 < wanted.length; at3 += READ_AT_ONCE) {
+            const some = wanted.slice(at3, at3 + READ_AT_ONCE);
             const values2 = await this.read?.(some.map(nodeKey)) ?? [];
             some.forEach((id, i) => {
               const value = values2[i];
@@ -46061,13 +46525,13 @@ function copyQuickly(from, depth) {
     }
     return Object.freeze(to2);
   }
-  const keys2 = Object.keys(from);
-  if (keys2.length === 1 && keys2[0].charCodeAt(0) === DOLLAR && CONSTANTS.has(from)) return from;
   if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0) return void 0;
-  if (keys2.length > QUICK_PARTS || !inOrder3(keys2)) return void 0;
   const to = {};
-  for (let i = 0; i < keys2.length; i++) {
-    const key = keys2[i];
+  let path = NO_KEYS_YET;
+  for (const key in from) {
+    path = path.next !== null && path.next.key === key ? path.next : afterwards2(path, key);
+    if (path === void 0 || !owns.call(from, key)) return void 0;
+    if (path.isDollar && CONSTANTS.has(from)) return from;
     const part2 = copyPart(from[key], depth);
     if (part2 === void 0) return void 0;
     quickSize += key.length;
@@ -46075,30 +46539,29 @@ function copyQuickly(from, depth) {
   }
   return Object.freeze(to);
 }
+function afterwards2(path, key) {
+  const known4 = path.find(key);
+  if (known4 !== void 0) return known4;
+  if (path.length === QUICK_PARTS || path.length > 0 && path.key >= key || key === "__proto__" || !wellFormed(key)) return void 0;
+  const next = new Path(key, path.length + 1);
+  if (paths < PATHS_MAX && !path.isWide) {
+    paths++;
+    path.add(next);
+  }
+  return next;
+}
 function isCopyOf(known4, value) {
   if (known4 === value) return true;
   if (!isObject(known4) || !isObject(value)) return false;
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false;
-  const keys2 = Object.keys(value);
-  const others2 = Object.keys(known4);
-  if (keys2.length !== others2.length) return false;
-  for (let i = 0; i < keys2.length; i++) {
-    const key = keys2[i];
-    if (key !== others2[i] || value[key] !== known4[key]) return false;
+  let more = 0;
+  for (const key in value) {
+    const part2 = value[key];
+    if (part2 !== known4[key] || typeof part2 === "object" && !Object.hasOwn(known4, key)) return false;
+    more++;
   }
-  return true;
-}
-function inOrder3(keys2) {
-  const n = keys2.length;
-  if (n === 0) return true;
-  const at2 = (keys2[0].length + 7 * keys2[n - 1].length + n) % ORDERLY.length;
-  const known4 = ORDERLY[at2];
-  let same3 = 0;
-  if (known4.length === n) while (same3 < n && known4[same3] === keys2[same3]) same3++;
-  if (same3 === n) return true;
-  for (let i = 0; i < n; i++) if (i > 0 && keys2[i - 1] > keys2[i] || keys2[i] === "__proto__" || !wellFormed(keys2[i])) return false;
-  ORDERLY[at2] = keys2;
-  return true;
+  for (const _key in known4) more--;
+  return more === 0;
 }
 function copyPart(part2, depth) {
   if (part2 === void 0) return void 0;
@@ -46232,26 +46695,26 @@ function equalJson(a, b) {
   return true;
 }
 function variableOf2(p) {
+  for (const key in p) if (key !== "$var") return void 0;
   const name = p.$var;
-  return typeof name === "string" && (CONSTANTS.has(p) || Object.keys(p).length === 1) ? name : void 0;
+  return typeof name === "string" ? name : void 0;
 }
 function fitsPlainly(p, x, into, m) {
   if (!isObject(x)) return void 0;
-  const keys2 = Object.keys(p);
   m.step();
-  for (let i = 0; i < keys2.length; i++) {
-    const key = keys2[i];
+  for (const key in p) {
     if (key.charCodeAt(0) === DOLLAR) return void 0;
-    if (!Object.hasOwn(x, key)) return false;
     const part2 = p[key];
+    const item2 = x[key];
     if (typeof part2 !== "object" || part2 === null) {
-      if (part2 !== x[key]) return false;
+      if (part2 !== item2 || item2 === void 0) return false;
       continue;
     }
+    if (item2 === void 0 || (typeof item2 === "function" || key === "__proto__") && !Object.hasOwn(x, key)) return false;
     const name = variableOf2(part2);
     if (name === void 0) return void 0;
     m.step();
-    setField(into, name, x[key]);
+    setField(into, name, item2);
   }
   return true;
 }
@@ -46326,7 +46789,7 @@ function fits(pattern, value, into, m) {
   }
   return true;
 }
-function isPlain(p) {
+function isPlain2(p) {
   if (typeof p !== "object" || p === null) return true;
   if (Array.isArray(p)) return false;
   if (p === _ || variableOf2(p)) return true;
@@ -46345,7 +46808,7 @@ function isPlain(p) {
 }
 function checkPattern(pattern, names, binding = true, depth = 0) {
   if (depth > OPERATOR_DEPTH_MAX) throw new BadArgument(`operators may nest ${OPERATOR_DEPTH_MAX} deep`);
-  const add5 = (name) => {
+  const add6 = (name) => {
     if (typeof name !== "string" || name === "") throw new BadArgument("a variable needs a name");
     if (!binding) throw new BadArgument(`\`${name}\` cannot be bound inside $or or $not`);
     if (names.has(name))
@@ -46361,7 +46824,7 @@ function checkPattern(pattern, names, binding = true, depth = 0) {
         const name = isObject(x) ? x.$rest : void 0;
         if (name === void 0) work.push(x);
         else if (i !== p.length - 1) throw new BadArgument("rest() must be the last element of an array pattern");
-        else add5(name);
+        else add6(name);
       });
       continue;
     }
@@ -46375,7 +46838,7 @@ function checkPattern(pattern, names, binding = true, depth = 0) {
       throw new BadArgument(`${special[0]} cannot stand beside ordinary fields`, { hint: "use lit() for data whose keys begin with $" });
     for (const key of keys2) {
       const arg = p[key];
-      if (key === "$var") add5(arg);
+      if (key === "$var") add6(arg);
       else if (key === "$any" || key === "$lit") continue;
       else if (key === "$exact") {
         if (!isObject(arg)) throw new BadArgument("exact() takes an object");
@@ -46469,14 +46932,14 @@ function jsonMatcher() {
       return fields.length;
     },
     check(patterns, where2) {
-      if (where2 === void 0 && patterns.length === 1 && isPlain(patterns[0])) return;
+      if (where2 === void 0 && patterns.length === 1 && isPlain2(patterns[0])) return;
       const names = /* @__PURE__ */ new Set();
       for (const p of patterns) checkPattern(p, names);
       if (where2 !== void 0) checkWhere(where2, names);
     }
   };
 }
-var OPERATOR_DEPTH_MAX, _, CONSTANTS, variables, VARIABLES_MAX, v, isObject, SHORT_TEXT, DOLLAR, QUICK_DEPTH2, QUICK_PARTS, quickSize, ORDERLY, TEXT4, UNTEXT, Punctuation, jsonCodec, COMPARISONS2, TYPES2, typeOf, NO_KEYS, FIELDS_NUMBERED, NUMBERS_MAX, WHOLE, json;
+var OPERATOR_DEPTH_MAX, _, CONSTANTS, variables, VARIABLES_MAX, newNames, v, isObject, SHORT_TEXT, DOLLAR, QUICK_DEPTH2, QUICK_PARTS, quickSize, owns, Path, NO_KEYS_YET, FORKS_MAX, PATHS_MAX, paths, TEXT4, UNTEXT, Punctuation, jsonCodec, COMPARISONS2, TYPES2, typeOf, NO_KEYS, FIELDS_NUMBERED, NUMBERS_MAX, WHOLE, json;
 var init_json = __esm({
   "rspace/json.ts"() {
     "use strict";
@@ -46486,16 +46949,48 @@ var init_json = __esm({
     CONSTANTS = new WeakSet([_]);
     variables = /* @__PURE__ */ new Map();
     VARIABLES_MAX = 1e3;
-    v = new Proxy(Object.freeze({}), {
-      get: (_target, name) => typeof name === "string" ? variable2(name) : void 0
+    newNames = new Proxy(Object.freeze({}), {
+      get(_target, name) {
+        if (typeof name !== "string") return void 0;
+        const found = variable2(name);
+        if (CONSTANTS.has(found)) Object.defineProperty(v, name, { value: found });
+        return found;
+      }
     });
+    v = Object.create(newNames);
     isObject = (x) => typeof x === "object" && x !== null && !Array.isArray(x);
     SHORT_TEXT = 64;
     DOLLAR = 36;
     QUICK_DEPTH2 = 6;
     QUICK_PARTS = 32;
     quickSize = 0;
-    ORDERLY = new Array(64).fill([]);
+    owns = Object.prototype.hasOwnProperty;
+    Path = class {
+      constructor(key, length) {
+        this.others = [];
+        /** The key that came next the last time. */
+        this.next = null;
+        this.key = key;
+        this.length = length;
+        this.isDollar = length === 1 && key.charCodeAt(0) === DOLLAR;
+      }
+      find(key) {
+        const found = this.others.find((p) => p.key === key);
+        if (found !== void 0) this.next = found;
+        return found;
+      }
+      add(path) {
+        this.others.push(path);
+        this.next = path;
+      }
+      get isWide() {
+        return this.others.length >= FORKS_MAX;
+      }
+    };
+    NO_KEYS_YET = new Path("", 0);
+    FORKS_MAX = 64;
+    PATHS_MAX = 4096;
+    paths = 0;
     TEXT4 = new TextEncoder();
     UNTEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     Punctuation = class {
@@ -46506,26 +47001,26 @@ var init_json = __esm({
     jsonCodec = Object.freeze({
       id: "rhz-json-1",
       encode: (value) => TEXT4.encode(canonicalText(value)),
-      encodeInto(value, into, at2) {
+      encodeInto(value, into, at3) {
         const text2 = canonicalText(value);
-        if (at2 + text2.length > into.length) return -1;
+        if (at3 + text2.length > into.length) return -1;
         if (text2.length <= SHORT_TEXT) {
           let i = 0;
           for (; i < text2.length; i++) {
             const c = text2.charCodeAt(i);
             if (c > 127) break;
-            into[at2 + i] = c;
+            into[at3 + i] = c;
           }
-          if (i === text2.length) return at2 + i;
+          if (i === text2.length) return at3 + i;
         }
-        const { read: read2, written: written2 } = TEXT4.encodeInto(text2, into.subarray(at2));
-        return read2 === text2.length ? at2 + written2 : -1;
+        const { read: read2, written: written3 } = TEXT4.encodeInto(text2, into.subarray(at3));
+        return read2 === text2.length ? at3 + written3 : -1;
       },
-      decode(bytes2) {
+      decode(bytes3) {
         let text2;
         let value;
         try {
-          text2 = UNTEXT.decode(bytes2);
+          text2 = UNTEXT.decode(bytes3);
           value = revive(JSON.parse(text2));
         } catch (cause) {
           if (cause instanceof RhizomeError) throw cause;
@@ -46563,6 +47058,8 @@ var init_changed = __esm({
     Changed = class {
       constructor(isThere2) {
         this.added = [];
+        /** The last to come, not among `added` yet: mostly it goes before another one comes, and then there is nothing to do for it. */
+        this.latest = null;
         this.removed = [];
         /** Of `added`, those that are there; about. */
         this.alive = 0;
@@ -46574,23 +47071,35 @@ var init_changed = __esm({
         this.isThere = isThere2;
       }
       get size() {
-        return this.exact === null ? this.alive + this.removed.length : this.exact.added.size + this.exact.removed.size;
+        const { exact } = this;
+        if (exact !== null) return exact.added.size + exact.removed.size;
+        return this.alive + this.removed.length + (this.latest === null ? 0 : 1);
       }
       came(r) {
         const { ref } = r;
-        if (ref > this.newest) {
+        if (this.latest === null && ref > this.newest && this.exact === null) {
           this.newest = ref;
-          if (this.exact !== null) this.exact.added.set(ref, r);
-          else {
-            this.added.push(r);
-            this.alive++;
-          }
+          this.latest = r;
+        } else this.cameToo(r, ref);
+      }
+      cameToo(r, ref) {
+        this.settle();
+        if (ref > this.newest && this.exact === null) {
+          this.newest = ref;
+          this.latest = r;
           return;
         }
         const { added, removed: removed2 } = this.exact ??= this.sorted(r);
-        if (!removed2.delete(ref)) added.set(ref, r);
+        if (ref > this.newest) {
+          this.newest = ref;
+          added.set(ref, r);
+        } else if (!removed2.delete(ref)) added.set(ref, r);
       }
       went(r) {
+        if (r === this.latest) this.latest = null;
+        else this.wentLater(r);
+      }
+      wentLater(r) {
         const { ref } = r;
         if (this.exact !== null) {
           if (!this.exact.added.delete(ref)) this.exact.removed.set(ref, r);
@@ -46602,8 +47111,16 @@ var init_changed = __esm({
           else if (added.length > 2 * this.alive + SLACK) this.sweep(r);
         }
       }
+      settle() {
+        const { latest } = this;
+        if (latest === null) return;
+        this.latest = null;
+        this.added.push(latest);
+        this.alive++;
+      }
       /** The changes since the last call; `counter` is above all refs that have been given out. */
       take(counter) {
+        this.settle();
         const { exact } = this;
         const added = exact === null ? this.added.filter(this.isThere) : [...exact.added.values()];
         const removed2 = exact === null ? this.removed : [...exact.removed.values()];
@@ -46658,9 +47175,9 @@ var init_packer = __esm({
       }
       /** To be filled again; what it held must not be needed any more. */
       reset() {
-        const { pack, bytes: bytes2 } = this;
+        const { pack, bytes: bytes3 } = this;
         pack.count = pack.bytes = pack.chunks.length = 0;
-        if (bytes2.length > CHUNK_BYTES) this.bytes = new Uint8Array(0);
+        if (bytes3.length > CHUNK_BYTES) this.bytes = new Uint8Array(0);
         this.start = this.at = 0;
         return this;
       }
@@ -46668,13 +47185,13 @@ var init_packer = __esm({
       begin(tag, id, ref) {
         this.start = this.at;
         this.room(RECORD_KEY_BYTES);
-        const { bytes: bytes2, at: at2 } = this;
-        bytes2[at2] = tag;
-        setCount(bytes2, at2 + 1, id);
-        setCount(bytes2, at2 + 9, ref);
-        bytes2[at2 + 17] = this.shard >>> 8;
-        bytes2[at2 + 18] = this.shard;
-        this.at = at2 + RECORD_KEY_BYTES;
+        const { bytes: bytes3, at: at3 } = this;
+        bytes3[at3] = tag;
+        setCount(bytes3, at3 + 1, id);
+        setCount(bytes3, at3 + 9, ref);
+        bytes3[at3 + 17] = this.shard >>> 8;
+        bytes3[at3 + 18] = this.shard;
+        this.at = at3 + RECORD_KEY_BYTES;
       }
       end() {
         this.room(PACK_TAIL);
@@ -46683,12 +47200,12 @@ var init_packer = __esm({
       }
       /** A new piece. The row that has been begun moves along: a row lies in one piece. */
       grow(n) {
-        const begun = this.at - this.start;
-        const next = new Uint8Array(Math.max(CHUNK_BYTES, begun + n + (n > CHUNK_BYTES ? 64 : n)));
+        const begun2 = this.at - this.start;
+        const next = new Uint8Array(Math.max(CHUNK_BYTES, begun2 + n + (n > CHUNK_BYTES ? 64 : n)));
         next.set(this.bytes.subarray(this.start, this.at));
         this.bytes = next;
         this.start = 0;
-        this.at = begun;
+        this.at = begun2;
       }
     };
   }
@@ -46723,14 +47240,16 @@ function plainShape(binds, persistent) {
 function waitingOn(shape, chans, patterns, body, extra) {
   return chans.length === 1 ? new Waiting2(shape, chans[0], patterns[0], body, extra) : new Waiting2(shape, chans, patterns, body, extra);
 }
-var KINDS5, Handle, kindOfByte, handleOf, Item, itemOf2, Shape, shapes, SHAPES_MAX, receives, contracts, PLAIN_MAX, Extra, Waiting2;
+var KINDS5, SPACE2, Handle, kindOfByte, handleOf, Item, itemOf2, Shape, shapes, SHAPES_MAX, receives, contracts, PLAIN_MAX, Extra, Waiting2;
 var init_records2 = __esm({
   "rspace/records.ts"() {
     "use strict";
     init_kernel();
     KINDS5 = ["named", "fresh", "derived"];
+    SPACE2 = /* @__PURE__ */ Symbol("space");
+    SPACE2;
     Handle = class {
-      constructor(owner, value, kind, bytes2) {
+      constructor(space, value, kind, bytes3) {
         /** Local number on disk, 0 while no row mentions it. */
         this.cid = 0;
         /** Rows on disk that mention it. */
@@ -46743,14 +47262,14 @@ var init_records2 = __esm({
         this.group = null;
         /** The last group of two channels that has it first, if there is still one. */
         this.pair = null;
-        this.owner = owner;
+        this[SPACE2] = space;
         this.value = value;
         this.kind = kind;
-        this.encoded = bytes2;
+        this.encoded = bytes3;
         this.chan = new Chan(this);
       }
       bytes() {
-        if (this.encoded === null) this.encoded = this.owner.bytesOf(this);
+        if (this.encoded === null) this.encoded = this[SPACE2].bytesOf(this);
         return this.encoded;
       }
       get drawn() {
@@ -46762,10 +47281,10 @@ var init_records2 = __esm({
       }
       /** Kind and canonical bytes: what a row of the channel holds, and its identity. */
       identity() {
-        const bytes2 = this.bytes();
-        const id = new Uint8Array(bytes2.length + 1);
+        const bytes3 = this.bytes();
+        const id = new Uint8Array(bytes3.length + 1);
         id[0] = this.kindByte;
-        id.set(bytes2, 1);
+        id.set(bytes3, 1);
         return id;
       }
       get show() {
@@ -46809,15 +47328,13 @@ var init_records2 = __esm({
       /** With one channel and its pattern, or with lists of both for all binds. */
       constructor(shape, on, what, body, extra) {
         super(shape);
-        /** Keys of its binds, of all branches; found out once. */
-        this.keyCache = null;
-        /** Where its row is. */
-        this.group = null;
         if (on instanceof Chan) this.chan = on;
         else this.chans = on;
         this.what = what;
         this.body = body;
         this.extra = extra;
+        this.keyCache = null;
+        this.group = null;
       }
       get shape() {
         return this.site;
@@ -46999,6 +47516,8 @@ var init_space2 = __esm({
         this.closing = null;
         this.failed = void 0;
         this.counts = { produced: 0, consumed: 0, cancelled: 0, expired: 0, comms: 0 };
+        /** Nothing but the two operations is asked for, see `isQuick`; found out after a careful call, forgotten when somebody comes in by another door. */
+        this.quick = false;
         // marks and what waits for their end
         this.marks = [];
         this.undoLog = [];
@@ -47054,6 +47573,35 @@ var init_space2 = __esm({
         this.givenUp = /* @__PURE__ */ new Map();
         this.waits = /* @__PURE__ */ new Map();
         this.outboxIds = /* @__PURE__ */ new WeakMap();
+        /** Whether there is anybody to be told of records that come and go. */
+        this.notes = false;
+        /** Only commits are to know: nothing is done on the way there. */
+        this.notesPlainly = false;
+        /** Since the first install: which of them wait. */
+        this.notesInstalls = false;
+        this.observer = {
+          stored: (d) => {
+            if (this.notesPlainly && d.origin === null) this.changed.came(d);
+            else if (this.notes) this.noteDatum(d, true);
+          },
+          removed: (d) => {
+            if (this.notesPlainly && d.origin === null) this.changed.went(d);
+            else if (this.notes) this.noteDatum(d, false);
+          },
+          parked: (k) => {
+            if (this.notesPlainly && k.extra === null) this.changed.came(k);
+            else if (this.notes || k.extra !== null) this.noteCont(k, true);
+          },
+          unparked: (k) => {
+            if (this.notesPlainly && k.extra === null) this.changed.went(k);
+            else if (this.notes || k.extra !== null) this.noteCont(k, false);
+          },
+          renewed: (r) => {
+            if (this.tracks) this.turned.add(r);
+          },
+          failed: (k, error) => this.emit("guard_error", { ref: k.ref, error }),
+          stalled: (k) => this.emit("stall", { ref: k.ref })
+        };
         /** The group that is being encoded in slices. */
         this.encoding = null;
         /** Not in use. */
@@ -47090,37 +47638,38 @@ var init_space2 = __esm({
         this.patternCodec = codec.pattern;
         this.channelCodec = codec.channel;
         this.checks = matcher.check !== void 0;
+        this.matcher = matcher;
+        this.meter = this.newMeter();
         this.debug = settings.debug === true;
         this.dataMax = limits.dataPerChannelMax ?? MAX;
         this.continuationsMax = limits.continuationsPerChannelMax ?? MAX;
         this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX;
+        this.isFifo = (settings.order ?? "fifo") === "fifo";
+        this.copiesPatterns = codec.pattern.isCopyOf !== void 0;
+        const isPlain3 = (c) => c.copy === void 0 && store === null;
+        this.plainData = isPlain3(codec.datum);
+        this.plainBodies = isPlain3(codec.body);
+        this.plainPatterns = isPlain3(codec.pattern) && !this.checks && !this.copiesPatterns;
         this.key = settings.instanceKey ?? randomKey();
         if (settings.history === "merkle") this.past = new History(settings.keep, store?.get?.bind(store));
         this.kernel = new Kernel(this.bridge(matcher), {
           order: settings.order ?? "fifo",
           matchStepsMax: limits.matchStepsMax,
-          matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
-          observer: {
-            stored: (d) => this.came(d),
-            removed: (d) => this.went(d),
-            parked: (k) => this.came(k),
-            unparked: (k) => this.went(k),
-            renewed: (r) => {
-              if (this.tracks) this.turned.add(r);
-            },
-            failed: (k, error) => this.emit("guard_error", { ref: k.ref, error }),
-            stalled: (k) => this.emit("stall", { ref: k.ref })
-          }
+          matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax
         });
+        this.listenAgain();
       }
-      bridge(matcher) {
+      newMeter() {
         const space = this;
-        const meter = {
+        return {
           get used() {
             return space.kernel.steps;
           },
           step: (n = 1) => space.kernel.charge(n)
         };
+      }
+      bridge(matcher) {
+        const { meter } = this;
         const keyed = matcher.keys !== void 0 && matcher.datumKeys !== void 0;
         return {
           match: (k, b, i, value) => matcher.match(k.pattern(b, i), value, meter),
@@ -47143,6 +47692,7 @@ var init_space2 = __esm({
       }
       // ------------------------------------------------------------------------------------------------ entering and leaving
       enter() {
+        this.quick = false;
         if (this.busy)
           throw new RhizomeError("REENTRANT", "a matcher, guard or codec called the space", {
             hint: "Return a value; act when the COMM is delivered."
@@ -47172,6 +47722,11 @@ var init_space2 = __esm({
         if (!this.scheduled) this.scheduleCommit();
         if (this.queue.length > 0) this.runQueue();
         if (this.kernel.pumpPending) this.schedulePump();
+        this.quick = this.isQuick();
+      }
+      /** Whether a plain operation that comes next has to do with none of the things that few spaces have. */
+      isQuick() {
+        return this.closing === null && this.failed === void 0 && !this.readOnly && !this.debug && !this.classic && !this.listens && this.isFifo && this.marks.length === 0 && this.replay === null && this.handlers.size === 0 && this.settings.run === void 0 && this.stray.length === 0;
       }
       settleDeferred() {
         if (this.marks.length > 0 || this.deferred.length === 0) return;
@@ -47211,8 +47766,8 @@ var init_space2 = __esm({
       }
       // ------------------------------------------------------------------------------------------------ channels
       /** Canonical bytes up to 31 long are the identity themselves, longer ones are hashed. */
-      internKey(kind, bytes2) {
-        return bytes2.length <= 31 ? SHORT5[kind] + latin12(bytes2) : LONG3[kind] + latin12(hash("chan", bytes2));
+      internKey(kind, bytes3) {
+        return bytes3.length <= 31 ? SHORT5[kind] + latin12(bytes3) : LONG3[kind] + latin12(hash("chan", bytes3));
       }
       find(c) {
         if (c instanceof Handle) return this.own(c);
@@ -47231,7 +47786,7 @@ var init_space2 = __esm({
         return h !== void 0 && h.value === text2 ? h : void 0;
       }
       own(h) {
-        if (h.owner !== this)
+        if (h[SPACE2] !== this)
           throw new BadArgument("the channel belongs to another space", { hint: "Use its name, or the bytes of a derived channel." });
         return h;
       }
@@ -47275,13 +47830,13 @@ var init_space2 = __esm({
         return h;
       }
       /** A channel known by its bytes; `value` of a named one is decoded unless it is at hand. */
-      internBytes(kind, bytes2, value) {
-        if (kind === 0) return this.internValue(value === void 0 ? this.settings.codec.channel.decode(bytes2) : value);
-        const id = this.internKey(kind, bytes2);
+      internBytes(kind, bytes3, value) {
+        if (kind === 0) return this.internValue(value === void 0 ? this.settings.codec.channel.decode(bytes3) : value);
+        const id = this.internKey(kind, bytes3);
         let h = this.named.get(id);
         if (h === void 0) {
           this.makeRoom();
-          h = new Handle(this, value, kindOfByte(kind), bytes2);
+          h = new Handle(this, value, kindOfByte(kind), bytes3);
           this.named.set(id, h);
         }
         return h;
@@ -47316,9 +47871,9 @@ var init_space2 = __esm({
       bytesOf(h) {
         if (h.kind === "named") return encode2(this.settings.codec.channel, h.value);
         const n = ++this.names;
-        const bytes2 = this.settings.names === void 0 ? hash("name", this.key, fromLatin1(`fresh ${n}`)) : this.settings.names(n);
-        this.named.set(this.internKey(1, bytes2), h);
-        return bytes2;
+        const bytes3 = this.settings.names === void 0 ? hash("name", this.key, fromLatin1(`fresh ${n}`)) : this.settings.names(n);
+        this.named.set(this.internKey(1, bytes3), h);
+        return bytes3;
       }
       /** The same channel for the same kind and id, also after a restart; not guessable without the instance key. */
       derive(kind, id) {
@@ -47339,6 +47894,55 @@ var init_space2 = __esm({
        * @throws BadArgument; RhizomeError LIMIT, MATCH_TOO_COSTLY, REENTRANT, CODEC, SPACE_CLOSED, SPACE_FAILED – nothing has changed then
        */
       produce(c, a, o) {
+        if (o !== void 0 || !this.quick || this.busy) return this.produceWith(c, a, o);
+        const value = this.plainData && a !== void 0 ? a : this.accept(this.datumCodec, a, false);
+        const h = typeof c === "object" && c !== null && c[SPACE2] === this ? c : this.intern(c);
+        const { chan } = h;
+        const k = chan.kHead;
+        if (k === null || k.site !== LINEAR_RECEIVE || k.extra !== null || chan.jHead !== null || chan.index !== null || chan.nD >= this.dataMax)
+          return this.produceOn(h, value, PLAIN);
+        const pattern = k.pattern(0, 0);
+        const result = this.tried(pattern, value);
+        if (result === void 0) return this.produceOn(h, value, PLAIN);
+        const { kernel } = this;
+        kernel.wake(k, chan);
+        this.counts.produced++;
+        return this.met(kernel.lastDatumRef, value, result, pattern, h, k.turn, k.body);
+      }
+      /** What the matcher says. undefined also for whatever only the careful path can deal with. */
+      tried(pattern, value) {
+        let result;
+        this.kernel.steps = 0;
+        this.busy = true;
+        try {
+          result = this.matcher.match(pattern, value, this.meter);
+        } catch {
+          result = void 0;
+        }
+        this.busy = false;
+        return result;
+      }
+      /** One datum has met one continuation, and both are gone. */
+      met(ref, value, result, pattern, h, cont, body) {
+        const at3 = ++this.op;
+        const { counts } = this;
+        counts.comms++;
+        counts.consumed++;
+        const match = {
+          channel: h.kind === "named" ? h.value : h,
+          pattern,
+          ref,
+          value,
+          result,
+          persistent: false,
+          peeked: false
+        };
+        const comm = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo };
+        this.dirtyOp = at3;
+        if (!this.scheduled) this.scheduleCommit();
+        return { comms: [comm], pending: this.kernel.pumpPending, at: at3 };
+      }
+      produceWith(c, a, o) {
         this.begin();
         const options = o === void 0 ? PLAIN : checkPut(o);
         if (options.id !== void 0) {
@@ -47346,7 +47950,9 @@ var init_space2 = __esm({
           if (repeated !== void 0) return repeated;
         }
         const value = this.accept(this.datumCodec, a, options.volatile);
-        const h = this.intern(c);
+        return this.produceOn(this.intern(c), value, options);
+      }
+      produceOn(h, value, options) {
         const max = this.dataMax;
         if (h.chan.nD >= max)
           throw new RhizomeError("LIMIT", `a channel may hold at most ${max} data`, { details: { limit: "dataPerChannelMax", max } });
@@ -47382,6 +47988,50 @@ var init_space2 = __esm({
        * @throws as `produce`
        */
       consume(what, body, o) {
+        if (o === void 0 && this.quick && !this.busy && Array.isArray(what) && what.length === 1 && body !== void 0) {
+          const outcome = this.consumeOne(what[0], body);
+          if (outcome !== null) return outcome;
+        }
+        return this.consumeWith(what, body, o);
+      }
+      /** One bind that takes, without guard and options, as most are. null: it is another one, or one that the careful path will refuse. */
+      consumeOne(bind, body) {
+        if (bind === null || typeof bind !== "object") return null;
+        const { channel: channel3, pattern, peek } = bind;
+        if (channel3 === void 0 || pattern === void 0 || peek !== void 0 && peek !== false) return null;
+        const accepted = this.plainBodies ? body : this.accept(this.bodyCodec, body, false);
+        let h;
+        let asked;
+        if (typeof channel3 === "object" && channel3 !== null && channel3[SPACE2] === this) {
+          h = channel3;
+          asked = this.plainPatterns ? pattern : this.asked(h, pattern);
+        } else {
+          const known4 = this.find(channel3);
+          asked = this.asked(known4, pattern);
+          h = known4 ?? this.intern(channel3);
+        }
+        if (this.copiesPatterns) h.asked = asked;
+        const { kernel } = this;
+        const { chan } = h;
+        if (chan.nK >= this.continuationsMax) this.crowded();
+        const d = chan.dHead;
+        if (d === null) {
+          const k = new Waiting2(LINEAR_RECEIVE, chan, asked, accepted, null);
+          kernel.listen(k, chan);
+          const at3 = this.dirtyOp = ++this.op;
+          if (!this.scheduled) this.scheduleCommit();
+          return { ref: k.turn, comms: NOTHING3, pending: kernel.pumpPending, at: at3 };
+        }
+        if (!d.persistent && chan.index === null) {
+          const result = this.tried(asked, d.value);
+          if (result !== void 0) {
+            kernel.takeOldest(chan);
+            return this.met(d.ref, d.value, result, asked, h, kernel.counter, accepted);
+          }
+        }
+        return this.parked(new Waiting2(LINEAR_RECEIVE, chan, asked, accepted, null), 0, void 0);
+      }
+      consumeWith(what, body, o) {
         this.begin();
         const options = o === void 0 ? PLAIN : checkPut(o);
         if (options.id !== void 0) {
@@ -47394,12 +48044,15 @@ var init_space2 = __esm({
           });
         const lease = options.leaseTicks > 0 ? this.tickNow + options.leaseTicks : 0;
         const accepted = this.accept(this.bodyCodec, body, options.volatile);
-        const k = (o === void 0 ? this.simple(what, accepted) : null) ?? this.waiting(what, accepted, options.persist, options.volatile, lease, o?.where, null);
+        const k = this.waiting(what, accepted, options.persist, options.volatile, lease, o?.where, null);
         if (this.replay !== null) return this.replay.consume(k);
+        return this.parked(k, lease, options.id);
+      }
+      parked(k, lease, id) {
         const comms = this.park(k);
-        if (!k.waiting) return this.outcome(void 0, comms, options.id);
+        if (!k.waiting) return this.outcome(void 0, comms, id);
         this.lease(lease, k.ref);
-        return this.outcome(k.ref, comms, options.id);
+        return this.outcome(k.ref, comms, id);
       }
       /** The kernel's consume with events and burst; shared by consume, install and the verbs. */
       park(k) {
@@ -47537,9 +48190,9 @@ var init_space2 = __esm({
         });
       }
       outcome(ref, comms, id) {
-        const at2 = this.op;
+        const at3 = this.op;
         if (id !== void 0) {
-          this.ids.set(id, { id, commit: this.last.number + 1, op: at2, ref: ref ?? 0 });
+          this.ids.set(id, { id, commit: this.last.number + 1, op: at3, ref: ref ?? 0 });
           this.dirtyIds.add(id);
           this.undoable(() => {
             this.ids.delete(id);
@@ -47548,7 +48201,7 @@ var init_space2 = __esm({
         }
         if (this.transaction !== null) this.transaction.push(...comms);
         const pending = this.kernel.pumpPending || this.stray.length > 0;
-        const outcome = ref === void 0 ? { comms, pending, at: at2 } : { ref, comms, pending, at: at2 };
+        const outcome = ref === void 0 ? { comms, pending, at: at3 } : { ref, comms, pending, at: at3 };
         if (this.debug) {
           Object.freeze(comms);
           Object.freeze(outcome);
@@ -47580,25 +48233,10 @@ var init_space2 = __esm({
         if (length > max)
           throw new RhizomeError("LIMIT", `a record may have at most ${max} bytes`, { details: { limit: "recordBytesMax", max, length } });
       }
-      /** A continuation as most are: one bind that takes, without guard and options. null: another one, or one that `waiting` will refuse. */
-      simple(binds, body) {
-        if (!Array.isArray(binds) || binds.length !== 1) return null;
-        const bind = binds[0];
-        if (bind === null || typeof bind !== "object") return null;
-        const { channel: channel3, pattern, peek } = bind;
-        if (channel3 === void 0 || pattern === void 0 || peek !== void 0 && peek !== false) return null;
-        const known4 = this.find(channel3);
-        const accepted = this.asked(known4, pattern);
-        const h = known4 ?? this.intern(channel3);
-        if (this.patternCodec.isCopyOf !== void 0) h.asked = accepted;
-        const { chan } = h;
-        if (chan.nK >= this.continuationsMax) this.crowded();
-        return new Waiting2(LINEAR_RECEIVE, chan, accepted, body, null);
-      }
       /** The pattern as it is kept: what was asked on the channel before, if it is that again. */
       asked(h, pattern) {
         const codec = this.patternCodec;
-        if (codec.isCopyOf !== void 0 && h !== void 0 && h.asked !== void 0) {
+        if (h !== void 0 && h.asked !== void 0 && codec.isCopyOf !== void 0) {
           this.busy = true;
           try {
             if (codec.isCopyOf(h.asked, pattern)) return h.asked;
@@ -47649,23 +48287,23 @@ var init_space2 = __esm({
             details: { limit: "bindsMax", max: bindsMax }
           });
         if (matcher.check !== void 0) {
-          let at2 = 0;
+          let at3 = 0;
           for (const { length } of lists) {
-            const some = lists.length === 1 ? patterns : patterns.slice(at2, at2 + length);
+            const some = lists.length === 1 ? patterns : patterns.slice(at3, at3 + length);
             this.check(some, guard);
-            at2 += length;
+            at3 += length;
           }
         }
         const chans = [];
-        let isPlain2 = lists.length === 1 && guard === void 0;
+        let isPlain3 = lists.length === 1 && guard === void 0;
         for (const list2 of lists)
           for (const bind of list2) {
-            if (bind.peek === true) isPlain2 = false;
+            if (bind.peek === true) isPlain3 = false;
             const { chan } = this.intern(bind.channel);
             if (chan.nK >= this.continuationsMax) this.crowded();
             chans.push(chan);
           }
-        const shape = isPlain2 ? plainShape(total, persist) : shapeOf(
+        const shape = isPlain3 ? plainShape(total, persist) : shapeOf(
           lists.map((list2) => list2.map((bind) => bind.peek === true)),
           persist,
           guard !== void 0
@@ -47688,6 +48326,8 @@ var init_space2 = __esm({
         if (old !== void 0) this.kernel.withdraw(old);
         this.op++;
         this.installs.set(id, k);
+        this.notesInstalls = true;
+        this.listenAgain();
         this.kernel.restoreCont(k, this.nextRef(), this.kernel.counter);
         if (fires) this.kernel.enter(k);
         this.emit("install", { ref: k.ref });
@@ -47932,10 +48572,10 @@ var init_space2 = __esm({
             extra.waiter = {
               fired: () => {
                 const comm = this.waiterComm;
-                const at2 = this.op;
+                const at3 = this.op;
                 const got = this.seal(
                   comm.matches.map(
-                    (m) => this.seal({ ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: at2 })
+                    (m) => this.seal({ ref: m.ref, channel: m.channel, value: m.value, bindings: m.result, persistent: m.persistent, at: at3 })
                   )
                 );
                 if (claiming) this.hold(got[0].ref, ticks);
@@ -48170,9 +48810,9 @@ var init_space2 = __esm({
         this.leave();
       }
       closeMark(m) {
-        const at2 = this.marks.indexOf(m);
-        if (at2 < 0) throw new RhizomeError("STALE_MARK", "the mark was already released or rolled back");
-        this.marks.length = at2;
+        const at3 = this.marks.indexOf(m);
+        if (at3 < 0) throw new RhizomeError("STALE_MARK", "the mark was already released or rolled back");
+        this.marks.length = at3;
       }
       /**
        * Many operations, all or nothing, one commit group. `fn` is synchronous; COMMs fired inside are delivered after success.
@@ -48198,9 +48838,9 @@ var init_space2 = __esm({
         }
         this.transaction = outer;
         if (outer !== null) outer.push(...mine);
-        const at2 = this.op;
+        const at3 = this.op;
         this.release(mark);
-        return this.seal({ value, comms: this.seal(mine), at: at2 });
+        return this.seal({ value, comms: this.seal(mine), at: at3 });
       }
       // ------------------------------------------------------------------------------------------------ what changed
       /** Whether anybody asks what has changed. */
@@ -48208,7 +48848,10 @@ var init_space2 = __esm({
         return this.store !== null || this.past !== null || this.watchers.size > 0;
       }
       get records() {
-        this.index ??= this.byRef();
+        if (this.index === null) {
+          this.index = this.byRef();
+          this.listenAgain();
+        }
         return this.index;
       }
       /** The same for one look at all of them: an index that must be kept up makes every later change dearer, the more there is the more. */
@@ -48225,19 +48868,37 @@ var init_space2 = __esm({
         yield* kernel.hidden();
         yield* kernel.stalled();
       }
-      came(r) {
-        this.index?.set(r.ref, r);
-        if (r instanceof Waiting2 && r.install !== null) this.installed.add(r);
-        if (this.loading || !this.tracks && this.lattice === null || !durable(r)) return;
-        if (this.tracks) this.changed.came(r);
-        if (this.lattice !== null) this.noteDigest(r, true);
+      listenAgain() {
+        const isPlain3 = this.index === null && this.lattice === null;
+        this.notes = this.tracks || !isPlain3;
+        this.notesPlainly = this.tracks && isPlain3 && !this.loading;
+        this.kernel.tell(this.notes || this.notesInstalls || this.listens ? this.observer : null);
       }
-      went(r) {
-        this.index?.delete(r.ref);
-        if (r instanceof Waiting2 && r.install !== null) this.installed.delete(r);
-        if (!this.tracks && this.lattice === null || !durable(r)) return;
-        if (this.tracks) this.changed.went(r);
-        if (this.lattice !== null) this.noteDigest(r, false);
+      noteDatum(d, came) {
+        if (this.index !== null) this.reindex(d, came);
+        if (d.origin === null || !d.origin.volatile) this.note(d, came);
+      }
+      noteCont(k, came) {
+        if (this.index !== null) this.reindex(k, came);
+        if (k.extra !== null) {
+          if (k.extra.install !== null) {
+            if (came) this.installed.add(k);
+            else this.installed.delete(k);
+          }
+          if (k.extra.volatile) return;
+        }
+        if (this.notes) this.note(k, came);
+      }
+      note(r, came) {
+        if (came) {
+          if (this.loading) return;
+          if (this.tracks) this.changed.came(r);
+        } else if (this.tracks) this.changed.went(r);
+        if (this.lattice !== null) this.noteDigest(r, came);
+      }
+      reindex(r, came) {
+        if (came) this.index?.set(r.ref, r);
+        else this.index?.delete(r.ref);
       }
       emit(kind, more) {
         if (this.packed !== null) {
@@ -48343,25 +49004,25 @@ var init_space2 = __esm({
         this.groupEvents = [];
         if (packed !== null) this.packed = new EventWriter(packed.view().length + 4096);
         try {
-          const taken = this.takeGroup();
-          const net = this.keepsEvents ? null : this.netEvents(taken);
+          const taken3 = this.takeGroup();
+          const net = this.keepsEvents ? null : this.netEvents(taken3);
           const { store } = this;
           if (store === null) {
-            atOnce(this.encodeGroup(taken));
+            atOnce(this.encodeGroup(taken3));
             this.arrived({ number: this.last.number + 1, chain: NO_CHAIN }, op4, net ?? events);
             return;
           }
           const event = packed?.view();
           const hand = async (delta) => {
             if (this.grouping.bytesMax !== void 0) this.noteBytes(delta);
-            const commit = await store.commit(delta, { event, marks: { refs: taken.counter, cids: this.cids, gids: this.gids } });
+            const commit = await store.commit(delta, { event, marks: { refs: taken3.counter, cids: this.cids, gids: this.gids } });
             for (const p of delta.packers) this.packers.push(p.reset());
             return commit;
           };
           let work;
-          if (this.encoding === null && taken.added.length + taken.removed.length <= SLICE2) work = hand(atOnce(this.encodeGroup(taken)));
+          if (this.encoding === null && taken3.added.length + taken3.removed.length <= SLICE2) work = hand(atOnce(this.encodeGroup(taken3)));
           else {
-            const mine = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken)));
+            const mine = (this.encoding ?? Promise.resolve()).then(() => inSlices(this.encodeGroup(taken3)));
             this.encoding = mine;
             work = mine.then((delta) => {
               if (this.encoding === mine) this.encoding = null;
@@ -48385,14 +49046,14 @@ var init_space2 = __esm({
         }
       }
       noteBytes({ put, del, packs = [], gone: gone2 = [] }) {
-        let bytes2 = 0;
+        let bytes3 = 0;
         let count2 = put.length + del.length;
         for (const p of [...packs, ...gone2]) {
-          bytes2 += p.bytes;
+          bytes3 += p.bytes;
           count2 += p.count;
         }
-        for (const [key, value] of put) bytes2 += key.length + value.length;
-        if (count2 > 1) this.bytesPerChange = Math.max(1, bytes2 / count2);
+        for (const [key, value] of put) bytes3 += key.length + value.length;
+        if (count2 > 1) this.bytesPerChange = Math.max(1, bytes3 / count2);
       }
       arrived(commit, op4, events) {
         this.last = commit;
@@ -48427,6 +49088,7 @@ var init_space2 = __esm({
       }
       fail(error) {
         if (this.failed !== void 0) return;
+        this.quick = false;
         this.failed = error;
         const waits = this.durableWaits;
         this.durableWaits = [];
@@ -48732,8 +49394,8 @@ var init_space2 = __esm({
         to.varint(peeks.length);
         for (let i = 0; i < peeks.length; i++) {
           const { cid } = k.handleAt(offset + i);
-          const place2 = cid === cids[0] ? 0 : cids.indexOf(cid);
-          to.varint(place2 * 2 + (peeks[i] ? 1 : 0));
+          const place3 = cid === cids[0] ? 0 : cids.indexOf(cid);
+          to.varint(place3 * 2 + (peeks[i] ? 1 : 0));
           to.blob(encode2(pattern, k.patternAt(offset + i)));
         }
         if (guard !== void 0) to.blob(guard);
@@ -48788,6 +49450,7 @@ var init_space2 = __esm({
             hint: "What several cores have written is loaded into as many."
           });
         this.loading = true;
+        this.listenAgain();
         try {
           const handles = /* @__PURE__ */ new Map();
           for (const [cid2, identity] of loaded.channels) {
@@ -48877,6 +49540,7 @@ var init_space2 = __esm({
           this.committedOp = this.handedOp = s === void 0 ? -1 : this.op;
         } finally {
           this.loading = false;
+          this.listenAgain();
         }
       }
       decodeCont(row3, handle) {
@@ -48892,9 +49556,9 @@ var init_space2 = __esm({
       }
       internIdentity(identity) {
         const kind = identity[0];
-        const bytes2 = identity.slice(1);
+        const bytes3 = identity.slice(1);
         if (kindOfByte(kind) === void 0) throw new RhizomeError("CORRUPT", "a channel row has an unknown kind");
-        return this.internBytes(kind, bytes2, void 0);
+        return this.internBytes(kind, bytes3, void 0);
       }
       loadOutbox(row3) {
         const { codec, matcher } = this.settings;
@@ -49028,6 +49692,7 @@ var init_space2 = __esm({
         }
         if (this.lattice === null) {
           this.lattice = new Lattice();
+          this.listenAgain();
           for (const r of this.byRef().values()) if (durable(r)) this.lattice.add(this.element(r));
         } else
           for (const { record, added } of this.unhashed.values()) {
@@ -49143,6 +49808,7 @@ var init_space2 = __esm({
         for (const [k, value] of saved) readRow(loaded, k, value);
         const copy2 = new _Space(this.settings, null);
         if (past !== void 0) copy2.past = past;
+        copy2.listenAgain();
         copy2.load(loaded);
         copy2.plant(saved);
         this.installInto(copy2);
@@ -49203,23 +49869,23 @@ var init_space2 = __esm({
         let chain = hash("page", new TextEncoder().encode(root));
         let page = [];
         for (let i = 0; i <= all3.length; i++) {
-          const end = i === all3.length;
-          if (!end) page.push(all3[i]);
-          if (!end && page.length < o.limit) continue;
+          const end2 = i === all3.length;
+          if (!end2) page.push(all3[i]);
+          if (!end2 && page.length < o.limit) continue;
           chain = pageChain(chain, page);
           const last = page.at(-1)?.[0];
-          if (after2 === void 0 || last !== void 0 && compareBytes2(last, after2) > 0 || end) {
+          if (after2 === void 0 || last !== void 0 && compareBytes2(last, after2) > 0 || end2) {
             const list2 = after2 === void 0 ? page : page.filter((r) => compareBytes2(r[0], after2) > 0);
             const keys2 = list2.map((r) => r[0]);
             const proof = kept === void 0 ? void 0 : this.past.proof(kept.tree, keys2, known4);
-            yield { root, rows: list2, last, done: end, chain, ...tree === void 0 ? {} : { tree, proof } };
+            yield { root, rows: list2, last, done: end2, chain, ...tree === void 0 ? {} : { tree, proof } };
           }
           page = [];
         }
       }
       // ------------------------------------------------------------------------------------------------ journal, watch, replay
-      decodeEvents(bytes2, commit) {
-        return readEvents(bytes2).map(({ channel: channel3, value, ...e2 }) => ({
+      decodeEvents(bytes3, commit) {
+        return readEvents(bytes3).map(({ channel: channel3, value, ...e2 }) => ({
           ...e2,
           commit,
           ...channel3 === void 0 ? {} : { channel: this.internIdentity(channel3).show },
@@ -49286,6 +49952,7 @@ var init_space2 = __esm({
         };
         const start = this.last.number;
         this.watchers.add(watcher);
+        this.listenAgain();
         const abort = () => watcher.end(new RhizomeError("ABORTED", "the watch was aborted", { cause: o.signal?.reason }));
         o.signal?.addEventListener("abort", abort, { once: true });
         if (o.signal?.aborted === true) abort();
@@ -49313,6 +49980,7 @@ var init_space2 = __esm({
             }
           } finally {
             space.watchers.delete(watcher);
+            space.listenAgain();
             o.signal?.removeEventListener("abort", abort);
           }
         }
@@ -49324,6 +49992,7 @@ var init_space2 = __esm({
           this.enter();
           const events = [];
           for await (const e2 of log3) events.push(e2);
+          this.quick = false;
           this.replay = new Replay2(this.hooks(), events);
         });
       }
@@ -49472,23 +50141,23 @@ var init_space2 = __esm({
       checkInvariants() {
         this.enter();
         const problems = [];
-        const add5 = (where2, message2) => void problems.push({ code: "CORRUPT", where: where2, count: 1, message: message2 });
+        const add6 = (where2, message2) => void problems.push({ code: "CORRUPT", where: where2, count: 1, message: message2 });
         const pumped = this.kernel.pumpPending;
         const records = this.byRef();
         let seen = 0;
         for (const chan of this.kernel.nonEmpty()) {
           for (const d of this.kernel.data(chan)) {
             seen++;
-            if (records.get(d.ref) !== d) add5(`datum ${d.ref}`, "is on its channel, but not among the records");
+            if (records.get(d.ref) !== d) add6(`datum ${d.ref}`, "is on its channel, but not among the records");
           }
         }
         let data = 0;
         for (const r of records.values()) {
           if (r instanceof Datum) {
             if (!r.hidden) data++;
-          } else if (!pumped && !r.stalled && this.inside(() => this.kernel.canFire(r))) add5(`continuation ${r.ref}`, "could fire and does not");
+          } else if (!pumped && !r.stalled && this.inside(() => this.kernel.canFire(r))) add6(`continuation ${r.ref}`, "could fire and does not");
         }
-        if (seen !== data) add5("data", `${data} are known, ${seen} are on channels`);
+        if (seen !== data) add6("data", `${data} are known, ${seen} are on channels`);
         return problems;
       }
       /** Check the state in memory; a stored space also reads its rows back. */
@@ -49498,6 +50167,7 @@ var init_space2 = __esm({
       }
       /** Roll back open marks, reject waiting verbs with SPACE_CLOSED, commit everything, close. */
       close() {
+        this.quick = false;
         this.closing ??= this.finish();
         return this.closing;
       }
@@ -49629,7 +50299,7 @@ var init_space2 = __esm({
     bornAfter = (ref, highest) => ref > highest ? null : void 0;
     groupId = (cids) => cids.length === 2 && cids[1] < PAIR_MAX ? cids[0] * PAIR_MAX + cids[1] : cids.join();
     PAIR_MAX = 2 ** 26;
-    orderText2 = (order2) => typeof order2 === "object" ? `seed ${order2.seed}` : order2 ?? "fifo";
+    orderText2 = (order3) => typeof order3 === "object" ? `seed ${order3.seed}` : order3 ?? "fifo";
     keepsCopies = ({ pattern, body, guard }) => pattern.copy !== void 0 && body.copy !== void 0 && (guard === void 0 || guard.copy !== void 0);
     orderOf3 = (text2) => text2.startsWith("seed ") ? { seed: BigInt(text2.slice(5)) } : text2 === "lifo" ? "lifo" : "fifo";
   }
@@ -49644,8 +50314,8 @@ async function openStored2(store, settings, anyOrder, readOnly = false) {
       readRow(loaded, row3[0], row3[1]);
       if (settings.history === "merkle" && row3[0][0] !== TAG.O) present2.push(row3);
     }
-  const order2 = anyOrder && loaded.state !== void 0 ? orderOf3(loaded.state.order) : settings.order;
-  const space = new StoredSpace({ ...settings, order: order2 }, store);
+  const order3 = anyOrder && loaded.state !== void 0 ? orderOf3(loaded.state.order) : settings.order;
+  const space = new StoredSpace({ ...settings, order: order3 }, store);
   space.load(loaded);
   await space.loadHistory(present2);
   space.startAt(store.committed);
@@ -49750,10 +50420,10 @@ var init_open2 = __esm({
       async checkValues() {
         const { channel: channel3, datum, pattern, body, guard } = this.settings.codec;
         const problems = [];
-        const check = (codec, bytes2, where2) => {
+        const check = (codec, bytes3, where2) => {
           let message2 = "is not the canonical form of its value";
           try {
-            if (codec !== void 0 && compareBytes2(codec.encode(codec.decode(bytes2)), bytes2) === 0) return;
+            if (codec !== void 0 && compareBytes2(codec.encode(codec.decode(bytes3)), bytes3) === 0) return;
           } catch (e2) {
             message2 = `its codec refuses it: ${e2 instanceof Error ? e2.message : String(e2)}`;
           }
@@ -49847,7 +50517,7 @@ async function* eventsOf(dir) {
     for await (const page of store.rows()) for (const [key, value] of page) quietly2(() => names.learn(key, value));
     for await (const { changes } of store.log(void 0, { values: true })) for (const c of changes) quietly2(() => names.learnChange(c));
     for await (const { number, changes, events } of store.log(void 0, { values: true })) {
-      if (events.length > 0) for (const bytes2 of events) yield* recorded(bytes2, number);
+      if (events.length > 0) for (const bytes3 of events) yield* recorded(bytes3, number);
       else
         for (const c of changes) {
           const net = isSpace(store) ? quietly2(() => names.net(c, number)) : void 0;
@@ -49862,10 +50532,10 @@ async function* eventsOf(dir) {
 function rowEvent({ key, value, before, hash: hash2 }, commit) {
   return { commit, kind: hash2 === void 0 ? "delete" : "put", value: value ?? before, more: { key: Buffer.from(key).toString("hex") } };
 }
-function* recorded(bytes2, commit) {
-  const list2 = quietly2(() => readEvents(bytes2));
+function* recorded(bytes3, commit) {
+  const list2 = quietly2(() => readEvents(bytes3));
   if (list2 === void 0) {
-    yield { commit, kind: "event", value: bytes2 };
+    yield { commit, kind: "event", value: bytes3 };
     return;
   }
   for (const { kind, ref, channel: channel3, value, persistent, ...more } of list2)
@@ -50047,11 +50717,11 @@ async function present(store) {
   const pages = [];
   let counters;
   let w = new ByteWriter();
-  let at2 = "";
-  const end = () => {
+  let at3 = "";
+  const end2 = () => {
     if (w.length === 0) return;
-    const bytes2 = w.take();
-    pages.push({ hash: hashOf2(bytes2), bytes: bytes2 });
+    const bytes3 = w.take();
+    pages.push({ hash: blake2b256(bytes3), bytes: bytes3 });
     w = new ByteWriter();
   };
   for await (const rows of store.rows()) {
@@ -50061,22 +50731,22 @@ async function present(store) {
         counters = value;
         continue;
       }
-      const place2 = hex2(key.subarray(0, key.length - 1)) + (key[key.length - 1] >> PAGE_BITS2);
-      if (place2 !== at2) end();
-      at2 = place2;
+      const place3 = hex2(key.subarray(0, key.length - 1)) + (key[key.length - 1] >> PAGE_BITS2);
+      if (place3 !== at3) end2();
+      at3 = place3;
       w.blob(key);
       w.blob(value);
     }
   }
-  end();
+  end2();
   if (counters === void 0) throw new RhizomeError("NO_SUCH_SPACE", "no program has ever been run in this space");
   return { counters, pages };
 }
 async function rowsOf2(store, saved) {
   const rows = [];
-  for (const bytes2 of await store.get(saved.pages.map(pageKey))) {
-    if (bytes2 === void 0) throw new RhizomeError("CORRUPT", "a page of the checkpoint is missing");
-    const r = new ByteReader(bytes2);
+  for (const bytes3 of await store.get(saved.pages.map(pageKey))) {
+    if (bytes3 === void 0) throw new RhizomeError("CORRUPT", "a page of the checkpoint is missing");
+    const r = new ByteReader(bytes3);
     while (!r.done) rows.push([r.blob().slice(), r.blob().slice()]);
   }
   return rows;
@@ -50100,12 +50770,7 @@ async function find2(store, root) {
   return found;
 }
 function rootOf(pages) {
-  const h = blake2b.create({ dkLen: 32 }).update(ROOT);
-  for (const p of pages) h.update(p);
-  return hex2(h.digest());
-}
-function hashOf2(bytes2) {
-  return blake2b(bytes2, { dkLen: 32 });
+  return hex2(blake2b256(ROOT, ...pages));
 }
 function checkpointKey2(root) {
   return Uint8Array.of(CHECKPOINT, ...fromHex2(root));
@@ -50120,7 +50785,7 @@ var CHECKPOINTS_MAX, CHECKPOINT, PAGE, PAGE_BITS2, COUNTERS_KEY, ROOT;
 var init_checkpoints = __esm({
   "src/host/checkpoints.ts"() {
     "use strict";
-    init_blake2();
+    init_blake();
     init_errors2();
     init_store2();
     init_codec();
@@ -50187,10 +50852,10 @@ function recordLine(r, v2, json2) {
     return json2 ? JSON.stringify({ kind: "row", key, value }) : `row  ${key}  ${value}`;
   }
   const lease = r.lease > 0 ? String(r.lease) : void 0;
-  const end = `${r.persistent ? "  persistent" : ""}${lease === void 0 ? "" : `  until tick ${lease}`}  ref ${r.ref}`;
+  const end2 = `${r.persistent ? "  persistent" : ""}${lease === void 0 ? "" : `  until tick ${lease}`}  ref ${r.ref}`;
   if (r.kind === "datum") {
     const [channel3, value] = [v2.channel(r.channel), v2.datum(r.value)];
-    return json2 ? object({ kind: '"datum"', channel: channel3, value, persistent: String(r.persistent), ref: String(r.ref), leaseTick: lease }) : `datum  ${channel3}  ${value}${end}`;
+    return json2 ? object({ kind: '"datum"', channel: channel3, value, persistent: String(r.persistent), ref: String(r.ref), leaseTick: lease }) : `datum  ${channel3}  ${value}${end2}`;
   }
   const branches = r.branches.map((b) => ({
     channels: b.channels.map((c) => v2.channel(c)),
@@ -50203,7 +50868,7 @@ function recordLine(r, v2, json2) {
       const binds = b.channels.map((c, i) => `${c} ${b.peeks[i] === "true" ? "<<- " : "<- "}${b.patterns[i]}`);
       return `${binds.join(" & ")}${b.where === void 0 ? "" : ` where ${b.where}`}`;
     });
-    return `continuation  ${text2.join("  or  ")}  body ${v2.body(r.body)}${end}`;
+    return `continuation  ${text2.join("  or  ")}  body ${v2.body(r.body)}${end2}`;
   }
   const [first] = branches;
   const fields = {
@@ -50288,13 +50953,13 @@ async function repairTo({ args: [from, to], json: json2, progress }) {
   return report(done, json2);
 }
 async function exportTo({ args: [dir, file2], json: json2, progress }) {
-  let bytes2 = 0;
+  let bytes3 = 0;
   if (file2 === void 0 || file2 === "-") {
     process.stdout.on("error", () => {
     });
     try {
       for await (const piece of exportDir(dir)) {
-        progress.bytes(bytes2 += piece.length);
+        progress.bytes(bytes3 += piece.length);
         await new Promise((done, fail) => process.stdout.write(piece, (e2) => e2 ? fail(e2) : done()));
       }
     } catch (e2) {
@@ -50311,7 +50976,7 @@ async function exportTo({ args: [dir, file2], json: json2, progress }) {
     try {
       for await (const piece of exportDir(dir)) {
         await out.writeFile(piece);
-        progress.bytes(bytes2 += piece.length);
+        progress.bytes(bytes3 += piece.length);
       }
       if (!special) await out.sync();
     } finally {
@@ -50323,14 +50988,14 @@ async function exportTo({ args: [dir, file2], json: json2, progress }) {
     throw e2;
   }
   progress.end();
-  answer({ ok: true, file: file2, bytes: bytes2 }, json2);
+  answer({ ok: true, file: file2, bytes: bytes3 }, json2);
   return EXIT.rest;
 }
 async function importFrom({ args: [file2, dir], json: json2, progress }) {
   async function* pieces() {
-    let bytes2 = 0;
-    for await (const piece of file2 === "-" ? process.stdin : (0, import_node_fs18.createReadStream)(file2)) {
-      progress.bytes(bytes2 += piece.length);
+    let bytes3 = 0;
+    for await (const piece of file2 === "-" ? process.stdin : (0, import_node_fs19.createReadStream)(file2)) {
+      progress.bytes(bytes3 += piece.length);
       yield piece;
     }
   }
@@ -50380,11 +51045,11 @@ async function checkpoint({ args: [dir], json: json2 }) {
 async function collect2({ args: [dir], json: json2, remove }) {
   return (await Promise.resolve().then(() => (init_operators2(), operators_exports))).collectIn(dir, remove, json2);
 }
-var import_node_fs18, import_promises7, SPACE_COMMANDS, Progress, Values, array, checkpoints2, ofSession;
+var import_node_fs19, import_promises7, SPACE_COMMANDS, Progress, Values, array, checkpoints2, ofSession;
 var init_space3 = __esm({
   "src/cli/space.ts"() {
     "use strict";
-    import_node_fs18 = require("node:fs");
+    import_node_fs19 = require("node:fs");
     import_promises7 = require("node:fs/promises");
     init_errors2();
     init_offline();
@@ -50454,9 +51119,9 @@ var init_space3 = __esm({
         this.guard = (b) => this.text(b, 4);
         this.ids = ids;
       }
-      text(bytes2, part2) {
-        if (this.ids[part2] !== "rhz-json-1") return `"${Buffer.from(bytes2).toString("hex")}"`;
-        return Buffer.from(bytes2).toString("utf8").replace(/"(?:[^"\\]|\\.)*"(:?)/g, (all3, colon) => colon === ":" && all3.startsWith('"$$') ? `"${all3.slice(2)}` : all3);
+      text(bytes3, part2) {
+        if (this.ids[part2] !== "rhz-json-1") return `"${Buffer.from(bytes3).toString("hex")}"`;
+        return Buffer.from(bytes3).toString("utf8").replace(/"(?:[^"\\]|\\.)*"(:?)/g, (all3, colon) => colon === ":" && all3.startsWith('"$$') ? `"${all3.slice(2)}` : all3);
       }
       channel(c) {
         return c.kind === "named" ? this.text(c.bytes, 0) : `{"${c.kind}":"${Buffer.from(c.bytes).toString("hex")}"}`;
@@ -50510,7 +51175,7 @@ init_engine();
 init_outcome();
 
 // src/cli/run.ts
-var import_node_fs12 = require("node:fs");
+var import_node_fs13 = require("node:fs");
 init_errors2();
 init_source();
 init_output();
@@ -50635,7 +51300,7 @@ function renameFresh(text2) {
   });
 }
 function textOf(found, runs) {
-  const blocks = found.map(({ outcome, seeds }) => {
+  const blocks2 = found.map(({ outcome, seeds }) => {
     const shown3 = seeds.length > 8 ? `${seeds.slice(0, 8).join(", ")}, \u2026` : seeds.join(", ");
     const facts = [
       ...outcome.diagnostics.filter((d) => d.severity === "error").map((d) => `refused ${d.code} at ${d.line}:${d.column}: ${d.message}`),
@@ -50648,7 +51313,7 @@ function textOf(found, runs) {
 ${facts.map((f) => `  ${f}
 `).join("")}`;
   });
-  return blocks.join("");
+  return blocks2.join("");
 }
 function jsonOf(found, runs) {
   const outcomes = found.map(({ outcome, seeds }) => {
@@ -50857,9 +51522,9 @@ function stopPoint(flags2) {
   const text2 = flags2.text("stop-after");
   if (text2 === void 0) return void 0;
   if (text2 === "idle") return { unit: "idle", count: 0 };
-  const match2 = /^(steps|comms)=(\d+)$/.exec(text2);
-  if (match2 === null) throw new UsageError(`--stop-after is steps=N, comms=N or idle; found \`${text2}\``);
-  return { unit: match2[1], count: Number(match2[2]) };
+  const match = /^(steps|comms)=(\d+)$/.exec(text2);
+  if (match === null) throw new UsageError(`--stop-after is steps=N, comms=N or idle; found \`${text2}\``);
+  return { unit: match[1], count: Number(match[2]) };
 }
 async function stopAt(session, point) {
   if (point.unit === "idle") {
@@ -50924,7 +51589,7 @@ function saveSnapshot(flags2, session) {
 `);
   else {
     try {
-      (0, import_node_fs12.writeFileSync)(file2, text2);
+      (0, import_node_fs13.writeFileSync)(file2, text2);
     } catch (e2) {
       throw new UsageError(`cannot write \`${file2}\`: ${reasonOf(e2)}`);
     }

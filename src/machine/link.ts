@@ -546,13 +546,14 @@ class Translation {
   /** A machine may begin or go on at the next instruction. */
   private entered = false
 
-  /** Whether the first thing that is done from `pc` on is more than to wait, to send or to end. */
+  /** Whether the first thing that is done from `pc` on is more than to send or to end. */
   private worthATier(pc: number): boolean {
     const { words, seq } = this
     const first = pc === seq.codeStart
     for (; pc < seq.codeEnd; pc += instructionLength(words, pc)) {
       const op = words[pc] & 0xff
-      if (op === Op.RECV) return !first && words[pc] >>> 8 === 1
+      // For what is received for good a program waits once.
+      if (op === Op.RECV) return !first || ((words[pc] >>> 8) & PERSISTENT) === 0
       if (op === Op.HALT || op === Op.SELECT || op === Op.EVAL || op === Op.SEND) return false
       if (!VALUE_OPS.has(op) && op !== Op.LOADL && op !== Op.LOADC) return true
     }

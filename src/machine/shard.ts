@@ -1244,19 +1244,25 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** The bind of the join `k` that a message on `chan` would be for, if all others have data that fit; otherwise why not. */
   private joinReady(k: Machine, chan: Chan): number {
     const chans = k.chans as readonly Chan[]
-    const { patterns } = k.site as RecvSite
+    const site = k.site as RecvSite
+    const { patterns } = site
     let own = UNCLEAR
     let clear = true
-    for (let i = 0; i < chans.length; i++) {
+    // The channel that had nothing the last time is the likeliest to have nothing now.
+    let i = site.lacking
+    for (let left = chans.length; left > 0; left--) {
       const c = chans[i]
-      if (c === chan) {
-        own = i
-        continue
+      if (c === chan) own = i
+      else {
+        const d = c.dHead
+        if (d === null) {
+          site.lacking = i
+          return NOT_READY
+        }
+        if (c.index !== null || d.pumped || (d.value as Term[]).length !== patterns[i].arity) clear = false
+        else this.joined[i] = d
       }
-      const d = c.dHead
-      if (d === null) return NOT_READY
-      if (c.index !== null || d.pumped || (d.value as Term[]).length !== patterns[i].arity) clear = false
-      else this.joined[i] = d
+      if (++i === chans.length) i = 0
     }
     return clear ? own : UNCLEAR
   }

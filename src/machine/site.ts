@@ -242,6 +242,8 @@ export class RecvSite implements Site, Pool {
   /** Ended machines that were started by a match here. */
   spare: Machine | null = null
   spares = 0
+  /** Of a join: the bind that had no message when one of its machines was last looked at. */
+  lacking = 0
   /** Registers before the bindings: what a child of a persistent receive starts with. */
   readonly live: number
   readonly arrows: Uint8Array

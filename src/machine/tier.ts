@@ -26,8 +26,8 @@ export class Tier {
   }
 }
 
-/** Longer stretches are left to the run loop. */
-const WORDS_MAX = 4000
+/** Longer stretches are left to the run loop: the host would not optimise them. */
+const INSTRUCTIONS_MAX = 400
 
 /** What is known of a value while its code is made. */
 const Is = { Unknown: 0, Number: 1, Boolean: 2, Text: 3, Object: 4, Plain: 5 } as const
@@ -101,7 +101,7 @@ class Generator {
 
   make(): Run | null {
     this.explore()
-    if (this.order.length === 0 || this.order[this.order.length - 1] - this.entry > WORDS_MAX) return null
+    if (this.order.length > INSTRUCTIONS_MAX) return null
     const targets = [...this.ways.keys()].filter(pc => pc !== this.entry).reverse()
     for (const pc of targets) this.lines.push(`L${pc}:{`)
     this.arriving.set(this.entry, this.way)
@@ -119,7 +119,6 @@ class Generator {
     const names = ['U', 'T', 'L', 'Q', 'sizeOf', ...this.values.map((_, i) => `k${i}`)]
     const declared = Array.from({ length: this.variables }, (_, i) => `v${i}`)
     const body = `return function(S,m,R,gas){let ops=0,p${declared.length === 0 ? '' : `,${declared.join(',')}`}\nfor(;;){\n${this.lines.join('\n')}\n}}`
-    if (process.env.RHO_SHOW) console.error(body)
     try {
       return new Function(...names, body)(Unforgeable, Tuple, List, Closure, sizeOfValue, ...this.values) as Run
     } catch {
@@ -136,7 +135,7 @@ class Generator {
     const order: number[] = []
     // Jumps lead forward only, so in ascending order every instruction comes after all that lead to it.
     const waiting = [this.entry]
-    while (waiting.length > 0) {
+    while (waiting.length > 0 && order.length <= INSTRUCTIONS_MAX) {
       let least = 0
       for (let i = 1; i < waiting.length; i++) if (waiting[i] < waiting[least]) least = i
       const pc = waiting[least]
@@ -381,18 +380,19 @@ class Generator {
     const op = C[pc]
     const price = C[pc + 1]
     switch (op) {
-      case 79:
+      case 79: // ENTER
         this.goOn(pc + 3)
         return
-      case 0:
+      case 0: // HALT
         way.gas += price
         this.say(`${this.opsText()}${this.goOnAs(`S.ended(m,${this.gasText()})`)}`)
         return
-      case 1:
+      case 1: // JUMP
         way.gas += price
         this.goOn(C[pc + 2])
         return
       case 2: {
+        // JFALSE a target
         const v = this.operand(C[pc + 2])
         if (v.is !== Is.Boolean) {
           this.say(`if(typeof ${v.text}!=='boolean')${this.leave()}`)
@@ -404,6 +404,7 @@ class Generator {
         return
       }
       case 6: {
+        // MOVE d a
         const v = this.operand(C[pc + 3])
         way.gas += price
         way.known.set(C[pc + 2], v)
@@ -411,13 +412,14 @@ class Generator {
         this.goOn(pc + 4)
         return
       }
-      case 7:
-      case 8:
-      case 67:
-      case 68:
+      case 7: // LIST d n …
+      case 8: // TUPLE
+      case 67: // LTUPLE
+      case 68: // LLIST
         this.collected(pc, op === 7 || op === 68)
         return
       case 16: {
+        // CLOSE d template n slots
         const n = C[pc + 4]
         const items = Array.from({ length: n }, (_, j) => this.operand(C[pc + 5 + j]).text)
         way.gas += price
@@ -426,6 +428,7 @@ class Generator {
         return
       }
       case 17: {
+        // NEW base n
         const n = C[pc + 3]
         way.gas += price
         for (let j = 0; j < n; j++) this.set(C[pc + 2] + j, 'new U(S.origin,S.nextName++)', Is.Object, 36)
@@ -433,16 +436,17 @@ class Generator {
         this.goOn(pc + 4)
         return
       }
-      case 18:
+      case 18: // NEWURI d const
         way.gas += price
         way.known.set(C[pc + 2], this.operand(~C[pc + 3]))
         way.dirty.add(C[pc + 2])
         this.goOn(pc + 4)
         return
-      case 25:
+      case 25: // CASE a pattern target
         this.matchCase(pc)
         return
       case 26: {
+        // SPAWN template n slots
         const t = this.template(pc)
         if ((t.inline ?? -1) < 0) break
         this.done++
@@ -453,15 +457,15 @@ class Generator {
         this.goOn(pc + 4 + C[pc + 3])
         return
       }
-      case 59:
-      case 78:
+      case 59: // TNAME d site and n …
+      case 78: // LNAME
         this.name(pc)
         return
-      case 69:
-      case 70:
+      case 69: // LSEND chan site ops argc …
+      case 70: // LSENDK
         this.sendInPart(pc)
         return
-      case 57:
+      case 57: // LEND ops
         way.gas += price
         way.ops += C[pc + 2]
         this.settle()
@@ -469,26 +473,26 @@ class Generator {
         this.checkPart(pc + 3, 'S.nextPriv-1')
         this.goOn(pc + 3)
         return
-      case 77:
+      case 77: // BECOME
         this.say(`if(S.endsWatched)${this.leave()}`)
         way.gas += price
         this.say('m.priv=S.nextPriv++')
         this.goOn(pc + 2)
         return
-      case 19:
-      case 20:
+      case 19: // SEND chan site argc …
+      case 20: // SENDK
         if (this.send(pc)) return
         break
-      case 21:
-      case 22:
+      case 21: // RECV site src
+      case 22: // RECVK
         this.receive(pc)
         return
-      case 23:
-      case 24:
+      case 23: // JOIN site n srcs
+      case 24: // SELECT
         this.join(pc)
         return
-      case 60:
-      case 61:
+      case 60: // START member n slots
+      case 61: // LAST
         this.start(pc)
         return
     }
@@ -497,6 +501,7 @@ class Generator {
       return
     }
     if (op >= 37 && op <= 42) {
+      // LT to NE: d a b
       const x = this.operand(C[pc + 3])
       const y = this.operand(C[pc + 4])
       this.numbers(x, y)
@@ -508,6 +513,7 @@ class Generator {
       return
     }
     if ((op >= 48 && op <= 53) || (op >= 71 && op <= 76)) {
+      // JLT to JNE, LJLT to LJNE: a b target
       const part = op >= 71
       const x = this.operand(C[pc + 2])
       const y = this.operand(C[pc + 3])
