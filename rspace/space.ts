@@ -34,6 +34,7 @@ import type {
   Wait,
 } from './api.ts'
 import { Appender, encode } from './appender.ts'
+import { Backlog } from './backlog.ts'
 import { Changed } from './changed.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
@@ -164,7 +165,10 @@ export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnl
 
 export class Space<T extends Types> implements Namer<T> {
   protected readonly settings: Settings<T>
-  protected readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
+  /** For plain operations; everybody else takes `kernel`. */
+  private readonly hot: Kernel<T['A'], T['R'], Waiting<T>>
+  /** Whose newest data the kernel does not know. */
+  private readonly deep = new Set<Handle<T>>()
   private readonly named = new Map<string, Handle<T>>()
   private sweepAt = 1024
   /** All records by their refs; made when somebody first asks for one, and kept up from then on. */
@@ -306,7 +310,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.plainPatterns = isPlain(codec.pattern) && !this.checks && !this.copiesPatterns
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
-    this.kernel = new Kernel(this.bridge(matcher), {
+    this.hot = new Kernel(this.bridge(matcher), {
       order: settings.order ?? 'fifo',
       matchStepsMax: limits.matchStepsMax,
       matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
@@ -314,13 +318,35 @@ export class Space<T extends Types> implements Namer<T> {
     this.listenAgain()
   }
 
+  /** With all data. */
+  protected get kernel(): Kernel<T['A'], T['R'], Waiting<T>> {
+    if (this.deep.size > 0) this.thaw()
+    return this.hot
+  }
+
+  /** Make records of the data that are only refs and values. Each datum comes to this at most once, so what it costs is linear. */
+  private thaw(): void {
+    for (const h of this.deep) this.refill(h, MAX)
+  }
+
+  private refill(h: Handle<T>, most: number): void {
+    const backlog = h.backlog as Backlog<T['A']>
+    for (let n = 0; n < most && backlog.count > 0; n++) {
+      const { ref } = backlog
+      this.hot.restoreDatum(h.chan, ref, ref, backlog.shift(), false, null)
+    }
+    if (backlog.count > 0) return
+    h.backlog = null
+    this.deep.delete(h)
+  }
+
   private newMeter(): Meter {
     const space = this
     return {
       get used() {
-        return space.kernel.steps
+        return space.hot.steps
       },
-      step: (n = 1) => space.kernel.charge(n),
+      step: (n = 1) => space.hot.charge(n),
     }
   }
 
@@ -353,6 +379,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   private enter(): void {
     this.quick = false
+    if (this.deep.size > 0) this.thaw()
     if (this.busy)
       throw new RhizomeError('REENTRANT', 'a matcher, guard or codec called the space', {
         hint: 'Return a value; act when the COMM is delivered.',
@@ -598,6 +625,10 @@ export class Space<T extends Types> implements Namer<T> {
     const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
     const { chan } = h
     const k = chan.kHead as Waiting<T> | null
+    if (k === null && (chan.nD >= SHALLOW || h.backlog !== null) && this.tellsNobody && chan.jHead === null && chan.index === null) {
+      const outcome = this.defer(h, value)
+      if (outcome !== null) return outcome
+    }
     if (
       k === null ||
       k.site !== LINEAR_RECEIVE ||
@@ -610,16 +641,35 @@ export class Space<T extends Types> implements Namer<T> {
     const pattern = k.pattern(0, 0)
     const result = this.tried(pattern, value)
     if (result === undefined) return this.produceOn(h, value, PLAIN)
-    const { kernel } = this
-    kernel.wake(k, chan)
+    const { hot } = this
+    hot.wake(k, chan)
     this.counts.produced++
-    return this.met(kernel.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+  }
+
+  /** Nobody waits for it, and so many are before it that it need not be a record yet. null: the channel is full. */
+  private defer(h: Handle<T>, value: T['A']): Outcome<T> | null {
+    const { backlog } = h
+    if (h.chan.nD + (backlog === null ? 0 : backlog.count) >= this.dataMax) return null
+    const { hot } = this
+    hot.op++
+    const ref = ++hot.counter
+    ;(backlog ?? this.deepen(h)).push(ref, value)
+    this.counts.produced++
+    const at = (this.dirtyOp = ++this.op)
+    if (!this.scheduled) this.scheduleCommit()
+    return { ref, comms: NOTHING, pending: hot.pumpPending, at }
+  }
+
+  private deepen(h: Handle<T>): Backlog<T['A']> {
+    this.deep.add(h)
+    return (h.backlog = new Backlog())
   }
 
   /** What the matcher says. undefined also for whatever only the careful path can deal with. */
   private tried(pattern: T['P'], value: T['A']): T['R'] | undefined {
     let result: T['R'] | undefined
-    this.kernel.steps = 0
+    this.hot.steps = 0
     this.busy = true
     try {
       result = this.matcher.match(pattern, value, this.meter)
@@ -648,7 +698,7 @@ export class Space<T extends Types> implements Namer<T> {
     const comm: CommEvent<T> = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
     this.dirtyOp = at
     if (!this.scheduled) this.scheduleCommit()
-    return { comms: [comm], pending: this.kernel.pumpPending, at }
+    return { comms: [comm], pending: this.hot.pumpPending, at }
   }
 
   private produceWith(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> | undefined): Outcome<T> {
@@ -663,6 +713,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   private produceOn(h: Handle<T>, value: T['A'], options: Checked): Outcome<T> {
+    const { kernel } = this
     const max = this.dataMax
     if (h.chan.nD >= max)
       throw new RhizomeError('LIMIT', `a channel may hold at most ${max} data`, { details: { limit: 'dataPerChannelMax', max } })
@@ -673,21 +724,21 @@ export class Space<T extends Types> implements Namer<T> {
     let k: Waiting<T> | null
     try {
       this.busy = true
-      k = this.kernel.produce(h.chan, value, options.persist, item)
+      k = kernel.produce(h.chan, value, options.persist, item)
     } catch (e) {
       this.op--
       throw e
     } finally {
       this.busy = false
     }
-    const ref = this.kernel.lastDatumRef
-    const d = this.kernel.lastDatum
+    const ref = kernel.lastDatumRef
+    const d = kernel.lastDatum
     this.counts.produced++
     this.emitProduce(h, value, ref, options.persist)
     let comms: readonly CommEvent<T>[] = NOTHING
     if (k !== null) {
       comms = this.fired(k, d)
-      if (this.classic && d !== null) this.kernel.take(d)
+      if (this.classic && d !== null) kernel.take(d)
     }
     if (d === null) return this.outcome(undefined, comms, options.id)
     if (lease > 0 && (d.stored || d.hidden)) this.lease(lease, ref)
@@ -723,22 +774,23 @@ export class Space<T extends Types> implements Namer<T> {
       h = known ?? this.intern(channel)
     }
     if (this.copiesPatterns) h.asked = asked
-    const { kernel } = this
+    const { hot } = this
     const { chan } = h
     if (chan.nK >= this.continuationsMax) this.crowded()
     const d = chan.dHead
     if (d === null) {
       const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
-      kernel.listen(k, chan)
+      hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
       if (!this.scheduled) this.scheduleCommit()
-      return { ref: k.turn, comms: NOTHING, pending: kernel.pumpPending, at }
+      return { ref: k.turn, comms: NOTHING, pending: hot.pumpPending, at }
     }
     if (!d.persistent && chan.index === null) {
       const result = this.tried(asked, d.value as T['A'])
       if (result !== undefined) {
-        kernel.takeOldest(chan)
-        return this.met(d.ref, d.value as T['A'], result, asked, h, kernel.counter, accepted)
+        hot.takeOldest(chan)
+        if (h.backlog !== null && chan.nD <= SHALLOW >> 1) this.refill(h, SHALLOW)
+        return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted)
       }
     }
     return this.parked(new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null), 0, undefined)
@@ -1667,6 +1719,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Whether there is anybody to be told of records that come and go. */
   private notes = false
+  private tellsNobody = false
   /** Only commits are to know: nothing is done on the way there. */
   private notesPlainly = false
   /** Since the first install: which of them wait. */
@@ -1698,7 +1751,8 @@ export class Space<T extends Types> implements Namer<T> {
     const isPlain = this.index === null && this.lattice === null
     this.notes = this.tracks || !isPlain
     this.notesPlainly = this.tracks && isPlain && !this.loading
-    this.kernel.tell(this.notes || this.notesInstalls || this.listens ? this.observer : null)
+    this.tellsNobody = !this.notes && !this.notesInstalls && !this.listens
+    this.kernel.tell(this.tellsNobody ? null : this.observer)
   }
 
   private noteDatum(d: Datum, came: boolean): void {
@@ -2011,7 +2065,7 @@ export class Space<T extends Types> implements Namer<T> {
     const put: rows.Change[] = []
     const del: rows.Removal[] = []
     const { turned } = this
-    const { added, removed } = this.changed.take(this.kernel.counter)
+    const { added, removed } = this.changed.take(this.hot.counter)
     this.turned = new Set()
     const turns: [Datum | Waiting<T>, number][] = []
     for (const id of this.dirtyIds) {
@@ -2039,10 +2093,10 @@ export class Space<T extends Types> implements Namer<T> {
     this.dirtyIds.clear()
     this.dirtyOutbox.clear()
     this.dirtySide.clear()
-    const { naming, highestWritten, kernel } = this
+    const { naming, highestWritten, hot } = this
     this.naming = null
-    this.highestWritten = kernel.counter
-    return { added, removed, turns, put, del, naming, highest: highestWritten, counter: kernel.counter, state: this.stateNow() }
+    this.highestWritten = hot.counter
+    return { added, removed, turns, put, del, naming, highest: highestWritten, counter: hot.counter, state: this.stateNow() }
   }
 
   /** The rows of a group; stops now and then, so that a large one need not be made at once. */
@@ -2191,8 +2245,8 @@ export class Space<T extends Types> implements Namer<T> {
   private stateNow(): Omit<rows.State, 'cids' | 'gids'> {
     return {
       op: this.op,
-      kernelOp: this.kernel.op,
-      counter: this.kernel.counter,
+      kernelOp: this.hot.op,
+      counter: this.hot.counter,
       tick: this.tickNow,
       names: this.names,
       key: this.key,
@@ -2205,7 +2259,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** What a copy of this state has to try: the pump, and the data that are claimed here and will be there for everybody in the copy. */
   private toTry(): (Datum | Waiting<T>)[] {
-    return [...this.kernel.pumped(), ...this.kernel.hidden()]
+    return [...this.hot.pumped(), ...this.hot.hidden()]
   }
 
   /** The last state row that was handed to the store; undefined: unknown. */
@@ -3310,6 +3364,8 @@ function checkPut(o: PutOptions): Checked {
 
 const PLAIN: Checked = { persist: false, volatile: false, leaseTicks: 0, id: undefined }
 const LINEAR_RECEIVE = plainShape(1, false)
+/** Data of a channel that are records at least, if there are so many: what is taken next should be there. */
+const SHALLOW = 64
 /** No COMMs. */
 const NOTHING: readonly never[] = Object.freeze([])
 const nothingToDo = (): void => {}
