@@ -136,6 +136,13 @@ describe('a space that is asked for plain operations', () => {
     expect(both.comms[0].matches[1].value).toBe(-4)
   })
 
+  it('counts what lies deep against the limit of a channel', () => {
+    const s = memory({ limits: { dataPerChannelMax: 100 } })
+    for (let n = 0; n < 100; n++) s.produce('c', n)
+    expect(() => s.produce('c', 100)).toThrow(expect.objectContaining({ code: 'LIMIT' }))
+    expect(s.count('c')).toBe(100)
+  })
+
   it('tells a watcher who comes later of every datum that goes', async () => {
     const s = memory()
     for (let n = 0; n < 200; n++) s.produce('c', n)
