@@ -933,7 +933,7 @@ export class Kernel<V, R, K extends Cont> {
 
   private fireJoin(k: K, own: number, chan: Chan, value: V, persistent: boolean, origin: unknown): void {
     const ref = (this.lastDatumRef = ++this.counter)
-    const { arrows, persistent: stays } = k.site
+    const { arrows } = k.site
     const n = arrows.length
     const chosen = this.chosen
     this.firedCount = n
@@ -952,8 +952,7 @@ export class Kernel<V, R, K extends Cont> {
       this.firedPersistent[i] = d.persistent
       this.useDatum(d, arrows[i])
     }
-    if (!stays) this.unpark(k)
-    else if (this.hasNeighbours(k)) this.renewCont(k)
+    this.completedCont(k)
     if (persistent || arrows[own] === PEEK) {
       const d = new Datum(chan, ref, value, persistent, origin)
       this.appendDatum(d)
