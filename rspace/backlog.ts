@@ -33,7 +33,10 @@ export class Backlog<V> {
   get ref(): Ref {
     return this.head.refs[this.start]
   }
-  /** Its value, which leaves. */
+  get value(): V {
+    return this.head.values[this.start] as V
+  }
+  /** The oldest leaves; its value. */
   shift(): V {
     const { head } = this
     const value = head.values[this.start] as V

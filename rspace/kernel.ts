@@ -739,6 +739,11 @@ export class Kernel<V, R, K extends Cont> {
     this.store(chan, value, false, origin)
   }
 
+  /** A datum that came before, with the ref it was given then; nobody waits here. Refs on a channel must ascend. */
+  append(chan: Chan, ref: number, value: V): void {
+    this.appendDatum(new Datum(chan, ref, value, false, null))
+  }
+
   /** `put` with a datum of `spare`, into whose value the message was written. */
   putAgain(d: Datum, chan: Chan, origin: unknown): void {
     this.op++

@@ -326,18 +326,15 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Make records of the data that are only refs and values. Each datum comes to this at most once, so what it costs is linear. */
   private thaw(): void {
-    for (const h of this.deep) this.refill(h, MAX)
-  }
-
-  private refill(h: Handle<T>, most: number): void {
-    const backlog = h.backlog as Backlog<T['A']>
-    for (let n = 0; n < most && backlog.count > 0; n++) {
-      const { ref } = backlog
-      this.hot.restoreDatum(h.chan, ref, ref, backlog.shift(), false, null)
+    for (const h of this.deep) {
+      const backlog = h.backlog as Backlog<T['A']>
+      h.backlog = null
+      while (backlog.count > 0) {
+        const { ref } = backlog
+        this.hot.append(h.chan, ref, backlog.shift())
+      }
     }
-    if (backlog.count > 0) return
-    h.backlog = null
-    this.deep.delete(h)
+    this.deep.clear()
   }
 
   private newMeter(): Meter {
@@ -379,11 +376,11 @@ export class Space<T extends Types> implements Namer<T> {
 
   private enter(): void {
     this.quick = false
-    if (this.deep.size > 0) this.thaw()
     if (this.busy)
       throw new RhizomeError('REENTRANT', 'a matcher, guard or codec called the space', {
         hint: 'Return a value; act when the COMM is delivered.',
       })
+    if (this.deep.size > 0) this.thaw()
     if (this.closing !== null) throw new RhizomeError('SPACE_CLOSED', 'the space is closed')
     if (this.failed !== undefined)
       throw new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: this.failed })
@@ -570,7 +567,8 @@ export class Space<T extends Types> implements Namer<T> {
   /** Forget channels that hold nothing and that nobody can name but by their value. */
   private sweep(): void {
     if (this.marks.length > 0) return
-    for (const [id, h] of this.named) if (!h.held && h.cid === 0 && h.chan.nD === 0 && h.chan.nK === 0) this.named.delete(id)
+    for (const [id, h] of this.named)
+      if (!h.held && h.cid === 0 && h.chan.nD === 0 && h.chan.nK === 0 && h.backlog === null) this.named.delete(id)
     this.sweepAt = Math.max(1024, 2 * this.named.size)
   }
 
@@ -624,20 +622,10 @@ export class Space<T extends Types> implements Namer<T> {
     const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
     const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
     const { chan } = h
+    if (chan.jHead !== null || chan.index !== null) return this.produceOn(h, value, PLAIN)
     const k = chan.kHead as Waiting<T> | null
-    if (k === null && (chan.nD >= SHALLOW || h.backlog !== null) && this.tellsNobody && chan.jHead === null && chan.index === null) {
-      const outcome = this.defer(h, value)
-      if (outcome !== null) return outcome
-    }
-    if (
-      k === null ||
-      k.site !== LINEAR_RECEIVE ||
-      k.extra !== null ||
-      chan.jHead !== null ||
-      chan.index !== null ||
-      chan.nD >= this.dataMax
-    )
-      return this.produceOn(h, value, PLAIN)
+    if (k === null) return this.leaveThere(h, value)
+    if (k.site !== LINEAR_RECEIVE || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
     const pattern = k.pattern(0, 0)
     const result = this.tried(pattern, value)
     if (result === undefined) return this.produceOn(h, value, PLAIN)
@@ -647,18 +635,42 @@ export class Space<T extends Types> implements Namer<T> {
     return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body)
   }
 
-  /** Nobody waits for it, and so many are before it that it need not be a record yet. null: the channel is full. */
-  private defer(h: Handle<T>, value: T['A']): Outcome<T> | null {
-    const { backlog } = h
-    if (h.chan.nD + (backlog === null ? 0 : backlog.count) >= this.dataMax) return null
+  /** Nobody waits for it. If many are before it, it need not be a record yet. */
+  private leaveThere(h: Handle<T>, value: T['A']): Outcome<T> {
     const { hot } = this
-    hot.op++
-    const ref = ++hot.counter
-    ;(backlog ?? this.deepen(h)).push(ref, value)
+    const { chan, backlog } = h
+    let ref: Ref
+    if (backlog === null && (chan.nD < SHALLOW || !this.tellsNobody)) {
+      if (chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
+      hot.put(chan, value, null)
+      ref = hot.lastDatumRef
+    } else {
+      if (chan.nD + (backlog === null ? 0 : backlog.count) >= this.dataMax) return this.produceOn(h, value, PLAIN)
+      hot.op++
+      ref = ++hot.counter
+      ;(backlog ?? this.deepen(h)).push(ref, value)
+    }
     this.counts.produced++
     const at = (this.dirtyOp = ++this.op)
     if (!this.scheduled) this.scheduleCommit()
     return { ref, comms: NOTHING, pending: hot.pumpPending, at }
+  }
+
+  /** Take the oldest, which is no record yet. null: it does not fit. */
+  private takeDeep(h: Handle<T>, backlog: Backlog<T['A']>, pattern: T['P'], body: T['K']): Outcome<T> | null {
+    const { ref, value } = backlog
+    const result = this.tried(pattern, value)
+    // A matcher that looks at the space makes records of them all.
+    if (result === undefined || h.backlog !== backlog) return null
+    const { hot } = this
+    hot.op++
+    const cont = ++hot.counter
+    backlog.shift()
+    if (backlog.count === 0) {
+      h.backlog = null
+      this.deep.delete(h)
+    }
+    return this.met(ref, value, result, pattern, h, cont, body)
   }
 
   private deepen(h: Handle<T>): Backlog<T['A']> {
@@ -778,18 +790,20 @@ export class Space<T extends Types> implements Namer<T> {
     const { chan } = h
     if (chan.nK >= this.continuationsMax) this.crowded()
     const d = chan.dHead
-    if (d === null) {
+    if (d === null && h.backlog !== null) {
+      const outcome = this.takeDeep(h, h.backlog, asked, accepted)
+      if (outcome !== null) return outcome
+    } else if (d === null) {
       const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
       hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
       if (!this.scheduled) this.scheduleCommit()
       return { ref: k.turn, comms: NOTHING, pending: hot.pumpPending, at }
     }
-    if (!d.persistent && chan.index === null) {
+    if (d !== null && !d.persistent && chan.index === null) {
       const result = this.tried(asked, d.value as T['A'])
       if (result !== undefined) {
         hot.takeOldest(chan)
-        if (h.backlog !== null && chan.nD <= SHALLOW >> 1) this.refill(h, SHALLOW)
         return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted)
       }
     }
@@ -3364,7 +3378,7 @@ function checkPut(o: PutOptions): Checked {
 
 const PLAIN: Checked = { persist: false, volatile: false, leaseTicks: 0, id: undefined }
 const LINEAR_RECEIVE = plainShape(1, false)
-/** Data of a channel that are records at least, if there are so many: what is taken next should be there. */
+/** With so many data on a channel, what comes is no record at once: few of them are still young when they go. */
 const SHALLOW = 64
 /** No COMMs. */
 const NOTHING: readonly never[] = Object.freeze([])

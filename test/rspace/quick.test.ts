@@ -195,5 +195,11 @@ describe('a space that is asked for plain operations', () => {
     inner = null
     expect(s.produce(c, 5).comms.length).toBe(1)
     expect(s.count(c)).toBe(1)
+    s.consume([{ channel: c, pattern: 0 }], 0)
+    for (let n = 0; n < 100; n++) s.produce(c, n)
+    for (let n = 0; n < 70; n++) s.consume([{ channel: c, pattern: 0 }], 0)
+    inner = () => s.stats()
+    for (let n = 70; n < 100; n++) expect(s.consume([{ channel: c, pattern: 0 }], 0).comms[0].matches[0].value).toBe(n)
+    expect(s.count(c)).toBe(0)
   })
 })
