@@ -13,6 +13,7 @@ import { type Row, table } from './row.ts'
 import { SUITE } from './suite.ts'
 import type { Way } from './suite-inside.ts'
 import { failedProgram, measureProgram, type ProgramResult, programTable, targetRows } from './suite-run.ts'
+import { type Compared, compareWorkers, workerRows, workersTable } from './suite-workers.ts'
 
 /** `npm run bench`, `rho bench`: see README.md in this folder. */
 
@@ -28,7 +29,7 @@ const USAGE = `rho bench [IDS] [flags]          (in a clone also: npm run bench 
   --trick      fused | literal | both: compare programs with primitives as COMMs (default both)
   --no-recorder    do not compare programs with a recorded run
   --durability LIST    compare programs with stored runs: process, power, or both (default memory only)
-  --workers LIST   compare programs with numbers of workers: 0,1,2 … the first is what the others are compared with (default 0 only)
+  --workers LIST   only compare programs with numbers of workers, such as 0,2,auto; the first is what the others are compared with
   --format     table | json | svg
   --docs FILE  write the tables into a document, between its marks
   --gate       only compare with the stored ratios of the regression gate; exit 1 if a program got slower
@@ -156,11 +157,18 @@ async function guarded(id: string, rows: () => Promise<Row[]> | Row[]): Promise<
 }
 
 /** Everything that is asked for: rows of goals, and programs. */
-async function measure(shop: Workshop, { ids, effort }: Options): Promise<{ rows: Row[]; programs: ProgramResult[] }> {
+async function measure(
+  shop: Workshop,
+  { ids, effort }: Options,
+): Promise<{ rows: Row[]; programs: ProgramResult[]; compared: Compared[] }> {
   const wants = (id: string): boolean => ids.length === 0 || ids.includes(id)
   const rows: Row[] = []
   for (const section of SECTIONS)
     if (section.ids.some(wants)) rows.push(...(await guarded(section.ids[0], () => section.run(shop, effort, wants))))
+  if (effort.workers.length > 1) {
+    const compared = await compareWorkers(programsOf(ids), shop, effort)
+    return { rows: [...rows, ...workerRows(compared)], programs: [], compared }
+  }
   const plainIds = shop.plainIds()
   const programs: ProgramResult[] = []
   for (const entry of programsOf(ids)) {
@@ -170,7 +178,7 @@ async function measure(shop: Workshop, { ids, effort }: Options): Promise<{ rows
       programs.push(failedProgram(entry, effort.quick ? entry.quick : entry.full, whyNot(e)))
     }
   }
-  return { rows: [...rows, ...targetRows(programs)], programs }
+  return { rows: [...rows, ...targetRows(programs)], programs, compared: [] }
 }
 
 /** Results of a clone go to its bench/results, those of an installed package to the working folder's. */
@@ -209,7 +217,7 @@ async function main(): Promise<number> {
     if (options.gate !== null) return runGate(shop, effort, options.gate === 'store', text => console.log(text))
     const date = new Date()
     const before = machineFacts()
-    const { rows, programs } = await measure(shop, options)
+    const { rows, programs, compared } = await measure(shop, options)
     effort.say('')
     const versions = shop.versions()
     const { quick, passes, largeMs, ways, workers } = effort
@@ -222,10 +230,15 @@ async function main(): Promise<number> {
       versions,
       rows,
       programs,
+      compared,
     }
     const picture = svg(chartsOf(rows, programs))
     const file = options.save ? save(result, picture, date) : null
-    const tables = [rows.length > 0 ? table(rows) : '', programs.length > 0 ? programTable(programs) : ''].filter(t => t !== '')
+    const tables = [
+      rows.length > 0 ? table(rows) : '',
+      programs.length > 0 ? programTable(programs) : '',
+      compared.length > 0 ? workersTable(compared, workers) : '',
+    ].filter(t => t !== '')
     const about = heading(before, versions, rows)
     if (options.docs !== null)
       writeResults(options.docs, [`Measured ${date.toISOString().slice(0, 10)}.`, ...about.trim().split('\n'), ...tables].join('\n\n'))

@@ -478,10 +478,19 @@ async function states(records: number, passes: number): Promise<Record<string, n
     const note = (name: string, ms: number, units: number): void => {
       if (pass > 0 || passes === 0) found[name].push((ms * 1e6) / units)
     }
-    /** Milliseconds of a round, of the batch in the middle: what the collector does for the records that were made before is not the rollback's. */
-    const rollback = (space: Numbered, batches: number): number => {
-      const found: number[] = []
-      for (let batch = 0; batch < batches; batch++) {
+    const few = memory<Numbers>({ ...NUMBERS, history: 'digest' })
+    for (let i = 0; i < 10; i++) few.produce(i, i)
+    few.digest() // as beside many: from the first digest on, changes are noted for the next
+    const many = memory<Numbers>({ ...NUMBERS, history: 'digest' })
+    for (let i = 0; i < records; i++) many.produce(i % 1000, i)
+    many.digest()
+    for (let i = 0; i < 10_000; i++) many.produce(i % 1000, i)
+    let start = cpuMs()
+    many.digest()
+    note('digest', cpuMs() - start, 10_000)
+    const times = new Map([few, many].map((space): [Numbered, number[]] => [space, []]))
+    for (let batch = 0; batch < 200; batch++)
+      for (const [space, found] of times) {
         const start = performance.now()
         for (let i = 0; i < ROUNDS; i++) {
           const mark = space.mark()
@@ -491,20 +500,9 @@ async function states(records: number, passes: number): Promise<Record<string, n
         }
         found.push((performance.now() - start) / ROUNDS)
       }
-      return found.sort((a, b) => a - b)[batches >> 1]
-    }
-    const few = memory<Numbers>({ ...NUMBERS, history: 'digest' })
-    for (let i = 0; i < 10; i++) few.produce(i, i)
-    few.digest() // as beside many: from the first digest on, changes are noted for the next
-    note('rollbackFew', rollback(few, 100), 1)
-    const many = memory<Numbers>({ ...NUMBERS, history: 'digest' })
-    for (let i = 0; i < records; i++) many.produce(i % 1000, i)
-    many.digest()
-    for (let i = 0; i < 10_000; i++) many.produce(i % 1000, i)
-    let start = cpuMs()
-    many.digest()
-    note('digest', cpuMs() - start, 10_000)
-    note('rollbackMany', rollback(many, 100), 1)
+    // By turns, and the quicker ones of many: what the collector does for the records that were made before, and what others do on the machine, is not the rollback's.
+    for (const [space, found] of times)
+      note(space === few ? 'rollbackFew' : 'rollbackMany', found.sort((a, b) => a - b)[found.length >> 2], 1)
     start = cpuMs()
     const marks = Array.from({ length: 20_000 }, () => many.mark())
     note('mark', cpuMs() - start, 20_000)

@@ -1,5 +1,5 @@
 import type { Effort } from './jobs.ts'
-import { most, ratios, runProcess, type Summary, summarise, timeAnswer, WrongAnswer } from './measure.ts'
+import { most, ratios, runProcess, type Summary, summarise, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
 import { ask, type Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow, short } from './row.ts'
@@ -34,10 +34,6 @@ export interface ProgramResult {
   readonly ways: Partial<Record<Way, Summary | null>>
   /** Of the ways that store: how much of the time the run waited for storage. */
   readonly commitShare: Partial<Record<Way, number>>
-  /** The run phase with so many workers, divided by that without; or why it cannot be run. */
-  readonly workers: Readonly<Record<string, Summary | string | null>>
-  /** Milliseconds of the run phase with each of these numbers of workers, the first included. */
-  readonly workersMs: Readonly<Record<string, Summary | null>>
   readonly heapMegabytes: Summary | null
   readonly peakMegabytes: Summary | null
   readonly error: string | null
@@ -117,7 +113,6 @@ export function measureProgram(entry: Entry, shop: Workshop, effort: Effort, pla
     toComm: summarise(ratios(ours, comm)),
     ways,
     commitShare,
-    ...measureWorkers(entry, sizes, shop, effort),
     heapMegabytes: summarise(found.map(f => f.heapBytes / 1e6)),
     peakMegabytes: summarise(found.map(f => f.peakBytes / 1e6)),
     error: null,
@@ -145,8 +140,6 @@ export function failedProgram(entry: Entry, sizes: Sizes, error: string): Progra
     toComm: null,
     ways: {},
     commitShare: {},
-    workers: {},
-    workersMs: {},
     heapMegabytes: null,
     peakMegabytes: null,
     error,
@@ -222,46 +215,6 @@ export const mixedProbe: Probe = {
   },
 }
 
-// ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The program that costs nothing: what a run with so many workers takes before and after it runs anything. */
-const NOTHING = 'Nil'
-
-/** Whole processes, without what a process with as many workers takes for nothing. */
-function measureWorkers(entry: Entry, sizes: Sizes, shop: Workshop, effort: Effort): Pick<ProgramResult, 'workers' | 'workersMs'> {
-  const [first, ...others] = effort.workers
-  if (others.length === 0) return { workers: {}, workersMs: {} }
-  const refused = new Map<string, string>()
-  const samples = new Map<string, number[]>(effort.workers.map(w => [w, []]))
-  const answer = entry.answer(sizes)
-  const start = performance.now()
-  for (let pass = 1; pass <= effort.passes && (pass === 1 || performance.now() - start < PATIENCE_MS); pass++) {
-    for (const w of effort.workers) {
-      if (refused.has(w)) continue
-      effort.say(`${entry.id}: pass ${pass} of ${effort.passes}, ${w} workers`)
-      try {
-        const nothing = timeAnswer(shop.rhoText(NOTHING, w), '')
-        const { ms, output } = runProcess(shop.rhoText(programText(entry, sizes, suiteFolder), w))
-        checkAnswer(entry, output, answer)
-        samples.get(w)?.push(ms - nothing)
-      } catch (e) {
-        if (!(e instanceof WrongAnswer)) throw e
-        refused.set(w, reasonOf(e))
-      }
-    }
-  }
-  const base = samples.get(first) ?? []
-  return {
-    workers: Object.fromEntries(others.map(w => [w, refused.get(w) ?? summarise(ratios(samples.get(w) ?? [], base))])),
-    workersMs: Object.fromEntries(effort.workers.map(w => [w, summarise(samples.get(w) ?? [])])),
-  }
-}
-
-function checkAnswer(entry: Entry, output: string, answer: readonly string[]): void {
-  const sorted = (lines: readonly string[]): string => (entry.unordered === true ? [...lines].sort() : lines).join('\n')
-  if (sorted(output.split('\n')) !== sorted(answer)) throw new WrongAnswer(`${entry.id} printed ${output.slice(0, 200)}`)
-}
-
 /** What the command said against running with workers, without the words around it. */
 export const reasonOf = (e: WrongAnswer): string => /rho: ([^\n]*)/.exec(e.message)?.[1] ?? e.message
 
@@ -298,8 +251,7 @@ const HEADER = [
 /** Milliseconds of the phases are of the first run in a process; compiling is everything from the tree to the verified image. */
 export function programTable(results: readonly ProgramResult[]): string {
   const ways = [...new Set(results.flatMap(r => Object.keys(r.ways) as Way[]))]
-  const workers = [...new Set(results.flatMap(r => Object.keys(r.workers)))]
-  const header = [...HEADER, ...ways.map(w => `${w} ×`), ...workers.map(w => `${w} workers ×`)]
+  const header = [...HEADER, ...ways.map(w => `${w} ×`)]
   const lines = results.map(r => {
     const compile = (r.cold.normalise?.median ?? 0) + (r.cold.compile?.median ?? 0) + (r.cold.verify?.median ?? 0)
     if (r.error !== null) return [r.id, r.unit, 'no figure', ...header.slice(3).map(() => '')]
@@ -318,13 +270,11 @@ export function programTable(results: readonly ProgramResult[]): string {
       figure(r.peakMegabytes),
       short(r.counts.gas / r.units),
       ...ways.map(w => wayCell(r, w)),
-      ...workers.map(w => (typeof r.workers[w] === 'string' ? 'refused' : figure(r.workers[w] as Summary | null))),
     ]
   })
   const widths = header.map((h, i) => Math.max(h.length, ...lines.map(l => l[i].length)))
   const line = (cells: readonly string[]): string => `| ${cells.map((c, i) => c.padEnd(widths[i])).join(' | ')} |`
-  const reasons = [...new Set(results.flatMap(r => Object.values(r.workers).filter(w => typeof w === 'string')))]
-  const notes = [...results.filter(r => r.error !== null).map(r => `${r.id}: ${r.error}.`), ...reasons.map(r => `workers: ${r}.`)]
+  const notes = results.filter(r => r.error !== null).map(r => `${r.id}: ${r.error}.`)
   return [line(header), `|${widths.map(w => '-'.repeat(w + 2)).join('|')}|`, ...lines.map(line), '', ...notes].join('\n').trimEnd()
 }
 
@@ -359,39 +309,7 @@ export function targetRows(results: readonly ProgramResult[]): Row[] {
     const about = { id: way, title: `${title}, the worst of ${list.length} programs: ${top.id}`, unit: '×' }
     rows.push(plainRow(about, top.ways[way]?.samples ?? [], most(floor)))
   }
-  rows.push(...workerRows(results))
   worst('literal', 'primitives as COMMs ÷ in place', 8)
   worst('recorder', 'recorded ÷ not recorded', 1.5)
-  return rows
-}
-
-/** What issue and design ask of workers for whole programs: `2` against `0` for long ones, `auto` against the better of them, and against `0` for short ones. */
-function workerRows(results: readonly ProgramResult[]): Row[] {
-  const rows: Row[] = []
-  const judge = (title: string, floor: number, wanted: (ms: number) => boolean, ratio: (r: ProgramResult) => readonly number[]): void => {
-    const found = results.flatMap(r => {
-      const ms = r.workersMs['0']?.median
-      const samples = ms === undefined || !wanted(ms) ? [] : ratio(r)
-      const middle = summarise(samples)
-      return middle === null ? [] : [{ id: r.id, samples, median: middle.median }]
-    })
-    if (found.length === 0) return
-    const top = found.reduce((a, b) => (b.median > a.median ? b : a))
-    const about = { id: 'workers', title: `${title}, the worst of ${found.length} programs: ${top.id}`, unit: '×' }
-    rows.push(plainRow(about, top.samples, most(floor, 1)))
-  }
-  const msOf = (r: ProgramResult, w: string): readonly number[] => r.workersMs[w]?.samples ?? []
-  const long = (ms: number): boolean => ms >= 1000
-  judge('two workers ÷ none, programs of a second', 1.2, long, r => ratios(msOf(r, '2'), msOf(r, '0')))
-  judge('auto ÷ the better of none and two, programs of a second', 1.1, long, r => {
-    const better = Math.min(r.workersMs['0']?.median ?? Number.NaN, r.workersMs['2']?.median ?? Number.NaN)
-    return msOf(r, 'auto').map(ms => ms / better)
-  })
-  judge(
-    'auto ÷ none, programs below 200 ms',
-    1.1,
-    ms => ms < 200,
-    r => ratios(msOf(r, 'auto'), msOf(r, '0')),
-  )
   return rows
 }

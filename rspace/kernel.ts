@@ -739,6 +739,11 @@ export class Kernel<V, R, K extends Cont> {
     this.store(chan, value, false, origin)
   }
 
+  /** A datum that came before, with the ref it was given then; nobody waits here. Refs on a channel must ascend. */
+  append(chan: Chan, ref: number, value: V): void {
+    this.appendDatum(new Datum(chan, ref, value, false, null))
+  }
+
   /** `put` with a datum of `spare`, into whose value the message was written. */
   putAgain(d: Datum, chan: Chan, origin: unknown): void {
     this.op++
@@ -933,7 +938,7 @@ export class Kernel<V, R, K extends Cont> {
 
   private fireJoin(k: K, own: number, chan: Chan, value: V, persistent: boolean, origin: unknown): void {
     const ref = (this.lastDatumRef = ++this.counter)
-    const { arrows, persistent: stays } = k.site
+    const { arrows } = k.site
     const n = arrows.length
     const chosen = this.chosen
     this.firedCount = n
@@ -952,8 +957,7 @@ export class Kernel<V, R, K extends Cont> {
       this.firedPersistent[i] = d.persistent
       this.useDatum(d, arrows[i])
     }
-    if (!stays) this.unpark(k)
-    else if (this.hasNeighbours(k)) this.renewCont(k)
+    this.completedCont(k)
     if (persistent || arrows[own] === PEEK) {
       const d = new Datum(chan, ref, value, persistent, origin)
       this.appendDatum(d)

@@ -1,5 +1,6 @@
 /** What the space adds to the kernel's records: channels with a name, data with a lease, continuations with patterns and a body. */
 import type { Channel, Types } from './api.ts'
+import type { Backlog } from './backlog.ts'
 import { Chan, Cont, type Datum, LINEAR, PEEK, type Site } from './kernel.ts'
 
 const KINDS = ['named', 'fresh', 'derived'] as const
@@ -29,6 +30,8 @@ export class Handle<T extends Types> implements Channel<T> {
   asked: T['P'] | undefined = undefined
   /** The group of the continuations that wait here alone. */
   group: Group | null = null
+  /** The newest data of many. They know nothing of what is done with data, see `Space.thaw`. */
+  backlog: Backlog<T['A']> | null = null
   /** The last group of two channels that has it first, if there is still one. */
   pair: Group | null = null
   constructor(space: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
@@ -259,7 +262,7 @@ export function waitingOn<T extends Types>(
   body: T['K'],
   extra: Extra<T> | null,
 ): Waiting<T> {
-  return chans.length === 1
-    ? new Waiting<T>(shape, chans[0], patterns[0], body, extra)
-    : new Waiting<T>(shape, chans, patterns, body, extra)
+  if (chans.length === 1) return new Waiting<T>(shape, chans[0], patterns[0], body, extra)
+  // Lists that have grown have room for sixteen more, which would live as long as the record.
+  return new Waiting<T>(shape, chans.slice(), patterns.slice(), body, extra)
 }

@@ -34,6 +34,7 @@ import type {
   Wait,
 } from './api.ts'
 import { Appender, encode } from './appender.ts'
+import { Backlog } from './backlog.ts'
 import { Changed } from './changed.ts'
 import { BadArgument, RhizomeError } from './errors.ts'
 import { fromLatin1, hash, Lattice, latin1, toHex } from './hash.ts'
@@ -164,7 +165,10 @@ export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnl
 
 export class Space<T extends Types> implements Namer<T> {
   protected readonly settings: Settings<T>
-  protected readonly kernel: Kernel<T['A'], T['R'], Waiting<T>>
+  /** For plain operations; everybody else takes `kernel`. */
+  private readonly hot: Kernel<T['A'], T['R'], Waiting<T>>
+  /** Whose newest data the kernel does not know. */
+  private readonly deep = new Set<Handle<T>>()
   private readonly named = new Map<string, Handle<T>>()
   private sweepAt = 1024
   /** All records by their refs; made when somebody first asks for one, and kept up from then on. */
@@ -306,7 +310,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.plainPatterns = isPlain(codec.pattern) && !this.checks && !this.copiesPatterns
     this.key = settings.instanceKey ?? randomKey()
     if (settings.history === 'merkle') this.past = new History(settings.keep, store?.get?.bind(store))
-    this.kernel = new Kernel(this.bridge(matcher), {
+    this.hot = new Kernel(this.bridge(matcher), {
       order: settings.order ?? 'fifo',
       matchStepsMax: limits.matchStepsMax,
       matchStepsPerContinuationMax: limits.matchStepsPerContinuationMax,
@@ -314,13 +318,32 @@ export class Space<T extends Types> implements Namer<T> {
     this.listenAgain()
   }
 
+  /** With all data. */
+  protected get kernel(): Kernel<T['A'], T['R'], Waiting<T>> {
+    if (this.deep.size > 0) this.thaw()
+    return this.hot
+  }
+
+  /** Make records of the data that are only refs and values. Each datum comes to this at most once, so what it costs is linear. */
+  private thaw(): void {
+    for (const h of this.deep) {
+      const backlog = h.backlog as Backlog<T['A']>
+      h.backlog = null
+      while (backlog.count > 0) {
+        const { ref } = backlog
+        this.hot.append(h.chan, ref, backlog.shift())
+      }
+    }
+    this.deep.clear()
+  }
+
   private newMeter(): Meter {
     const space = this
     return {
       get used() {
-        return space.kernel.steps
+        return space.hot.steps
       },
-      step: (n = 1) => space.kernel.charge(n),
+      step: (n = 1) => space.hot.charge(n),
     }
   }
 
@@ -357,6 +380,7 @@ export class Space<T extends Types> implements Namer<T> {
       throw new RhizomeError('REENTRANT', 'a matcher, guard or codec called the space', {
         hint: 'Return a value; act when the COMM is delivered.',
       })
+    if (this.deep.size > 0) this.thaw()
     if (this.closing !== null) throw new RhizomeError('SPACE_CLOSED', 'the space is closed')
     if (this.failed !== undefined)
       throw new RhizomeError('SPACE_FAILED', 'an earlier write failed; close and reopen', { cause: this.failed })
@@ -543,7 +567,8 @@ export class Space<T extends Types> implements Namer<T> {
   /** Forget channels that hold nothing and that nobody can name but by their value. */
   private sweep(): void {
     if (this.marks.length > 0) return
-    for (const [id, h] of this.named) if (!h.held && h.cid === 0 && h.chan.nD === 0 && h.chan.nK === 0) this.named.delete(id)
+    for (const [id, h] of this.named)
+      if (!h.held && h.cid === 0 && h.chan.nD === 0 && h.chan.nK === 0 && h.backlog === null) this.named.delete(id)
     this.sweepAt = Math.max(1024, 2 * this.named.size)
   }
 
@@ -597,29 +622,66 @@ export class Space<T extends Types> implements Namer<T> {
     const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
     const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
     const { chan } = h
+    if (chan.jHead !== null || chan.index !== null) return this.produceOn(h, value, PLAIN)
     const k = chan.kHead as Waiting<T> | null
-    if (
-      k === null ||
-      k.site !== LINEAR_RECEIVE ||
-      k.extra !== null ||
-      chan.jHead !== null ||
-      chan.index !== null ||
-      chan.nD >= this.dataMax
-    )
-      return this.produceOn(h, value, PLAIN)
+    if (k === null) return this.leaveThere(h, value)
+    if (k.site !== LINEAR_RECEIVE || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
     const pattern = k.pattern(0, 0)
     const result = this.tried(pattern, value)
     if (result === undefined) return this.produceOn(h, value, PLAIN)
-    const { kernel } = this
-    kernel.wake(k, chan)
+    const { hot } = this
+    hot.wake(k, chan)
     this.counts.produced++
-    return this.met(kernel.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+  }
+
+  /** Nobody waits for it. If many are before it, it need not be a record yet. */
+  private leaveThere(h: Handle<T>, value: T['A']): Outcome<T> {
+    const { hot } = this
+    const { chan, backlog } = h
+    let ref: Ref
+    if (backlog === null && (chan.nD < SHALLOW || !this.tellsNobody)) {
+      if (chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
+      hot.put(chan, value, null)
+      ref = hot.lastDatumRef
+    } else {
+      if (chan.nD + (backlog === null ? 0 : backlog.count) >= this.dataMax) return this.produceOn(h, value, PLAIN)
+      hot.op++
+      ref = ++hot.counter
+      ;(backlog ?? this.deepen(h)).push(ref, value)
+    }
+    this.counts.produced++
+    const at = (this.dirtyOp = ++this.op)
+    if (!this.scheduled) this.scheduleCommit()
+    return { ref, comms: NOTHING, pending: hot.pumpPending, at }
+  }
+
+  /** Take the oldest, which is no record yet. null: it does not fit. */
+  private takeDeep(h: Handle<T>, backlog: Backlog<T['A']>, pattern: T['P'], body: T['K']): Outcome<T> | null {
+    const { ref, value } = backlog
+    const result = this.tried(pattern, value)
+    // A matcher that looks at the space makes records of them all.
+    if (result === undefined || h.backlog !== backlog) return null
+    const { hot } = this
+    hot.op++
+    const cont = ++hot.counter
+    backlog.shift()
+    if (backlog.count === 0) {
+      h.backlog = null
+      this.deep.delete(h)
+    }
+    return this.met(ref, value, result, pattern, h, cont, body)
+  }
+
+  private deepen(h: Handle<T>): Backlog<T['A']> {
+    this.deep.add(h)
+    return (h.backlog = new Backlog())
   }
 
   /** What the matcher says. undefined also for whatever only the careful path can deal with. */
   private tried(pattern: T['P'], value: T['A']): T['R'] | undefined {
     let result: T['R'] | undefined
-    this.kernel.steps = 0
+    this.hot.steps = 0
     this.busy = true
     try {
       result = this.matcher.match(pattern, value, this.meter)
@@ -648,7 +710,7 @@ export class Space<T extends Types> implements Namer<T> {
     const comm: CommEvent<T> = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
     this.dirtyOp = at
     if (!this.scheduled) this.scheduleCommit()
-    return { comms: [comm], pending: this.kernel.pumpPending, at }
+    return { comms: [comm], pending: this.hot.pumpPending, at }
   }
 
   private produceWith(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> | undefined): Outcome<T> {
@@ -663,6 +725,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   private produceOn(h: Handle<T>, value: T['A'], options: Checked): Outcome<T> {
+    const { kernel } = this
     const max = this.dataMax
     if (h.chan.nD >= max)
       throw new RhizomeError('LIMIT', `a channel may hold at most ${max} data`, { details: { limit: 'dataPerChannelMax', max } })
@@ -673,21 +736,21 @@ export class Space<T extends Types> implements Namer<T> {
     let k: Waiting<T> | null
     try {
       this.busy = true
-      k = this.kernel.produce(h.chan, value, options.persist, item)
+      k = kernel.produce(h.chan, value, options.persist, item)
     } catch (e) {
       this.op--
       throw e
     } finally {
       this.busy = false
     }
-    const ref = this.kernel.lastDatumRef
-    const d = this.kernel.lastDatum
+    const ref = kernel.lastDatumRef
+    const d = kernel.lastDatum
     this.counts.produced++
     this.emitProduce(h, value, ref, options.persist)
     let comms: readonly CommEvent<T>[] = NOTHING
     if (k !== null) {
       comms = this.fired(k, d)
-      if (this.classic && d !== null) this.kernel.take(d)
+      if (this.classic && d !== null) kernel.take(d)
     }
     if (d === null) return this.outcome(undefined, comms, options.id)
     if (lease > 0 && (d.stored || d.hidden)) this.lease(lease, ref)
@@ -723,22 +786,25 @@ export class Space<T extends Types> implements Namer<T> {
       h = known ?? this.intern(channel)
     }
     if (this.copiesPatterns) h.asked = asked
-    const { kernel } = this
+    const { hot } = this
     const { chan } = h
     if (chan.nK >= this.continuationsMax) this.crowded()
     const d = chan.dHead
-    if (d === null) {
+    if (d === null && h.backlog !== null) {
+      const outcome = this.takeDeep(h, h.backlog, asked, accepted)
+      if (outcome !== null) return outcome
+    } else if (d === null) {
       const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
-      kernel.listen(k, chan)
+      hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
       if (!this.scheduled) this.scheduleCommit()
-      return { ref: k.turn, comms: NOTHING, pending: kernel.pumpPending, at }
+      return { ref: k.turn, comms: NOTHING, pending: hot.pumpPending, at }
     }
-    if (!d.persistent && chan.index === null) {
+    if (d !== null && !d.persistent && chan.index === null) {
       const result = this.tried(asked, d.value as T['A'])
       if (result !== undefined) {
-        kernel.takeOldest(chan)
-        return this.met(d.ref, d.value as T['A'], result, asked, h, kernel.counter, accepted)
+        hot.takeOldest(chan)
+        return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted)
       }
     }
     return this.parked(new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null), 0, undefined)
@@ -1667,6 +1733,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Whether there is anybody to be told of records that come and go. */
   private notes = false
+  private tellsNobody = false
   /** Only commits are to know: nothing is done on the way there. */
   private notesPlainly = false
   /** Since the first install: which of them wait. */
@@ -1698,7 +1765,8 @@ export class Space<T extends Types> implements Namer<T> {
     const isPlain = this.index === null && this.lattice === null
     this.notes = this.tracks || !isPlain
     this.notesPlainly = this.tracks && isPlain && !this.loading
-    this.kernel.tell(this.notes || this.notesInstalls || this.listens ? this.observer : null)
+    this.tellsNobody = !this.notes && !this.notesInstalls && !this.listens
+    this.kernel.tell(this.tellsNobody ? null : this.observer)
   }
 
   private noteDatum(d: Datum, came: boolean): void {
@@ -2011,7 +2079,7 @@ export class Space<T extends Types> implements Namer<T> {
     const put: rows.Change[] = []
     const del: rows.Removal[] = []
     const { turned } = this
-    const { added, removed } = this.changed.take(this.kernel.counter)
+    const { added, removed } = this.changed.take(this.hot.counter)
     this.turned = new Set()
     const turns: [Datum | Waiting<T>, number][] = []
     for (const id of this.dirtyIds) {
@@ -2039,10 +2107,10 @@ export class Space<T extends Types> implements Namer<T> {
     this.dirtyIds.clear()
     this.dirtyOutbox.clear()
     this.dirtySide.clear()
-    const { naming, highestWritten, kernel } = this
+    const { naming, highestWritten, hot } = this
     this.naming = null
-    this.highestWritten = kernel.counter
-    return { added, removed, turns, put, del, naming, highest: highestWritten, counter: kernel.counter, state: this.stateNow() }
+    this.highestWritten = hot.counter
+    return { added, removed, turns, put, del, naming, highest: highestWritten, counter: hot.counter, state: this.stateNow() }
   }
 
   /** The rows of a group; stops now and then, so that a large one need not be made at once. */
@@ -2191,8 +2259,8 @@ export class Space<T extends Types> implements Namer<T> {
   private stateNow(): Omit<rows.State, 'cids' | 'gids'> {
     return {
       op: this.op,
-      kernelOp: this.kernel.op,
-      counter: this.kernel.counter,
+      kernelOp: this.hot.op,
+      counter: this.hot.counter,
       tick: this.tickNow,
       names: this.names,
       key: this.key,
@@ -2205,7 +2273,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** What a copy of this state has to try: the pump, and the data that are claimed here and will be there for everybody in the copy. */
   private toTry(): (Datum | Waiting<T>)[] {
-    return [...this.kernel.pumped(), ...this.kernel.hidden()]
+    return [...this.hot.pumped(), ...this.hot.hidden()]
   }
 
   /** The last state row that was handed to the store; undefined: unknown. */
@@ -3310,6 +3378,8 @@ function checkPut(o: PutOptions): Checked {
 
 const PLAIN: Checked = { persist: false, volatile: false, leaseTicks: 0, id: undefined }
 const LINEAR_RECEIVE = plainShape(1, false)
+/** With so many data on a channel, what comes is no record at once: few of them are still young when they go. */
+const SHALLOW = 64
 /** No COMMs. */
 const NOTHING: readonly never[] = Object.freeze([])
 const nothingToDo = (): void => {}

@@ -255,6 +255,8 @@ function report(r: Report, json: boolean): number {
 
 async function inspect({ args: [dir, wanted], json }: Job): Promise<number> {
   const { codecs, records } = await recordsOf(dir)
+  if (wanted !== undefined && codecs[0] === 'rholang/1')
+    throw new UsageError('the channels of programs are not listed here', `\`rho inspect --space ${dir} '${wanted}'\` shows what is there`)
   const values = new Values(codecs)
   // A channel is written as JSON, or as it is if that is a text.
   const names = wanted === undefined ? undefined : new Set([wanted, JSON.stringify(wanted)])

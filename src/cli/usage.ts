@@ -299,6 +299,8 @@ export function parseFlags(command: CommandName, args: readonly string[]): Flags
     } else if (value === undefined) {
       if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? flag.choices?.join('|') ?? ''}`)
       value = args[i]
+      if (isFlag(value, known))
+        throw new UsageError(`${written} needs a value, found the flag \`${value}\``, `if it is one: \`${written}=${value}\``)
     }
     if (value === '' && flag.value === 'DIR') throw new UsageError(`${written} needs a value: DIR`)
     checkValue(name, flag, value ?? '')
@@ -317,8 +319,20 @@ function flagOf(command: CommandName, written: string, known: readonly string[])
   if (known.includes(name)) return name
   if (command === 'run' && LATER_FLAGS.test(name)) throw notYet(`\`${written}\``)
   const near = nearest(name, known)
-  const where = Object.hasOwn(table, name) ? `it belongs to \`rho ${table[name].on[0]}\`` : `\`rho ${command} --help\` lists the flags`
+  const where = Object.hasOwn(table, name) ? `it belongs to ${commandsOf(table[name].on)}` : `\`rho ${command} --help\` lists the flags`
   throw new UsageError(`unknown flag \`${written}\``, near === undefined ? where : `did you mean \`--${near}\`?`)
+}
+
+function commandsOf(names: readonly CommandName[]): string {
+  const texts = names.map(n => `\`rho ${n}\``)
+  const last = texts.pop()
+  return texts.length === 0 ? `${last}` : `${texts.join(', ')} and ${last}`
+}
+
+/** What is written like a flag of the command is no value that somebody meant. */
+function isFlag(text: string, known: readonly string[]): boolean {
+  if (text.startsWith('--')) return known.includes(text.slice(2).split('=')[0])
+  return text.startsWith('-') && known.some(name => table[name].short === text.slice(1))
 }
 
 function checkValue(name: string, flag: Flag, value: string): void {
@@ -340,7 +354,11 @@ export function commandOf(word: string): CommandName {
   if (near !== undefined) throw new UsageError(`unknown command \`${word}\``, `did you mean \`rho ${near}\`?`)
   throw new UsageError(
     `unknown command \`${word}\``,
-    /\.rho$/.test(word) ? `to run a file: \`rho run ${word}\`` : '`rho help` lists the commands',
+    word === '-e'
+      ? "to run a text: `rho run -e 'SOURCE'`"
+      : /\.rho$/.test(word)
+        ? `to run a file: \`rho run ${word}\``
+        : '`rho help` lists the commands',
   )
 }
 

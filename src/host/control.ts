@@ -195,6 +195,11 @@ function isServed(path: string): Promise<boolean> {
   })
 }
 
+const ABSENT: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'the process that made it has ended',
+}
+
 /**
  * Send one request and hand on every answer.
  * @returns the exit code of the last line
@@ -223,7 +228,12 @@ export function ask(path: string, request: Message, take: (record: Message) => v
       }
     })
     socket.on('error', (e: NodeJS.ErrnoException) =>
-      reject(new ControlError(`nobody listens on \`${path}\`: ${e.code ?? e.message}`, 'the socket is made by `rho run --control SOCKET`')),
+      reject(
+        new ControlError(
+          `nobody listens on \`${path}\`: ${ABSENT[e.code ?? ''] ?? e.message}`,
+          'the socket is made by `rho run --control SOCKET`',
+        ),
+      ),
     )
     socket.on('close', () => {
       if (exit === undefined) reject(new ControlError(`the process that listened on \`${path}\` ended`))

@@ -25,6 +25,8 @@ const CALLED = 4
 const BUSY = 5
 const CROSSED = 6
 const COMMS = 7
+/** The turn of the shard is to end. */
+const HURRY = 8
 
 export const Doing = { Nothing: 0, Running: 1, Waiting: 2 } as const
 
@@ -53,6 +55,21 @@ export interface Done {
   busy: number
   crossed: number
   comms: number
+}
+
+export interface Difference {
+  readonly busyMs: number
+  readonly crossings: number
+  readonly comms: number
+}
+
+function difference(now: Done, since: Done): Difference {
+  // Both the sender and the receiver have counted a crossing.
+  return {
+    busyMs: ((now.busy - since.busy) | 0) / 1000,
+    crossings: ((now.crossed - since.crossed) | 0) / 2,
+    comms: (now.comms - since.comms) | 0,
+  }
 }
 
 /** The words that the shards share. */
@@ -127,6 +144,19 @@ export class Board {
   heard(shard: number): void {
     Atomics.store(this.words, shard * STRIDE + CALLED, 0)
   }
+  /** The turn of a shard is to end soon; `takeTime` before its next one. */
+  hurry(shard: number): void {
+    const at = shard * STRIDE
+    if (Atomics.exchange(this.words, at + HURRY, 1) !== 0) return
+    Atomics.add(this.words, at + BELL, 1)
+    Atomics.notify(this.words, at + BELL)
+  }
+  takeTime(shard: number): void {
+    Atomics.store(this.words, shard * STRIDE + HURRY, 0)
+  }
+  isHurried(shard: number): boolean {
+    return Atomics.load(this.words, shard * STRIDE + HURRY) !== 0
+  }
   setDone(shard: number, busyMs: number, crossings: number, comms: number): void {
     const at = shard * STRIDE
     Atomics.store(this.words, at + BUSY, busyMs * 1000)
@@ -134,23 +164,26 @@ export class Board {
     Atomics.store(this.words, at + COMMS, comms)
   }
   /** What all shards have done since `since` was filled the last time; fills it. */
-  doneSince(since: Done): { readonly busyMs: number; readonly crossings: number; readonly comms: number } {
-    let [busy, crossed, comms] = [0, 0, 0]
-    for (let i = 0; i < this.shards; i++) {
-      busy += Atomics.load(this.words, i * STRIDE + BUSY)
-      crossed += Atomics.load(this.words, i * STRIDE + CROSSED)
-      comms += Atomics.load(this.words, i * STRIDE + COMMS)
-    }
-    // Both the sender and the receiver have counted a crossing.
-    const found = {
-      busyMs: ((busy - since.busy) | 0) / 1000,
-      crossings: ((crossed - since.crossed) | 0) / 2,
-      comms: (comms - since.comms) | 0,
-    }
-    since.busy = busy | 0
-    since.crossed = crossed | 0
-    since.comms = comms | 0
+  doneSince(since: Done): Difference {
+    const sums = this.sums()
+    const found = difference(sums, since)
+    since.busy = sums.busy
+    since.crossed = sums.crossed
+    since.comms = sums.comms
     return found
+  }
+  /** The same, without filling it. */
+  doneBut(since: Done): Difference {
+    return difference(this.sums(), since)
+  }
+  private sums(): Done {
+    const sums = { busy: 0, crossed: 0, comms: 0 }
+    for (let i = 0; i < this.shards; i++) {
+      sums.busy = (sums.busy + Atomics.load(this.words, i * STRIDE + BUSY)) | 0
+      sums.crossed = (sums.crossed + Atomics.load(this.words, i * STRIDE + CROSSED)) | 0
+      sums.comms = (sums.comms + Atomics.load(this.words, i * STRIDE + COMMS)) | 0
+    }
+    return sums
   }
   /** Whether the question was not heard yet. */
   asks(of: number, by: number): boolean {
@@ -413,7 +446,7 @@ export class Member {
       const now = active ? this.adapt(last) : performance.now()
       last = now
       this.tell(now - begin - slept)
-      if (now >= until) break
+      if (now >= until || board.isHurried(index)) break
       if (mesh.spent !== undefined || (o.room !== undefined && this.full(o.room))) break
       if (active) {
         if (shard.queue.length > 0) this.got()

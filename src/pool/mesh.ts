@@ -273,6 +273,7 @@ export class Mesh implements Elsewhere {
 
   /** A copy of a contract takes its number of values and nothing else: what it left goes to where the others are. */
   stored(chan: Chan): void {
+    if (this.copies.size === 0) return
     const f = this.copies.get(chan)
     if (f === undefined) return
     const { kernel } = this.shard

@@ -57,10 +57,15 @@ export class WorkerLost extends Error {
 }
 
 /** Milliseconds of a turn, and how long a shard without work stays awake in one. Beginning and ending a turn takes the calling thread some tenths of one. */
-const TURN_MS = 20
+const TURN_MS = 100
+/** Where something is counted at the end of each turn that has a limit. */
+const COUNTED_TURN_MS = 20
 /** A turn of shard 0, between which the calling thread looks after the others. */
 const OWN_TURN_MS = 10
-const SLEEP_MS = 5
+const OWN_TRIAL_MS = 3
+/** So long are turns of shard 0 short when several shards are tried. */
+const QUICK_MS = 100
+const SLEEP_MS = 20
 /** After so many milliseconds `settle` comes back for a look at signals. */
 const LOOK_MS = 50
 /** So many workers lost without getting any further, and it is not an accident. */
@@ -93,11 +98,21 @@ const CROSSINGS_MIN = 100
 const CROSSINGS_MANY = 400
 /** Fewer COMMs in the same time than one shard had by itself, and it is no use either. */
 const LESS = 0.95
+/**
+ * What may be known sooner. After `TRIAL_MS`, if as much time was lost and so many crossings cost more than all else that was done; or if they cost a part
+ * `DEAR` of that and `LOST_MS` were lost. Code that is new to a shard is slow at first, so lost time alone says nothing.
+ */
+const TRIAL_MS = 4
+const TRIAL_CROSSINGS = 48
+const DEAR = 0.25
+const LOST_MS = 15
+/** Looked at over so long at most. */
+const TRIAL_MAX_MS = 60
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
-const TOGETHER_MS = 800
-const TOGETHER_MAX_MS = 10_000
+const TOGETHER_MS = 1500
+const TOGETHER_MAX_MS = 30_000
 
 function heldIn(r: TurnReport | null | undefined, account: number): number {
   return r?.memory.find(([id]) => id === account)?.[1] ?? 0
@@ -150,6 +165,11 @@ export class Pool implements Team {
   private readonly seen: Done = { busy: 0, crossed: 0, comms: 0 }
   private windowFrom = performance.now()
   private bad = false
+  /** What was done until several shards were tried, and when that was. */
+  private readonly tried: Done = { busy: 0, crossed: 0, comms: 0 }
+  private triedFrom = performance.now()
+  /** Turns of shard 0 are short until then. */
+  private quickUntil = 0
   /** COMMs of one shard by itself in a millisecond, lately; 0: not known. */
   private aloneRate = 0
   private aloneComms = 0
@@ -189,13 +209,14 @@ export class Pool implements Team {
     const took = now - this.aloneSince
     const cpu = cpuMs()
     // Where others use the cores too, a short program takes long.
-    this.aloneMs += Math.min(took, cpu - this.aloneCpu)
+    const alone = Math.min(took, cpu - this.aloneCpu)
+    this.aloneMs += alone
     this.aloneSince = now
     this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
     const { comms } = this.session.shard
-    if (took > 1) this.knowRate((comms - this.aloneComms) / took)
+    if (took > 1) this.knowRate((comms - this.aloneComms) / Math.min(took, Math.max(1, alone)))
     this.aloneComms = comms
     if (this.starting !== null) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
@@ -278,6 +299,8 @@ export class Pool implements Team {
     this.showOwn()
     this.board.doneSince(this.seen)
     this.windowFrom = performance.now()
+    this.tryFrom(this.windowFrom)
+    this.quickUntil = this.windowFrom + QUICK_MS
     // From here on shard 0 has others: nothing runs in between.
     const options = plainOptions(session.shard.options)
     const systems = systemsOf(session)
@@ -327,6 +350,7 @@ export class Pool implements Team {
   private begin(shard: number, turn: TurnOrder): void {
     this.busy[shard] = true
     this.inFlight++
+    this.board.takeTime(shard)
     const { recoveries } = this
     this.call(shard, { turn }).then(
       report => {
@@ -346,6 +370,11 @@ export class Pool implements Team {
         this.wake()
       },
     )
+  }
+
+  /** Turns that are running are to end soon. */
+  private callIn(): void {
+    for (let i = 1; i <= this.workers; i++) if (this.busy[i]) this.board.hurry(i)
   }
 
   private count(
@@ -393,7 +422,9 @@ export class Pool implements Team {
       if (this.busy[i]) continue
       if (this.last[i]?.more !== true && !this.hasMail(i) && !this.board.isCalled(i) && (together || most <= 1)) continue
       const redirect = together && i > this.base ? this.base : undefined
-      this.begin(i, { ms: TURN_MS, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas: this.shares(), room: this.room(i) })
+      const [gas, room] = [this.shares(), this.room(i)]
+      const ms = gas === undefined && room === undefined && this.cuts === undefined ? TURN_MS : COUNTED_TURN_MS
+      this.begin(i, { ms, sleepMs: SLEEP_MS, mayAsk: !together, redirect, gas, room })
     }
   }
 
@@ -413,19 +444,53 @@ export class Pool implements Team {
    * If all shards together get less done than one would by itself, and it is the crossings that keep them from it, bring everything back into one for a while.
    */
   private judge(now: number): void {
+    if (this.worthWhile === 0) return
+    const trial = now >= this.togetherUntil
+    if (trial && this.worse(now)) {
+      this.bringBack(now)
+      return
+    }
     const wall = now - this.windowFrom
     if (wall < WINDOW_MS) return
     const { busyMs, crossings, comms } = this.board.doneSince(this.seen)
     this.windowFrom = now
-    if (this.worthWhile === 0) return
-    if (now < this.togetherUntil) {
+    if (!trial) {
+      this.quickUntil = now + QUICK_MS
       this.knowRate(comms / wall)
+      this.tryFrom(now)
       return
     }
     const little = busyMs - crossings * CROSSING_MS < this.worthWhile * wall || comms < LESS * this.aloneRate * wall
     const before = this.bad
     this.bad = little && crossings > CROSSINGS_MIN
-    if (!this.bad || (!before && crossings < CROSSINGS_MANY)) return
+    if (this.bad && (before || crossings >= CROSSINGS_MANY)) this.bringBack(now)
+  }
+
+  /** Several shards are tried from now on. */
+  private tryFrom(now: number): void {
+    this.triedFrom = now
+    this.board.doneSince(this.tried)
+  }
+
+  /**
+   * Whether the trial has already cost more than it may: so much time lost, and so many crossings for what was done that it will not get better. What is
+   * long past does not count.
+   */
+  private worse(now: number): boolean {
+    const { aloneRate } = this
+    const wall = now - this.triedFrom
+    const others = this.workers - this.base
+    if (others === 0 || aloneRate === 0 || wall < TRIAL_MS) return false
+    const { crossings, comms } = this.board.doneBut(this.tried)
+    const lost = wall - comms / aloneRate
+    if (wall > TRIAL_MAX_MS) this.tryFrom(now)
+    if (lost < TRIAL_MS || crossings < TRIAL_CROSSINGS * others) return false
+    // With n shards at work, crossings may cost n − 1 times as much as all else before nothing is gained.
+    const dear = (crossings * CROSSING_MS * aloneRate) / Math.max(1, comms * others)
+    return dear >= 1 || (dear >= DEAR && lost >= LOST_MS)
+  }
+
+  private bringBack(now: number): void {
     this.bad = false
     this.broughtBack++
     this.togetherUntil = now + this.togetherMs
@@ -443,7 +508,10 @@ export class Pool implements Team {
   private bring(): void {
     if (this.bringing.length === 0) return
     this.bringing = this.bringing.filter(i => {
-      if (this.busy[i]) return true
+      if (this.busy[i]) {
+        this.board.hurry(i)
+        return true
+      }
       this.begin(i, { ms: TURN_MS, sleepMs: 0, mayAsk: false, giveAll: this.base, redirect: this.base })
       return false
     })
@@ -492,7 +560,7 @@ export class Pool implements Team {
     const { slices, comms } = shard
     const { crossings } = mesh
     const began = performance.now()
-    const active = own.work(OWN_TURN_MS)
+    const active = own.work(began < this.quickUntil && began >= this.togetherUntil ? OWN_TRIAL_MS : OWN_TURN_MS)
     const busyMs = performance.now() - began
     this.count({ index: 0, slices: shard.slices - slices, comms: shard.comms - comms, crossings: mesh.crossings - crossings, busyMs })
     this.showOwn()
@@ -582,7 +650,9 @@ export class Pool implements Team {
 
   /** Resolves when everything is in shard 0 and nothing runs, until the event loop turns. */
   still(): Promise<void> {
-    return this.going ? new Promise(resolve => this.stills.push(resolve)) : Promise.resolve()
+    if (!this.going) return Promise.resolve()
+    this.wake()
+    return new Promise(resolve => this.stills.push(resolve))
   }
   private stills: (() => void)[] = []
 
@@ -733,6 +803,7 @@ export class Pool implements Team {
       this.counting ||= this.overfull
       if (due || this.counting || this.stills.length > 0) {
         if (this.inFlight > 0) {
+          this.callIn()
           await this.pause(this.board.hostBell, LOOK_MS)
           continue
         }
@@ -862,6 +933,7 @@ export class Pool implements Team {
     this.bringing = []
     while (this.inFlight > 0) {
       if (this.lost !== null) throw this.lost
+      this.callIn()
       await this.pause(this.board.hostBell, LOOK_MS)
     }
     await this.collapse()
@@ -891,7 +963,10 @@ export class Pool implements Team {
 
   /** Ends the workers. What they hold is gone. */
   async close(): Promise<void> {
-    if (process.env.RHO_DEBUG === 'workers') console.error(this.startMs, this.broughtBack, JSON.stringify(this.tally))
+    if (process.env.RHO_DEBUG === 'workers') {
+      const { startMs, broughtBack, tally } = this
+      process.stderr.write(`workers: ${JSON.stringify({ startMs, broughtBack, tally })}\n`)
+    }
     const { piscina } = this
     this.piscina = null
     await piscina?.destroy()

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { DEPLOYS, type Entry, programText, RAW_KINDS, SUITE } from '../../bench/suite.ts'
 import { checkLines, runOnce, SUITE_COMMANDS } from '../../bench/suite-inside.ts'
 import { programTable, targetRows } from '../../bench/suite-run.ts'
+import { type Compared, secondOf, workerRows, workersTable } from '../../bench/suite-workers.ts'
 import { SCALING_PROGRAMS } from '../../bench/workers.ts'
 
 const folder = new URL('../../bench/suite/', import.meta.url)
@@ -133,22 +134,18 @@ describe('the table of programs', () => {
     ...{
       ways: { literal: some([3]), recorder: some([1.4]), power: some([2]) },
       commitShare: { power: 0.25 },
-      workers: { 2: 'not yet' },
-      workersMs: {},
       heapMegabytes: some([9]),
       peakMegabytes: some([90]),
     },
   }
 
-  it('shows phases apart, cost, ratio and the other ways; what was refused says why', () => {
+  it('shows phases apart, cost, ratio and the other ways', () => {
     const lines = programTable([result]).split('\n')
-    expect(lines[0].split('|').map(c => c.trim())).toContain('2 workers ×')
     const cells = lines[2].split('|').map(c => c.trim())
     expect(cells.slice(1, -1)).toEqual([
       ...['r10', 'step', '16,000', '1,000 (900–1,100)', '500', '10.0×', '1.00', '9.00', '5.00', '6.00', '6.00', '90.0', '2.00'],
-      ...['3.00', '1.40', '2.00 (commit 25 %)', 'refused'],
+      ...['3.00', '1.40', '2.00 (commit 25 %)'],
     ])
-    expect(lines.at(-1)).toBe('workers: not yet.')
   })
 
   it('judges what the design set targets for', () =>
@@ -157,17 +154,50 @@ describe('the table of programs', () => {
       ['literal', 'met'],
       ['recorder', 'met'],
     ]))
+})
 
-  it('judges workers by the worst program: long ones against none and the better, short ones against none', () => {
-    const ms = (none: number, two: number, auto: number) => ({ 0: some([none]), 2: some([two]), auto: some([auto]) })
-    const long = { ...result, id: 'r8', ways: {}, workers: {}, workersMs: ms(2000, 1000, 1200) }
-    const slow = { ...long, id: 'r7', workersMs: ms(1000, 1300, 1050) }
-    const short = { ...long, id: 'r4', workersMs: ms(100, 500, 105) }
-    const rows = targetRows([long, slow, short]).filter(r => r.id === 'workers')
+describe('programs with numbers of workers', () => {
+  const compared = (id: string, [none, two, auto]: number[], startMs = 0): Compared => ({
+    id,
+    size: 'second',
+    total: { 0: none, 2: two + 80, auto: auto + startMs },
+    run: { 0: none, 2: two, auto },
+    start: { 0: 0, 2: 80, auto: startMs },
+    busiest: { 0: none, 2: two, auto },
+    all: { 0: none, 2: 2 * two, auto },
+    refused: {},
+  })
+
+  it('are judged by the worst: long ones against none and the better, short ones against none', () => {
+    const results = [
+      compared('r8', [2000, 1000, 1200], 100),
+      compared('r7', [1000, 1300, 1000], 150),
+      compared('r6', [1000, 1000, 1000]),
+      compared('r4', [100, 500, 105]),
+    ]
+    const rows = workerRows(results)
     expect(rows.map(r => [r.title.split(': ')[1], r.value?.median, r.verdict])).toEqual([
       ['r7', 1.3, 'missed'],
       ['r8', 1.2, 'missed'],
       ['r4', 1.05, 'met'],
     ])
+    expect(rows[1].note).toContain('r8 1.20×, r7 1.15×')
+  })
+
+  it('have a line each: run phase, what the workers change, bringing them up, processor time', () => {
+    const refused = { ...compared('r9', [10, 20, 10]), refused: { 2: 'not with workers' } }
+    const lines = workersTable([compared('r8', [2000, 1000, 1200], 100), refused], ['0', '2', 'auto']).split('\n')
+    const cells = lines[2].split('|').map(c => c.trim())
+    expect(cells.slice(1, -1)).toEqual([
+      ...['r8', '2,000', '1,000', '1,200', '0.500×', '0.600×', '80', '100'],
+      ...['2,000 (2,000)', '1,000 (2,000)', '1,200 (1,200)'],
+    ])
+    expect(lines[3]).toContain('refused')
+    expect(lines.at(-1)).toBe('workers: not with workers.')
+  })
+
+  it('have sizes of their own where `full` is not a second, and answers for them', () => {
+    for (const entry of SUITE) expect(() => programText(entry, secondOf(entry), folder), entry.id).not.toThrow()
+    expect(secondOf(SUITE.find(e => e.id === 'fibonacci') as Entry)).toEqual({ n: 30 })
   })
 })
