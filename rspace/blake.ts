@@ -1,115 +1,76 @@
-import { BEGIN, BLOCK_BYTES, blakeProgram, INPUT_AT, INPUT_BYTES, ORDER_AT, PLACES, STATE_AT, STATE_BYTES } from './blake-code.ts'
-import { PROGRAM } from './blake-program.ts'
-import { instantiate } from './wasm.ts'
+import { blake2b } from '@noble/hashes/blake2.js'
+import type { IHasher } from 'hash-wasm'
 
 /**
- * BLAKE2b-256 by a small WebAssembly program, which can be used at once and soon runs ten times as fast as JavaScript: a short run consists of code that has not run
- * before, and its hashes took a tenth of it.
+ * BLAKE2b-256, synchronous from the first call: until the WebAssembly of `hash-wasm` is loaded, and where it cannot be, the JavaScript of `@noble/hashes` gives
+ * the same bytes. One hasher serves everybody, so nobody may leave it half-way.
  */
+let fast: IHasher | undefined
+let loading: Promise<void> | undefined
 
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer }
-  /** @param isLast 0 or −1 */
-  blocks(at: number, end: number, bytes: number, isLast: number): void
+/** Resolves when the fast hash is there, or cannot be had. Cheap after the first call. */
+export function blakeReady(): Promise<void> {
+  loading ??= load().catch(() => undefined)
+  return loading
+}
+async function load(): Promise<void> {
+  const { createBLAKE2b } = await import('hash-wasm')
+  fast = await createBLAKE2b(256)
 }
 
-class Machine {
-  readonly #exports: Exports
-  readonly #bytes: Uint8Array
-  readonly #state: BigInt64Array
-  /** How many bytes wait to be taken in. */
-  #waiting = 0
-
-  constructor(program: Uint8Array) {
-    this.#exports = instantiate<Exports>(program)
-    const { buffer } = this.#exports.memory
-    this.#bytes = new Uint8Array(buffer)
-    this.#state = new BigInt64Array(buffer, STATE_AT, STATE_BYTES / 8)
-    this.#bytes.set(PLACES, ORDER_AT)
-  }
-
-  begin(): void {
-    this.#state.set(FIRST)
-    this.#waiting = 0
-  }
-
-  add(part: Uint8Array): void {
-    const { length } = part
-    let at = 0
-    // The last block is told apart, so one always waits for what follows.
-    while (this.#waiting + length - at > INPUT_BYTES) {
-      const next = at + INPUT_BYTES - this.#waiting
-      this.#bytes.set(part.subarray(at, next), INPUT_AT + this.#waiting)
-      this.#exports.blocks(INPUT_AT, INPUT_AT + INPUT_BYTES - BLOCK_BYTES, BLOCK_BYTES, 0)
-      this.#bytes.copyWithin(INPUT_AT, INPUT_AT + INPUT_BYTES - BLOCK_BYTES, INPUT_AT + INPUT_BYTES)
-      this.#waiting = BLOCK_BYTES
-      at = next
-    }
-    this.#bytes.set(at === 0 ? part : part.subarray(at), INPUT_AT + this.#waiting)
-    this.#waiting += length - at
-  }
-
-  end(): Uint8Array {
-    const waiting = this.#waiting
-    const last = waiting === 0 ? 0 : Math.floor((waiting - 1) / BLOCK_BYTES) * BLOCK_BYTES
-    if (last > 0) this.#exports.blocks(INPUT_AT, INPUT_AT + last, BLOCK_BYTES, 0)
-    this.#bytes.fill(0, INPUT_AT + waiting, INPUT_AT + last + BLOCK_BYTES)
-    this.#exports.blocks(INPUT_AT + last, INPUT_AT + last + BLOCK_BYTES, waiting - last, -1)
-    return this.#bytes.slice(STATE_AT, STATE_AT + 32)
-  }
-
-  /** What has been added so far, for `restore`, when others use the machine in between. */
-  save(): Saved {
-    return { state: this.#state.slice(), waiting: this.#bytes.slice(INPUT_AT, INPUT_AT + this.#waiting) }
-  }
-  restore({ state, waiting }: Saved): void {
-    this.#state.set(state)
-    this.#bytes.set(waiting, INPUT_AT)
-    this.#waiting = waiting.length
-  }
-}
-
-export interface Saved {
-  readonly state: BigInt64Array
-  readonly waiting: Uint8Array
-}
-
-const FIRST = BigInt64Array.from([...BEGIN, 0n], word => BigInt.asIntN(64, word))
-let machine: Machine | undefined
-/** Above this the faster program has been worth its making. */
-const LONG_WORTH = 1 << 20
+/** Loading costs as much as some small hashes. Who has not asked for it, by `blakeReady`, gets it when this much has been hashed, a call counting as a thousand bytes. */
+const LOAD_WORTH = 16_384
+const CALL_WORTH = 1024
 let taken = 0
-let isLong = false
-
-function begun(parts: readonly Uint8Array[]): Machine {
-  for (const part of parts) taken += part.length
-  if (machine === undefined) machine = new Machine(PROGRAM)
-  else if (!isLong && taken > LONG_WORTH) {
-    machine = new Machine(blakeProgram(true))
-    isLong = true
-  }
-  machine.begin()
-  return machine
-}
 
 /** BLAKE2b-256 over the concatenation of the parts. */
 export function blake2b256(...parts: readonly Uint8Array[]): Uint8Array {
-  const m = begun(parts)
-  for (const part of parts) m.add(part)
-  return m.end()
+  if (fast === undefined) return slow(parts)
+  fast.init()
+  // Each call costs as much as hashing a hundred bytes: what is short goes in at once.
+  let at = 0
+  for (const part of parts) {
+    if (at + part.length > GATHERED_BYTES) {
+      fast.update(gathered.subarray(0, at))
+      at = 0
+    }
+    if (part.length > GATHERED_BYTES) fast.update(part)
+    else {
+      gathered.set(part, at)
+      at += part.length
+    }
+  }
+  if (at > 0) fast.update(gathered.subarray(0, at))
+  return fast.digest('binary')
+}
+
+const GATHERED_BYTES = 1024
+const gathered = new Uint8Array(GATHERED_BYTES)
+
+function slow(parts: readonly Uint8Array[]): Uint8Array {
+  const hasher = blake2b.create({ dkLen: 32 })
+  taken += CALL_WORTH
+  for (const part of parts) {
+    hasher.update(part)
+    taken += part.length
+  }
+  if (taken > LOAD_WORTH) void blakeReady()
+  return hasher.digest()
 }
 
 /** The same, with a pause after each piece of a part, so that much takes nobody's time. */
 export async function pausedBlake2b256(parts: readonly Uint8Array[], pieceBytes: number, pause: () => Promise<void>): Promise<Uint8Array> {
-  const m = begun(parts)
+  await blakeReady()
+  if (fast === undefined) return slow(parts)
+  fast.init()
   for (const part of parts) {
     for (let at = 0; at < part.length; at += pieceBytes) {
-      m.add(part.subarray(at, at + pieceBytes))
+      fast.update(part.subarray(at, at + pieceBytes))
       if (part.length - at <= pieceBytes) continue
-      const saved = m.save()
-      await pause()
-      m.restore(saved)
+      const state = fast.save()
+      await pause() // others hash meanwhile
+      fast.load(state)
     }
   }
-  return m.end()
+  return fast.digest('binary')
 }

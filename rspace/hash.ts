@@ -1,5 +1,5 @@
 import { blake3 } from '@noble/hashes/blake3.js'
-import { blake2b256 } from './blake.ts'
+import { blake2b256, blakeReady } from './blake.ts'
 import { type Lanes, makeLanes, SEED_BYTES } from './lanes.ts'
 
 /** What is hashed, so that equal bytes of different kinds never meet. */
@@ -11,17 +11,19 @@ let held: Int32Array | null = null
 
 let loading: Promise<void> | undefined
 
-/** Load the program for lattice hashes. Before, and on hosts without vectors, JavaScript gives the same bytes. */
+/** Load the hashes that are WebAssembly. Before, and on hosts that cannot run them, JavaScript gives the same bytes. */
 export function loadHashes(): Promise<void> {
   loading ??= load()
   return loading
 }
 async function load(): Promise<void> {
+  const blake = blakeReady()
   try {
     if (IS_LITTLE) lanes = await makeLanes()
   } catch {
     lanes = undefined
   }
+  await blake
 }
 
 const TEXT = new TextEncoder()

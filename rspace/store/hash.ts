@@ -1,5 +1,5 @@
 import xxhash from 'xxhash-wasm'
-import { pausedBlake2b256 } from '../blake.ts'
+import { blakeReady, pausedBlake2b256 } from '../blake.ts'
 import { nextTurn } from './engine.ts'
 
 /**
@@ -9,12 +9,14 @@ import { nextTurn } from './engine.ts'
 let h64Raw: ((bytes: Uint8Array) => bigint) | undefined
 let loading: Promise<void> | undefined
 
-/** Resolves when `xxh64` may be called. Cheap after the first call. */
+/** Resolves when `xxh64` may be called, and BLAKE2b-256 is as fast as it will be. Cheap after the first call. */
 export function hashesReady(): Promise<void> {
-  loading ??= xxhash().then(api => {
-    h64Raw = bytes => api.h64Raw(bytes)
-  })
+  loading ??= load()
   return loading
+}
+async function load(): Promise<void> {
+  const [api] = await Promise.all([xxhash(), blakeReady()])
+  h64Raw = bytes => api.h64Raw(bytes)
 }
 
 export function xxh64(bytes: Uint8Array): bigint {

@@ -811,6 +811,13 @@ describe('what happens after a failed write', () => {
     await expect(space.flush()).rejects.toThrow(code('SPACE_FAILED'))
     await expect(space.durable()).rejects.toThrow(code('SPACE_FAILED'))
     expect(() => space.produce('c', 4)).toThrow(code('SPACE_FAILED'))
+    expect(() => space.side('s').put(Uint8Array.of(1), Uint8Array.of(2))).toThrow(code('SPACE_FAILED'))
+    await expect(space.clear()).rejects.toThrow(code('SPACE_FAILED'))
+    expect(space.count('c')).toBe(3)
+    expect(space.tryRead('c', 2)?.value).toBe(2)
+    expect([...space.scan(space.channel('c'))].map(got => got.value)).toEqual([1, 2, 3])
+    expect(space.snapshot().data('c')).toHaveLength(3)
+    expect(space.fork().digest()).toBe(space.digest())
     await space.close().catch(() => undefined)
   })
   it('a close whose last commit fails says so', async () => {
