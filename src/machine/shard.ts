@@ -245,7 +245,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return this.names.chan(name)
   }
 
-  private newChan(name: Unforgeable): Chan {
+  newChan(name: Unforgeable): Chan {
     const c = this.elsewhere === null ? this.kernel.chan(name) : this.elsewhere.chan(name)
     name.chan = c
     if (this.parking !== null) this.parking.named(c, name)

@@ -701,7 +701,8 @@ class Generator {
       this.say(`${chan}=S.names.lastChan;${size}=S.names.lastSize`)
       return { chan, size: 0, sizeText: `+${size}` }
     }
-    this.say(`if(!(${c.text} instanceof U)||(${chan}=${c.text}.chan)===null)${this.leave()}`)
+    this.say(`if(!(${c.text} instanceof U))${this.leave()}`)
+    this.say(`${chan}=${c.text}.chan;if(${chan}===null)${chan}=S.newChan(${c.text})`)
     return { chan, size: 36, sizeText: '' }
   }
 
