@@ -219,9 +219,9 @@ class Path {
   }
 }
 const NO_KEYS_YET = new Path('', 0)
-/** Programs have few kinds of objects; what has more is not remembered. */
-const FORKS_MAX = 64
-const PATHS_MAX = 4096
+/** Programs have few kinds of objects with short keys; the others are not remembered. */
+const FORKS_MAX = 16
+const PATHS_MAX = 1024
 let paths = 0
 /** Undefined: the key is out of order, cannot be stored, or there are too many. */
 function afterwards(path: Path, key: string): Path | undefined {
@@ -229,7 +229,7 @@ function afterwards(path: Path, key: string): Path | undefined {
   if (known !== undefined) return known
   if (path.length === QUICK_PARTS || (path.length > 0 && path.key >= key) || key === '__proto__' || !wellFormed(key)) return undefined
   const next = new Path(key, path.length + 1)
-  if (paths < PATHS_MAX && !path.isWide) {
+  if (paths < PATHS_MAX && !path.isWide && key.length <= SHORT_TEXT) {
     paths++
     path.add(next)
   }
@@ -244,7 +244,9 @@ function isCopyOf(known: JsonValue, value: JsonValue): boolean {
   let more = 0
   for (const key in value) {
     const part = value[key]
-    if (part !== known[key] || (typeof part === 'object' && !Object.hasOwn(known, key))) return false
+    // What is not there is undefined, and some things are inherited.
+    const mayMislead = part === undefined || typeof part === 'object' || typeof part === 'function'
+    if (part !== known[key] || (mayMislead && !Object.hasOwn(known, key))) return false
     more++
   }
   for (const _key in known) more--

@@ -83,8 +83,8 @@ const TRIES = 20
 async function takeFile(dir: string, me: Holder): Promise<void> {
   const path = join(dir, LOCK_FILE)
   const own = join(dir, `${LOCK_FILE}.${me.token}`)
-  writeFileSync(own, JSON.stringify(me) + '\n', { flag: 'wx' })
   try {
+    writeFileSync(own, JSON.stringify(me) + '\n', { flag: 'wx' })
     for (let i = 0; i < TRIES; i++) {
       if (await claim(own, path)) return
       const text = await readIfThere(path)
@@ -119,7 +119,7 @@ async function claim(own: string, path: string): Promise<boolean> {
 
 /**
  * Replace the stale lock whose content is `stale`. Whoever owns the side file named after it may; a side file whose owner is gone
- * is followed by one named after *that* owner, and so on. Nobody removes a side file before the lock has changed, and whoever gets one
+ * is followed by one named after *that* owner, and so on. Nobody removes a side file before the lock has changed, but who gives up; and whoever gets one
  * reads the lock again, so two can never replace the same lock.
  */
 async function takeOver(dir: string, own: string, me: Holder, stale: Buffer): Promise<boolean> {
@@ -134,8 +134,15 @@ async function takeOver(dir: string, own: string, me: Holder, stale: Buffer): Pr
         return false
       }
       const mine = `${own}.new`
-      writeFileSync(mine, JSON.stringify(me) + '\n')
-      renameSync(mine, path)
+      try {
+        writeFileSync(mine, JSON.stringify(me) + '\n')
+        renameSync(mine, path)
+      } catch (e) {
+        // A full disk: the lock is as it was, and nobody must wait for us.
+        await removeIfThere(mine)
+        await removeIfThere(side)
+        throw e
+      }
       for (const name of (await namesIn(dir)) ?? []) {
         if (name.startsWith(`${LOCK_FILE}.take-`)) await removeIfThere(join(dir, name))
       }

@@ -32,12 +32,10 @@ export async function runCommand(flags: Flags): Promise<number> {
   if (inputs.length === 0 && !flags.has('resume') && !flags.has('restore'))
     throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
   if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
-  if (flags.has('seeds')) {
-    if (flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
-    return runSeeds(flags, inputs, seedRange(flags.text('seeds')!))
-  }
+  if (flags.has('seeds') && flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
   const json = flags.text('format') === 'json'
   try {
+    if (flags.has('seeds')) return await runSeeds(flags, inputs, seedRange(flags.text('seeds')!))
     return await (json ? runJson(flags, inputs) : runText(flags, inputs))
   } catch (e) {
     if (isLost(e)) {

@@ -1,3 +1,4 @@
+import type { Session } from '../machine/session.ts'
 import type { Input } from './engine.ts'
 import { sessionOptions } from './engine.ts'
 import { QuietHost } from './host.ts'
@@ -6,16 +7,23 @@ import { EXIT } from './outcome.ts'
 import { runPrograms } from './program.ts'
 import { stdout } from './streams.ts'
 import type { Flags } from './usage.ts'
+import { workersOf } from './workers.ts'
 
-/** `rho run --seeds A..B`: the multiset of outcomes over a range of seeds. */
+/** `rho run --seeds A..B`: the multiset of outcomes over a range of seeds. With workers every shard draws from a seed of its own, and time matters too. */
 export async function runSeeds(flags: Flags, inputs: readonly Input[], range: { first: bigint; last: bigint }): Promise<number> {
   const found = new Map<string, { outcome: Outcome; seeds: string[] }>()
   const programs = inputs.map(i => ({ name: i.name, text: i.bytes }))
   const observe = flags.has('observe') ? { observe: flags.all('observe') } : {}
   let exit: number = EXIT.rest
+  const workers = workersOf(flags)
+  const Pool = workers === 0 ? undefined : (await import('../pool/pool.ts')).Pool
   for (let seed = range.first; seed <= range.last; seed++) {
-    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed)
-    const outcome = await runPrograms(programs, { ...options, ...observe })
+    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed, true)
+    let pool: InstanceType<NonNullable<typeof Pool>> | undefined
+    const prepare = (session: Session): void => {
+      if (Pool !== undefined) pool = new Pool(session, { workers })
+    }
+    const outcome = await runPrograms(programs, { ...options, ...observe, prepare }).finally(() => pool?.close())
     exit = Math.max(exit, exitOf(outcome, flags))
     const key = outcomeKey(outcome)
     const before = found.get(key)

@@ -30,7 +30,7 @@ const MOST = 63
 
 /** The first flag that several shards do not know how to keep. */
 function aloneBecause(flags: Flags): string | undefined {
-  for (const name of ['trace', 'stop-after', 'seeds', 'atomic'] as const) if (flags.has(name)) return `--${name}`
+  for (const name of ['trace', 'stop-after', 'atomic'] as const) if (flags.has(name)) return `--${name}`
   if (flags.text('on-error') === 'rollback') return '--on-error rollback'
   if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'
   return undefined
@@ -38,7 +38,7 @@ function aloneBecause(flags: Flags): string | undefined {
 
 /** Whether the run is to be the same every time, or limits are to hold to the last message: that takes one shard. */
 function repeatable(flags: Flags): boolean {
-  const exact = ['seed', 'order', 'shuffle', 'virtual-time', 'gas', 'max-machines', 'max-memory'] as const
+  const exact = ['seed', 'seeds', 'order', 'shuffle', 'virtual-time', 'gas', 'max-machines', 'max-memory'] as const
   return exact.some(name => flags.has(name))
 }
 

@@ -57,21 +57,6 @@ export interface Done {
   comms: number
 }
 
-export interface Difference {
-  readonly busyMs: number
-  readonly crossings: number
-  readonly comms: number
-}
-
-function difference(now: Done, since: Done): Difference {
-  // Both the sender and the receiver have counted a crossing.
-  return {
-    busyMs: ((now.busy - since.busy) | 0) / 1000,
-    crossings: ((now.crossed - since.crossed) | 0) / 2,
-    comms: (now.comms - since.comms) | 0,
-  }
-}
-
 /** The words that the shards share. */
 export class Board {
   private readonly words: Int32Array
@@ -164,26 +149,23 @@ export class Board {
     Atomics.store(this.words, at + COMMS, comms)
   }
   /** What all shards have done since `since` was filled the last time; fills it. */
-  doneSince(since: Done): Difference {
-    const sums = this.sums()
-    const found = difference(sums, since)
-    since.busy = sums.busy
-    since.crossed = sums.crossed
-    since.comms = sums.comms
-    return found
-  }
-  /** The same, without filling it. */
-  doneBut(since: Done): Difference {
-    return difference(this.sums(), since)
-  }
-  private sums(): Done {
-    const sums = { busy: 0, crossed: 0, comms: 0 }
+  doneSince(since: Done): { readonly busyMs: number; readonly crossings: number; readonly comms: number } {
+    let [busy, crossed, comms] = [0, 0, 0]
     for (let i = 0; i < this.shards; i++) {
-      sums.busy = (sums.busy + Atomics.load(this.words, i * STRIDE + BUSY)) | 0
-      sums.crossed = (sums.crossed + Atomics.load(this.words, i * STRIDE + CROSSED)) | 0
-      sums.comms = (sums.comms + Atomics.load(this.words, i * STRIDE + COMMS)) | 0
+      busy += Atomics.load(this.words, i * STRIDE + BUSY)
+      crossed += Atomics.load(this.words, i * STRIDE + CROSSED)
+      comms += Atomics.load(this.words, i * STRIDE + COMMS)
     }
-    return sums
+    // Both the sender and the receiver have counted a crossing.
+    const found = {
+      busyMs: ((busy - since.busy) | 0) / 1000,
+      crossings: ((crossed - since.crossed) | 0) / 2,
+      comms: (comms - since.comms) | 0,
+    }
+    since.busy = busy | 0
+    since.crossed = crossed | 0
+    since.comms = comms | 0
+    return found
   }
   /** Whether the question was not heard yet. */
   asks(of: number, by: number): boolean {

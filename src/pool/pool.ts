@@ -99,15 +99,14 @@ const CROSSINGS_MANY = 400
 /** Fewer COMMs in the same time than one shard had by itself, and it is no use either. */
 const LESS = 0.95
 /**
- * What may be known sooner. After `TRIAL_MS`, if as much time was lost and so many crossings cost more than all else that was done; or if they cost a part
- * `DEAR` of that and `LOST_MS` were lost. Code that is new to a shard is slow at first, so lost time alone says nothing.
+ * What may be known sooner: a look every `TRIAL_MS`. It goes badly if a quarter of the time was lost and so many crossings cost at least a part `DEAR` of what
+ * was done. Two such looks in a row are enough where they cost more than that; otherwise it has to go on for `DEAR_MS`.
  */
-const TRIAL_MS = 4
-const TRIAL_CROSSINGS = 48
+const TRIAL_MS = 8
+const TRIAL_CROSSINGS = 32
+const TRIAL_LOST = 0.25
 const DEAR = 0.25
-const LOST_MS = 15
-/** Looked at over so long at most. */
-const TRIAL_MAX_MS = 60
+const DEAR_MS = 40
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
@@ -164,10 +163,13 @@ export class Pool implements Team {
   /** Whether several shards are worth while: what was done until the last look, since when, and whether it was too little then. */
   private readonly seen: Done = { busy: 0, crossed: 0, comms: 0 }
   private windowFrom = performance.now()
+  private windowCpu = 0
   private bad = false
-  /** What was done until several shards were tried, and when that was. */
+  /** What was done until the last look at a trial of several shards, when that was, and for how long it has been going badly; −1: it has just begun. */
   private readonly tried: Done = { busy: 0, crossed: 0, comms: 0 }
   private triedFrom = performance.now()
+  private triedCpu = 0
+  private badMs = -1
   /** Turns of shard 0 are short until then. */
   private quickUntil = 0
   /** COMMs of one shard by itself in a millisecond, lately; 0: not known. */
@@ -300,6 +302,7 @@ export class Pool implements Team {
     this.board.doneSince(this.seen)
     this.windowFrom = performance.now()
     this.tryFrom(this.windowFrom)
+    this.windowCpu = cpuMs()
     this.quickUntil = this.windowFrom + QUICK_MS
     // From here on shard 0 has others: nothing runs in between.
     const options = plainOptions(session.shard.options)
@@ -446,21 +449,25 @@ export class Pool implements Team {
   private judge(now: number): void {
     if (this.worthWhile === 0) return
     const trial = now >= this.togetherUntil
-    if (trial && this.worse(now)) {
+    const cpu = cpuMs()
+    if (trial && this.worse(now, cpu)) {
       this.bringBack(now)
       return
     }
     const wall = now - this.windowFrom
     if (wall < WINDOW_MS) return
     const { busyMs, crossings, comms } = this.board.doneSince(this.seen)
+    // Where others use the cores too, everything takes longer.
+    const had = Math.min(wall, cpu - this.windowCpu)
     this.windowFrom = now
+    this.windowCpu = cpu
     if (!trial) {
       this.quickUntil = now + QUICK_MS
-      this.knowRate(comms / wall)
+      this.knowRate(comms / Math.max(1, had))
       this.tryFrom(now)
       return
     }
-    const little = busyMs - crossings * CROSSING_MS < this.worthWhile * wall || comms < LESS * this.aloneRate * wall
+    const little = busyMs - crossings * CROSSING_MS < this.worthWhile * wall || comms < LESS * this.aloneRate * had
     const before = this.bad
     this.bad = little && crossings > CROSSINGS_MIN
     if (this.bad && (before || crossings >= CROSSINGS_MANY)) this.bringBack(now)
@@ -469,25 +476,29 @@ export class Pool implements Team {
   /** Several shards are tried from now on. */
   private tryFrom(now: number): void {
     this.triedFrom = now
+    this.triedCpu = cpuMs()
+    this.badMs = -1
     this.board.doneSince(this.tried)
   }
 
-  /**
-   * Whether the trial has already cost more than it may: so much time lost, and so many crossings for what was done that it will not get better. What is
-   * long past does not count.
-   */
-  private worse(now: number): boolean {
+  /** Whether it is already clear that too much crosses for what gets done. */
+  private worse(now: number, cpu: number): boolean {
     const { aloneRate } = this
     const wall = now - this.triedFrom
+    const had = Math.min(wall, cpu - this.triedCpu)
     const others = this.workers - this.base
-    if (others === 0 || aloneRate === 0 || wall < TRIAL_MS) return false
-    const { crossings, comms } = this.board.doneBut(this.tried)
-    const lost = wall - comms / aloneRate
-    if (wall > TRIAL_MAX_MS) this.tryFrom(now)
-    if (lost < TRIAL_MS || crossings < TRIAL_CROSSINGS * others) return false
+    if (others === 0 || aloneRate === 0 || (had < TRIAL_MS && wall < WINDOW_MS)) return false
+    const { crossings, comms } = this.board.doneSince(this.tried)
+    this.triedFrom = now
+    this.triedCpu = cpu
+    // At first machines are given away, and code that is new to a shard is slow: that says nothing.
+    const first = this.badMs < 0
+    const lost = had - comms / aloneRate
     // With n shards at work, crossings may cost n − 1 times as much as all else before nothing is gained.
     const dear = (crossings * CROSSING_MS * aloneRate) / Math.max(1, comms * others)
-    return dear >= 1 || (dear >= DEAR && lost >= LOST_MS)
+    const badly = !first && crossings >= TRIAL_CROSSINGS && lost >= TRIAL_LOST * had && dear >= DEAR
+    this.badMs = badly ? this.badMs + had : 0
+    return this.badMs >= (dear >= 1 ? 2 * TRIAL_MS : DEAR_MS)
   }
 
   private bringBack(now: number): void {

@@ -262,6 +262,10 @@ for (const token of [
 const STARTS_STATEMENT = new Uint8Array(SPELLING.length)
 for (const token of [T.New, T.If, T.Let, T.Match, T.Select, T.Contract, T.For, T.At]) STARTS_STATEMENT[token] = 1
 const OPENING: Record<number, string> = { [T.RParen]: '(', [T.RBracket]: '[', [T.RBrace]: '{', [T.RPath]: '{|' }
+/** Frames that are complete with the process that stands in them. */
+const BODY = new Uint8Array(S.After + 1)
+for (const state of [S.ParItem, S.NewBody, S.LetBody, S.ForBody, S.ContractBody, S.IfThen, S.IfElse, S.BlockEnd, S.BlockBare, S.BraceItem])
+  BODY[state] = 1
 /** States of frames that declare names or hold patterns which are not complete. */
 const BINDS = new Uint8Array(S.After + 1)
 for (const state of [
@@ -879,6 +883,7 @@ class Parser {
         break
       case S.BlockEnd:
       case S.BlockBare:
+      case S.BraceItem:
         break
       default:
         done = this.errorProc(frame.start, end)
@@ -1014,6 +1019,14 @@ class Parser {
       return this.par(false)
     }
     this.unexpected(expected)
+    if (this.lex.tok === T.End) {
+      // Only brackets are missing: what stands in them is known.
+      while (BODY[this.frames[this.top].state] !== 0) this.abandonTop()
+      if (this.top === 0) {
+        this.quiet = this.lex.start
+        return this.resume()
+      }
+    }
     this.loseNames((this.val as Ast.Proc).start, this.lex.start)
     return this.recover()
   }

@@ -137,6 +137,12 @@ const TABLE: Record<string, readonly Row[]> = {
     ['new s(`rho:vm:spawn`) in Nil', ['RHO406 1:5'], '--allow control'],
     ['new s(`rho:vm:self`) in Nil', ['RHO406 1:5'], '--allow control'],
   ],
+  'whatever is wrong in brackets that are not closed': [
+    ['new a in { for (@q <- a) { if (true) { @0!(zz) ', ['RHO201 1:44', 'RHO102 1:48']],
+    ['{ for (y <- @1 & z <- @1) { Nil }', ['RHO302 1:23', 'RHO102 1:34']],
+    ['contract @1(@x) = { @x!(y) | let z = 1 in { @2!(z, w)', ['RHO201 1:25', 'RHO201 1:52', 'RHO102 1:54']],
+    ['match 1 { x => { @0!(x) } y => { @0!(zz) }', ['RHO102 1:43']],
+  ],
   'RHO407: a part of the language that is not available yet': [
     ['new h(`rho:crypto:sha256Hash`) in Nil', ['RHO407 1:5']],
     ['new l(`rho:lang:listOps`) in Nil', ['RHO407 1:5']],

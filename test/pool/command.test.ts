@@ -59,10 +59,21 @@ describe('states and workers', () => {
     expect(second).toMatchObject({ exit: 0, stdout: '987\n', stderr: '' })
   })
 
+  it('T39: --seeds finds no other outcomes with workers than without', async () => {
+    const program = '@0!(1) | @0!(2) | for (@x <- @0 & @y <- @0) { @1!(x - y) } | contract @2(@n) = { if (n > 0) { @2!(n - 1) } } | @2!(20)'
+    const found = async (workers: string): Promise<{ runs: number; outcomes: { count: number; data: object }[] }> => {
+      const { stdout } = await rho.run(['run', '--workers', workers, '--seeds', '1..4', '--format', 'json', '-e', program])
+      return JSON.parse(stdout)
+    }
+    const several = await found('2')
+    const alone = new Set((await found('0')).outcomes.map(o => JSON.stringify(o.data)))
+    expect(several.runs).toBe(4)
+    for (const o of several.outcomes) expect(alone).toContain(JSON.stringify(o.data))
+  })
+
   it.each([
     ['--trace', 't.trace'],
     ['--stop-after', 'comms=5'],
-    ['--seeds', '1..3'],
     ['--on-error', 'rollback'],
     ['--literal-schedule', 'fifo'],
   ])('%s needs one shard: with a number of workers it is refused, by itself it means none', async (flag, value) => {

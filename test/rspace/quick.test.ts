@@ -136,6 +136,18 @@ describe('a space that is asked for plain operations', () => {
     expect(both.comms[0].matches[1].value).toBe(-4)
   })
 
+  it('takes no pattern for the one before that only looks like it', () => {
+    const s = memory()
+    const ask = (pattern: unknown): unknown => s.consume([{ channel: 'c', pattern: pattern as never }], 'x').ref
+    ask({ a: 1 })
+    const refused = expect.objectContaining({ code: 'BAD_ARGUMENT' })
+    for (const pattern of [{ b: undefined }, { toString: Object.prototype.toString }, { a: 1, [Symbol('s')]: 1 }, { a: Number.NaN }])
+      expect(() => ask(pattern)).toThrow(refused)
+    for (const pattern of [{ a: 2 }, { b: 1 }, {}, { a: 1, b: 1 }, { a: '1' }, { a: null }, [1], { a: v.x }]) ask(pattern)
+    const asked = s.inspect.continuations('c').map(i => i.patterns?.[0])
+    expect(asked).toEqual([{ a: 1 }, { a: 2 }, { b: 1 }, {}, { a: 1, b: 1 }, { a: '1' }, { a: null }, [1], { a: v.x }])
+  })
+
   it('counts what lies deep against the limit of a channel', () => {
     const s = memory({ limits: { dataPerChannelMax: 100 } })
     for (let n = 0; n < 100; n++) s.produce('c', n)

@@ -1,9 +1,21 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { openStore } from '../../../rspace/store/index.ts'
 import { acquireLock } from '../../../rspace/store/lock.ts'
 import { remove, temporary } from '../../torture/store/world.ts'
+
+/** A disk on which no file whose name fits has room. */
+const full = vi.hoisted(() => ({ names: null as RegExp | null }))
+vi.mock('node:fs', async original => {
+  const fs = await original<typeof import('node:fs')>()
+  const write: typeof fs.writeFileSync = (path, data, o) => {
+    const isFull = full.names?.test(String(path)) === true
+    fs.writeFileSync(path, isFull ? '' : data, o)
+    if (isFull) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  }
+  return { ...fs, writeFileSync: write }
+})
 
 const base = temporary('lock')
 afterAll(() => remove(base))
@@ -70,6 +82,21 @@ describe('a lock file', () => {
     await expect(openStore(dir)).rejects.toMatchObject({ code: 'LOCKED' })
     writeFileSync(join(dir, 'RHZ.LOCK.take-ab'), 'half')
     await expect(openStore(dir)).rejects.toMatchObject({ code: 'LOCKED' })
+  })
+  it('that a full disk keeps from being taken, or taken over, is left as it was, without anything in the way of the next', async () => {
+    const dir = await space()
+    const holder = await held(dir)
+    const before = readdirSync(dir)
+    for (const names of [/RHZ\.LOCK\.[0-9a-f]+$/, /RHZ\.LOCK\.[0-9a-f]+\.new$/]) {
+      writeFileSync(join(dir, 'RHZ.LOCK'), JSON.stringify({ ...holder, pid: 2 ** 22 - 3, token: 'ab' }))
+      for (let i = 0; i < 2; i++) {
+        full.names = names
+        await expect(openStore(dir)).rejects.toMatchObject({ code: 'DISK_FULL' })
+      }
+      full.names = null
+      expect(readdirSync(dir)).toEqual([...before, 'RHZ.LOCK'].sort())
+      await (await openStore(dir)).close()
+    }
   })
   it('works where the system tells the start of a process in another way, or not at all', async () => {
     for (const name of ['darwin', 'win32']) {
