@@ -849,7 +849,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         this.end(m, State.Killed)
         continue
       }
-      this.budget = until - this.slices - idle - 1
+      this.budget = this.pooling ? until - this.slices - idle - 1 : 0
       this.streak = this.streakStart = Math.min(this.budget, queue.newestTurns)
       this.slice(m)
       queue.passed(this.streakStart - this.streak)
@@ -1414,7 +1414,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Slices that may still follow one another by direct hand-over, until it is the turn of the oldest or the quantum is over. 0 inside an eager leaf. */
   private streak = 0
-  /** Slices that are left of the quantum. 0 inside an eager leaf. */
+  /** Slices that are left of the quantum. 0 inside an eager leaf, and where nothing may go on in place. */
   private budget = 0
   /** What `streak` was when the queue was last told of turns that were used up by handing over. */
   private streakStart = 0
@@ -1478,9 +1478,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     return -1
   }
 
-  // ── for generated code ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── steps of the run loop and of generated code ─────────────────────────────────────────────────────────────────
 
-  /** Gas that generated code has used and not charged. */
+  /** What the methods that say where the run goes on have used and not charged. */
   runGas = 0
 
   /** SPAWN whose children the code that follows starts one by one, `inline` of them without a machine. */
@@ -1613,7 +1613,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   receiveLast(m: Machine, R: Term[], chan: Chan, site: RecvSite, gas: number, pc: number): number {
     const datum = chan.dHead
     if (datum !== null) {
-      if (site.linear >= 0 && this.fifo && chan.index === null && (datum.value as Term[]).length === site.linear) {
+      if (site.linear >= 0 && this.fifo && chan.index === null && (datum.value as Term[]).length === site.linear && this.pooling) {
         // The oldest message fits: the machine goes on at once.
         const values = datum.value as Term[]
         const { pumped } = datum
@@ -1626,7 +1626,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
         if (!pumped) this.used(datum)
         return site.next
       }
-      if (site.quick && datum.next === datum && !site.persistent && chan.index === null && !datum.persistent) {
+      if (site.quick && datum.next === datum && !site.persistent && chan.index === null && !datum.persistent && this.pooling) {
         const price = site.gas(R)
         if (site.patterns[0].quickFill(datum.value as Term[], R)) {
           this.runGas = gas + price + site.commGas
@@ -1727,120 +1727,103 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
     const quick = this.pooling
     for (;;) {
       gas += C[pc + 1]
-      switch (C[pc]) {
-        case 0: // HALT
-          this.gas += gas
-          this.end(m, State.Done)
-          if (quick && this.budget > 0) {
-            const next = this.follow(m)
-            if (next !== null) {
-              gas = 0
-              m = next
-              linked = m.linked
-              C = linked.code
-              K = linked.consts
-              R = m.regs
-              pc = m.pc
-              continue
-            }
-          }
-          return
-        case 1: // JUMP
-          pc = C[pc + 2]
-          continue
-        case 2: {
-          // JFALSE a target
-          const i = C[pc + 2]
-          let v = i >= 0 ? R[i] : (K[~i] as Term)
-          if (typeof v === 'object') {
-            this.pcNow = pc
-            if ((v.flags & EXPOSED) !== 0) {
-              const r = this.evaluate(m, v)
-              if (r === null) {
-                this.gas += gas
-                return
-              }
-              v = r
-            }
-            v = forced(v)
-          }
-          if (v === true) pc += 4
-          else if (v === false) pc = C[pc + 3]
-          else {
-            this.gas += gas
-            this.fail(m, pc, 'RHO514', 'the condition of `if` must be one Bool, not ' + this.primitives.describe(v))
-            return
-          }
-          continue
-        }
-        case 6: {
-          // MOVE d a
-          const i = C[pc + 3]
-          R[C[pc + 2]] = i >= 0 ? R[i] : (K[~i] as Term)
-          pc += 4
-          continue
-        }
-        case 7: // LIST d n …
-        case 8: // TUPLE
-        case 67: // LTUPLE
-        case 68: {
-          // LLIST
-          const t = this.collected(C, K, R, pc)
-          if (t === null) break
-          R[C[pc + 2]] = t
-          pc += 4 + C[pc + 3]
-          continue
-        }
-        case 17: {
-          // NEW base n
-          const base = C[pc + 2]
-          const n = C[pc + 3]
-          for (let j = 0; j < n; j++) R[base + j] = new Unforgeable(this.origin, this.nextName++)
-          this.namesMade += n
-          pc += 4
-          continue
-        }
-        case 19: // SEND chan site argc …
-        case 20: {
-          // SENDK chanConst site argc …
-          let chan: Chan | null
-          let size: number
-          if (C[pc] === 20) {
-            const c = K[C[pc + 2]] as { chan: Chan; size: number }
-            chan = c.chan
-            size = c.size
-          } else {
+      // biome-ignore lint/suspicious/noConfusingLabels: left when another machine may be the running one now, which goes on at `pc`
+      turn: {
+        switch (C[pc]) {
+          case 0: // HALT
+            pc = this.ended(m, gas)
+            break turn
+          case 1: // JUMP
+            pc = C[pc + 2]
+            continue
+          case 2: {
+            // JFALSE a target
             const i = C[pc + 2]
-            const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (c === this.names.lastName) {
-              chan = this.names.lastChan as Chan
-              size = this.names.lastSize
-            } else if (typeof c === 'object' && c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
-              size = 36
-            } else {
+            let v = i >= 0 ? R[i] : (K[~i] as Term)
+            if (typeof v === 'object') {
               this.pcNow = pc
-              chan = this.channelFor(m, pc, c, 2)
-              if (chan === null) {
-                this.gas += gas
-                return
+              if ((v.flags & EXPOSED) !== 0) {
+                const r = this.evaluate(m, v)
+                if (r === null) {
+                  this.gas += gas
+                  return
+                }
+                v = r
               }
-              size = sizeOfValue(c)
+              v = forced(v)
             }
+            if (v === true) pc += 4
+            else if (v === false) pc = C[pc + 3]
+            else {
+              this.gas += gas
+              this.fail(m, pc, 'RHO514', 'the condition of `if` must be one Bool, not ' + this.primitives.describe(v))
+              return
+            }
+            continue
           }
-          const n = C[pc + 4]
-          const site = K[C[pc + 3]] as SendSite
-          this.pcNow = pc
-          // A lone contract that only counts the values takes them straight into the registers of its next child: nothing in the space changes.
-          const head = chan.kHead
-          const direct =
-            quick && head !== null && head.next === head && chan.jHead === null && (head.site as RecvSite).direct === n && !site.persistent
-          let woken: Machine | null = null
-          if (n <= 2) {
+          case 6: {
+            // MOVE d a
+            const i = C[pc + 3]
+            R[C[pc + 2]] = i >= 0 ? R[i] : (K[~i] as Term)
+            pc += 4
+            continue
+          }
+          case 7: // LIST d n …
+          case 8: // TUPLE
+          case 67: // LTUPLE
+          case 68: {
+            // LLIST
+            const t = this.collected(C, K, R, pc)
+            if (t === null) break
+            R[C[pc + 2]] = t
+            pc += 4 + C[pc + 3]
+            continue
+          }
+          case 17: {
+            // NEW base n
+            const base = C[pc + 2]
+            const n = C[pc + 3]
+            for (let j = 0; j < n; j++) R[base + j] = new Unforgeable(this.origin, this.nextName++)
+            this.namesMade += n
+            pc += 4
+            continue
+          }
+          case 19: // SEND chan site argc …
+          case 20: {
+            // SENDK chanConst site argc …
+            let chan: Chan | null
+            let size: number
+            if (C[pc] === 20) {
+              const c = K[C[pc + 2]] as { chan: Chan; size: number }
+              chan = c.chan
+              size = c.size
+            } else {
+              const i = C[pc + 2]
+              const c = i >= 0 ? R[i] : (K[~i] as Term)
+              if (c === this.names.lastName) {
+                chan = this.names.lastChan as Chan
+                size = this.names.lastSize
+              } else if (typeof c === 'object' && c instanceof Unforgeable) {
+                chan = c.chan as Chan | null
+                if (chan === null) chan = this.newChan(c)
+                size = 36
+              } else {
+                this.pcNow = pc
+                chan = this.channelFor(m, pc, c, 2)
+                if (chan === null) {
+                  this.gas += gas
+                  return
+                }
+                size = sizeOfValue(c)
+              }
+            }
+            const n = C[pc + 4]
+            const site = K[C[pc + 3]] as SendSite
+            this.pcNow = pc
+            let args: Term[] | null = null
             let v: Term = 0
             let w: Term = 0
-            if (n !== 0) {
+            if (n === 1 || n === 2) {
               const i = C[pc + 5]
               v = i >= 0 ? R[i] : (K[~i] as Term)
               if (typeof v === 'number') size += 8
@@ -1871,591 +1854,411 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                   size += sizeOfValue(w)
                 }
               }
+            } else {
+              args = this.operands(m, pc, C, K, R, pc + 5, n)
+              if (args === null) {
+                this.gas += gas
+                return
+              }
+              for (let i = 0; i < n; i++) size += sizeOfValue(args[i])
             }
-            if (direct) {
-              const k = head as Machine
-              const target = k.site as RecvSite
-              if (
-                this.streak > 0 &&
-                C[pc + 5 + n] === 0 &&
-                R.length >= k.linked.registers &&
-                this.mayGoOn(m, gas + size + 11 + target.commGas)
-              ) {
-                // The sender ends here and what it woke is the newest: it runs next, without a way through the queue and in the object of its sender.
-                // What that changes in the counters is made up for in `settle`.
-                const from = k.regs
-                for (let i = target.live - 1; i >= 0; i--) R[i] = from[i]
-                if (n !== 0) {
-                  const base = target.soleBase
-                  R[base] = v
-                  if (n === 2) R[base + 1] = w
-                }
-                gas += size + 11 + target.commGas
-                this.bytes += size
-                this.streak--
-                this.hops++
-                if (m.account.limited) this.chain = this.gas + gas
-                m.priv = this.nextPriv++
-                m.gas = 0
-                m.steps = 1
-                m.origin = site
-                m.rank = k.level
-                pc = target.next
-                if (k.linked !== linked) {
-                  linked = k.linked
-                  m.linked = linked
-                  C = linked.code
-                  K = linked.consts
-                }
-                continue
-              }
-              woken = this.call(k, target, m, site)
-              if (n !== 0) {
-                const regs = (woken as Machine).regs
-                const base = target.soleBase
-                regs[base] = v
-                if (n === 2) regs[base + 1] = w
-              }
-            } else if (quick && n !== 0 && !site.persistent && chan.nD < this.queueMax) woken = this.post(m, chan, n, v, w, site)
-            else woken = this.deliver(m, chan, n === 1 ? [v] : n === 2 ? [v, w] : [], site)
-          } else {
-            const args = this.operands(m, pc, C, K, R, pc + 5, n)
-            if (args === null) {
+            if (quick && !site.persistent && C[pc + 5 + n] === 0) {
+              pc = args === null ? this.sendLast(m, R, chan, n, v, w, size, gas, site) : this.sendMany(m, chan, args, size, gas, site)
+              break turn
+            }
+            const woken = this.deliver(m, chan, args ?? (n === 1 ? [v] : [v, w]), site)
+            gas += 11 + size
+            this.bytes += size
+            pc += 5 + n
+            if (this.doomed !== null) {
+              this.doomed = null
               this.gas += gas
+              this.end(m, this.doom)
               return
             }
-            for (let i = 0; i < n; i++) size += sizeOfValue(args[i])
-            if (direct) {
-              const target = head.site as RecvSite
-              woken = this.call(head as Machine, target, m, site)
-              const regs = woken.regs
-              for (let i = 0; i < n; i++) regs[target.soleBase + i] = args[i]
-            } else woken = this.deliver(m, chan, args, site)
-          }
-          gas += 11 + size
-          this.bytes += size
-          pc += 5 + n
-          if (this.doomed !== null) {
-            this.doomed = null
-            this.gas += gas
-            this.end(m, this.doom)
-            return
-          }
-          if (woken !== null) {
-            if (quick && this.streak > 0 && C[pc] === 0 && woken.account === m.account && woken.rank < PAUSED && this.mayGoOn(m, gas)) {
-              // The same for what a join or a waiting receive woke: it is the newest in any case.
-              this.handOver(m, gas)
-              m = woken
-              this.current = m
-              m.status = State.Running
-              m.steps++
-              R = m.regs
-              pc = m.pc
-              if (m.linked !== linked) {
-                linked = m.linked
-                C = linked.code
-                K = linked.consts
-              }
-              continue
-            }
-            this.enqueue(woken)
-          }
-          continue
-        }
-        case 21: // RECV site src
-        case 22: {
-          // RECVK site chanConst
-          const site = K[C[pc + 2]] as RecvSite
-          this.pcNow = pc
-          let chan: Chan | null
-          let size: number
-          if (C[pc] === 22) {
-            const c = K[C[pc + 3]] as { chan: Chan; size: number }
-            chan = c.chan
-            size = c.size
-          } else {
-            const i = C[pc + 3]
-            const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (c === this.names.lastName) {
-              chan = this.names.lastChan as Chan
-              size = this.names.lastSize
-            } else if (typeof c === 'object' && c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
-              size = 36
-            } else {
-              chan = this.channelFor(m, pc, c, 1)
-              if (chan === null) {
-                this.gas += gas
-                return
-              }
-              size = sizeOfValue(c)
-            }
-          }
-          gas += size
-          const datum = chan.dHead
-          if (
-            quick &&
-            site.linear >= 0 &&
-            datum !== null &&
-            this.fifo &&
-            chan.index === null &&
-            (datum.value as Term[]).length === site.linear
-          ) {
-            // The oldest message fits: the machine goes on at once.
-            const values = datum.value as Term[]
-            const { pumped } = datum
-            gas += site.gas(R) + site.commGas
-            this.kernel.takeOldest(chan)
-            this.comms++
-            m.account.comms++
-            const base = site.soleBase
-            for (let j = 0; j < values.length; j++) R[base + j] = values[j]
-            if (!pumped) this.used(datum)
-            pc = site.next
+            if (woken !== null) this.enqueue(woken)
             continue
           }
-          if (
-            quick &&
-            site.quick &&
-            datum !== null &&
-            datum.next === datum &&
-            !site.persistent &&
-            chan.index === null &&
-            !datum.persistent
-          ) {
-            const price = site.gas(R)
-            if (site.patterns[0].quickFill(datum.value as Term[], R)) {
-              gas += price + site.commGas
-              this.kernel.takeOldest(chan)
-              this.comms++
-              m.account.comms++
-              pc = site.next
-              continue
-            }
-          }
-          m.chan = chan
-          m.pc = pc
-          if (!this.receive(m, site)) {
-            this.gas += gas
-            if (quick && this.budget > 0 && m.status === State.Blocked) {
-              const next = this.follow(m)
-              if (next !== null) {
-                gas = 0
-                m = next
-                linked = m.linked
-                C = linked.code
-                K = linked.consts
-                R = m.regs
-                pc = m.pc
-                continue
-              }
-            }
-            return
-          }
-          pc = m.pc
-          continue
-        }
-        case 23: // JOIN site n srcs
-        case 24: {
-          // SELECT site n srcs
-          const site = K[C[pc + 2]] as RecvSite
-          const n = C[pc + 3]
-          this.pcNow = pc
-          const chans = new Array<Chan>(n)
-          for (let j = 0; j < n; j++) {
-            const i = C[pc + 4 + j]
-            const c = i >= 0 ? R[i] : (K[~i] as Term)
-            let chan: Chan | null
-            if (typeof c === 'object' && c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
-              gas += 36
-            } else {
-              chan = this.channelFor(m, pc, c, 1)
-              if (chan === null) {
-                this.gas += gas
-                return
-              }
-              gas += sizeOfValue(c)
-            }
-            chans[j] = chan
-          }
-          if (n === 1 && site.branches === undefined) m.chan = chans[0]
-          else m.chans = chans
-          m.pc = pc
-          if (!this.receive(m, site)) {
-            this.gas += gas
-            if (quick && this.budget > 0 && m.status === State.Blocked) {
-              const next = this.follow(m)
-              if (next !== null) {
-                gas = 0
-                m = next
-                linked = m.linked
-                C = linked.code
-                K = linked.consts
-                R = m.regs
-                pc = m.pc
-                continue
-              }
-            }
-            return
-          }
-          pc = m.pc
-          continue
-        }
-        case 25: {
-          // CASE a pattern target
-          const i = C[pc + 2]
-          let v = i >= 0 ? R[i] : (K[~i] as Term)
-          if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+          case 21: // RECV site src
+          case 22: {
+            // RECVK site chanConst
+            const site = K[C[pc + 2]] as RecvSite
             this.pcNow = pc
-            const r = this.evaluate(m, v)
-            if (r === null) {
-              this.gas += gas
-              return
+            let chan: Chan | null
+            let size: number
+            if (C[pc] === 22) {
+              const c = K[C[pc + 3]] as { chan: Chan; size: number }
+              chan = c.chan
+              size = c.size
+            } else {
+              const i = C[pc + 3]
+              const c = i >= 0 ? R[i] : (K[~i] as Term)
+              if (c === this.names.lastName) {
+                chan = this.names.lastChan as Chan
+                size = this.names.lastSize
+              } else if (typeof c === 'object' && c instanceof Unforgeable) {
+                chan = c.chan as Chan | null
+                if (chan === null) chan = this.newChan(c)
+                size = 36
+              } else {
+                chan = this.channelFor(m, pc, c, 1)
+                if (chan === null) {
+                  this.gas += gas
+                  return
+                }
+                size = sizeOfValue(c)
+              }
             }
-            v = r
-            if (i >= 0) R[i] = v
+            pc = this.receiveLast(m, R, chan, site, gas + size, pc)
+            break turn
           }
-          const p = K[C[pc + 3]] as CasePattern
-          this.pcNow = pc
-          const verdict = p.tryFill(v, R, this, m)
-          if (verdict === 1) pc += 5
-          else if (verdict === 0) pc = C[pc + 4]
-          else {
-            this.gas += gas
-            this.fail(
-              m,
-              pc,
-              'RHO603',
-              `the match needed more than ${this.limits.matchBudget} steps`,
-              'raise --match-budget or make the pattern more specific',
-            )
-            return
-          }
-          continue
-        }
-        case 26: {
-          // SPAWN template n slots; ends the machine
-          this.gas += gas
-          this.pcNow = pc
-          const t = K[C[pc + 2]] as Template
-          if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {
-            this.overMachines(m, pc, t.total)
-            return
-          }
-          if (!quick || t.inline < 0 || this.endsWatched) {
-            this.spawnHere(t, m, C, pc + 4)
-            this.end(m, State.Done)
-            return
-          }
-          // The code that follows starts the children one by one.
-          gas = 0
-          if (m.account.limited) {
-            // What the machines before it in the same loop used counts now, its own when it ends.
-            m.account.gas += this.chain
-            this.gas -= this.chain
-            this.chain = 0
-            this.parentGas = this.gas
-          }
-          this.machinesMade += t.inline
-          this.slices += t.inline
-          m.account.machines += t.inline
-          m.account.steps += t.inline
-          pc += 4 + C[pc + 3]
-          continue
-        }
-        case 59: {
-          // TNAME d site and n …: a tuple that is only used as a name
-          let name: Term | null = this.nameAt(C, K, R, pc)
-          const n = C[pc + 3] & NAME_ITEMS_MAX
-          if (name === null) {
-            const items = this.operands(m, pc, C, K, R, pc + 4, n)
-            if (items === null) {
-              this.gas += gas
-              return
+          case 23: // JOIN site n srcs
+          case 24: {
+            // SELECT site n srcs
+            const site = K[C[pc + 2]] as RecvSite
+            const n = C[pc + 3]
+            this.pcNow = pc
+            const chans = new Array<Chan>(n)
+            for (let j = 0; j < n; j++) {
+              const i = C[pc + 4 + j]
+              const c = i >= 0 ? R[i] : (K[~i] as Term)
+              let chan: Chan | null
+              if (typeof c === 'object' && c instanceof Unforgeable) {
+                chan = c.chan as Chan | null
+                if (chan === null) chan = this.newChan(c)
+                gas += 36
+              } else {
+                chan = this.channelFor(m, pc, c, 1)
+                if (chan === null) {
+                  this.gas += gas
+                  return
+                }
+                gas += sizeOfValue(c)
+              }
+              chans[j] = chan
             }
-            name = new Tuple(items)
+            pc = this.joinLast(m, chans, site, gas, pc)
+            break turn
           }
-          R[C[pc + 2]] = name
-          pc += 4 + n
-          continue
-        }
-        case 60: // START member n slots
-        case 61: {
-          // LAST member n slots: the last child goes on in place of its parent
-          const member = K[C[pc + 2]] as Member
-          const n = C[pc + 3]
-          const own = member.linked
-          let child = member.spare
-          let regs: Term[]
-          if (child !== null) {
-            member.spare = child.next as Machine | null
-            member.spares--
-            this.revive(child, own, m.account, m.origin, m.level)
-            child.pc = 0
-            regs = child.regs
-          } else {
-            regs = new Array<Term>(own.registers)
-            child = this.machine(own, regs, m.account, m.origin, m.level)
-            if (this.pooling) child.home = member
-          }
-          for (let j = 0; j < n; j++) regs[j] = R[C[pc + 4 + j]]
-          if (C[pc] === 60) {
-            pc += 4 + n
-            if (!own.leaf) this.enqueue(child)
-            else {
-              this.aside(child)
-              if (this.partOver(m.account, gas)) {
+          case 25: {
+            // CASE a pattern target
+            const i = C[pc + 2]
+            let v = i >= 0 ? R[i] : (K[~i] as Term)
+            if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+              this.pcNow = pc
+              const r = this.evaluate(m, v)
+              if (r === null) {
                 this.gas += gas
-                const { parts } = linked
-                this.partDone(m, linked, parts.find(p => p.to === pc) as Part, 0)
                 return
               }
+              v = r
+              if (i >= 0) R[i] = v
+            }
+            const p = K[C[pc + 3]] as CasePattern
+            this.pcNow = pc
+            const verdict = p.tryFill(v, R, this, m)
+            if (verdict === 1) pc += 5
+            else if (verdict === 0) pc = C[pc + 4]
+            else {
+              this.gas += gas
+              this.fail(
+                m,
+                pc,
+                'RHO603',
+                `the match needed more than ${this.limits.matchBudget} steps`,
+                'raise --match-budget or make the pattern more specific',
+              )
+              return
             }
             continue
           }
-          if (!own.leaf && (this.streak <= 0 || !this.mayGoOn(m, gas))) {
+          case 26: {
+            // SPAWN template n slots; ends the machine
             this.gas += gas
-            this.end(m, State.Done)
-            this.enqueue(child)
-            return
+            this.pcNow = pc
+            const t = K[C[pc + 2]] as Template
+            if (t.total > this.limits.children || this.alive + t.total > this.limits.machines) {
+              this.overMachines(m, pc, t.total)
+              return
+            }
+            if (!quick || t.inline < 0 || this.endsWatched) {
+              this.spawnHere(t, m, C, pc + 4)
+              this.end(m, State.Done)
+              return
+            }
+            // The code that follows starts the children one by one.
+            this.unrolled(m, 0, t.inline)
+            gas = 0
+            pc += 4 + C[pc + 3]
+            continue
           }
-          if (own.leaf) {
-            this.end(m, State.Done)
-            this.slices++
-            m.account.steps++
-          } else this.handOver(m, gas)
-          m = child
-          this.current = m
-          m.status = State.Running
-          m.steps++
-          linked = own
-          C = linked.code
-          K = linked.consts
-          R = m.regs
-          pc = 0
-          continue
-        }
-        case 78: {
-          // LNAME d site and n …
-          const n = C[pc + 3] & NAME_ITEMS_MAX
-          let name = this.nameAt(C, K, R, pc)
-          if (name === null && this.scratchPlain) name = new Tuple(this.scratch.slice(0, n))
-          if (name !== null) {
+          case 59: {
+            // TNAME d site and n …: a tuple that is only used as a name
+            let name: Term | null = this.nameAt(C, K, R, pc)
+            const n = C[pc + 3] & NAME_ITEMS_MAX
+            if (name === null) {
+              const items = this.operands(m, pc, C, K, R, pc + 4, n)
+              if (items === null) {
+                this.gas += gas
+                return
+              }
+              name = new Tuple(items)
+            }
             R[C[pc + 2]] = name
             pc += 4 + n
             continue
           }
-          break
-        }
-        case 69: // LSEND chan site ops argc …
-        case 70: {
-          // LSENDK chanConst site ops argc …
-          let chan: Chan | null = null
-          let size = 0
-          if (C[pc] === 70) {
-            const c = K[C[pc + 2]] as { chan: Chan; size: number }
-            chan = c.chan
-            size = c.size
-          } else {
-            const i = C[pc + 2]
-            const c = i >= 0 ? R[i] : (K[~i] as Term)
-            if (c === this.names.lastName) {
-              chan = this.names.lastChan
-              size = this.names.lastSize
-            } else if (typeof c === 'object' && c instanceof Unforgeable) {
-              chan = c.chan as Chan | null
-              if (chan === null) chan = this.newChan(c)
-              size = 36
+          case 60: // START member n slots
+          case 61: {
+            // LAST member n slots: the last child goes on in place of its parent
+            const member = K[C[pc + 2]] as Member
+            const n = C[pc + 3]
+            const own = member.linked
+            const child = this.childOf(m, member, own)
+            const { regs } = child
+            for (let j = 0; j < n; j++) regs[j] = R[C[pc + 4 + j]]
+            if (C[pc] === 60) {
+              pc += 4 + n
+              if (!own.leaf) this.enqueue(child)
+              else {
+                this.aside(child)
+                if (this.partOver(m.account, gas)) {
+                  this.gas += gas
+                  const { parts } = linked
+                  this.partDone(m, linked, parts.find(p => p.to === pc) as Part, 0)
+                  return
+                }
+              }
+              continue
             }
+            pc = this.startLast(m, child, gas, own.leaf)
+            break turn
           }
-          const n = C[pc + 5]
-          const site = K[C[pc + 3]] as SendSite
-          let v: Term = 0
-          let w: Term = 0
-          let plain = chan !== null && chan.nD < this.queueMax && (chan.kHead === null || (chan.kHead.site as RecvSite).of === 0)
-          if (plain) {
-            if (n === 1 || n === 2) {
-              const i = C[pc + 6]
-              v = i >= 0 ? R[i] : (K[~i] as Term)
-              if (typeof v === 'number') size += 8
-              else if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) plain = false
-              else size += sizeOfValue(v)
-              if (n === 2) {
-                const j = C[pc + 7]
-                w = j >= 0 ? R[j] : (K[~j] as Term)
-                if (typeof w === 'number') size += 8
-                else if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) plain = false
-                else size += sizeOfValue(w)
+          case 78: {
+            // LNAME d site and n …
+            const n = C[pc + 3] & NAME_ITEMS_MAX
+            let name = this.nameAt(C, K, R, pc)
+            if (name === null && this.scratchPlain) name = new Tuple(this.scratch.slice(0, n))
+            if (name !== null) {
+              R[C[pc + 2]] = name
+              pc += 4 + n
+              continue
+            }
+            break
+          }
+          case 69: // LSEND chan site ops argc …
+          case 70: {
+            // LSENDK chanConst site ops argc …
+            let chan: Chan | null = null
+            let size = 0
+            if (C[pc] === 70) {
+              const c = K[C[pc + 2]] as { chan: Chan; size: number }
+              chan = c.chan
+              size = c.size
+            } else {
+              const i = C[pc + 2]
+              const c = i >= 0 ? R[i] : (K[~i] as Term)
+              if (c === this.names.lastName) {
+                chan = this.names.lastChan
+                size = this.names.lastSize
+              } else if (typeof c === 'object' && c instanceof Unforgeable) {
+                chan = c.chan as Chan | null
+                if (chan === null) chan = this.newChan(c)
+                size = 36
               }
-            } else
-              for (let j = 0; j < n; j++) {
-                const i = C[pc + 6 + j]
-                const x = i >= 0 ? R[i] : (K[~i] as Term)
-                if (typeof x === 'number') size += 8
-                else if (typeof x === 'object' && (x.flags & EXPOSED) !== 0) plain = false
-                else size += sizeOfValue(x)
-              }
-          }
-          if (!plain) break
-          const priv = this.nextPriv++
-          this.pcNow = pc
-          const woken =
-            n === 1 || n === 2 ? this.post(m, chan as Chan, n, v, w, site) : this.postMany(m, chan as Chan, n, C, pc + 6, R, K, site)
-          this.ops += C[pc + 4]
-          gas += 11 + size
-          this.bytes += size
-          pc += 6 + n
-          if (woken !== null) this.enqueue(woken)
-          if (this.partOver(m.account, gas)) {
-            this.gas += gas
-            m.priv = priv
-            this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
-            return
-          }
-          continue
-        }
-        case 71: // LJLT a b target if false
-        case 72: // LJLE
-        case 73: // LJGT
-        case 74: // LJGE
-        case 75: // LJEQ
-        case 76: {
-          // LJNE
-          const i = C[pc + 2]
-          const j = C[pc + 3]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const op = C[pc]
-          if (typeof x === 'number' && typeof y === 'number' && G[op - 71 + Tag.Lt] === 1) {
-            const yes = op === 71 ? x < y : op === 72 ? x <= y : op === 73 ? x > y : op === 74 ? x >= y : op === 75 ? x === y : x !== y
-            pc = yes ? pc + 5 : C[pc + 4]
+            }
+            const n = C[pc + 5]
+            const site = K[C[pc + 3]] as SendSite
+            let v: Term = 0
+            let w: Term = 0
+            let plain = chan !== null && chan.nD < this.queueMax && (chan.kHead === null || (chan.kHead.site as RecvSite).of === 0)
+            if (plain) {
+              if (n === 1 || n === 2) {
+                const i = C[pc + 6]
+                v = i >= 0 ? R[i] : (K[~i] as Term)
+                if (typeof v === 'number') size += 8
+                else if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) plain = false
+                else size += sizeOfValue(v)
+                if (n === 2) {
+                  const j = C[pc + 7]
+                  w = j >= 0 ? R[j] : (K[~j] as Term)
+                  if (typeof w === 'number') size += 8
+                  else if (typeof w === 'object' && (w.flags & EXPOSED) !== 0) plain = false
+                  else size += sizeOfValue(w)
+                }
+              } else
+                for (let j = 0; j < n; j++) {
+                  const i = C[pc + 6 + j]
+                  const x = i >= 0 ? R[i] : (K[~i] as Term)
+                  if (typeof x === 'number') size += 8
+                  else if (typeof x === 'object' && (x.flags & EXPOSED) !== 0) plain = false
+                  else size += sizeOfValue(x)
+                }
+            }
+            if (!plain) break
+            const priv = this.nextPriv++
+            this.pcNow = pc
+            const woken =
+              n === 1 || n === 2 ? this.post(m, chan as Chan, n, v, w, site) : this.postMany(m, chan as Chan, n, C, pc + 6, R, K, site)
+            this.ops += C[pc + 4]
+            gas += 11 + size
+            this.bytes += size
+            pc += 6 + n
+            if (woken !== null) this.enqueue(woken)
+            if (this.partOver(m.account, gas)) {
+              this.gas += gas
+              m.priv = priv
+              this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
+              return
+            }
             continue
           }
-          break
-        }
-        case 77: {
-          // BECOME: the last child takes the place of its parent, machine and all
-          if (this.endsWatched) {
-            pc = this.partAlone(m, linked, pc, gas)
-            gas = 0
+          case 71: // LJLT a b target if false
+          case 72: // LJLE
+          case 73: // LJGT
+          case 74: // LJGE
+          case 75: // LJEQ
+          case 76: {
+            // LJNE
+            const i = C[pc + 2]
+            const j = C[pc + 3]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            const op = C[pc]
+            if (typeof x === 'number' && typeof y === 'number' && G[op - 71 + Tag.Lt] === 1) {
+              const yes = op === 71 ? x < y : op === 72 ? x <= y : op === 73 ? x > y : op === 74 ? x >= y : op === 75 ? x === y : x !== y
+              pc = yes ? pc + 5 : C[pc + 4]
+              continue
+            }
+            break
+          }
+          case 77: {
+            // BECOME: the last child takes the place of its parent, machine and all
+            if (this.endsWatched) {
+              pc = this.partAlone(m, linked, pc, gas)
+              gas = 0
+              continue
+            }
+            m.priv = this.nextPriv++
+            pc += 2
             continue
           }
-          m.priv = this.nextPriv++
-          pc += 2
-          continue
-        }
-        case 79: {
-          // ENTER tier
-          const tier = K[C[pc + 2]] as Tier
-          let { run } = tier
-          if (run === null && quick && tier.left >= 0 && --tier.left < 0) run = tier.run = generate(linked, pc)
-          if (run === null || !quick || !this.primitives.plain) {
+          case 79: {
+            // ENTER tier
+            const tier = K[C[pc + 2]] as Tier
+            let { run } = tier
+            if (run === null && quick && tier.left >= 0 && --tier.left < 0) run = tier.run = generate(linked, pc)
+            if (run === null || !quick || !this.primitives.plain) {
+              pc += 3
+              continue
+            }
+            pc = run(this, m, R, gas)
+            break turn
+          }
+          case 57: // LEND ops: a part without a machine ends without a send
+            this.ops += C[pc + 2]
+            this.nextPriv++
             pc += 3
+            if (this.partOver(m.account, gas)) {
+              this.gas += gas
+              m.priv = this.nextPriv - 1
+              this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
+              return
+            }
             continue
-          }
-          pc = run(this, m, R, gas)
-          gas = this.runGas
-          if (pc < 0) {
-            this.gas += gas
-            return
-          }
-          if (this.current !== m) {
-            m = this.current as Machine
-            R = m.regs
-          }
-          if (m.linked !== linked) {
+          case 27: {
+            // EVAL a: run a process value
+            const i = C[pc + 2]
+            const v = i >= 0 ? R[i] : (K[~i] as Term)
+            this.pcNow = pc
+            const started = this.switchTo(m, pc, v)
+            if (!started) {
+              this.gas += gas
+              return
+            }
             linked = m.linked
             C = linked.code
             K = linked.consts
+            R = m.regs
+            pc = 0
+            continue
           }
-          continue
-        }
-        case 57: // LEND ops: a part without a machine ends without a send
-          this.ops += C[pc + 2]
-          this.nextPriv++
-          pc += 3
-          if (this.partOver(m.account, gas)) {
-            this.gas += gas
-            m.priv = this.nextPriv - 1
-            this.partDone(m, linked, partAt(linked.parts, pc - 1), 0)
-            return
-          }
-          continue
-        case 27: {
-          // EVAL a: run a process value
-          const i = C[pc + 2]
-          const v = i >= 0 ? R[i] : (K[~i] as Term)
-          this.pcNow = pc
-          const started = this.switchTo(m, pc, v)
-          if (!started) {
-            this.gas += gas
-            return
-          }
-          linked = m.linked
-          C = linked.code
-          K = linked.consts
-          R = m.regs
-          pc = 0
-          continue
-        }
-        case 32: // ADD d a b
-        case 62: {
-          // LADD
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Add] !== 0) {
-            const z = x + y
-            if (z <= SAFE && z >= -SAFE) {
-              R[C[pc + 2]] = z
-              // The price of what is done in a part is charged at its end.
-              if (C[pc] < FIRST_PART) {
-                this.ops++
-                gas += 3
+          case 32: // ADD d a b
+          case 62: {
+            // LADD
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            if (typeof x === 'number' && typeof y === 'number' && G[Tag.Add] !== 0) {
+              const z = x + y
+              if (z <= SAFE && z >= -SAFE) {
+                R[C[pc + 2]] = z
+                // The price of what is done in a part is charged at its end.
+                if (C[pc] < FIRST_PART) {
+                  this.ops++
+                  gas += 3
+                }
+                pc += 5
+                continue
               }
-              pc += 5
-              continue
             }
+            break
           }
-          break
-        }
-        case 33: // SUB d a b
-        case 63: {
-          // LSUB
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Sub] !== 0) {
-            const z = x - y
-            if (z <= SAFE && z >= -SAFE) {
-              R[C[pc + 2]] = z
-              // The price of what is done in a part is charged at its end.
-              if (C[pc] < FIRST_PART) {
-                this.ops++
-                gas += 3
+          case 33: // SUB d a b
+          case 63: {
+            // LSUB
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            if (typeof x === 'number' && typeof y === 'number' && G[Tag.Sub] !== 0) {
+              const z = x - y
+              if (z <= SAFE && z >= -SAFE) {
+                R[C[pc + 2]] = z
+                // The price of what is done in a part is charged at its end.
+                if (C[pc] < FIRST_PART) {
+                  this.ops++
+                  gas += 3
+                }
+                pc += 5
+                continue
               }
-              pc += 5
-              continue
             }
+            break
           }
-          break
-        }
-        case 34: // MUL d a b
-        case 64: {
-          // LMUL
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          if (typeof x === 'number' && typeof y === 'number' && G[Tag.Mul] !== 0) {
-            const z = x * y
-            if (z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0))) {
-              R[C[pc + 2]] = z
+          case 34: // MUL d a b
+          case 64: {
+            // LMUL
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            if (typeof x === 'number' && typeof y === 'number' && G[Tag.Mul] !== 0) {
+              const z = x * y
+              if (z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0))) {
+                R[C[pc + 2]] = z
+                // The price of what is done in a part is charged at its end.
+                if (C[pc] < FIRST_PART) {
+                  this.ops++
+                  gas += 9
+                }
+                pc += 5
+                continue
+              }
+            }
+            break
+          }
+          case 35: // DIV d a b
+          case 65: {
+            // LDIV
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            // Small ones, which the host divides as such.
+            if (typeof x === 'number' && typeof y === 'number' && (x | 0) === x && (y | 0) === y && x >= 0 && y > 0 && G[Tag.Div] !== 0) {
+              R[C[pc + 2]] = (x / y) | 0
               // The price of what is done in a part is charged at its end.
               if (C[pc] < FIRST_PART) {
                 this.ops++
@@ -2464,143 +2267,136 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               pc += 5
               continue
             }
+            break
           }
-          break
-        }
-        case 35: // DIV d a b
-        case 65: {
-          // LDIV
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          // Small ones, which the host divides as such.
-          if (typeof x === 'number' && typeof y === 'number' && (x | 0) === x && (y | 0) === y && x >= 0 && y > 0 && G[Tag.Div] !== 0) {
-            R[C[pc + 2]] = (x / y) | 0
-            // The price of what is done in a part is charged at its end.
-            if (C[pc] < FIRST_PART) {
-              this.ops++
-              gas += 9
+          case 36: // MOD d a b
+          case 66: {
+            // LMOD
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            if (typeof x === 'number' && typeof y === 'number' && x >= 0 && y > 0 && G[Tag.Mod] !== 0) {
+              R[C[pc + 2]] = (x | 0) === x && (y | 0) === y ? (x | 0) % (y | 0) : x % y
+              // The price of what is done in a part is charged at its end.
+              if (C[pc] < FIRST_PART) {
+                this.ops++
+                gas += 9
+              }
+              pc += 5
+              continue
             }
-            pc += 5
-            continue
+            break
           }
-          break
-        }
-        case 36: // MOD d a b
-        case 66: {
-          // LMOD
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          if (typeof x === 'number' && typeof y === 'number' && x >= 0 && y > 0 && G[Tag.Mod] !== 0) {
-            R[C[pc + 2]] = (x | 0) === x && (y | 0) === y ? (x | 0) % (y | 0) : x % y
-            // The price of what is done in a part is charged at its end.
-            if (C[pc] < FIRST_PART) {
+          case 37: // LT d a b
+          case 38: // LE
+          case 39: // GT
+          case 40: {
+            // GE
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            const op = C[pc]
+            if (typeof x === 'number' && typeof y === 'number' && G[op - 37 + Tag.Lt] !== 0) {
+              R[C[pc + 2]] = op === 37 ? x < y : op === 38 ? x <= y : op === 39 ? x > y : x >= y
               this.ops++
-              gas += 9
+              gas += 3
+              pc += 5
+              continue
             }
-            pc += 5
+            break
+          }
+          case 41: // EQ d a b
+          case 42: {
+            // NE
+            const i = C[pc + 3]
+            const j = C[pc + 4]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            const op = C[pc]
+            if (typeof x === 'number' && typeof y === 'number' && G[op - 41 + Tag.Eq] !== 0) {
+              R[C[pc + 2]] = op === 41 ? x === y : x !== y
+              this.ops++
+              gas += 8 // min(sz, sz) of two Ints
+              pc += 5
+              continue
+            }
+            break
+          }
+          case 48: // JLT a b target; the compare and JFALSE follow for the slow path
+          case 49: // JLE
+          case 50: // JGT
+          case 51: // JGE
+          case 52: // JEQ
+          case 53: {
+            // JNE
+            const i = C[pc + 2]
+            const j = C[pc + 3]
+            const x = i >= 0 ? R[i] : (K[~i] as Term)
+            const y = j >= 0 ? R[j] : (K[~j] as Term)
+            const op = C[pc]
+            if (typeof x === 'number' && typeof y === 'number' && G[op - 48 + Tag.Lt] === 1) {
+              const yes = op === 48 ? x < y : op === 49 ? x <= y : op === 50 ? x > y : op === 51 ? x >= y : op === 52 ? x === y : x !== y
+              this.ops++
+              gas += C[pc + 5]
+              pc = yes ? C[pc + 6] : C[pc + 4]
+            } else pc += 7
             continue
           }
-          break
-        }
-        case 37: // LT d a b
-        case 38: // LE
-        case 39: // GT
-        case 40: {
-          // GE
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const op = C[pc]
-          if (typeof x === 'number' && typeof y === 'number' && G[op - 37 + Tag.Lt] !== 0) {
-            R[C[pc + 2]] = op === 37 ? x < y : op === 38 ? x <= y : op === 39 ? x > y : x >= y
-            this.ops++
-            gas += 3
-            pc += 5
-            continue
+          case 54: {
+            // NOTE: no case of a match fitted
+            const i = C[pc + 2]
+            this.gas += gas
+            this.note(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
+            this.end(m, State.Done)
+            return
           }
-          break
-        }
-        case 41: // EQ d a b
-        case 42: {
-          // NE
-          const i = C[pc + 3]
-          const j = C[pc + 4]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const op = C[pc]
-          if (typeof x === 'number' && typeof y === 'number' && G[op - 41 + Tag.Eq] !== 0) {
-            R[C[pc + 2]] = op === 41 ? x === y : x !== y
-            this.ops++
-            gas += 8 // min(sz, sz) of two Ints
-            pc += 5
-            continue
+          case 58: // PROCESS: the turn of a processor
+            this.gas += gas
+            this.primitives.serve(m.next as Machine)
+            m.next = null
+            this.end(m, State.Done)
+            return
+          case 56: {
+            // RET a: end of pure code
+            const i = C[pc + 2]
+            let v = i >= 0 ? R[i] : (K[~i] as Term)
+            this.gas += gas
+            if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
+              const r = this.evaluate(m, v)
+              if (r === null) return
+              v = r
+            }
+            R[0] = v
+            return
           }
-          break
         }
-        case 48: // JLT a b target; the compare and JFALSE follow for the slow path
-        case 49: // JLE
-        case 50: // JGT
-        case 51: // JGE
-        case 52: // JEQ
-        case 53: {
-          // JNE
-          const i = C[pc + 2]
-          const j = C[pc + 3]
-          const x = i >= 0 ? R[i] : (K[~i] as Term)
-          const y = j >= 0 ? R[j] : (K[~j] as Term)
-          const op = C[pc]
-          if (typeof x === 'number' && typeof y === 'number' && G[op - 48 + Tag.Lt] === 1) {
-            const yes = op === 48 ? x < y : op === 49 ? x <= y : op === 50 ? x > y : op === 51 ? x >= y : op === 52 ? x === y : x !== y
-            this.ops++
-            gas += C[pc + 5]
-            pc = yes ? C[pc + 6] : C[pc + 4]
-          } else pc += 7
-          continue
-        }
-        case 54: {
-          // NOTE: no case of a match fitted
-          const i = C[pc + 2]
-          this.gas += gas
-          this.note(m, pc, i >= 0 ? R[i] : (K[~i] as Term))
-          this.end(m, State.Done)
-          return
-        }
-        case 58: // PROCESS: the turn of a processor
-          this.gas += gas
-          this.primitives.serve(m.next as Machine)
-          m.next = null
-          this.end(m, State.Done)
-          return
-        case 56: {
-          // RET a: end of pure code
-          const i = C[pc + 2]
-          let v = i >= 0 ? R[i] : (K[~i] as Term)
-          this.gas += gas
-          if (typeof v === 'object' && (v.flags & EXPOSED) !== 0) {
-            const r = this.evaluate(m, v)
-            if (r === null) return
-            v = r
+        if (C[pc] >= FIRST_PART && C[pc] < 79) {
+          // A part without a machine has met what it cannot do.
+          pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
+          gas = 0
+          if (pc < 0) return
+        } else {
+          pc = this.rare(m, C, K, R, pc)
+          if (pc < 0) {
+            this.gas += gas
+            return
           }
-          R[0] = v
-          return
         }
+        continue
       }
-      if (C[pc] >= FIRST_PART && C[pc] < 79) {
-        // A part without a machine has met what it cannot do.
-        pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
-        gas = 0
-        if (pc < 0) return
-      } else {
-        pc = this.rare(m, C, K, R, pc)
-        if (pc < 0) {
-          this.gas += gas
-          return
-        }
+      gas = this.runGas
+      if (pc < 0) {
+        this.gas += gas
+        return
+      }
+      m = this.current as Machine
+      R = m.regs
+      if (m.linked !== linked) {
+        linked = m.linked
+        C = linked.code
+        K = linked.consts
       }
     }
   }

@@ -281,10 +281,10 @@ class Generator {
     return made
   }
 
-  /** Text that writes registers back; only those in `only`, if it is given. */
-  private written(only: ReadonlySet<number> | null = null): string {
+  /** Text that writes registers back. */
+  private written(): string {
     let text = ''
-    for (const r of this.way.dirty) if (only === null || only.has(r)) text += `R[${r}]=${(this.way.known.get(r) as Operand).text};`
+    for (const r of this.way.dirty) text += `R[${r}]=${(this.way.known.get(r) as Operand).text};`
     return text
   }
 
@@ -302,9 +302,9 @@ class Generator {
     return `p=${call};if(p===${this.entry}&&S.current.linked===${own}&&S.primitives.plain){m=S.current;R=m.regs;gas=S.runGas;ops=0;continue}return p`
   }
 
-  /** Text that leaves to the run loop what begins at `pc`. */
-  private leave(pc = this.pc, only: ReadonlySet<number> | null = null): string {
-    return `{${this.written(only)}S.runGas=${this.gasText()};${this.opsText()}return ${pc}}`
+  /** Text that leaves to the run loop this instruction and what follows. */
+  private leave(): string {
+    return `{${this.written()}S.runGas=${this.gasText()};${this.opsText()}return ${this.pc}}`
   }
 
   /** What was added up on this way so far goes into the variables. */
@@ -514,21 +514,17 @@ class Generator {
     }
     if ((op >= 48 && op <= 53) || (op >= 71 && op <= 76)) {
       // JLT to JNE, LJLT to LJNE: a b target
-      const part = op >= 71
       const x = this.operand(C[pc + 2])
       const y = this.operand(C[pc + 3])
-      if (part) {
-        this.numbers(x, y)
-        way.gas += price
-        this.done++
-        this.fork(`${x.text}${COMPARE[op - 71]}${y.text}`, pc + 5, C[pc + 4])
-        return
-      }
       this.numbers(x, y)
-      way.gas += price + C[pc + 5]
-      way.ops++
+      way.gas += price
       this.done++
-      this.fork(`${x.text}${COMPARE[op - 48]}${y.text}`, C[pc + 6], C[pc + 4])
+      if (op >= 71) this.fork(`${x.text}${COMPARE[op - 71]}${y.text}`, pc + 5, C[pc + 4])
+      else {
+        way.gas += C[pc + 5]
+        way.ops++
+        this.fork(`${x.text}${COMPARE[op - 48]}${y.text}`, C[pc + 6], C[pc + 4])
+      }
       return
     }
     if (op === 28 || op === 29 || op === 30 || op === 31 || (op >= 43 && op <= 47)) {
