@@ -257,9 +257,12 @@ main().then(
     process.exitCode = code
   },
   (e: Error & { code?: string }) => {
-    const wrongUse = e instanceof WrongUse || e.code?.startsWith('ERR_PARSE_ARGS') === true
-    if (!wrongUse) throw e
-    console.error(`${e.message}\n\n${USAGE}`)
+    const isFlag = e.code?.startsWith('ERR_PARSE_ARGS') === true
+    if (!isFlag && !(e instanceof WrongUse)) throw e
+    // The host names the flag, then advises about arguments that begin with a hyphen.
+    const flag = /-[\w-]+/.exec(e.message)?.[0]
+    const known = e.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
+    console.error(`${!isFlag ? e.message : known ? `${flag} is wrong: ${e.message.split('\n')[0]}` : `unknown flag ${flag}`}\n\n${USAGE}`)
     process.exitCode = 2
   },
 )
