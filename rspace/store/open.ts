@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import {
   dropAside,
   exists,
   FORMAT_FILE,
+  makeDirs,
   readIfThere,
   removeIfThere,
   restoreAside,
@@ -91,7 +91,7 @@ function checkOptions(where: unknown, o: StoreOptions): void {
 
 async function openDirectory(path: string, o: StoreOptions): Promise<Store> {
   await probe(path, o) // refuse without taking the lock
-  if (o.create === true) mkdirSync(path, { recursive: true })
+  if (o.create === true) makeDirs(path)
   const lock = await acquireLock(path)
   try {
     const format = await probe(lock.dir, o)
