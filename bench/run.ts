@@ -24,7 +24,7 @@ const USAGE = `rho bench [IDS] [flags]          (in a clone also: npm run bench 
                sets of programs: suite rholang savina game micro; or one of:
                ${wrap(SUITE.map(e => e.id))}
   --quick      small sizes, one pass: to see that everything works; the figures are rough
-  --full       sizes that take a second, five interleaved passes (the default)
+  --full       sizes that take a second, five interleaved passes (the default; three where numbers of workers are compared)
   --runs N     interleaved passes
   --trick      fused | literal | both: compare programs with primitives as COMMs (default both)
   --no-recorder    do not compare programs with a recorded run
@@ -102,12 +102,12 @@ export function readOptions(argv: readonly string[]): Options | null {
   if (values.quick === true && values.full === true) throw new WrongUse('--quick and --full contradict each other')
   if (values.store === true && values.gate !== true) throw new WrongUse('--store belongs to --gate')
   const quick = values.quick === true
-  const passes = Number(values.runs ?? (quick ? 1 : 5))
+  const workers = values.workers.split(',')
+  const passes = Number(values.runs ?? (quick ? 1 : workers.length > 1 ? 3 : 5))
   if (!Number.isInteger(passes) || passes < 1) throw new WrongUse(`--runs takes a number of passes; found ${values.runs}`)
   const ids = positionals.flatMap(p => p.split(','))
   const unknown = ids.find(id => !IDS.includes(id))
   if (unknown !== undefined) throw new WrongUse(`nothing is called ${unknown}`)
-  const workers = values.workers.split(',')
   for (const w of workers) if (!/^(auto|\d+)$/.test(w)) throw new WrongUse(`--workers takes numbers of workers or auto; found ${w}`)
   const say = process.stderr.isTTY
     ? (text: string) => process.stderr.write(`\r\x1b[K${text}`)
@@ -257,9 +257,12 @@ main().then(
     process.exitCode = code
   },
   (e: Error & { code?: string }) => {
-    const wrongUse = e instanceof WrongUse || e.code?.startsWith('ERR_PARSE_ARGS') === true
-    if (!wrongUse) throw e
-    console.error(`${e.message}\n\n${USAGE}`)
+    const isFlag = e.code?.startsWith('ERR_PARSE_ARGS') === true
+    if (!isFlag && !(e instanceof WrongUse)) throw e
+    // The host names the flag, then advises about arguments that begin with a hyphen.
+    const flag = /-[\w-]+/.exec(e.message)?.[0]
+    const known = e.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
+    console.error(`${!isFlag ? e.message : known ? `${flag} is wrong: ${e.message.split('\n')[0]}` : `unknown flag ${flag}`}\n\n${USAGE}`)
     process.exitCode = 2
   },
 )

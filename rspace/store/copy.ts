@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadArgument, RhizomeError } from '../errors.ts'
 import { randomBytes } from '../random.ts'
@@ -10,6 +9,7 @@ import {
   FORMAT_FILE,
   isEngineFile,
   isOurs,
+  makeDirs,
   namesIn,
   readIfThere,
   removeIfThere,
@@ -109,7 +109,7 @@ export class Building {
       })
     }
     try {
-      await mkdir(dir, { recursive: true })
+      makeDirs(dir)
       const lock = await acquireLock(dir)
       try {
         await beginCreation(lock.dir)

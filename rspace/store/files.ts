@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { concatBytes, Malformed, Reader } from './bytes.ts'
 
 /**
@@ -125,6 +125,32 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
     if (hasCode(e, 'ENOENT', 'EEXIST', 'ENOSPC', 'EDQUOT', 'EIO')) throw e
     await copyFile(from, to, constants.COPYFILE_FICLONE)
   }
+}
+
+/** A directory and those above it. The host's own way goes round for ever where the system says in a directory that nothing is there, as in `/proc`. */
+export function makeDirs(path: string): void {
+  const missing: string[] = []
+  for (let at = resolve(path); ; at = dirname(at)) {
+    const e = makeDir(at)
+    if (e === undefined) break
+    if (dirname(at) === at) throw e
+    missing.push(at)
+  }
+  for (const dir of missing.reverse()) {
+    const e = makeDir(dir)
+    if (e !== undefined) throw e
+  }
+}
+
+/** What speaks against it if the directory above is missing. */
+function makeDir(dir: string): unknown {
+  try {
+    mkdirSync(dir)
+  } catch (e) {
+    if (hasCode(e, 'ENOENT')) return e
+    if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) throw e
+  }
+  return undefined
 }
 
 /** Sync what the engine may not have synced itself. Its tables are synced when they are made. */
@@ -279,7 +305,7 @@ export async function wipeLeftovers(dir: string): Promise<void> {
 
 /** Link or copy a closed store into `to` (made here), so that it can be opened there without changing anything in `from`. */
 export async function cloneStore(from: string, to: string): Promise<void> {
-  mkdirSync(to, { recursive: true })
+  makeDirs(to)
   const aside = join(from, ASIDE_DIR)
   const engineDir = (await exists(aside)) ? aside : from
   await keepEngineFiles(engineDir, to, name => isKeptAside(name) && !name.startsWith('LOG'))

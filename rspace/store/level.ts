@@ -1,5 +1,6 @@
 import { ClassicLevel } from 'classic-level'
 import { asStorageError, type Engine, type Gathering, type Op } from './engine.ts'
+import { checkLogs } from './engine-log.ts'
 import { setAside, syncEngineFiles } from './files.ts'
 
 /** Gives: an ordered, compressed, crash-safe table on disk. What leaves with it: native code, one per platform. */
@@ -38,6 +39,7 @@ export class LevelEngine implements Engine {
   }
 
   async open(o: { readonly create?: boolean } = {}): Promise<void> {
+    await attempt('reading the log', () => checkLogs(this.dir))
     const db: Level = new ClassicLevel(this.dir, { keyEncoding: 'view', valueEncoding: 'view' })
     await attempt('opening the files', () =>
       db.open({

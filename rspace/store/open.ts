@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import {
   dropAside,
   exists,
   FORMAT_FILE,
+  makeDirs,
   readIfThere,
   removeIfThere,
   restoreAside,
@@ -63,9 +63,13 @@ export interface StoreOptions extends LevelOptions {
  */
 export async function openStore(where: string | Engine, o: StoreOptions = {}): Promise<Store> {
   checkOptions(where, o)
-  await hashesReady()
+  // Loaded while the directory is looked at and a new engine opens; who needs a hash waits for it, and is told if there is none.
+  const ready = hashesReady()
+  ready.catch(() => undefined)
   try {
-    return typeof where === 'string' ? await openDirectory(where, o) : await openOnEngine(where, o)
+    if (typeof where === 'string') return await openDirectory(where, o)
+    await ready
+    return await openOnEngine(where, o)
   } catch (e) {
     if (e instanceof BadArgument) throw e
     throw asStorageError(e, 'opening the store')
@@ -91,7 +95,7 @@ function checkOptions(where: unknown, o: StoreOptions): void {
 
 async function openDirectory(path: string, o: StoreOptions): Promise<Store> {
   await probe(path, o) // refuse without taking the lock
-  if (o.create === true) mkdirSync(path, { recursive: true })
+  if (o.create === true) makeDirs(path)
   const lock = await acquireLock(path)
   try {
     const format = await probe(lock.dir, o)
@@ -118,6 +122,7 @@ async function probe(dir: string, o: StoreOptions): Promise<Format | undefined> 
       hint: 'Give `create: true` to make one; on the command line, `rho run --space DIR --create FILE`.',
     })
   }
+  await hashesReady()
   const format = decodeFormat((await readIfThere(join(dir, FORMAT_FILE))) ?? new Uint8Array(0), FORMAT_FILE)
   checkFormat(format, o)
   return format
@@ -162,8 +167,9 @@ async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
     await beginCreation(dir)
     const anchor = new FileAnchor(dir, format)
     const opening = engine.open({ create: true })
-    const { ops, standing } = firstBatch(format)
-    await all([opening, anchor.prepare(standing)])
+    const first = hashesReady().then(() => firstBatch(format))
+    await all([opening, first.then(({ standing }) => anchor.prepare(standing))])
+    const { ops, standing } = await first
     await engine.batch(ops, format.durability === 'power')
     if (o.createWithFirstCommit !== true) await finish()
     return new Store({

@@ -4,6 +4,7 @@ import { FileAnchor } from './anchor.ts'
 import { mapKey } from './bytes.ts'
 import { Building, hasEntryPoint, newInstance, writeRestart } from './copy.ts'
 import { asStorageError } from './engine.ts'
+import { cutLogs } from './engine-log.ts'
 import { CLEAN_FILE, FORMAT_FILE, readIfThere } from './files.ts'
 import {
   type CommitRecord,
@@ -116,6 +117,7 @@ async function readAll(dir: string): Promise<Found> {
     if (!(e instanceof RhizomeError) || e.code !== 'CORRUPT') throw e // a newer version is no damage
   }
   let rebuilt = false
+  await cutLogs(dir)
   for (;;) {
     const engine = new LevelEngine(dir)
     try {

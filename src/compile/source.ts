@@ -18,15 +18,20 @@ export interface CompiledSource {
 const isError = (d: Diagnostic): boolean => d.severity === 'error'
 const byPlace = (a: Diagnostic, b: Diagnostic): number => a.start - b.start
 
-/** What is wrong with a text that is no program. How much of a tree is left, and which names are lost, is known only at its end: it is read once more, as a whole. */
+/**
+ * What is wrong with a text that is no program. How much of a tree is left, and which names are lost, is known only at its end: it is read once more, as a whole.
+ * Without warnings: what seems to be unused may be used in what was not understood.
+ */
 function refused(file: SourceFile, options: SourceOptions): CompiledSource {
   const { program, lost, diagnostics } = parse(file, options)
-  return { diagnostics: [...diagnostics, ...normalize(program, { ...options, lost }).diagnostics].sort(byPlace), compiled: null }
+  const errors = [...diagnostics, ...normalize(program, { ...options, lost }).diagnostics].filter(isError)
+  return { diagnostics: errors.sort(byPlace), compiled: null }
 }
 
 /**
  * From text to image. Each component of the program is parsed, normalised and compiled before the next one is read: of a long program neither tree nor normal
- * form are ever there as a whole, and the host's collector finds little that it has to keep. Gives what `parse`, `normalize` and `compile` one after the other give.
+ * form are ever there as a whole, and the host's collector finds little that it has to keep. Gives what `parse`, `normalize` and `compile` one after the other give,
+ * less the warnings when the syntax is wrong.
  */
 export function compileSource(file: SourceFile, options: SourceOptions): CompiledSource {
   const normalizer = new Normalizer(options, false)

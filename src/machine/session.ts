@@ -412,7 +412,11 @@ export class Session {
       for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file.base, end: d.end + file.base })
     }
     const { diagnostics: found, compiled } = compileSource(file, { maxNesting: this.options.maxNesting, uris: this.uris })
-    for (const d of found) diagnostics.push(d)
+    const isAt = (char: number, d: Diagnostic) => d.code === 'RHO101' && text.charCodeAt(d.start - file.base) === char
+    const zeros = found.filter(d => isAt(0, d))
+    if (zeros.length > 1) return refused(file, [...diagnostics, { ...zeros[0], hint: 'this is no text, or not in UTF-8' }])
+    // What is no UTF-8 has been told.
+    for (const d of found) if (diagnostics.length === 0 || !isAt(0xfffd, d)) diagnostics.push(d)
     diagnostics.sort((a, b) => a.start - b.start)
     if (compiled === null || diagnostics.some(d => d.severity === 'error')) return refused(file, diagnostics)
     const { image, spans } = compiled

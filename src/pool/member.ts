@@ -276,7 +276,7 @@ export class Member {
   private asked = -1
   private patience = 1
   private idleTurns = 0
-  private chunk = 256
+  private chunk = 16
   /** What was done up to the last report, beside what is counted since. */
   private readonly before = { busyMs: 0, crossings: 0, comms: 0 }
 
@@ -395,8 +395,10 @@ export class Member {
   /** The next chunk should take as long as it is meant to; the last one began at `last`. */
   private adapt(last: number): number {
     const now = performance.now()
-    if (now - last > 2 * CHUNK_MS) this.chunk = Math.max(CHUNK_MIN, this.chunk >> 1)
-    else if (now - last < CHUNK_MS / 2) this.chunk = Math.min(CHUNK_MAX, this.chunk << 1)
+    const took = now - last
+    // At once: who waits for work would wait for all slices that take longer than those before.
+    if (took > 2 * CHUNK_MS) this.chunk = Math.max(CHUNK_MIN, Math.floor((this.chunk * CHUNK_MS) / took))
+    else if (took < CHUNK_MS / 2) this.chunk = Math.min(CHUNK_MAX, this.chunk << 1)
     return now
   }
 

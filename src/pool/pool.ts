@@ -156,7 +156,7 @@ export class Pool implements Team {
   private threads: number[] = []
   active: boolean
   private aloneMs = 0
-  quantum = 500
+  quantum = 64
   private aloneSince = performance.now()
   private aloneCpu = cpuMs()
   private crowdedLooks = 0
@@ -216,7 +216,7 @@ export class Pool implements Team {
     this.aloneSince = now
     this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
-    else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, this.quantum >> 2)
+    else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, Math.floor((this.quantum * QUANTUM_MS) / took))
     const { comms } = this.session.shard
     if (took > 1) this.knowRate((comms - this.aloneComms) / Math.min(took, Math.max(1, alone)))
     this.aloneComms = comms

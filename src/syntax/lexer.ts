@@ -51,6 +51,12 @@ const UNSIGNED_MAX = 18446744073709551615n
 /** Digits after the point that a Fixed may have: its value is an integer of at least so many digits. */
 const SCALE_MAX = 1_000_000
 
+/** What stands around strings in other languages, and what ends it. */
+const CLOSING_QUOTES: Readonly<Record<string, string>> = { "'": "'", '“': '”', '”': '”', '„': '“”', '«': '»', '»': '«', '‘': '’', '’': '’' }
+/** A closing quote is not looked for further than this: it is done again for every opening one. */
+const QUOTED_MAX = 1000
+const INVISIBLE = /[\p{Z}\p{Cf}]/u
+
 const RESERVED = new Set(WORDS.map(word => SPELLING[word]))
 
 const { Ident, Wildcard, End } = T
@@ -300,16 +306,29 @@ export class Lexer {
     const char = String.fromCodePoint(code)
     let end = pos + char.length
     let hint = ''
-    if (code > 127) {
+    let shown = code < 32 || code === 127 || (code >= 0x80 && code <= 0xa0) || (code >= 0xd800 && code <= 0xdfff)
+    const closing = CLOSING_QUOTES[char]
+    if (closing !== undefined) {
+      hint = 'strings are written between `"` and `"`'
+      end = this.quoted(end, closing)
+    } else if (code > 127) {
       while (end < this.size && text.charCodeAt(end) > 127) end++
-      if ('“”„«»'.includes(char)) hint = 'strings are written between `"` and `"`'
-      else if (code === 0xa0) hint = 'this is a no-break space; write an ordinary space'
-      else hint = 'outside strings, URIs and comments only ASCII characters are allowed'
+      const plain = char.normalize('NFKC')
+      if (code === 0xa0) hint = 'this is a no-break space; write an ordinary space'
+      else if (INVISIBLE.test(char)) {
+        shown = true
+        hint = 'this character cannot be seen; remove it, or write an ordinary space'
+      } else if (plain.length === 1 && plain.charCodeAt(0) < 128) {
+        hint = `write an ordinary \`${plain}\``
+        end = pos + 1
+      } else hint = 'outside strings, URIs and comments only ASCII characters are allowed'
+    } else if (char === '#') {
+      hint = 'a comment is written `// …` or `/* … */`'
+      end = text.indexOf('\n', pos)
+      if (end < 0) end = this.size
     } else if (char === '?') hint = 'the operators with `?` are `!?` and `?!`'
     else if (char === '^') hint = 'there is no operator `^`'
-    else if (char === "'") hint = 'strings are written between `"` and `"`'
     else if (char === '\\') hint = 'the connectives are `/\\` and `\\/`'
-    const shown = code < 32 || code === 127 || (code >= 0x80 && code <= 0xa0) || (code >= 0xd800 && code <= 0xdfff)
     this.error(
       'RHO101',
       pos,
@@ -319,6 +338,16 @@ export class Lexer {
     )
     this.errorAfter = this.base + end
     return end
+  }
+
+  /** Behind the next of some characters on the line; where there is none, `from`. */
+  private quoted(from: number, closing: string): number {
+    for (let at = from; at < this.size && at < from + QUOTED_MAX; at++) {
+      const char = this.text[at]
+      if (closing.includes(char)) return at + 1
+      if (char === '\n') break
+    }
+    return from
   }
 
   private word(from: number, first: number): Token {

@@ -287,6 +287,28 @@ for (const state of [
   BINDS[state] = 1
 /** Characters of text that was given up that are looked through for names. */
 const LOST_MAX = 1_000_000
+/** Words that programs of other languages begin something with, and what is written here. */
+const FOREIGN = new Map<string, string>()
+for (const [words, hint] of [
+  ['def defn fn fun func function method proc procedure sub', 'a contract is written `contract f(x) = { … }`'],
+  ['var const val mut', 'a value gets a name by `let x = P in { … }`'],
+  ['switch case when', 'write `match x { p => { … } }`'],
+  ['while loop foreach repeat until do', 'there are no loops: a contract goes on by sending to itself'],
+  ['return yield', 'a result is sent on a name that was received: `ret!(x)`'],
+  ['import include require module package use', 'there are no modules: all files that are run together share one space'],
+  ['then', 'write `if (c) { … } else { … }`'],
+  ['elif elsif elseif', 'write `else if (c) { … }`'],
+  ['print println printf echo puts', 'text is shown by a system channel: new stdout(`rho:io:stdout`) in { stdout!("…") }'],
+])
+  for (const word of words.split(' ')) FOREIGN.set(word, hint)
+
+function foreignWord(name: string): string {
+  const hint = FOREIGN.get(name)
+  if (hint !== undefined) return hint
+  const word = WORDS.find(w => SPELLING[w].toLowerCase() === name.toLowerCase())
+  return word === undefined ? '' : `write \`${SPELLING[word]}\``
+}
+
 const RESERVED = new Uint8Array(SPELLING.length)
 for (const token of WORDS) RESERVED[token] = 1
 
@@ -1014,7 +1036,7 @@ class Parser {
 
   /** A process is complete and neither `|` nor the end of its block follows. */
   private afterProcess(expected: string): State {
-    if (this.startsProcess()) {
+    if (!this.foreign() && this.startsProcess()) {
       this.reportMissingBar()
       return this.par(false)
     }
@@ -1031,11 +1053,22 @@ class Parser {
     return this.recover()
   }
 
+  /** `def f(x) = …`, `New x in …`: reports a word that begins something in other languages, or is written in another way here. */
+  private foreign(): boolean {
+    const val = this.val as Ast.Proc
+    if (val.kind !== 'var' || val.end !== this.lex.prevEnd) return false
+    const hint = foreignWord(val.name)
+    if (hint === '') return false
+    this.report('RHO102', val.start, val.end, `\`${val.name}\` is no word of the language`, hint)
+    this.quiet = this.lex.start
+    return true
+  }
+
   /** In a parallel composition directly in a block or program: report a missing `|` and go on as if it were there. */
   private missingBar(): boolean {
     const outer = this.frames[this.top - 1].state
     if (outer !== S.BlockEnd && outer !== S.Program && outer !== S.BraceItem) return false
-    if (!this.startsProcess()) return false
+    if (!this.startsProcess() || this.foreign()) return false
     this.reportMissingBar()
     return true
   }
@@ -1396,7 +1429,7 @@ class Parser {
         // Where the pattern itself was reported, its report has said what to write.
         if (frame.mark === this.diagnostics.length)
           this.unexpected('`<-`', 'with a pattern write `let @p <- P`; `=` is for one variable: `let x = P`')
-      } else this.unexpected(one ? '`<-` or `=`' : '`<-`')
+      } else this.unexpected(one ? '`<-` or `=`' : '`<-`', tok === T.EqEq ? 'write `let x = P in { … }`' : '')
       if (tok !== T.Eq && tok !== T.LtEq && tok !== T.LLArrow) return this.recover()
     }
     return this.letValues(frame)
@@ -1441,7 +1474,7 @@ class Parser {
           ? 'write `let … in { … }`'
           : lex.tok === T.Comma
             ? 'write `;` between declarations; several values at once are taken with `let x, y <- P, Q`'
-            : ''
+            : 'write `let x = P in { … }`'
       this.unexpected(frame.flag ? '`;`, `&` or `in`' : '`,`, `;`, `&` or `in`', hint)
       if (!this.startsProcess()) return this.recover()
     }
@@ -1967,6 +2000,7 @@ class Parser {
       if (first.kind === 'var' && first.name === 'case') hint = '`match` has no word `case`: write `match x { p => { … } }`'
       else if (this.calledIdentifier(first)) hint = 'an identifier is not called like a function; to send on it write `f!(x)`'
       else if (lex.tok === T.RBrace && this.poolTop > frame.base) hint = 'write `|` between the processes of a body'
+      else if (lex.tok === T.Colon) hint = 'a case is written `p => { … }`'
       this.unexpected(expected, hint)
       frame.state = S.CaseGuard
       return this.recover()
@@ -2299,6 +2333,13 @@ class Parser {
         break
       case T.Gt:
         if (this.glued(lex.start, 60)) hint = 'write `!=` for “is not equal”'
+        else if (this.glued(lex.start, 45)) hint = 'a case is written `p => { … }`, a bind `x <- c`'
+        break
+      case T.Slash:
+        if (this.glued(lex.start, 42)) hint = 'no comment is open here: comments do not nest'
+        break
+      case T.MinusMinus:
+        hint = 'a comment is written `// …` or `/* … */`'
         break
       case T.EqEq:
       case T.Arrow:
@@ -2394,7 +2435,9 @@ class Parser {
     if (val.kind !== 'var' || val.end !== lex.prevEnd || outer.tail !== 0 || (outer.state === S.QuoteDone && outer.flag)) return false
     const name = val.name
     let hint = `to send on it write \`${name}!(…)\`, to call a method \`x.${name}(…)\``
-    if (name === 'BigInt') hint = 'a BigInt literal is written `5n`; to convert a value use `.toBigInt()`'
+    const word = foreignWord(name)
+    if (word !== '') hint = word
+    else if (name === 'BigInt') hint = 'a BigInt literal is written `5n`; to convert a value use `.toBigInt()`'
     this.fail('RHO102', `an identifier is not called like a function: found \`(\` after \`${name}\``, hint)
     const start = val.start
     this.skip()
@@ -2629,9 +2672,17 @@ class Parser {
     }
     if (tok === frame.close) return this.listEnd(frame)
     if (tok === T.Dots) return this.listRest(frame)
-    this.unexpected(`\`,\` or \`${SPELLING[frame.close]}\``)
+    this.unexpected(`\`,\` or \`${SPELLING[frame.close]}\``, this.elementHint())
     this.poolTop-- // what is read after the recovery stands in its place
     return this.recover()
+  }
+
+  /** Where `,` is missing, or something that other languages write between or behind elements. */
+  private elementHint(): string {
+    const lex = this.lex
+    if (lex.tok === T.LBracket && lex.start === lex.prevEnd) return 'an element is taken by `.nth(i)`, a value of a map by `.get(k)`'
+    if (lex.tok === T.Ident && lex.name === 'mod') return 'the remainder is written `a % b`'
+    return this.startsProcess() ? 'write `,` between elements' : ''
   }
 
   private listRest(frame: Frame): State {
@@ -2722,6 +2773,11 @@ class Parser {
         frame.state = S.MapValue
         lex.next()
         return S.Stmt
+    }
+    if (lex.tok === T.Arrow || lex.tok === T.Eq) {
+      this.unexpected('`|`, `:` or `}`', 'an entry of a map is written `key : value`, a case `match x { p => { … } }`')
+      this.loseNames((this.val as Ast.Proc).start, lex.start)
+      return this.recover()
     }
     return this.afterProcess('`|`, `:` or `}`')
   }

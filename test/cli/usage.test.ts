@@ -68,6 +68,7 @@ describe('flags', () => {
     expect(complaint(() => flags('--metrics=yes'))).toContain('takes no value')
     expect(complaint(() => flags('--policy', 'deph'))).toContain('did you mean `depth`?')
     expect(complaint(() => flags('--seed', 'x'))).toContain('whole number')
+    expect(complaint(() => flags('--observe', '-e', 'Nil'))).toContain('--observe needs a value, found the flag `-e`')
   })
 
   it('of parts that other versions bring say so', () => {
@@ -83,6 +84,7 @@ describe('commands', () => {
   it('that are misspelt are refused with the nearest known', () => {
     expect(complaint(() => commandOf('rnu'))).toContain('did you mean `rho run`?')
     expect(complaint(() => commandOf('hello.rho'))).toContain('`rho run hello.rho`')
+    expect(complaint(() => commandOf('-e'))).toContain("`rho run -e 'SOURCE'`")
   })
 
   it('each have a help text with all their flags', () => {

@@ -16,7 +16,9 @@ const at = (text: string) => new Sources().add('t.rho', text)
 function inStages(text: string): CompiledSource {
   const { program, lost, diagnostics: syntax } = parse(at(text))
   const { term, diagnostics: found } = normalize(program, { uris, lost })
-  const diagnostics = [...syntax, ...found].sort((a, b) => a.start - b.start)
+  // What was not understood may use what seems to be unused.
+  const told = syntax.some(d => d.severity === 'error') ? found.filter(d => d.severity === 'error') : found
+  const diagnostics = [...syntax, ...told].sort((a, b) => a.start - b.start)
   return { diagnostics, compiled: diagnostics.some(d => d.severity === 'error') ? null : compile(term) }
 }
 

@@ -188,7 +188,9 @@ describe('a session on workers', () => {
       return found.it
     }
     const waiter = () => operator.machines().filter(m => m.waitsFor.length === 2)
-    const [{ label }] = await look(waiter)
+    let waiting = await look(waiter)
+    while (waiting.length === 0) waiting = await look(waiter)
+    const [{ label }] = waiting
     for (const shard of [2, 3, 1]) {
       expect(await look(() => operator.act('migrate', label, shard))).toBe(1)
       for (let i = 0; i < 3; i++) expect(await look(waiter)).toMatchObject([{ label, shard }])

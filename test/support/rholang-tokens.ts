@@ -2,7 +2,7 @@
 import type { InputStream } from '@lezer/lr'
 import { ExternalTokenizer } from '@lezer/lr'
 
-const NUMBER = /^-(?:\d+(?:\.\d+|\.(?=[eEfp]))?|\.\d+)(?:[nr]|\/\d+r|[iu]\d+|p\d+|(?:[eE][+-]?\d+)?(?:f(?:32|64|128|256))?)?/
+const NUMBER = /^-(?:\d+(?:\.\d+|\.(?=[eE][+-]?\d|[fp]\d))?|\.\d+)(?:[nr]|\/\d+r|[iu]\d+|p\d+|(?:[eE][+-]?\d+)?(?:f(?:32|64|128|256))?)?/
 /** A word before a sign that ends no operand. */
 const BEFORE_OPERAND = new Set(['in', 'else', 'and', 'or', 'not', 'matches', 'match', 'where'])
 

@@ -164,6 +164,23 @@ describe('recovery', () => {
   it('names the bracket that is not closed', () => expect(reports('{\n  a!(1 }')[0]).toContain('the `(` at 2:5 is not closed'))
 })
 
+describe('one mistake, one report', () => {
+  it.each([
+    ["a!('b c')", "`'` begins no token"],
+    ['a!(“b c”)', '`“` begins no token'],
+    ['# a comment that is none', '`#` begins no token'],
+    ['function f(x) { return 1 }', '`function` is no word of the language'],
+    ['a！(1)', '`！` begins no token'],
+    ['a!(1）', '`）` begins no token'],
+    ['a\u200b!(1)', 'the character U+200B begins no token'],
+  ])('%s: %s', (text, message) => {
+    const all = reports(text)
+    expect(all).toHaveLength(1)
+    expect(all[0]).toContain(message)
+  })
+  it('quotes of other languages are looked for on their line only', () => expect(reports("a!('b\n) | c!('d)")).toHaveLength(2))
+})
+
 describe('hints', () => {
   it.each([
     ['f(x)', 'f!(…)'],
@@ -194,6 +211,23 @@ describe('hints', () => {
     ['a <> b', '!='],
     ['a === 2', '=='],
     ['a += 1', 'no assignment'],
+    ['def f(x) = { x }', 'contract f(x) = { … }'],
+    ['switch x { 1 => a }', 'match x'],
+    ['while (true) { a }', 'no loops'],
+    ['return 1', 'ret!(x)'],
+    ['import a', 'no modules'],
+    ['New a in { a!(1) }', 'write `new`'],
+    ['For (x <- c) { x }', 'write `for`'],
+    ['let x = 1', 'in { … }'],
+    ['let x == 1 in { a }', 'let x = P'],
+    ['match a { 1 -> b }', 'p => { … }'],
+    ['match a { 1: b }', 'p => { … }'],
+    ['a!({1 => 2})', 'key : value'],
+    ['a!([1 2])', 'write `,`'],
+    ['a!([1][0])', '.nth(i)'],
+    ['a!(5 mod 2)', 'a % b'],
+    ['/* a /* b */ c */ Nil', 'do not nest'],
+    ['-- a', '// …'],
   ])('%s suggests %s', (text, hint) => expect(reports(text)[0]).toContain(hint))
 })
 

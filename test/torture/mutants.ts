@@ -74,8 +74,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'P7 claimed data find a partner after a restart',
     file: SPACE,
-    from: 'return [...this.kernel.pumped(), ...this.kernel.hidden()]',
-    to: 'return [...this.kernel.pumped()]',
+    from: 'return [...this.hot.pumped(), ...this.hot.hidden()]',
+    to: 'return [...this.hot.pumped()]',
     test: 'durable.test.ts',
   },
   {
@@ -107,11 +107,11 @@ const MUTANTS: readonly Mutant[] = [
     test: 'store/store.test.ts',
   },
   {
-    breaks: 'row sum takes packed rows off that go',
+    breaks: 'row count takes packed rows off that go',
     file: STORE,
-    from: 'const by = isGone ? -1 : 1',
-    to: 'const by = 1',
-    test: 'durable.test.ts',
+    from: 'this.rowCount += press.rows',
+    to: 'this.rowCount += press.count',
+    test: 'packed.test.ts',
   },
   {
     breaks: 'what moves to another core is gone from the first',

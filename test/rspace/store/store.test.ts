@@ -259,6 +259,17 @@ describe.each(Object.entries(PLACES))('a store %s', (_, place) => {
     expect(await content(store)).toEqual({ Xa: '1' })
   })
 
+  it('is made with the directories above it', async () => {
+    const deep = join(base, 'a', 'b', 'c')
+    const made = await openStore(deep, { create: true })
+    await made.close()
+    expect(existsSync(deep)).toBe(true)
+  })
+
+  it.runIf(process.platform === 'linux')('is refused where the system lets nobody make a directory', async () => {
+    await expect(openStore('/proc/nowhere', { create: true })).rejects.toMatchObject({ code: 'IO' })
+  })
+
   it('checks all rows before the first commit, also when nobody has read them', async () => {
     await store.commit({ put: [put('a', '1')] })
     await store.close()
