@@ -76,7 +76,7 @@ describe('leftovers that nobody can reach (vm.md 5.7)', () => {
       'new spawn(`rho:vm:spawn`), r, x in { spawn!({ for (_ <- x) { Nil } }, *r) | for (@g, @ms <- r) { ' + keep + ' } }'
     expect((await found(spawn('@"keep"!(ms)'), { control: true })).garbage).toEqual([])
     expect((await found(spawn('@"keep"!(g)'), { control: true })).garbage).toEqual([])
-    expect((await found(spawn('Nil'), { control: true })).garbage).toEqual(['machine name'])
+    expect((await found(spawn('Nil'), { control: true })).garbage).toEqual(['machine x'])
   })
 
   it('what the host holds is kept', async () => {
