@@ -5,7 +5,7 @@ import { NO_SPAN, type Span } from '../base/source.ts'
 import { decodePattern } from '../compile/decode.ts'
 import { type Difference, firstDifference } from '../normal/difference.ts'
 import { itemOf } from '../normal/long.ts'
-import { Budget, type CompiledPattern, compilePattern, ground, matchAll, matches, type Refs, tryMatch } from '../normal/match.ts'
+import { Budget, type CompiledPattern, compilePattern, ground, matchAll, matches, type Refs, solutions, tryMatch } from '../normal/match.ts'
 import { type Free, List, type Ref, Tag, type Term, Tuple, tagOf, Unforgeable, WILDCARD, type Wildcard } from '../normal/term.ts'
 import type { Linked, Linker, Program } from './link.ts'
 import { type Machine, MachineFault, type Pool } from './machine.ts'
@@ -161,7 +161,12 @@ export class MessagePattern {
     }
     const budget = new Budget(shard.limits.matchBudget)
     let before = budget.left
-    for (const out of matchAll(new List(this.patterns, this.rest), new List(values), this.count, refsOf(this.slots, regs), budget)) {
+    const refs = refsOf(this.slots, regs)
+    const found =
+      this.arity === 1 && this.rest === null
+        ? solutions(this.compiled[0], values[0], refs, budget)
+        : matchAll(new List(this.patterns, this.rest), new List(values), this.count, refs, budget)
+    for (const out of found) {
       shard.charge(before - budget.left)
       before = budget.left
       yield out
@@ -472,7 +477,7 @@ export class CasePattern {
       if (tryMatch(this.compiled, v, regs, this.base, refs, budget)) return KINDS.yes
       return budget.exceeded ? KINDS.spent : KINDS.no
     }
-    for (const found of matchAll(this.pattern, v, this.count, refs, budget)) {
+    for (const found of solutions(this.compiled, v, refs, budget)) {
       for (let i = 0; i < found.length; i++) regs[this.base + i] = found[i]
       budget.left -= this.guard.cost
       const r = shard.pure(m, this.guard.linked, this.guard.gather(regs))

@@ -163,11 +163,11 @@ export class CompiledPattern {
   }
 }
 
-/** A parallel pattern of closed components, at most one further component and a variable that takes the rest. */
+/** A parallel pattern of a few components, and variables or wildcards for the rest. */
 interface Draw {
   readonly given: readonly Term[]
-  /** The pattern of a component that has its tag, or null. */
-  readonly part: Node | null
+  /** Patterns that fit one component each, of their own tag. */
+  readonly parts: readonly Node[]
   /** Variables: the first gets what is left, the others Nil. Empty: what is left is dropped. */
   readonly open: readonly number[]
 }
@@ -213,7 +213,7 @@ function drawing(p: Term): Draw | null {
   if (!(p instanceof Par)) return null
   const given: Term[] = []
   const open: number[] = []
-  let part: Node | null = null
+  const parts: Node[] = []
   let wildcard = false
   for (const c of p.items) {
     if ((flagsOf(c) & Flag.Pattern) === 0) {
@@ -224,15 +224,15 @@ function drawing(p: Term): Draw | null {
     const n = c as Node
     if (n.tag === Tag.Free) open.push((n as Free).index)
     else if (n.tag === Tag.Wildcard) wildcard = true
-    else if (part !== null || !SINGLE.has(n.tag)) return null
-    else part = n
+    else if (!SINGLE.has(n.tag)) return null
+    else parts.push(n)
   }
-  if (given.length > GIVEN_MAX || (open.length === 0 && !wildcard)) return null
-  return { given, part, open: open.sort(ascending) }
+  if (given.length + parts.length > DRAWN_MAX || (open.length === 0 && !wildcard)) return null
+  return { given, parts, open: open.sort(ascending) }
 }
 
 /** A pattern with more components than this is not looked up one by one. */
-const GIVEN_MAX = 8
+const DRAWN_MAX = 8
 
 /** The patterns of a bind as one pattern for the message as a list: its remainder is the list of the further values. */
 export function bindPattern(bind: Bind): Term {
@@ -391,39 +391,82 @@ export function tryMatch(
       const steps = budget ?? new Budget()
       if (c.draw !== null) {
         const parts = manyParts(forced(target))
-        if (parts !== null) return tryDraw(c.draw, parts, out, base, refs, steps)
+        const done = parts === null ? undefined : tryDraw(c.draw, parts, out, base, refs, steps)
+        if (done !== undefined) return done
       }
       return new Search(ground(c.pattern, refs), target, FIRST, out, base, steps).next()
     }
   }
 }
 
-/** What the search finds first, without looking at all components. */
-function tryDraw(draw: Draw, parts: Tree, out: Term[], base: number, refs: Refs, budget: Budget): boolean {
+/** What the search finds first, without looking at all components; undefined where a part could only be had from another part. */
+function tryDraw(draw: Draw, parts: Tree, out: Term[], base: number, refs: Refs, budget: Budget): boolean | undefined {
+  let tree = withoutGiven(draw, parts, budget)
+  if (tree === null) return false
+  for (let k = 0; k < draw.parts.length; k++) {
+    const p = ground(draw.parts[k], refs)
+    let i = nextOfKind(tree, 0, draw.parts[k].tag, budget)
+    while (i >= 0 && !new Search(p, at(tree, i), FIRST, out, base, budget).next()) {
+      if (budget.exceeded) return false
+      i = nextOfKind(tree, i + 1, draw.parts[k].tag, budget)
+    }
+    if (i < 0) return k === 0 || budget.exceeded ? false : undefined
+    tree = removed(tree, i) as Tree
+  }
+  leave(draw, tree, out, base)
+  return true
+}
+
+/** There are more components than are taken, so no tree becomes empty. */
+function withoutGiven(draw: Draw, parts: Tree, budget: Budget): Tree | null {
   let tree = parts
-  // There are more components than are taken, so none of these trees becomes empty.
   for (const g of draw.given) {
     budget.left--
     const i = search(tree, g)
-    if (i < 0) return false
+    if (i < 0) return null
     tree = removed(tree, i) as Tree
   }
-  if (draw.part !== null) {
-    const tag = draw.part.tag
-    const p = ground(draw.part, refs)
-    let i = 0
-    for (; i < tree.count; i++) {
-      if (--budget.left < 0) return false
-      const x = forced(at(tree, i))
-      if (tagOf(x) !== tag) continue
-      if (new Search(p, x, FIRST, out, base, budget).next()) break
-      if (budget.exceeded) return false
-    }
-    if (i === tree.count) return false
-    tree = removed(tree, i) as Tree
+  return tree
+}
+
+/** The first component of a kind from number `i` on; -1 if there is none or the budget is used up. */
+function nextOfKind(tree: Tree, i: number, tag: number, budget: Budget): number {
+  for (let k = i; k < tree.count; k++) {
+    if (--budget.left < 0) return -1
+    if (tagOf(at(tree, k)) === tag) return k
   }
+  return -1
+}
+
+function leave(draw: Draw, tree: Tree, out: Term[], base: number): void {
   for (let i = 0; i < draw.open.length; i++) out[base + draw.open[i]] = i === 0 ? composition(tree) : NIL
-  return true
+}
+
+/** As `matchAll` for a prepared pattern. */
+export function solutions(c: CompiledPattern, target: Term, refs: Refs, budget: Budget): Generator<Term[], void, void> {
+  if (c.draw !== null && c.draw.parts.length === 1) {
+    const parts = manyParts(forced(target))
+    if (parts !== null) return drawAll(c.draw, parts, c.count, refs, budget)
+  }
+  return matchAll(c.pattern, target, c.count, refs, budget)
+}
+
+/** One solution after the other for each component that fits the part; equal components are tried once. */
+function* drawAll(draw: Draw, parts: Tree, count: number, refs: Refs, budget: Budget): Generator<Term[], void, void> {
+  const tree = withoutGiven(draw, parts, budget)
+  if (tree === null) return
+  const [part] = draw.parts
+  const p = ground(part, refs)
+  const out: Term[] = new Array(count)
+  for (let i = nextOfKind(tree, 0, part.tag, budget); i >= 0; i = nextOfKind(tree, i + 1, part.tag, budget)) {
+    if (i > 0 && equal(at(tree, i - 1), at(tree, i))) continue
+    const search = new Search(p, at(tree, i), ALL, out, 0, budget)
+    while (search.next()) {
+      leave(draw, removed(tree, i) as Tree, out, 0)
+      yield out.slice()
+    }
+    if (budget.exceeded) return
+  }
 }
 
 /** A pattern without pattern parts can still hold references: inside the patterns of code that it holds. */
