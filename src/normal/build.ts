@@ -1,6 +1,22 @@
 import { composed } from './long.ts'
 import { compare, equal } from './order.ts'
-import { Bundle, Conn, Flag, forced, type List, MapTerm, NIL, type Node, Par, PathMap, type Rest, SetTerm, Tag, type Term } from './term.ts'
+import {
+  Bundle,
+  Conn,
+  Flag,
+  flagsOf,
+  forced,
+  type List,
+  MapTerm,
+  NIL,
+  type Node,
+  Par,
+  PathMap,
+  type Rest,
+  SetTerm,
+  Tag,
+  type Term,
+} from './term.ts'
 
 /** No variable, no unevaluated expression in value position, no part of a pattern: what sets and keys are sorted by. */
 export function isSettled(t: Term): boolean {
@@ -99,10 +115,18 @@ function lastByOrder(terms: readonly Term[], order: (a: Term, b: Term) => number
   return index
 }
 
-/** A map: sorted by key, the last of equal keys wins, if all keys are settled; otherwise as given. `keys[i]` belongs to `values[i]`. */
+/**
+ * A map: sorted by key, the last of equal keys wins, if all keys are settled; otherwise as given. `keys[i]` belongs to `values[i]`. A pattern whose variables
+ * would go with a pair that does not win keeps all pairs: no map has them all.
+ */
 export function makeMap(keys: readonly Term[], values: readonly Term[], rest: Rest = null): MapTerm {
   if (keys.length < 2 || !allSettled(keys) || isStrictlyAscending(keys, compare)) return new MapTerm(keys, values, rest)
-  const index = lastByOrder(keys, compare)
+  let index = lastByOrder(keys, compare)
+  if (index.length < keys.length) {
+    const won = new Set(index)
+    if (values.some((v, i) => !won.has(i) && (flagsOf(v) & Flag.Pattern) !== 0))
+      index = keys.map((_, i) => i).sort((i, j) => compare(keys[i], keys[j]) || i - j)
+  }
   return new MapTerm(
     index.map(i => keys[i]),
     index.map(i => values[i]),
