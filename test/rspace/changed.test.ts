@@ -49,16 +49,26 @@ describe('what a group has changed', () => {
     )
   })
 
-  it('does not keep what has come and gone', () => {
+  it.each([
+    ['at once', 0],
+    ['after the next has come', 1],
+    ['after some others have come', 10],
+  ])('does not keep what has come and gone %s', (_, later) => {
     const changed = new Changed<Thing>(t => t.there)
     const held = Array.from({ length: 10 }, (_, i) => ({ ref: i + 1, there: true }))
     for (const t of held) changed.came(t)
-    for (let ref = 11; ref < 100_000; ref++) {
-      const t = { ref, there: true }
-      changed.came(t)
+    const queue: Thing[] = []
+    const leave = (t: Thing): void => {
       t.there = false
       changed.went(t)
     }
+    for (let ref = 11; ref < 100_000; ref++) {
+      const t = { ref, there: true }
+      changed.came(t)
+      queue.push(t)
+      if (queue.length > later) leave(queue.shift() as Thing)
+    }
+    for (const t of queue) leave(t)
     expect(changed.size).toBe(10)
     expect((changed as unknown as { added: unknown[] }).added.length).toBeLessThan(2000)
     expect(changed.take(100_000)).toEqual({ added: held, removed: [] })
