@@ -12,7 +12,7 @@ import { type Entry, programText, type Sizes } from './suite.ts'
 const SECOND: Readonly<Record<string, number>> = {
   r3: 2400,
   r4: 5200,
-  'r5-print': 1_200_000,
+  'r5-print': 700_000,
   r7: 7,
   r8: 1800,
   r9: 2200,
