@@ -13,6 +13,7 @@ import {
   namesIn,
   readIfThere,
   removeIfThere,
+  syncAbove,
   wipeLeftovers,
   writeMark,
   writeWhole,
@@ -92,9 +93,11 @@ export class Building {
   readonly #engine: LevelEngine
   #ops: Op[] = []
   #bytes = 0
+  readonly #above: readonly string[]
 
-  private constructor(dir: string, lock: Lock, engine: LevelEngine) {
+  private constructor(dir: string, lock: Lock, engine: LevelEngine, above: readonly string[]) {
     this.dir = dir
+    this.#above = above
     this.#lock = lock
     this.#engine = engine
   }
@@ -109,13 +112,13 @@ export class Building {
       })
     }
     try {
-      makeDirs(dir)
+      const above = makeDirs(dir)
       const lock = await acquireLock(dir)
       try {
         await beginCreation(lock.dir)
         const engine = new LevelEngine(lock.dir, options)
         await engine.open({ create: true })
-        return new Building(lock.dir, lock, engine)
+        return new Building(lock.dir, lock, engine, above)
       } catch (e) {
         await lock.release()
         throw e
@@ -137,7 +140,7 @@ export class Building {
     await this.put(key, sealRow(key, encodeFormat(format)))
     await this.#write()
     await new FileAnchor(this.dir, format).end(this.#engine, head)
-    await publish(this.dir, format)
+    await publish(this.dir, format, syncAbove(this.#above))
     await this.#lock.release()
   }
 

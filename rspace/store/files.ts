@@ -127,10 +127,14 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-/** A directory and those above it. The host's own way goes round for ever where the system says in a directory that nothing is there, as in `/proc`. */
-export function makeDirs(path: string): void {
+/**
+ * A directory and those above it. The host's own way goes round for ever where the system says in a directory that nothing is there, as in `/proc`.
+ * @returns the directories that hold the new ones, or `path` if it was there: see `syncAbove`
+ */
+export function makeDirs(path: string): readonly string[] {
   const missing: string[] = []
-  for (let at = resolve(path); ; at = dirname(at)) {
+  let at = resolve(path)
+  for (; ; at = dirname(at)) {
     const e = makeDir(at)
     if (e === undefined) break
     if (dirname(at) === at) throw e
@@ -140,6 +144,19 @@ export function makeDirs(path: string): void {
     const e = makeDir(dir)
     if (e !== undefined) throw e
   }
+  return [at, ...missing].map(dir => dirname(dir))
+}
+
+/** Makes new directories survive a power cut, as far as those that hold them may be opened. */
+export async function syncAbove(dirs: readonly string[]): Promise<void> {
+  const sync = async (dir: string): Promise<void> => {
+    try {
+      await syncDir(dir)
+    } catch (e) {
+      if (!hasCode(e, 'EACCES', 'EPERM', 'EINVAL')) throw e
+    }
+  }
+  await all(dirs.map(sync))
 }
 
 /** What speaks against it if the directory above is missing. */

@@ -17,6 +17,7 @@ import {
   readIfThere,
   removeIfThere,
   restoreAside,
+  syncAbove,
 } from './files.ts'
 import {
   type CommitRecord,
@@ -95,13 +96,13 @@ function checkOptions(where: unknown, o: StoreOptions): void {
 
 async function openDirectory(path: string, o: StoreOptions): Promise<Store> {
   await probe(path, o) // refuse without taking the lock
-  if (o.create === true) makeDirs(path)
+  const above = o.create === true ? makeDirs(path) : []
   const lock = await acquireLock(path)
   try {
     const format = await probe(lock.dir, o)
     if (format !== undefined) await checkEntryPoint(lock.dir)
     if (o.readOnly === true) return await openCopy(lock, format!, o)
-    return format === undefined ? await createIn(lock, o) : await openIn(lock, format, o)
+    return format === undefined ? await createIn(lock, o, above) : await openIn(lock, format, o)
   } catch (e) {
     await lock.release()
     throw e
@@ -149,7 +150,8 @@ export function checkFormat(format: Format, o: StoreOptions): void {
   }
 }
 
-async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
+/** @param above directories that hold the new ones */
+async function createIn(lock: Lock, o: StoreOptions, above: readonly string[]): Promise<Store> {
   const { dir } = lock
   const format = newFormat(o)
   const engine = new LevelEngine(dir, o)
@@ -160,7 +162,7 @@ async function createIn(lock: Lock, o: StoreOptions): Promise<Store> {
   let published = false
   const finish = async () => {
     if (published) return
-    await publish(dir, format, engine.flush())
+    await publish(dir, format, all([engine.flush(), syncAbove(above)]))
     published = true
   }
   try {
