@@ -412,6 +412,9 @@ const COLLECT = new Map<number, number>([
   [Op.PAR, 14],
 ])
 
+/** Words after which long code gets another ENTER, so that each can be made into a function of a size that the host optimises. */
+const STRETCH = 400
+
 /** How far down its stack a translation looks for a temporary. */
 const NEAR = 8
 
@@ -534,8 +537,8 @@ class Translation {
       this.arrive(this.pc)
       if (this.entered) {
         this.entered = false
-        if (tiers && this.worthATier(this.pc)) this.emit(79, this.out.constant(new Tier(this.linker.shard.options.hot)))
-      }
+        if (tiers && this.worthATier(this.pc)) this.enter()
+      } else if (tiers && this.out.code.length - this.enteredAt > STRETCH && this.gas === 0 && this.mayEnter(this.pc)) this.enter()
       this.step()
     }
     const { code } = this.out
@@ -545,6 +548,19 @@ class Translation {
 
   /** A machine may begin or go on at the next instruction. */
   private entered = false
+  /** Where the latest ENTER stands. */
+  private enteredAt = 0
+
+  /** Whether an ENTER does not come between a comparison and its jump. */
+  private mayEnter(pc: number): boolean {
+    return (this.words[pc] & 0xff) !== Op.JFALSE
+  }
+
+  private enter(): void {
+    this.enteredAt = this.out.code.length
+    this.emit(79, this.out.constant(new Tier(this.linker.shard.options.hot)))
+    this.lastAt = -1
+  }
 
   /** Whether the first thing that is done from `pc` on is more than to send or to end. */
   private worthATier(pc: number): boolean {

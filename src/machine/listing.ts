@@ -89,7 +89,7 @@ export const REGISTER_OPS: readonly RegisterOp[] = [
   ...['LJLT', 'LJLE', 'LJGT', 'LJGE', 'LJEQ', 'LJNE'].map(name => op(name, 'a', 'a', 't')),
   op('BECOME'),
   op('LNAME', 'd', 'm', '*'),
-  // Where a machine begins or goes on: what follows may have been made into a function of the host.
+  // Where a machine begins or goes on, and now and then in long code: what follows may have been made into a function of the host.
   op('ENTER', 'k'),
 ]
 const FIRST_BRANCH = REGISTER_OPS.findIndex(o => o.name === 'JLT')

@@ -28,6 +28,8 @@ export class Tier {
 
 /** Longer stretches are left to the run loop: the host would not optimise them. */
 const INSTRUCTIONS_MAX = 400
+/** Longer ones end at the next ENTER. */
+const STRETCH = 50
 
 /** What is known of a value while its code is made. */
 const Is = { Unknown: 0, Number: 1, Boolean: 2, Text: 3, Object: 4, Plain: 5 } as const
@@ -133,6 +135,7 @@ class Generator {
     const { C } = this
     const seen = new Set<number>([this.entry])
     const order: number[] = []
+    this.order = order
     // Jumps lead forward only, so in ascending order every instruction comes after all that lead to it.
     const waiting = [this.entry]
     while (waiting.length > 0 && order.length <= INSTRUCTIONS_MAX) {
@@ -150,7 +153,6 @@ class Generator {
         }
       }
     }
-    this.order = order
     // In the order of the text, for the blocks around it.
     const counted = order.filter(pc => pc !== this.entry).map(pc => [pc, this.ways.get(pc) as number] as const)
     this.ways.clear()
@@ -209,7 +211,7 @@ class Generator {
       case 77:
         return [pc + 2]
       case 79:
-        return [pc + 3]
+        return pc !== this.entry && this.order.length > STRETCH ? [] : [pc + 3]
     }
     if ((op >= 32 && op <= 47) || (op >= 62 && op <= 66)) return [pc + 5]
     if (op >= 48 && op <= 53) return [C[pc + 4], C[pc + 6]]
@@ -381,7 +383,8 @@ class Generator {
     const price = C[pc + 1]
     switch (op) {
       case 79: // ENTER
-        this.goOn(pc + 3)
+        if (this.ways.has(pc + 3)) this.goOn(pc + 3)
+        else this.say(this.leave())
         return
       case 0: // HALT
         way.gas += price

@@ -59,6 +59,10 @@ const BODIES: readonly (readonly [string, string])[] = [
   ['quoted code', 'new a in { a!({ c!(i) }) | for (@p <- a) { p } }'],
   ['parts that start machines', 'new a in { a!(i) | for (@x <- a) { c!(x) } | for (@x <- c) { Nil } | match i { 3 => c!(3) _ => Nil } }'],
   ['parts that only compute', 'own!(i * 2) | own!(i - 1) | if (i % 2 == 0) { c!(i) } else { Nil } | c!(i + 1)'],
+  [
+    'more in a row than one function holds',
+    `c!(${Array.from({ length: 400 }, (_, k) => k).reduce(sum => `(${sum} * 3 + i) % 1000`, 'i')})`,
+  ],
   ['constants of all types', 'c!(-1, 0, "\\"\\u{0}", true, Nil, 1234567890123456789, (), [], `x:y`)'],
 ]
 
