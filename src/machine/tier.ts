@@ -77,6 +77,28 @@ export function generate(linked: Linked, entry: number): Run | null {
   return new Generator(linked, entry).make()
 }
 
+type Maker = (...values: readonly unknown[]) => Run
+
+/** By text. Code that differs in constants only is one function to the host, which optimises it once. */
+const makers = new Map<string, Maker>()
+const MAKERS_MAX = 256
+
+function makerOf(names: readonly string[], body: string): Maker | null {
+  const key = `${names.length} ${body}`
+  let maker = makers.get(key)
+  if (maker === undefined) {
+    try {
+      maker = new Function(...names, body) as Maker
+    } catch {
+      // A host may forbid making functions from text.
+      return null
+    }
+    if (makers.size >= MAKERS_MAX) makers.clear()
+    makers.set(key, maker)
+  }
+  return maker
+}
+
 class Generator {
   private readonly linked: Linked
   private readonly C: Int32Array
@@ -121,12 +143,8 @@ class Generator {
     const names = ['U', 'T', 'L', 'Q', 'sizeOf', ...this.values.map((_, i) => `k${i}`)]
     const declared = Array.from({ length: this.variables }, (_, i) => `v${i}`)
     const body = `return function(S,m,R,gas){let ops=0,p${declared.length === 0 ? '' : `,${declared.join(',')}`}\nfor(;;){\n${this.lines.join('\n')}\n}}`
-    try {
-      return new Function(...names, body)(Unforgeable, Tuple, List, Closure, sizeOfValue, ...this.values) as Run
-    } catch {
-      // A host may forbid making functions from text.
-      return null
-    }
+    const maker = makerOf(names, body)
+    return maker === null ? null : maker(Unforgeable, Tuple, List, Closure, sizeOfValue, ...this.values)
   }
 
   // ── which instructions are reached ────────────────────────────────────────────────────────────────────────────────
@@ -711,7 +729,10 @@ class Generator {
     let size = 0
     let sizeText = ''
     for (let j = 0; j < n; j++) {
-      const o = this.operand(this.C[at + j])
+      const word = this.C[at + j]
+      let o = this.operand(word)
+      // No literal, so that the same code with another value is the same text.
+      if (word < 0 && o.is === Is.Number) o = { ...o, text: this.constant(this.linked.consts[~word]) }
       this.plain(o)
       list.push(o)
       if (o.size >= 0) size += o.size

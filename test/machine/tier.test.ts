@@ -118,17 +118,27 @@ describe('a function made from code', () => {
   it('is made when code has run often enough, and for no other', () => {
     const made = vi.fn(Function)
     vi.stubGlobal('Function', made)
-    run(loop('c!(i + 1)'), { hot: 30 })
+    run(loop('c!(i + 1234567)'), { hot: 30 })
     const often = made.mock.calls.length
-    run(loop('c!(i + 1)'), { hot: 50 })
+    run(loop('c!(i + 7654321)'), { hot: 50 })
     expect([often > 0, made.mock.calls.length - often]).toEqual([true, 0])
+  })
+
+  it('is one for code that differs in what it sends only', () => {
+    const made = vi.fn(Function)
+    vi.stubGlobal('Function', made)
+    const two = (a: number, b: number) => run(loop(`own!(${a}, i + 98765) | own!(${b}, i + 98765)`), { hot: 0 })
+    two(1, 2)
+    const before = made.mock.calls.length
+    two(3, 4)
+    expect([before > 0, made.mock.calls.length - before]).toEqual([true, 0])
   })
 
   it('is done without where the host forbids it', () => {
     vi.stubGlobal('Function', () => {
       throw new EvalError('Code generation from strings disallowed for this context')
     })
-    const [a, b] = both(loop('c!(i * 2)'))
+    const [a, b] = both(loop('c!(i * 2345678)'))
     expect(a).toEqual(b)
   })
 
