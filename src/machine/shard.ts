@@ -1862,22 +1862,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               }
               for (let i = 0; i < n; i++) size += sizeOfValue(args[i])
             }
-            if (quick && !site.persistent && C[pc + 5 + n] === 0) {
-              pc = args === null ? this.sendLast(m, R, chan, n, v, w, size, gas, site) : this.sendMany(m, chan, args, size, gas, site)
-              break turn
-            }
-            const woken = this.deliver(m, chan, args ?? (n === 1 ? [v] : [v, w]), site)
-            gas += 11 + size
-            this.bytes += size
-            pc += 5 + n
-            if (this.doomed !== null) {
-              this.doomed = null
-              this.gas += gas
-              this.end(m, this.doom)
-              return
-            }
-            if (woken !== null) this.enqueue(woken)
-            continue
+            if (!quick || site.persistent) pc = this.sent(m, this.deliver(m, chan, args ?? (n === 1 ? [v] : [v, w]), site), size, gas)
+            else if (args === null) pc = this.sendLast(m, R, chan, n, v, w, size, gas, site)
+            else pc = this.sendMany(m, chan, args, size, gas, site)
+            break turn
           }
           case 21: // RECV site src
           case 22: {
@@ -2372,7 +2360,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             return
           }
         }
-        if (C[pc] >= FIRST_PART && C[pc] < 79) {
+        if (C[pc] >= FIRST_PART) {
           // A part without a machine has met what it cannot do.
           pc = this.partAlone(m, linked, pc, gas - C[pc + 1])
           gas = 0
@@ -2874,7 +2862,7 @@ class Kept {
 }
 
 const NONE: readonly Term[] = []
-/** Register instructions from here on belong to parts without a machine (but for START and LAST, which always succeed). */
+/** Register instructions from here on belong to parts without a machine (but for START, LAST and ENTER, which always succeed). */
 const FIRST_PART = 60
 /** What the instructions from 32 on mean. */
 const BINARY = [

@@ -869,7 +869,7 @@ class Generator {
     const { C, way } = this
     const n = C[pc + 4]
     const site = this.linked.consts[C[pc + 3]] as SendSite
-    if (site.persistent || C[pc + 5 + n] !== 0) return false
+    if (site.persistent) return false
     const c = this.channel(pc + 2, C[pc] === 20)
     const { list, size, sizeText } = this.message(pc + 5, n)
     way.gas += C[pc + 1]
