@@ -3,6 +3,7 @@ import { Closure, Flag, List, type Term, Tuple, Unforgeable } from '../normal/te
 import type { Linked, Member, Template } from './link.ts'
 import type { Machine } from './machine.ts'
 import { NAME_ITEMS_BITS, NAME_ITEMS_MAX, type NameSite } from './names.ts'
+import { registerLength } from './register.ts'
 import type { Shard } from './shard.ts'
 import { CaseFast, type CasePattern, type RecvSite, type SendSite } from './site.ts'
 import { sizeOfValue } from './size.ts'
@@ -71,6 +72,9 @@ const ARITHMETIC = ['+', '-', '*', '/', '%']
 const ARITHMETIC_GAS = [3, 3, 9, 9, 9]
 const SAFE = String(Number.MAX_SAFE_INTEGER)
 const EXPOSED = String(Flag.Exposed)
+
+/** What ends a way through the code: it waits, ends, fails, goes on elsewhere, or is seldom and left to the run loop. */
+const LEFT: ReadonlySet<number> = new Set([0, 3, 4, 5, 9, 10, 11, 12, 13, 14, 15, 19, 20, 23, 24, 27, 54, 55, 56, 58, 61])
 
 /** The function for the code from `entry` on; null if there is little it could do, or the host makes no functions from text. */
 export function generate(linked: Linked, entry: number): Run | null {
@@ -179,61 +183,29 @@ class Generator {
 
   private successors(C: Int32Array, pc: number): readonly number[] {
     const op = C[pc]
+    const behind = pc + registerLength(C, pc)
+    if (op >= 48 && op <= 53) return [C[pc + 4], C[pc + 6]] // JLT to JNE
+    if (op >= 71 && op <= 76) return [behind, C[pc + 4]] // LJLT to LJNE
     switch (op) {
-      case 1:
+      case 1: // JUMP
         return [C[pc + 2]]
-      case 2:
-        return [pc + 4, C[pc + 3]]
-      case 6:
-      case 17:
-      case 18:
-      case 29:
-      case 30:
-      case 31:
-        return [pc + (op === 29 ? 5 : 4)]
-      case 7:
-      case 8:
-      case 67:
-      case 68:
-        return [pc + 4 + C[pc + 3]]
-      case 16:
-        return [pc + 5 + C[pc + 4]]
-      case 21:
+      case 2: // JFALSE
+        return [behind, C[pc + 3]]
+      case 21: // RECV
       case 22: {
+        // RECVK
         const site = this.linked.consts[C[pc + 2]] as RecvSite
         return site.linear === 1 ? [site.next] : []
       }
-      case 25:
-        return [pc + 5, C[pc + 4]]
-      case 60:
-        return [pc + 4 + C[pc + 3]]
-      case 26:
-        return (this.template(pc).inline ?? -1) < 0 ? [] : [pc + 4 + C[pc + 3]]
-      case 28:
-        return [pc + 6 + C[pc + 5]]
-      case 57:
-        return [pc + 3]
-      case 59:
-      case 78:
-        return [pc + 4 + (C[pc + 3] & NAME_ITEMS_MAX)]
-      case 69:
-      case 70:
-        return [pc + 6 + C[pc + 5]]
-      case 71:
-      case 72:
-      case 73:
-      case 74:
-      case 75:
-      case 76:
-        return [pc + 5, C[pc + 4]]
-      case 77:
-        return [pc + 2]
-      case 79:
-        return pc !== this.entry && this.order.length > STRETCH ? [] : [pc + 3]
+      case 25: // CASE
+        return [behind, C[pc + 4]]
+      case 26: // SPAWN
+        return this.template(pc).inline < 0 ? [] : [behind]
+      case 79: // ENTER
+        return pc !== this.entry && this.order.length > STRETCH ? [] : [behind]
+      default:
+        return LEFT.has(op) ? [] : [behind]
     }
-    if ((op >= 32 && op <= 47) || (op >= 62 && op <= 66)) return [pc + 5]
-    if (op >= 48 && op <= 53) return [C[pc + 4], C[pc + 6]]
-    return []
   }
 
   private template(pc: number): Template {
@@ -469,7 +441,7 @@ class Generator {
       case 26: {
         // SPAWN template n slots
         const t = this.template(pc)
-        if ((t.inline ?? -1) < 0) break
+        if (t.inline < 0) break
         this.done++
         this.say(`if(S.endsWatched||${t.total}>S.limits.children||S.alive+${t.total}>S.limits.machines)${this.leave()}`)
         way.gas += price
