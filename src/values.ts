@@ -1,5 +1,20 @@
 import { makeMap } from './normal/build.ts'
-import { BigInteger, BigRat, Bytes, Fixed, Float, forced, List, MapTerm, NIL, Node, SetTerm, type Term, Tuple, Uri } from './normal/term.ts'
+import {
+  BigInteger,
+  BigRat,
+  Bytes,
+  Fixed,
+  Float,
+  forced,
+  isNode,
+  List,
+  MapTerm,
+  NIL,
+  SetTerm,
+  type Term,
+  Tuple,
+  Uri,
+} from './normal/term.ts'
 
 /** JavaScript values that have a counterpart in Rholang; every `Term` is one. */
 export type Value = Term | null | undefined | Uint8Array | readonly Value[] | ReadonlyMap<Value, Value> | { readonly [key: string]: Value }
@@ -60,7 +75,7 @@ function leafOf(v: Value): Term | undefined {
       return NIL
     case 'object':
       if (v === null) return NIL
-      if (v instanceof Node) return v
+      if (isNode(v)) return v
       return v instanceof Uint8Array ? new Bytes(v.slice()) : undefined
     default:
       throw new TypeError(`a ${typeof v} has no term`)

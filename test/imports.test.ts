@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bytecode: [],
   'src/base': [],
   'src/syntax': ['src/base'],
-  'src/normal': ['src/base', 'src/syntax'],
+  'src/normal': ['src/base', 'src/syntax', 'rspace'],
   'src/compile': ['src/base', 'src/syntax', 'src/normal', 'bytecode'],
   'src/machine': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'bytecode', 'rspace'],
   'src/host': ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'bytecode', 'rspace'],

@@ -1102,7 +1102,7 @@ export class Durable implements Keeper, RecordBook {
     if (kind === Row.Waiting && loading.wantedMachines.size > 0 && loading.wantedMachines.has(SKIM.machine())) return false
     if (key.own) {
       const known = loading.names.get(key.n)
-      if (known !== undefined && known.chan !== null) return false
+      if (known?.used) return false
       ;(kind === Row.Waiting ? parking.waiting : parking.data).add(key.n, ref, bytes)
     } else {
       if (this.shard.names.find(key.n) !== undefined) return false
@@ -1115,7 +1115,7 @@ export class Durable implements Keeper, RecordBook {
     const { shard } = this
     shard.names.integer = (_, value) => this.come(value, parking.waitingInt, parking.dataInt)
     shard.parking = {
-      named: (_, name) => {
+      named: name => {
         if (name.origin === shard.origin) this.come(name.counter, parking.waiting, parking.data)
       },
       all: () => {
@@ -1251,9 +1251,8 @@ export class Durable implements Keeper, RecordBook {
       if (record !== undefined) kernel.enter(record)
     })
     for (const name of this.systemNames.values()) {
-      const chan = name.chan as Chan | null
-      if (chan === null || chan.nD === 0) continue
-      for (const k of kernel.conts(chan)) if (k instanceof Native) kernel.enter(k)
+      if (name.nD === 0) continue
+      for (const k of kernel.conts(name)) if (k instanceof Native) kernel.enter(k)
     }
     kernel.op = c.op // seeded choices depend on it
     for (const r of loading.requests) session.askAgain(r)

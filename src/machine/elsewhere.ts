@@ -35,8 +35,8 @@ export class Forward extends Cont {
 }
 
 export interface Elsewhere {
-  /** A channel for a name that has none yet. */
-  chan(owner: Term): Chan
+  /** Somebody comes to this channel for the first time. */
+  opened(chan: Chan): void
   /** A message for a channel at whose head a forward stands. `sender` null: sent by the engine itself. False: the channel is here after all. */
   send(chan: Chan, args: readonly Term[], persistent: boolean, origin: SendSite | null, sender: Machine | null, account: Account): boolean
   /** Asked before `m` begins to wait: true if it cannot wait here and has been taken over. */

@@ -1,4 +1,4 @@
-import { Chan, type Cont, Datum } from '../../rspace/kernel.ts'
+import { type Chan, type Cont, Datum } from '../../rspace/kernel.ts'
 import { decodeImage } from '../compile/decode.ts'
 import { Flag, flagsOf, type Term, Unforgeable } from '../normal/term.ts'
 import { type Program, QUOTED } from './link.ts'
@@ -45,7 +45,9 @@ class Marking {
   private readonly partOf = new Map<Unforgeable, Chan[]>()
   private readonly control = new Map<Unforgeable, readonly Machine[]>()
   private readonly code = new Map<Program, readonly Unforgeable[]>()
-  private readonly work: (Chan | Machine | Unforgeable)[] = []
+  private readonly work: (Chan | Machine)[] = []
+  /** Names are their own channels, but not everybody who holds one has come to it. */
+  private readonly held: Unforgeable[] = []
 
   constructor(shard: Shard, holders: Holders) {
     this.shard = shard
@@ -64,11 +66,13 @@ class Marking {
       else for (const c of chansOf(record)) this.chan(c)
     }
     for (const m of all) if (m.status === State.Blocked && this.mayFireUnasked(m)) this.machine(m)
-    while (this.work.length > 0) {
+    for (;;) {
+      const name = this.held.pop()
       const next = this.work.pop()
+      if (name === undefined && next === undefined) break
+      if (name !== undefined) this.fromName(name)
       if (next instanceof Machine) this.fromMachine(next)
-      else if (next instanceof Chan) this.fromChan(next)
-      else this.fromName(next as Unforgeable)
+      else if (next !== undefined) this.fromChan(next)
     }
     const machines = all.filter(m => m.waiting && !this.alive.has(m)).sort((a, b) => a.priv - b.priv)
     const data: Datum[] = []
@@ -134,7 +138,7 @@ class Marking {
   private name(n: Unforgeable): void {
     if (this.names.has(n)) return
     this.names.add(n)
-    this.work.push(n)
+    this.held.push(n)
   }
   private chan(c: Chan): void {
     if (this.chans.has(c)) return
@@ -148,7 +152,7 @@ class Marking {
   }
 
   private fromName(n: Unforgeable): void {
-    if (n.chan !== null) this.chan(n.chan as Chan)
+    if (n.used) this.chan(n)
     for (const m of this.control.get(n) ?? []) this.machine(m)
     for (const chan of this.partOf.get(n) ?? []) {
       const left = (this.lacking.get(chan) as number) - 1

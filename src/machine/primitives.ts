@@ -1,7 +1,7 @@
 import { OP_INFO } from '../../bytecode/opcodes.ts'
 import type { Chan, Cont } from '../../rspace/kernel.ts'
 import { OP_OF_TAG } from '../compile/blob.ts'
-import { NIL, Node, Tag, type Term, Unforgeable } from '../normal/term.ts'
+import { isNode, NIL, Tag, type Term, Unforgeable } from '../normal/term.ts'
 import { freezeValue } from './freeze.ts'
 import { type Machine, State } from './machine.ts'
 import { Native } from './native.ts'
@@ -466,7 +466,7 @@ function failed(key: string, e: unknown): Fault {
 
 /** A handler's result, if it is one. */
 function checked(key: string, r: unknown): Result {
-  if (r instanceof Fault || r instanceof Node || typeof r === 'boolean' || typeof r === 'string') return r
+  if (r instanceof Fault || isNode(r) || typeof r === 'boolean' || typeof r === 'string') return r
   if (typeof r === 'number' && Number.isSafeInteger(r) && !Object.is(r, -0)) return r
   if (typeof r === 'bigint' && BigInt.asIntN(64, r) === r && !Number.isSafeInteger(Number(r))) return r
   return new Fault(

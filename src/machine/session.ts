@@ -675,7 +675,7 @@ export class Session {
   observe(name: Term): string[][] {
     const t = forced(name)
     if (this.shard.parking !== null) this.shard.chanOf(t) // somebody has come to the channel
-    if (t instanceof Unforgeable) return t.chan === null ? [] : this.messages(t.chan as Parameters<Shard['kernel']['data']>[0])
+    if (t instanceof Unforgeable) return this.messages(t)
     const chan = this.shard.names.find(t)
     return chan === undefined ? [] : this.messages(chan)
   }

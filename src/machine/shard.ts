@@ -145,7 +145,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       observer: this.observer(options),
       trackDirty: options.observer !== undefined,
     })
-    this.names = new NameTable(owner => (this.elsewhere === null ? this.kernel.chan(owner) : this.elsewhere.chan(owner)))
+    this.names = new NameTable(owner => {
+      const chan = this.kernel.chan(owner)
+      this.elsewhere?.opened(chan)
+      return chan
+    })
     this.origin = new ShardNames(options.key, 0)
     this.primitives = new Primitives(this)
     this.linker = new Linker(this)
@@ -220,6 +224,11 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   fresh(): Unforgeable {
     this.namesMade++
+    return this.name()
+  }
+
+  /** A name; whoever makes several counts them at once. */
+  name(): Unforgeable {
     return new Unforgeable(this.origin, this.nextName++)
   }
 
@@ -237,23 +246,24 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** The channel of an evaluated name; bundles are stripped by the caller. */
   chanOf(name: Term): Chan {
     if (typeof name === 'object') {
-      if (name instanceof Unforgeable) return (name.chan as Chan | null) ?? this.newChan(name)
+      if (name instanceof Unforgeable) return name.owner === null ? this.opened(name) : name
       const t = forced(name)
-      if (t instanceof Unforgeable) return (t.chan as Chan | null) ?? this.newChan(t)
+      if (t instanceof Unforgeable) return t.owner === null ? this.opened(t) : t
       return this.names.chan(t)
     }
     return this.names.chan(name)
   }
 
-  newChan(name: Unforgeable): Chan {
-    const c = this.elsewhere === null ? this.kernel.chan(name) : this.elsewhere.chan(name)
-    name.chan = c
-    if (this.parking !== null) this.parking.named(c, name)
-    return c
+  /** Somebody comes to a name as a channel for the first time. */
+  opened(name: Unforgeable): Chan {
+    name.owner = name
+    this.elsewhere?.opened(name)
+    this.parking?.named(name)
+    return name
   }
 
   /** Records of channels that nobody has come to since the space was opened. */
-  parking: { named(chan: Chan, name: Unforgeable): void; all(): void } | null = null
+  parking: { named(name: Unforgeable): void; all(): void } | null = null
 
   /** Whoever looks at all records calls this first. */
   whole(): void {
@@ -1783,7 +1793,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             // NEW base n
             const base = C[pc + 2]
             const n = C[pc + 3]
-            for (let j = 0; j < n; j++) R[base + j] = new Unforgeable(this.origin, this.nextName++)
+            for (let j = 0; j < n; j++) R[base + j] = this.name()
             this.namesMade += n
             pc += 4
             continue
@@ -1804,8 +1814,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 chan = this.names.lastChan as Chan
                 size = this.names.lastSize
               } else if (typeof c === 'object' && c instanceof Unforgeable) {
-                chan = c.chan as Chan | null
-                if (chan === null) chan = this.newChan(c)
+                if (c.owner === null) this.opened(c)
+                chan = c
                 size = 36
               } else {
                 this.pcNow = pc
@@ -1885,8 +1895,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 chan = this.names.lastChan as Chan
                 size = this.names.lastSize
               } else if (typeof c === 'object' && c instanceof Unforgeable) {
-                chan = c.chan as Chan | null
-                if (chan === null) chan = this.newChan(c)
+                if (c.owner === null) this.opened(c)
+                chan = c
                 size = 36
               } else {
                 chan = this.channelFor(m, pc, c, 1)
@@ -1912,8 +1922,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               const c = i >= 0 ? R[i] : (K[~i] as Term)
               let chan: Chan | null
               if (typeof c === 'object' && c instanceof Unforgeable) {
-                chan = c.chan as Chan | null
-                if (chan === null) chan = this.newChan(c)
+                if (c.owner === null) this.opened(c)
+                chan = c
                 gas += 36
               } else {
                 chan = this.channelFor(m, pc, c, 1)
@@ -2050,8 +2060,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
                 chan = this.names.lastChan
                 size = this.names.lastSize
               } else if (typeof c === 'object' && c instanceof Unforgeable) {
-                chan = c.chan as Chan | null
-                if (chan === null) chan = this.newChan(c)
+                if (c.owner === null) this.opened(c)
+                chan = c
                 size = 36
               }
             }

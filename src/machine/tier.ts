@@ -424,7 +424,7 @@ class Generator {
         // NEW base n
         const n = C[pc + 3]
         way.gas += price
-        for (let j = 0; j < n; j++) this.set(C[pc + 2] + j, 'new U(S.origin,S.nextName++)', Is.Object, 36)
+        for (let j = 0; j < n; j++) this.set(C[pc + 2] + j, 'S.name()', Is.Object, 36)
         this.say(`S.namesMade+=${n}`)
         this.goOn(pc + 4)
         return
@@ -691,7 +691,7 @@ class Generator {
       return { chan, size: 0, sizeText: `+${size}` }
     }
     this.say(`if(!(${c.text} instanceof U))${this.leave()}`)
-    this.say(`${chan}=${c.text}.chan;if(${chan}===null)${chan}=S.newChan(${c.text})`)
+    this.say(`${chan}=${c.text};if(${chan}.owner===null)S.opened(${chan})`)
     return { chan, size: 36, sizeText: '' }
   }
 

@@ -14,6 +14,7 @@
  * Invariants kept by the smart constructors of `build.ts`, which everything outside decoding tests uses: a `Par` has 0 or at least 2 components, none of them a
  * `Par`, in canonical order; sets and maps of values are sorted and free of duplicates; bundles do not nest; `/\` and `\/` chains are flat.
  */
+import { Chan } from '../../rspace/kernel.ts'
 
 /** Also the order of the classes in the canonical order (rholang.md 4.3). */
 export const Tag = {
@@ -100,6 +101,11 @@ export abstract class Node {
   declare readonly free: number
 }
 
+/** Whether a value of the host is a term that is no primitive. */
+export function isNode(v: unknown): v is Node {
+  return v instanceof Node || v instanceof Unforgeable
+}
+
 function fixed(c: { prototype: Node }, tag: number, flags = 0, free = 0): void {
   Object.assign(c.prototype, { tag, flags, free })
 }
@@ -183,22 +189,29 @@ export interface NameOrigin {
 
 const NAME_SIZE = 36
 
-/** A name made by `new`. Equal to itself only: within a process one name is one object. */
-export class Unforgeable extends Node {
+/**
+ * A name made by `new`. Equal to itself only: within a process one name is one object. It is its own channel in the space, from the moment somebody comes to it:
+ * a name that is no channel is rare, so both are one object. This folder never looks at what it is as a channel.
+ */
+export class Unforgeable extends Chan implements Node {
   readonly origin: NameOrigin
   readonly counter: number
-  /** The channel of this name, put here by the machine when it is first used; never looked at in this folder. */
-  chan: object | null
+  declare readonly tag: number
+  declare readonly flags: number
+  declare readonly free: number
   /** As that of a `Compound`: sizes are asked for of both where either may come. */
   declare readonly size: number
   constructor(origin: NameOrigin, counter: number) {
-    super()
+    super(null)
     this.origin = origin
     this.counter = counter
-    this.chan = null
   }
   get id(): Uint8Array {
     return this.origin.bytes(this.counter)
+  }
+  /** Whether somebody has come to it as a channel; it is its own owner then. */
+  get used(): boolean {
+    return this.owner !== null
   }
 }
 fixed(Unforgeable, Tag.Unforgeable, Flag.Unforgeable)

@@ -172,11 +172,9 @@ export class Mesh implements Elsewhere {
     return base === 'hash' ? (hashOf(owner) >>> 0) % this.shards : base
   }
 
-  chan(owner: Term): Chan {
-    const c = this.shard.kernel.chan(owner)
-    const home = this.homeOf(owner)
-    if (home !== this.index) c.kHead = new Forward(this, home, 0)
-    return c
+  opened(chan: Chan): void {
+    const home = this.homeOf(chan.owner as Term)
+    if (home !== this.index) chan.kHead = new Forward(this, home, 0)
   }
 
   /** The forward of a channel that is elsewhere; null: its home is here. */
@@ -559,7 +557,7 @@ export class Mesh implements Elsewhere {
   private copyCalled(m: Machine, peer: number): void {
     const known: Chan[] = []
     const look = (v: Term | undefined): void => {
-      if (v instanceof Unforgeable && v.chan !== null && (v.chan as Chan).kHead !== null) known.push(v.chan as Chan)
+      if (v instanceof Unforgeable && v.kHead !== null) known.push(v)
     }
     for (const v of m.regs) look(v)
     for (const c of m.linked.consts) if (c instanceof ChanConst && c.chan.kHead !== null) known.push(c.chan)
