@@ -175,7 +175,10 @@ export class Datum {
   }
 }
 
-/** Membership of a join in the list of one of its channels. */
+/**
+ * Membership of a join in the list of one of its channels. Mostly a join is alone on all of its channels, which are as new as itself: then one link does for all
+ * of them, being the head and the only neighbour of itself in each list. Its `chan` is `MANY`.
+ */
 export class Link {
   cont: Cont
   chan: Chan
@@ -191,6 +194,8 @@ export class Link {
     this.sibling = sibling
   }
 }
+
+const MANY = new Chan(null)
 
 /** How values meet continuations. Pure functions; they must not call the kernel, except `charge`. */
 export interface KernelMatcher<V, R, K extends Cont> {
@@ -1516,7 +1521,7 @@ export class Kernel<V, R, K extends Cont> {
 
   private hasNeighbours(k: K): boolean {
     if (k.chan !== null) return k.chan.nK > 1
-    for (let l = k.links; l !== null; l = l.sibling) if (l.chan.nK > 1) return true
+    for (const c of k.chans as readonly Chan[]) if (c.nK > 1) return true
     return false
   }
 
@@ -2343,8 +2348,48 @@ export class Kernel<V, R, K extends Cont> {
 
   private parkJoin(k: K, chans: readonly Chan[]): void {
     k.state |= STORED
+    if (this.undo !== null || !this.parkAlone(k, chans)) this.parkLinked(k, chans)
+    if (this.undo !== null) this.undo.push(new Undo(U_PARK, k))
+    if (this.observer !== null && this.observer.parked !== undefined) this.observer.parked(k)
+  }
+
+  /** With one link for all channels. False: another join waits on one of them, or one has an index, or comes twice. */
+  private parkAlone(k: K, chans: readonly Chan[]): boolean {
+    const l = this.link(k, MANY, null)
+    l.next = l.prev = l
     for (let i = 0; i < chans.length; i++) {
       const chan = chans[i]
+      if (chan.jHead !== null || chan.index !== null) {
+        while (--i >= 0) chans[i].jHead = null
+        this.recycleLinks(l)
+        return false
+      }
+      chan.jHead = l
+    }
+    k.links = l
+    for (let i = 0; i < chans.length; i++) {
+      const chan = chans[i]
+      chan.bits += ONE
+      if ((chan.bits & this.need) !== this.need) this.enlist(chan)
+    }
+    return true
+  }
+
+  /** From now on it has a link for each channel. */
+  private part(k: Cont): void {
+    const { links } = k
+    if (links === null || links.chan !== MANY) return
+    k.links = null
+    for (const chan of k.chans as readonly Chan[]) {
+      const l = new Link(k, chan, k.links)
+      chan.jHead = k.links = l.next = l.prev = l
+    }
+  }
+
+  private parkLinked(k: K, chans: readonly Chan[]): void {
+    for (let i = 0; i < chans.length; i++) {
+      const chan = chans[i]
+      if (chan.jHead !== null && chan.jHead.chan === MANY) this.part(chan.jHead.cont)
       const head = chan.jHead
       if (head !== null && (head.prev as Link).cont === k) {
         k.state |= SHARED
@@ -2365,8 +2410,6 @@ export class Kernel<V, R, K extends Cont> {
       if ((chan.bits & this.need) !== this.need) this.enlist(chan)
       if (chan.index !== null && chan.index.conts !== null) this.pushCont(chan.index.conts, k, chan)
     }
-    if (this.undo !== null) this.undo.push(new Undo(U_PARK, k))
-    if (this.observer !== null && this.observer.parked !== undefined) this.observer.parked(k)
   }
 
   private parkAny(k: K): void {
@@ -2399,6 +2442,7 @@ export class Kernel<V, R, K extends Cont> {
         seen.add(chan)
         const l = new Link(k, chan, k.links)
         k.links = l
+        if (chan.jHead !== null && chan.jHead.chan === MANY) this.part(chan.jHead.cont)
         const head = chan.jHead
         if (head === null || (head.prev as Link).cont.turn < k.turn) this.linkLink(l, head === null ? null : head.prev, head === null)
         else {
@@ -2472,6 +2516,16 @@ export class Kernel<V, R, K extends Cont> {
     if (this.tracking && (chan.bits & DIRTY) === 0) this.enlist(chan)
   }
 
+  /** A join with one link for all its channels. */
+  private unlinkAlone(chans: readonly Chan[]): void {
+    for (let i = 0; i < chans.length; i++) {
+      const chan = chans[i]
+      chan.jHead = null
+      if ((chan.bits -= ONE) < ONE && chan.nD === 0) this.emptied(chan)
+      if (this.tracking && (chan.bits & DIRTY) === 0) this.enlist(chan)
+    }
+  }
+
   private unparkSingle(k: K, chan: Chan): void {
     if (this.undo !== null) this.noteLeaving(k)
     if ((k.state & PUMPED) !== 0) this.pumpLive--
@@ -2499,12 +2553,15 @@ export class Kernel<V, R, K extends Cont> {
   private unlinkAny(k: Cont): void {
     if (k.chan !== null) this.unlinkCont(k, k.chan)
     else {
-      for (let l = k.links; l !== null; l = l.sibling) this.unlinkLink(l)
+      const { links } = k
+      if (links !== null && links.chan === MANY) this.unlinkAlone(k.chans as readonly Chan[])
+      else for (let l = links; l !== null; l = l.sibling) this.unlinkLink(l)
       k.links = null
     }
   }
 
   private noteLeaving(k: K): void {
+    if (k.chan === null) this.part(k)
     const u = new Undo(U_UNPARK, k)
     u.places = this.placesOf(k)
     u.ref = k.ref
@@ -2527,6 +2584,7 @@ export class Kernel<V, R, K extends Cont> {
 
   /** @param bucket where it is in the index of its channel, if the caller knows */
   private renewCont(k: K, bucket: Bucket<Cont> | null = null): void {
+    if (k.chan === null) this.part(k)
     if (this.undo !== null) {
       const u = new Undo(U_RENEW_CONT, k)
       u.places = this.placesOf(k)
