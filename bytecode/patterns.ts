@@ -3,8 +3,6 @@
  * then the extra words and inline constants that its code has, then its children.
  */
 
-export type Inline = 'none' | 'one' | 'arg'
-
 export interface NodeInfo {
   readonly code: number
   readonly name: string

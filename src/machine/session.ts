@@ -1,15 +1,15 @@
-import { type ImageError, verify } from '../../bytecode/verify.ts'
+import type { ImageError } from '../../bytecode/verify.ts'
 import type { Order } from '../../rspace/kernel.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { type SourceFile, sources } from '../base/source.ts'
-import { compile } from '../compile/compile.ts'
+import { verifyCanonical } from '../compile/canonical.ts'
 import { decodeOpen } from '../compile/decode.ts'
 import { compileSource } from '../compile/source.ts'
 import { needsOf } from '../normal/parts.ts'
 import { reportName, reportText } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
 import { type Grant, type UriProblem, UriTable } from '../normal/uris.ts'
-import { decodeSource } from '../syntax/decode.ts'
+import { addSource } from '../syntax/decode.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
 import { FileRefusal, type FileRoot } from './files.ts'
@@ -396,23 +396,11 @@ export class Session {
    * that of another one for good, unless it is released.
    */
   compile(name: string, source: string | Uint8Array): { diagnostics: Diagnostic[]; program?: Compiled } {
-    let text: string
-    let bytes: number
-    const diagnostics: Diagnostic[] = []
-    let file: SourceFile
-    if (typeof source === 'string') {
-      text = source
-      bytes = Buffer.byteLength(source)
-      file = sources.add(name, text)
-    } else {
-      const decoded = decodeSource(source)
-      text = decoded.text
-      bytes = source.length
-      file = sources.add(name, text)
-      for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file.base, end: d.end + file.base })
-    }
+    const bytes = typeof source === 'string' ? Buffer.byteLength(source) : source.length
+    const { file, diagnostics } =
+      typeof source === 'string' ? { file: sources.add(name, source), diagnostics: [] } : addSource(sources, name, source)
     const { diagnostics: found, compiled } = compileSource(file, { maxNesting: this.options.maxNesting, uris: this.uris })
-    const isAt = (char: number, d: Diagnostic) => d.code === 'RHO101' && text.charCodeAt(d.start - file.base) === char
+    const isAt = (char: number, d: Diagnostic) => d.code === 'RHO101' && file.text.charCodeAt(d.start - file.base) === char
     const zeros = found.filter(d => isAt(0, d))
     if (zeros.length > 1) return refused(file, [...diagnostics, { ...zeros[0], hint: 'this is no text, or not in UTF-8' }])
     // What is no UTF-8 has been told.
@@ -438,15 +426,9 @@ export class Session {
    * @returns what is wrong with the image or with the URIs it asks for, if it is refused; then nothing was started
    */
   deployImage(image: Uint32Array, name = 'image', atomic?: boolean): number | ImageError | ImageNeed {
-    const wrong = verify(image)
+    const wrong = verifyCanonical(image)
     if (wrong !== undefined) return wrong
-    const term = decodeOpen(image)
-    // The verifier does not know the order of values: what only it would let through is found by writing the image again.
-    const again = compile(term).image
-    const differs = image.findIndex((w, i) => w !== again[i])
-    if (differs >= 0 || again.length !== image.length)
-      return { code: 'NOT_CANONICAL', position: Math.max(0, differs), message: 'elements or entries are not in canonical order' }
-    const { uris, pathMaps } = needsOf(term)
+    const { uris, pathMaps } = needsOf(decodeOpen(image))
     if (pathMaps)
       return { code: 'RHO407', message: 'path maps are not available yet', hint: 'this version does not run them; a later one will' }
     for (const uri of uris) {

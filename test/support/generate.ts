@@ -40,13 +40,6 @@ export function programs(options: GenerateOptions = {}): fc.Arbitrary<string> {
     .map(([seed, depth]) => generateProgram(seed, { ...options, depth }))
 }
 
-/** Terms without variables, usable as data and as patterns that fit only themselves. */
-export function groundTerms(options: GenerateOptions = {}): fc.Arbitrary<string> {
-  return fc
-    .tuple(fc.integer({ min: 0, max: 0x7fffffff }), fc.integer({ min: 0, max: options.depth ?? 3 }))
-    .map(([seed, depth]) => new Generator(seed, options).ground(depth))
-}
-
 const IDENTIFIERS = ['a', 'b', 'c', 'x', 'y', "z'", 'agent', 'where', 'method', '_u1']
 const URIS = ['rho:io:stdout', 'rho:io:stderr', 'rho:io:devNull']
 const LITERALS = [
