@@ -24,6 +24,8 @@ export class Handle<T extends Types> implements Channel<T> {
   cid = 0
   /** Rows on disk that mention it. */
   rows = 0
+  /** When the log of events named it last, see `EventWriter`. */
+  told = 0
   /** Given to the caller: must stay the one handle of its name. */
   held = false
   /** What was waited for last: programs ask for the same again and again. */

@@ -262,6 +262,8 @@ export class Space<T extends Types> implements Namer<T> {
   /** With journal `events`: those of this group, packed if there is a store, else as they are. */
   private groupEvents: SpaceEvent<T>[] = []
   private packed: EventWriter | null = null
+  /** Not in use. */
+  private readonly writers: EventWriter[] = []
   private journal: SpaceEvent<T>[] = []
   /** The first commit whose events the journal has. */
   private journalStart = 0
@@ -425,7 +427,7 @@ export class Space<T extends Types> implements Namer<T> {
       !this.readOnly &&
       !this.debug &&
       !this.classic &&
-      !this.listens &&
+      !this.tellsEvents &&
       this.isFifo &&
       this.marks.length === 0 &&
       this.replay === null &&
@@ -637,6 +639,7 @@ export class Space<T extends Types> implements Namer<T> {
     const { hot } = this
     hot.wake(k, chan)
     this.counts.produced++
+    if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
     return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body)
   }
 
@@ -657,6 +660,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     this.counts.produced++
     const at = (this.dirtyOp = ++this.op)
+    if (this.packed !== null) this.packed.produce(at, ref, h, this.datumCodec, value, false)
     if (!this.scheduled) this.scheduleCommit()
     return { ref, comms: NOTHING, pending: hot.pumpPending, at }
   }
@@ -713,6 +717,7 @@ export class Space<T extends Types> implements Namer<T> {
       peeked: false,
     }
     const comm: CommEvent<T> = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
+    if (this.packed !== null) this.packed.pair(at, cont, ref)
     this.dirtyOp = at
     if (!this.scheduled) this.scheduleCommit()
     return { comms: [comm], pending: this.hot.pumpPending, at }
@@ -802,6 +807,7 @@ export class Space<T extends Types> implements Namer<T> {
       const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
       hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
+      if (this.packed !== null) this.packed.receive(at, k.turn, h, this.patternCodec, asked, this.bodyCodec, accepted)
       if (!this.scheduled) this.scheduleCommit()
       return { ref: k.turn, comms: NOTHING, pending: hot.pumpPending, at }
     }
@@ -809,6 +815,7 @@ export class Space<T extends Types> implements Namer<T> {
       const result = this.tried(asked, d.value as T['A'])
       if (result !== undefined) {
         hot.takeOldest(chan)
+        if (this.packed !== null) this.packed.receive(this.op + 1, hot.counter, h, this.patternCodec, asked, this.bodyCodec, accepted)
         return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted)
       }
     }
@@ -1835,9 +1842,9 @@ export class Space<T extends Types> implements Namer<T> {
     for (let b = 0; b < parts.length; b++) {
       const { peeks } = parts[b]
       to.branch(peeks.length, guard)
-      for (let i = 0; i < peeks.length; i++) to.bind(k.handle(b, i), encode(codec.pattern, k.pattern(b, i)), peeks[i])
+      for (let i = 0; i < peeks.length; i++) to.bind(k.handle(b, i), codec.pattern, k.pattern(b, i), peeks[i])
     }
-    to.body(encode(codec.body, k.body))
+    to.body(codec.body, k.body)
   }
   private emitComm(ref: Ref | undefined, data: readonly { readonly ref: Ref }[], branch: number): void {
     this.packed?.comm(this.op, ref, data, branch)
@@ -1911,7 +1918,7 @@ export class Space<T extends Types> implements Namer<T> {
     const events = this.groupEvents
     const { packed } = this
     this.groupEvents = []
-    if (packed !== null) this.packed = new EventWriter(packed.view().length + 4096)
+    if (packed !== null) this.packed = (this.writers.pop() ?? new EventWriter()).follow(packed)
     try {
       const taken = this.takeGroup()
       const net = this.keepsEvents ? null : this.netEvents(taken)
@@ -1946,6 +1953,7 @@ export class Space<T extends Types> implements Namer<T> {
           commit => {
             this.flights.shift()
             this.arrived(commit, op, net ?? (packed === null || this.watchers.size === 0 ? events : this.unpacked(packed, commit.number)))
+            if (packed !== null) this.writers.push(packed)
           },
           (error: unknown) => {
             this.flights.shift()
@@ -2790,7 +2798,7 @@ export class Space<T extends Types> implements Namer<T> {
   private async afterReset(): Promise<void> {
     this.op = Math.max(this.op, this.dirtyOp) + 1
     this.groupEvents = []
-    if (this.packed !== null) this.packed = new EventWriter()
+    if (this.packed !== null) this.packed = new EventWriter().follow(this.packed)
     this.journal = []
     this.journalStart = this.last.number + 1
     this.emit('reset', {})
