@@ -34,9 +34,12 @@ export class ProcessHost implements Host {
     return Date.now()
   }
 
-  /** Delays beyond what the host's timers can hold are waited for in parts. */
+  /**
+   * Delays beyond what the host's timers can hold are waited for in parts. The host counts whole milliseconds from the last that began, so that its timers
+   * end up to one early: hence one more.
+   */
   after(ms: number, callback: () => void): void {
-    if (ms <= TIMER_MAX) setTimeout(callback, ms)
+    if (ms < TIMER_MAX) setTimeout(callback, ms + 1)
     else setTimeout(() => this.after(ms - TIMER_MAX, callback), TIMER_MAX)
   }
 }
