@@ -77,7 +77,7 @@ function waysOf(trick: string, recorder: boolean, durability: string): Way[] {
   return ways
 }
 
-export function readOptions(argv: readonly string[]): Options | null {
+function readOptions(argv: readonly string[]): Options | null {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,

@@ -433,7 +433,7 @@ function holds(operator: string, a: JsonValue, b: JsonValue): boolean {
 }
 
 /** Structural equality without recursion. */
-export function equalJson(a: JsonValue, b: JsonValue): boolean {
+function equalJson(a: JsonValue, b: JsonValue): boolean {
   const work: JsonValue[] = [a, b]
   while (work.length > 0) {
     const y = work.pop() as JsonValue
@@ -680,7 +680,7 @@ function keyOf(field: number, x: JsonValue): string | number | undefined {
 const WHOLE = 0
 
 /** A matcher of its own for each space: it remembers by which fields patterns ask, and only those are indexed. */
-export function jsonMatcher(): {
+function jsonMatcher(): {
   match(p: JsonValue, a: JsonValue, m: Meter): Bindings | undefined
   guard(where: JsonValue, body: JsonValue, results: readonly Bindings[], m: Meter): boolean
   keys(p: JsonValue): readonly (string | number)[]

@@ -19,7 +19,7 @@ import { UsageError } from './usage.ts'
 
 type Answer = (record: Message) => void
 
-export function machineRecord(m: MachineView): Message {
+function machineRecord(m: MachineView): Message {
   const { start, end, ...rest } = m
   return { kind: 'machine', ...rest, ...spotOf(sources, start, end) }
 }

@@ -44,7 +44,7 @@ function exitOf(outcome: Outcome, flags: Flags): number {
 }
 
 /** Lines printed, data left, failures and blocked receives, each as a multiset; equal for runs that differ only in order and fresh names. */
-export function outcomeKey(outcome: Outcome): string {
+function outcomeKey(outcome: Outcome): string {
   const data = Object.entries(outcome.data).map(([name, messages]) => [name, messages.map(m => m.join(', ')).sort()] as const)
   const text = JSON.stringify([
     outcome.status,
@@ -59,7 +59,7 @@ export function outcomeKey(outcome: Outcome): string {
 }
 
 /** Unforgeable names by order of first appearance. */
-export function renameFresh(text: string): string {
+function renameFresh(text: string): string {
   const seen = new Map<string, number>()
   return text.replace(/Unforgeable\(0x[0-9a-f]+\)/g, name => {
     const known = seen.get(name) ?? seen.size

@@ -33,7 +33,7 @@ export async function testCommand(flags: Flags): Promise<number> {
 }
 
 /** The `.rho` files at or below a path, in order of their names. */
-export function programsBelow(path: string): string[] {
+function programsBelow(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path]
     return readdirSync(path, { withFileTypes: true })

@@ -10,7 +10,7 @@ export class UsageError extends Error {
 }
 
 /** Something that another part of the project brings; exit 2 until it lands. */
-export function notYet(what: string): UsageError {
+function notYet(what: string): UsageError {
   return new UsageError(`${what} is not available yet`, '`rho help` lists what there is')
 }
 

@@ -46,7 +46,7 @@ const LIFE_MS = 260
  * after they have printed something new, the third at any moment from the start of the process on. Every life but the first brings the auditor with it, if there
  * is one.
  */
-export async function killAndResume(
+async function killAndResume(
   rho: Installed,
   subject: Subject,
   size: number,

@@ -41,7 +41,7 @@ function harm(file: string, how: (typeof HARM)[number], random: Random): boolean
 }
 
 /** The two stores in `base` that cases are made from: one closed cleanly, one as a crash leaves it. */
-export const TEMPLATES = ['crashed', 'clean'] as const
+const TEMPLATES = ['crashed', 'clean'] as const
 
 export interface Damaged {
   readonly isClean: boolean

@@ -65,7 +65,7 @@ export function datumKey(cid: number, ref: number): Uint8Array {
 }
 
 /** Every delta also writes this row, so that a state says by itself how many deltas it contains. */
-export const STEP_KEY = new TextEncoder().encode('Xstep')
+const STEP_KEY = new TextEncoder().encode('Xstep')
 
 function stepValue(step: number): Uint8Array {
   const value = new Uint8Array(8)
