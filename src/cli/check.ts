@@ -1,6 +1,6 @@
 import { sources } from '../base/source.ts'
+import { QuietHost } from '../host/hosts.ts'
 import { checkProgram, hasErrors, readInputs, sessionOptions } from './engine.ts'
-import { QuietHost } from './host.ts'
 import { diagnosticLines, EXIT } from './outcome.ts'
 import { showDiagnostics } from './show.ts'
 import { stderr, stdout, wantsColor } from './streams.ts'

@@ -1,7 +1,7 @@
+import { QuietHost } from '../host/hosts.ts'
 import type { Session } from '../machine/session.ts'
 import type { Input } from './engine.ts'
 import { sessionOptions } from './engine.ts'
-import { QuietHost } from './host.ts'
 import type { Outcome } from './outcome.ts'
 import { EXIT } from './outcome.ts'
 import { runPrograms } from './program.ts'

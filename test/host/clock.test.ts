@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ProcessHost } from '../../src/cli/host.ts'
+import { ProcessHost } from '../../src/host/hosts.ts'
 
 describe('real time', () => {
   it('lets no delay end early', async () => {

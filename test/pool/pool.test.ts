@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { drive, type Ending } from '../../src/cli/engine.ts'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Operator } from '../../src/machine/operator.ts'
 import { Random } from '../../src/machine/queue.ts'
 import { Session, type SessionOptions } from '../../src/machine/session.ts'
