@@ -4,6 +4,7 @@ import type { Backlog } from './backlog.ts'
 import { Chan, Cont, type Datum, LINEAR, PEEK, type Site } from './kernel.ts'
 
 const KINDS = ['named', 'fresh', 'derived'] as const
+const HELD = 4
 
 /** Draws or encodes the bytes of channels that have none yet. */
 export interface Namer<T extends Types> {
@@ -18,7 +19,8 @@ export class Handle<T extends Types> implements Channel<T> {
   readonly chan: Chan
   readonly [SPACE]: Namer<T>
   readonly value: T['C'] | undefined
-  readonly kind: 'named' | 'fresh' | 'derived'
+  /** Its kind; and whether the caller has it, so that it must stay the one handle of its name. */
+  private flags: number
   private encoded: Uint8Array | null
   /** Local number on disk, 0 while no row mentions it. */
   cid = 0
@@ -26,8 +28,6 @@ export class Handle<T extends Types> implements Channel<T> {
   rows = 0
   /** When the log of events named it last, see `EventWriter`. */
   told = 0
-  /** Given to the caller: must stay the one handle of its name. */
-  held = false
   /** What was waited for last: programs ask for the same again and again. */
   asked: T['P'] | undefined = undefined
   /** The group of the continuations that wait here alone. */
@@ -39,7 +39,7 @@ export class Handle<T extends Types> implements Channel<T> {
   constructor(space: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
     this[SPACE] = space
     this.value = value
-    this.kind = kind
+    this.flags = KINDS.indexOf(kind)
     this.encoded = bytes
     this.chan = new Chan(this)
   }
@@ -47,12 +47,21 @@ export class Handle<T extends Types> implements Channel<T> {
     if (this.encoded === null) this.encoded = this[SPACE].bytesOf(this)
     return this.encoded
   }
+  get kind(): 'named' | 'fresh' | 'derived' {
+    return KINDS[this.kindByte]
+  }
+  get held(): boolean {
+    return (this.flags & HELD) !== 0
+  }
+  hold(): void {
+    this.flags |= HELD
+  }
   get drawn(): boolean {
     return this.encoded !== null
   }
   /** First byte of its identity. */
   get kindByte(): number {
-    return this.kind === 'named' ? 0 : KINDS.indexOf(this.kind)
+    return this.flags & ~HELD
   }
   /** Kind and canonical bytes: what a row of the channel holds, and its identity. */
   identity(): Uint8Array {
@@ -63,7 +72,7 @@ export class Handle<T extends Types> implements Channel<T> {
     return id
   }
   get show(): T['C'] | Channel<T> {
-    return this.kind === 'named' ? (this.value as T['C']) : this
+    return this.kindByte === 0 ? (this.value as T['C']) : this
   }
 }
 export const kindOfByte = (b: number): 'named' | 'fresh' | 'derived' | undefined => KINDS[b]

@@ -583,7 +583,7 @@ export class Space<T extends Types> implements Namer<T> {
   channel(c: T['C'], o: { order?: 'fifo' } = {}): Channel<T> {
     this.enter()
     const h = this.intern(c)
-    h.held = true
+    h.hold()
     if (o.order === 'fifo') this.kernel.pin(h.chan)
     return h
   }
@@ -592,7 +592,7 @@ export class Space<T extends Types> implements Namer<T> {
   fresh(): Channel<T> {
     this.enter()
     const h = new Handle<T>(this, undefined, 'fresh', null)
-    h.held = true
+    h.hold()
     return h
   }
 
@@ -614,7 +614,7 @@ export class Space<T extends Types> implements Namer<T> {
       hash('name', this.key, Uint8Array.of(kindBytes.length >> 8, kindBytes.length & 255), kindBytes, id),
       undefined,
     )
-    h.held = true
+    h.hold()
     return h
   }
 
@@ -708,7 +708,7 @@ export class Space<T extends Types> implements Namer<T> {
     counts.comms++
     counts.consumed++
     const match: Match<T> = {
-      channel: h.kind === 'named' ? (h.value as T['C']) : h,
+      channel: h.show,
       pattern,
       ref,
       value,
@@ -2596,7 +2596,7 @@ export class Space<T extends Types> implements Namer<T> {
     const handle = (h: Handle<T>): Handle<T> => {
       const identity = h.identity()
       const twin = other.internBytes(identity[0], identity.subarray(1), h.value)
-      twin.held ||= h.held
+      if (h.held) twin.hold()
       return twin
     }
     for (const r of list) {
