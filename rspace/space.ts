@@ -161,6 +161,40 @@ interface OutboxEntry<T extends Types> {
   saved: boolean
   readonly row: () => Uint8Array
 }
+/** Notes plain records for the next commit and passes on the rest. A class: the host then knows what it calls. */
+class PlainObserver<K extends Waiting<Types>> implements KernelObserver<K> {
+  private readonly others: KernelObserver<K>
+  private readonly changed: Changed<Datum | K>
+  constructor(others: KernelObserver<K>, changed: Changed<Datum | K>) {
+    this.others = others
+    this.changed = changed
+  }
+  stored(d: Datum): void {
+    if (d.origin === null) this.changed.came(d)
+    else this.others.stored?.(d)
+  }
+  removed(d: Datum): void {
+    if (d.origin === null) this.changed.went(d)
+    else this.others.removed?.(d)
+  }
+  parked(k: K): void {
+    if (k.extra === null) this.changed.came(k)
+    else this.others.parked?.(k)
+  }
+  unparked(k: K): void {
+    if (k.extra === null) this.changed.went(k)
+    else this.others.unparked?.(k)
+  }
+  renewed(r: Datum | K): void {
+    this.others.renewed?.(r)
+  }
+  failed(k: K, error: unknown): void {
+    this.others.failed?.(k, error)
+  }
+  stalled(k: K): void {
+    this.others.stalled?.(k)
+  }
+}
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
 
 export class Space<T extends Types> implements Namer<T> {
@@ -245,7 +279,8 @@ export class Space<T extends Types> implements Namer<T> {
   private handedOp = 0
   /** Groups on their way, oldest first. */
   private flights: Promise<void>[] = []
-  private lastGroupAt = 0
+  /** Never a whole number: a field that becomes a fraction makes the host compile everything anew. */
+  private lastGroupAt = Number.NEGATIVE_INFINITY
   private groupTimer: NodeJS.Timeout | undefined
   /** Bytes per changed record in the last group. */
   private bytesPerChange = 64
@@ -1746,26 +1781,20 @@ export class Space<T extends Types> implements Namer<T> {
   /** Whether there is anybody to be told of records that come and go. */
   private notes = false
   private tellsNobody = false
-  /** Only commits are to know: nothing is done on the way there. */
-  private notesPlainly = false
   /** Since the first install: which of them wait. */
   private notesInstalls = false
   private readonly observer: KernelObserver<Waiting<T>> = {
     stored: d => {
-      if (this.notesPlainly && d.origin === null) this.changed.came(d)
-      else if (this.notes) this.noteDatum(d, true)
+      if (this.notes) this.noteDatum(d, true)
     },
     removed: d => {
-      if (this.notesPlainly && d.origin === null) this.changed.went(d)
-      else if (this.notes) this.noteDatum(d, false)
+      if (this.notes) this.noteDatum(d, false)
     },
     parked: k => {
-      if (this.notesPlainly && k.extra === null) this.changed.came(k)
-      else if (this.notes || k.extra !== null) this.noteCont(k, true)
+      if (this.notes || k.extra !== null) this.noteCont(k, true)
     },
     unparked: k => {
-      if (this.notesPlainly && k.extra === null) this.changed.went(k)
-      else if (this.notes || k.extra !== null) this.noteCont(k, false)
+      if (this.notes || k.extra !== null) this.noteCont(k, false)
     },
     renewed: r => {
       if (this.tracks) this.turned.add(r)
@@ -1773,12 +1802,14 @@ export class Space<T extends Types> implements Namer<T> {
     failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
     stalled: k => this.emit('stall', { ref: k.ref }),
   }
+  /** While only commits are to know: nothing is done on the way there. */
+  private readonly plainObserver = new PlainObserver<Waiting<T>>(this.observer, this.changed)
   private listenAgain(): void {
     const isPlain = this.index === null && this.lattice === null
     this.notes = this.tracks || !isPlain
-    this.notesPlainly = this.tracks && isPlain && !this.loading
     this.tellsNobody = !this.notes && !this.notesInstalls && !this.listens
-    this.kernel.tell(this.tellsNobody ? null : this.observer)
+    const observer = this.tracks && isPlain && !this.loading ? this.plainObserver : this.observer
+    this.kernel.tell(this.tellsNobody ? null : observer)
   }
 
   private noteDatum(d: Datum, came: boolean): void {
@@ -1978,7 +2009,7 @@ export class Space<T extends Types> implements Namer<T> {
       count += p.count
     }
     for (const [key, value] of put) bytes += key.length + value.length
-    if (count > 1) this.bytesPerChange = Math.max(1, bytes / count)
+    if (count > 1) this.bytesPerChange = Math.max(1, Math.ceil(bytes / count))
   }
 
   private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
