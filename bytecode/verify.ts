@@ -1,6 +1,6 @@
 import { ConstKind } from './constants.ts'
 import { BindArrow, COUNT_MASK, FORMAT, HEADER, INT_MAX, INT_MIN, Kind, NEW_MAX, OP_INFO, Op, PERSISTENT } from './opcodes.ts'
-import { Fast, Form, NODE_INFO, P, TYPE_NAMES } from './patterns.ts'
+import { childCount, Fast, Form, NODE_INFO, P, TYPE_NAMES } from './patterns.ts'
 import { compareWords } from './words.ts'
 
 /** What can be wrong with an image. `NOT_CANONICAL`: well-formed, but no encoder produces it. */
@@ -541,7 +541,6 @@ class Verifier {
           code === P.NOT)
       )
         special = true
-      let need = 0
       let own: Scope | null = null
       switch (code) {
         case P.NIL:
@@ -550,13 +549,8 @@ class Verifier {
         case P.IF:
         case P.CONST:
           if (arg !== 0) refuse('NOT_CANONICAL', position, 'unused bits')
-          if (code === P.NOT) {
-            need = 1
-            own = new Scope(-1)
-          } else if (code === P.IF) need = 3
+          if (code === P.NOT) own = new Scope(-1)
           else if (code === P.CONST) p = this.value(p, end)
-          break
-        case P.INT:
           break
         case P.BOOL:
           if (arg > 1) refuse('BAD_IMAGE_PATTERN', position, 'a Bool is 0 or 1')
@@ -577,87 +571,54 @@ class Verifier {
         case P.BOUND:
           if (arg >= depth) refuse('BAD_IMAGE_PATTERN', position, 'a variable that nothing binds')
           break
-        case P.LIST:
-        case P.TUPLE:
-        case P.SET:
-        case P.PATHMAP:
-          need = arg
-          break
         case P.PAR:
         case P.AND:
         case P.OR:
-          need = arg
           if (arg < 2) refuse('NOT_CANONICAL', position, 'at least two parts are expected')
-          break
-        case P.LISTR:
-        case P.SETR:
-        case P.PATHMAPR:
-          need = arg + 1
-          break
-        case P.MAP:
-          need = 2 * arg
-          break
-        case P.MAPR:
-          need = 2 * arg + 1
           break
         case P.OP: {
           const op = arg < 0x80 ? OP_INFO[arg] : undefined
           const operator = op !== undefined && ((op.code >= Op.ADD && op.code <= Op.OR) || op.code === Op.ANDTHEN || op.code === Op.ORELSE)
           if (!operator) refuse('BAD_IMAGE_PATTERN', position, 'unknown operator')
-          need = arg === Op.NEG || arg === Op.NOT ? 1 : 2
           break
         }
         case P.METHOD:
           if (p < end && words[p] !== ConstKind.string) refuse('BAD_IMAGE_PATTERN', p, 'name of a method')
           p = this.value(p, end)
-          need = arg + 1
           break
         case P.MATCHES:
           if (arg > end - p) refuse('BAD_IMAGE_PATTERN', position, 'number of variables')
           own = new Scope(arg)
-          need = 2
           break
         case P.SEND:
           if (arg > 1) refuse('BAD_IMAGE_PATTERN', position, 'unused bits')
-          need = 1 + a
           break
         case P.RECEIVE:
         case P.BRANCH:
-          need = (arg & COUNT_MASK) + (arg > COUNT_MASK ? 2 : 1)
           if ((arg & COUNT_MASK) === 0) refuse('BAD_IMAGE_PATTERN', position, 'a receive without binds')
           break
         case P.BIND:
           if (arg > BindArrow.PEEK) refuse('BAD_IMAGE_PATTERN', position, 'arrow')
           if (b > end - p) refuse('BAD_IMAGE_PATTERN', position, 'number of variables')
           own = new Scope(b)
-          need = 1 + (a & 0x7fffffff) + (a >>> 31)
           ;(top as TreeFrame).count += b
           break
-        case P.NEW: {
+        case P.NEW:
           if (a > end - p || a > arg || arg === 0) refuse('BAD_IMAGE_PATTERN', position, 'number of names')
           for (let k = 0; k < a; k++) {
             if (p < end && words[p] !== ConstKind.uri) refuse('BAD_IMAGE_PATTERN', p, 'a uri is expected')
             p = this.value(p, end)
           }
-          need = 1
-          break
-        }
-        case P.MATCH:
-          need = 1 + arg
           break
         case P.CASE:
           if (arg > 1 || a > end - p) refuse('BAD_IMAGE_PATTERN', position, 'a case')
           own = new Scope(a)
-          need = 2 + arg
-          break
-        case P.SELECT:
-          need = arg
           break
         case P.BUNDLE:
           if (arg > 3) refuse('BAD_IMAGE_PATTERN', position, 'rights of a bundle')
-          need = 1
           break
       }
+      const need = childCount(code, arg, a)
       if (need > end - p) refuse('BAD_IMAGE_PATTERN', position, 'a pattern is cut off')
       if (need > 0) {
         stack.push({ code, arg, a, b, need, next: 0, count: 0, depth, outer: scope, own, position })
