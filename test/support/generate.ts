@@ -5,6 +5,7 @@
 import fc from 'fast-check'
 import { METHODS } from '../../src/machine/primitives/methods.ts'
 import { Tag } from '../../src/normal/term.ts'
+import { Random } from './random.ts'
 
 export interface GenerateOptions {
   /** Nesting of constructs; default 4. */
@@ -85,8 +86,7 @@ const BINARY: readonly (readonly string[])[] = [
   ['*', '/', '%', '%%'],
 ]
 
-class Generator {
-  private state: number
+class Generator extends Random {
   private left: number
   private readonly depth: number
   private readonly closed: boolean
@@ -94,7 +94,7 @@ class Generator {
   private readonly pathmaps: boolean
 
   constructor(seed: number, options: GenerateOptions) {
-    this.state = seed | 0
+    super(seed)
     this.depth = options.depth ?? 4
     this.closed = options.closed ?? true
     this.runnable = options.runnable ?? false
@@ -112,26 +112,6 @@ class Generator {
       ]),
     )
     return `new c, d in { ${body} }`
-  }
-
-  // mulberry32
-  private random(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-
-  private below(n: number): number {
-    return Math.floor(this.random() * n)
-  }
-
-  private chance(p: number): boolean {
-    return this.random() < p
-  }
-
-  private pick<X>(list: readonly X[]): X {
-    return list[this.below(list.length)]
   }
 
   private many(min: number, max: number, make: () => string): string[] {

@@ -1,6 +1,7 @@
 import { closeSync, copyFileSync, fstatSync, linkSync, mkdirSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { cut, Random } from './world.ts'
+import { Random } from '../../support/random.ts'
+import { cut } from './world.ts'
 
 /** Ways of spoiling a file, and the directories of single cases. */
 
