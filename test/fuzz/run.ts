@@ -61,7 +61,7 @@ async function step(seed: number): Promise<void> {
     await check('confluent', seed, () => flowLaws(flow))
     if (!/!!|<<-/.test(flow.text)) await check('conservation', seed, () => conservationLaw(flow.text))
   }
-  if (seed % 12 === 5) {
+  if (seed % 24 === 5) {
     const loop = generateLoop(seed)
     await check('text and image', seed, () => textLaws(loop))
     await check('loops', seed, () => loopLaws(loop))

@@ -133,8 +133,37 @@ export async function runLaws(program: string): Promise<Outcome> {
   const generated = essence(await run({ hot: 0 }))
   if (a !== generated) throw new Broken('functions made from code do what the code does', program, `\n${a}\n${generated}`)
   const limited = essence(await run({ maxMachines: 1_000_000 }))
-  if (a !== limited) throw new Broken('a run can be repeated, and a limit that is not reached changes nothing', program, `\n${a}\n${limited}`)
+  if (a !== limited)
+    throw new Broken('a run can be repeated, and a limit that is not reached changes nothing', program, `\n${a}\n${limited}`)
   return fused
+}
+
+/** What no order of steps may change; what new names are depends on it. */
+function settled(o: Outcome): string {
+  const data = Object.entries(o.data).map(([name, messages]) => [
+    name,
+    messages.map(m => m.join(', ').replace(/0x[0-9a-f]{64}/g, '…')).sort(),
+  ])
+  const failures = o.failures.map(f => JSON.stringify([f.code, f.message, f.line, f.column, f.end])).sort()
+  const blocked = o.blocked.map(b => JSON.stringify(b)).sort()
+  return JSON.stringify({ status: o.status, failures, blocked, data, gas: o.stats.gas, comms: o.stats.comms })
+}
+
+/** Laws of a program that does something again and again, whose outcome no order changes: however it is carried out. */
+export async function loopLaws(program: string): Promise<void> {
+  const run = (options: object): Promise<Outcome> => runPrograms([{ name: 'law.rho', text: program }], { ...STEPS, seed: 1n, ...options })
+  const first = await runLaws(program)
+  for (const hot of [1, 5]) {
+    const half = essence(await run({ hot }))
+    if (half !== essence(first))
+      throw new Broken(`functions made from code after ${hot} rounds go on where the code was`, program, `\n${essence(first)}\n${half}`)
+  }
+  if (first.status === 'limit') return
+  for (const options of ORDERS) {
+    const other = settled(await run(options))
+    const how = JSON.stringify(options, (_, v) => (typeof v === 'bigint' ? String(v) : v))
+    if (other !== settled(first)) throw new Broken(`a loop ends alike in every order ${how}`, program, `\n${settled(first)}\n${other}`)
+  }
 }
 
 const ORDERS: readonly ProgramOptions[] = [
