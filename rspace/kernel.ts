@@ -1721,7 +1721,12 @@ export class Kernel<V, R, K extends Cont> {
   /** A cursor over the data that bind `i` may take, in the order of choice, without `d` where it is not stored. */
   private dataFor(cursor: DataCursor, k: K, b: number, i: number, chan: Chan): DataCursor {
     const pinned = (chan.bits & PINNED) !== 0
-    const key = chan.index !== null && chan.index.data !== null ? this.contKeyOf(k, b, i) : undefined
+    let key: Key | undefined
+    if (chan.index !== null) {
+      // In this order: a key of a kind that nobody has asked for before is not in the index yet.
+      if (chan.index.data !== null) key = this.contKeyOf(k, b, i)
+      this.tidyIndex(chan)
+    }
     cursor.start(chan, key, !pinned && this.order === 'lifo')
     if (this.seeded && !pinned) {
       const list: Datum[] = []
@@ -1734,7 +1739,6 @@ export class Kernel<V, R, K extends Cont> {
 
   private firstMatch(k: K, b: number, i: number, chan: Chan): boolean {
     if (chan.dHead === null) return false
-    if (chan.index !== null) this.tidyIndex(chan)
     const cursor = this.dataFor(this.dataCursor, k, b, i, chan)
     for (let d = cursor.next(); d !== null; d = cursor.next()) {
       const r = this.matchOnce(k, b, i, d.value as V)
@@ -1753,7 +1757,6 @@ export class Kernel<V, R, K extends Cont> {
    */
   private solveGroup(k: K, b: number, site: Site, group: number[], chan: Chan, mine: Datum | null): boolean {
     const m = group.length
-    if (chan.index !== null) this.tidyIndex(chan)
     // m candidates beside `mine` are enough for each bind: the other m − 1 binds cannot use up more than m − 1 of them.
     const lists: Candidate<R>[][] = []
     for (let g = 0; g < m; g++) {
@@ -1958,7 +1961,6 @@ export class Kernel<V, R, K extends Cont> {
     const lists: LazyCandidates<V, R, K>[] = []
     for (let i = 0; i < n; i++) {
       const chan = chanOf(i)
-      if (chan.index !== null) this.tidyIndex(chan)
       const own = mine !== null && chan === mine.chan
       const unstored = own && ((mine as Datum).state & STORED) === 0
       let cursor: DataCursor
