@@ -31,7 +31,6 @@ export async function runCommand(flags: Flags): Promise<number> {
   const inputs = readInputs(flags)
   if (inputs.length === 0 && !flags.has('resume') && !flags.has('restore'))
     throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
-  if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
   if (flags.has('seeds') && flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
   const json = flags.text('format') === 'json'
   try {
@@ -50,8 +49,6 @@ export async function runCommand(flags: Flags): Promise<number> {
 /** `rho deploy`: a run that never makes a space, or one in the process that holds it. */
 export async function deployCommand(flags: Flags): Promise<number> {
   if (flags.has('control')) return (await import('./operators.ts')).deployTo(flags)
-  for (const name of ['create', 'resume', 'durability'] as const)
-    if (flags.has(name)) throw new UsageError(`--${name} belongs to \`rho run\``)
   if (!flags.has('space'))
     throw new UsageError('`rho deploy` needs --space DIR or --control SOCKET', 'to run a program in memory: `rho run`')
   return runCommand(flags)
@@ -96,7 +93,7 @@ interface Finished {
 async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
   workersOf(flags) // a contradiction is wrong use: say so before anything is opened
-  const options = await sessionOptions(flags, host, undefined, true)
+  const options = sessionOptions(flags, host)
   options.host = hostFor(flags, host)
   const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
   const shown = { n: 0 }

@@ -18,7 +18,7 @@ export async function runSeeds(flags: Flags, inputs: readonly Input[], range: { 
   const workers = workersOf(flags)
   const Pool = workers === 0 ? undefined : (await import('../pool/pool.ts')).Pool
   for (let seed = range.first; seed <= range.last; seed++) {
-    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed, true)
+    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed)
     let pool: InstanceType<NonNullable<typeof Pool>> | undefined
     const prepare = (session: Session): void => {
       if (Pool !== undefined) pool = new Pool(session, { workers })

@@ -22,6 +22,8 @@ interface Flag {
   /** What stands for the value in help texts. */
   readonly value?: string
   readonly choices?: readonly string[]
+  /** Further choices, on one command only. */
+  readonly more?: Partial<Record<CommandName, readonly string[]>>
   readonly many?: boolean
   readonly on: readonly CommandName[]
   readonly help: string
@@ -81,49 +83,52 @@ export const COMMANDS = {
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
 
-const ENGINE: readonly CommandName[] = ['run', 'test', 'repl']
-const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
+/** A run, in a new or a stored space. */
+const RUN: readonly CommandName[] = ['run', 'deploy']
+const ENGINE: readonly CommandName[] = [...RUN, 'test', 'repl']
+const SOURCE: readonly CommandName[] = [...RUN, 'check', 'disasm', 'fmt']
 
 /** The one place that knows a flag; parsing, help, completion and "did you mean" derive from it. */
 export const FLAGS = {
   eval: { kind: 'text', short: 'e', value: 'SOURCE', many: true, on: SOURCE, help: 'the program itself instead of a file; may repeat' },
   format: {
     kind: 'choice',
-    choices: ['text', 'json', 'tap'],
-    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
-    help: 'json: one object per line; tap: for `rho test` only',
+    choices: ['text', 'json'],
+    more: { test: ['tap'] },
+    on: [...RUN, 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
+    help: 'json: one object per line',
   },
 
   observe: {
     kind: 'text',
     value: 'NAME',
     many: true,
-    on: ['run'],
+    on: RUN,
     help: 'after the run print what is left on NAME, for example \'@"x"\'; may repeat',
   },
   report: {
     kind: 'report',
     value: '[=all]',
-    on: ['run'],
+    on: RUN,
     help: 'say what waits and why (the default on a terminal); all: persistent and unreachable items too',
   },
-  metrics: { kind: 'switch', on: ['run'], help: 'print the counters at the end' },
-  'expect-done': { kind: 'switch', on: ['run'], help: 'exit 3 if receives are left waiting' },
-  trace: { kind: 'text', value: 'FILE', on: ['run'], help: 'write what happened, one event per line (`rho trace` shows it)' },
-  'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: ['run'], help: 'stop at a scheduling point' },
-  snapshot: { kind: 'text', value: 'FILE', on: ['run'], help: 'write the state at the end; - is standard output' },
+  metrics: { kind: 'switch', on: RUN, help: 'print the counters at the end' },
+  'expect-done': { kind: 'switch', on: RUN, help: 'exit 3 if receives are left waiting' },
+  trace: { kind: 'text', value: 'FILE', on: RUN, help: 'write what happened, one event per line (`rho trace` shows it)' },
+  'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: RUN, help: 'stop at a scheduling point' },
+  snapshot: { kind: 'text', value: 'FILE', on: RUN, help: 'write the state at the end; - is standard output' },
   restore: { kind: 'text', value: 'FILE', on: ['run'], help: 'go on from a state that --snapshot wrote, with further programs or none' },
 
   space: {
     kind: 'text',
     value: 'DIR',
-    on: ['run', 'ps', 'inspect'],
+    on: [...RUN, 'ps', 'inspect'],
     help: 'keep everything in this directory and go on with what it holds; `ps`, `inspect`: look at it',
   },
   control: {
     kind: 'text',
     value: 'SOCKET',
-    on: ['run', 'ps', 'inspect', 'top'],
+    on: [...RUN, 'ps', 'inspect', 'top'],
     help: 'let operators in through this Unix domain socket; other commands: ask the process there',
   },
   interval: { kind: 'text', value: 'SECONDS', on: ['top'], help: 'how long to watch for each view (default 1; 0.2 is fine)' },
@@ -152,11 +157,11 @@ export const FLAGS = {
   },
   'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
   'no-opt': { kind: 'switch', on: [...ENGINE, 'disasm'], help: 'link without derived instructions' },
-  workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: 'shards on workers; 0 and auto: the calling thread' },
+  workers: { kind: 'text', value: 'auto|N', on: RUN, help: 'shards on workers; auto (default): when it pays; 0: the calling thread' },
   'checkpoint-every': {
     kind: 'count',
     value: 'N',
-    on: ['run'],
+    on: RUN,
     help: 'with workers: take a cut every N COMMs, and go on from it when a worker is lost',
   },
 
@@ -211,7 +216,7 @@ export const FLAGS = {
   help: {
     kind: 'switch',
     short: 'h',
-    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
+    on: [...RUN, 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
     help: 'this text',
   },
 } as const satisfies Record<string, Flag>
@@ -246,6 +251,10 @@ export class Flags {
     return this.values.get(name) ?? []
   }
 
+  get names(): FlagName[] {
+    return [...this.values.keys()]
+  }
+
   /** A count or a size; the text was checked when it was parsed. */
   number(name: FlagName): number | undefined {
     const text = this.text(name)
@@ -267,15 +276,14 @@ function toNumber(name: string, text: string): number {
   return value
 }
 
-/** `deploy` is a run. */
-function takes(command: CommandName, flag: Flag): boolean {
-  return flag.on.includes(command === 'deploy' ? 'run' : command)
+function choicesOf(flag: Flag, command: CommandName): readonly string[] {
+  return [...(flag.choices ?? []), ...(flag.more?.[command] ?? [])]
 }
 
 /** Throws UsageError for unknown, misplaced, valueless and malformed flags. */
 export function parseFlags(command: CommandName, args: readonly string[]): Flags {
   const flags = new Flags()
-  const known = Object.keys(table).filter(name => takes(command, table[name]))
+  const known = Object.keys(table).filter(name => table[name].on.includes(command))
   let onlyFiles = false
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]
@@ -297,13 +305,13 @@ export function parseFlags(command: CommandName, args: readonly string[]): Flags
     } else if (flag.kind === 'report') {
       if (value !== undefined && value !== 'all') throw new UsageError(`${written} takes no value or \`all\`, found \`${value}\``)
     } else if (value === undefined) {
-      if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? flag.choices?.join('|') ?? ''}`)
+      if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? choicesOf(flag, command).join('|')}`)
       value = args[i]
       if (isFlag(value, known))
         throw new UsageError(`${written} needs a value, found the flag \`${value}\``, `if it is one: \`${written}=${value}\``)
     }
     if (value === '' && flag.value === 'DIR') throw new UsageError(`${written} needs a value: DIR`)
-    checkValue(name, flag, value ?? '')
+    checkValue(command, name, value ?? '')
     flags.add(name as FlagName, value ?? '')
   }
   return flags
@@ -319,8 +327,14 @@ function flagOf(command: CommandName, written: string, known: readonly string[])
   if (known.includes(name)) return name
   if (command === 'run' && LATER_FLAGS.test(name)) throw notYet(`\`${written}\``)
   const near = nearest(name, known)
-  const where = Object.hasOwn(table, name) ? `it belongs to ${commandsOf(table[name].on)}` : `\`rho ${command} --help\` lists the flags`
-  throw new UsageError(`unknown flag \`${written}\``, near === undefined ? where : `did you mean \`--${near}\`?`)
+  throw new UsageError(
+    `unknown flag \`${written}\``,
+    Object.hasOwn(table, name)
+      ? `it belongs to ${commandsOf(table[name].on)}`
+      : near === undefined
+        ? `\`rho ${command} --help\` lists the flags`
+        : `did you mean \`--${near}\`?`,
+  )
 }
 
 function commandsOf(names: readonly CommandName[]): string {
@@ -335,13 +349,15 @@ function isFlag(text: string, known: readonly string[]): boolean {
   return text.startsWith('-') && known.some(name => table[name].short === text.slice(1))
 }
 
-function checkValue(name: string, flag: Flag, value: string): void {
+function checkValue(command: CommandName, name: string, value: string): void {
+  const flag = table[name]
+  const choices = choicesOf(flag, command)
   if (flag.kind === 'count' || flag.kind === 'bytes') toNumber(name, value)
   if (flag.kind === 'integer' && !/^-?\d+$/.test(value)) throw new UsageError(`--${name} takes a whole number, found \`${value}\``)
-  if (flag.kind === 'choice' && flag.choices?.includes(value) === false) {
-    const near = nearest(value, flag.choices)
+  if (flag.kind === 'choice' && !choices.includes(value)) {
+    const near = nearest(value, choices)
     throw new UsageError(
-      `--${name} is one of ${flag.choices.join(', ')}; found \`${value}\``,
+      `--${name} is one of ${choices.join(', ')}; found \`${value}\``,
       near === undefined ? '' : `did you mean \`${near}\`?`,
     )
   }
@@ -387,9 +403,9 @@ export function helpText(command?: CommandName): string {
       '',
     ].join('\n')
   }
-  const rows = Object.entries(table).filter(([, flag]) => takes(command, flag))
+  const rows = Object.entries(table).filter(([, flag]) => flag.on.includes(command))
   const left = rows.map(([name, flag]) => {
-    const value = flag.kind === 'switch' ? '' : flag.kind === 'report' ? '[=all]' : ` ${flag.value ?? flag.choices?.join('|') ?? ''}`
+    const value = flag.kind === 'switch' ? '' : flag.kind === 'report' ? '[=all]' : ` ${flag.value ?? choicesOf(flag, command).join('|')}`
     return `  ${flag.short === undefined ? '   ' : `-${flag.short},`} --${name}${value}`
   })
   const width = Math.min(34, Math.max(...left.map(l => l.length)))
