@@ -569,7 +569,7 @@ function isPlain(p: JsonValue): boolean {
   if (p === _ || variableOf(p)) return true
   let first: string | undefined
   let second: string | undefined
-  for (const key of Object.keys(p)) {
+  for (const key in p) {
     if (key.charCodeAt(0) === DOLLAR) return false
     const part = (p as Obj)[key]
     if (typeof part !== 'object' || part === null || part === _) continue
@@ -703,25 +703,31 @@ function jsonMatcher(): {
     keys(p) {
       if (!isObject(p)) return typeof p === 'object' && p !== null ? NO_KEYS : [keyOf(WHOLE, p) as string | number]
       const all = isObject(p.$exact) ? p.$exact : p
-      const found: (string | number)[] = []
-      for (const field of Object.keys(all)) {
+      let found: (string | number)[] | null = null
+      for (const field in all) {
+        if (!owns.call(all, field)) continue
         if (field.charCodeAt(0) === DOLLAR) return NO_KEYS
         const x = all[field]
         if (typeof x === 'object' && x !== null) continue
         let number = numbers.get(field)
         if (number === undefined) numbers.set(field, (number = fields.push(field)))
-        found.push(keyOf(number, x) as string | number)
+        const key = keyOf(number, x) as string | number
+        if (found === null) found = [key]
+        else found.push(key)
       }
-      return found
+      return found ?? NO_KEYS
     },
     datumKeys(a) {
       if (!isObject(a)) return typeof a === 'object' && a !== null ? NO_KEYS : [keyOf(WHOLE, a) as string | number]
-      const found: (string | number)[] = []
+      let found: (string | number)[] | null = null
       for (let i = 0; i < fields.length; i++) {
         const key = Object.hasOwn(a, fields[i]) ? keyOf(i + 1, a[fields[i]]) : undefined
-        if (key !== undefined) found.push(key)
+        if (key === undefined) continue
+        // A list that begins with what it holds has no room for sixteen more.
+        if (found === null) found = [key]
+        else found.push(key)
       }
-      return found
+      return found ?? NO_KEYS
     },
     get keysVersion() {
       return fields.length

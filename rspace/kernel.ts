@@ -739,6 +739,17 @@ export class Kernel<V, R, K extends Cont> {
     this.store(chan, value, false, origin)
   }
 
+  /** The same, in a record that `takeThis` left. One that the host's collector has moved twice is cheaper to use again than to replace. */
+  putIndexed(chan: Chan, value: V): void {
+    const d = this.spare()
+    if (d === null) {
+      this.put(chan, value, null)
+      return
+    }
+    ;(d as { value: unknown }).value = value
+    this.putAgain(d, chan, null)
+  }
+
   /** A datum that came before, with the ref it was given then; nobody waits here. Refs on a channel must ascend. */
   append(chan: Chan, ref: number, value: V): void {
     this.appendDatum(new Datum(chan, ref, value, false, null))
@@ -861,6 +872,30 @@ export class Kernel<V, R, K extends Cont> {
     this.lastDatum = null
     this.lastDatumRef = ++this.counter
     this.renewCont(k, this.taken)
+  }
+
+  /** The oldest datum with this key, found through the index of the channel; what has another does not fit. null: none, or it does not say. */
+  holder(chan: Chan, key: Key): Datum | null {
+    const data = chan.index === null ? null : chan.index.data
+    if (data === null || !this.fifo || data.version !== this.matcher.keysVersion || chan.nD < this.indexMin) return null
+    if (data.entries > 2 * chan.nD * data.width + 64) return null
+    const { free } = data
+    if (free.live(free.head) < free.length) return null
+    const bucket = data.byKey.get(key)
+    if (bucket === undefined) return null
+    const first = bucket.live(bucket.head)
+    return first < bucket.length ? bucket.at(first) : null
+  }
+
+  /** `consume` of a linear continuation that takes this datum, which is not persistent and which nobody but the kernel knows. */
+  takeThis(d: Datum): void {
+    this.op++
+    this.counter++
+    const again = this.observer === null && (d.state & PUMPED) === 0
+    this.removeDatum(d)
+    if (!again) return
+    ;(d as { value: unknown }).value = undefined
+    this.recycle(d)
   }
 
   /** `consume` of a linear continuation that takes the oldest datum of the channel. */

@@ -237,6 +237,8 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly debug: boolean
   private readonly matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>
   private readonly meter: Meter
+  private readonly patternKeys: ((pattern: T['P']) => readonly Key[]) | undefined
+  private readonly keysOf: ((value: T['A']) => readonly Key[]) | undefined
   /** Nothing but the two operations is asked for, see `isQuick`; found out after a careful call, forgotten when somebody comes in by another door. */
   private quick = false
   private readonly dataMax: number
@@ -334,6 +336,10 @@ export class Space<T extends Types> implements Namer<T> {
     this.channelCodec = codec.channel
     this.checks = matcher.check !== undefined
     this.matcher = matcher
+    if (matcher.keys !== undefined && matcher.datumKeys !== undefined) {
+      this.patternKeys = matcher.keys.bind(matcher)
+      this.keysOf = matcher.datumKeys.bind(matcher)
+    }
     this.meter = this.newMeter()
     this.debug = settings.debug === true
     this.dataMax = limits.dataPerChannelMax ?? MAX
@@ -664,9 +670,10 @@ export class Space<T extends Types> implements Namer<T> {
     const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
     const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
     const { chan } = h
-    if (chan.jHead !== null || chan.index !== null) return this.produceOn(h, value, PLAIN)
+    if (chan.jHead !== null) return this.produceOn(h, value, PLAIN)
     const k = chan.kHead as Waiting<T> | null
     if (k === null) return this.leaveThere(h, value)
+    if (chan.index !== null) return this.produceByKey(h, value)
     if (k.site !== LINEAR_RECEIVE || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
     const pattern = k.pattern(0, 0)
     const result = this.tried(pattern, value)
@@ -675,7 +682,46 @@ export class Space<T extends Types> implements Namer<T> {
     hot.wake(k, chan)
     this.counts.produced++
     if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
-    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body, false)
+  }
+
+  /** Many wait there, and keys tell who could take it. */
+  private produceByKey(h: Handle<T>, value: T['A']): Outcome<T> {
+    const { hot, keysOf } = this
+    const { chan } = h
+    const k = keysOf === undefined ? null : this.takerOf(chan, keysOf, value)
+    if (k === null || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
+    const { site } = k
+    if (site !== LINEAR_RECEIVE && site !== CONTRACT) return this.produceOn(h, value, PLAIN)
+    const pattern = k.pattern(0, 0)
+    const result = this.tried(pattern, value)
+    if (result === undefined) return this.produceOn(h, value, PLAIN)
+    if (site === CONTRACT) hot.serve(k)
+    else hot.wake(k, chan)
+    this.counts.produced++
+    if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
+    return this.met(hot.lastDatumRef, value, result, pattern, h, k.ref, k.body, site === CONTRACT)
+  }
+
+  /** Of the continuations with one of the keys of the value, the only one. */
+  private takerOf(chan: Chan, keysOf: (value: T['A']) => readonly Key[], value: T['A']): Waiting<T> | null {
+    const keys = this.askKeys(keysOf, value)
+    if (keys === null || keys.length !== 1) return null
+    const k = this.hot.taker(chan, keys[0])
+    return k === null || k.chan === null ? null : k
+  }
+
+  /** null: the matcher threw, which the careful path will say. */
+  private askKeys<X>(keysOf: (x: X) => readonly Key[], x: X): readonly Key[] | null {
+    let keys: readonly Key[] | null
+    this.busy = true
+    try {
+      keys = keysOf(x)
+    } catch {
+      keys = null
+    }
+    this.busy = false
+    return keys
   }
 
   /** Nobody waits for it. If many are before it, it need not be a record yet. */
@@ -683,9 +729,14 @@ export class Space<T extends Types> implements Namer<T> {
     const { hot } = this
     const { chan, backlog } = h
     let ref: Ref
-    if (backlog === null && (chan.nD < SHALLOW || !this.tellsNobody)) {
+    if (backlog === null && (chan.nD < SHALLOW || !this.tellsNobody || chan.index !== null)) {
       if (chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
-      hot.put(chan, value, null)
+      if (chan.index === null) hot.put(chan, value, null)
+      else {
+        this.busy = true
+        hot.putIndexed(chan, value)
+        this.busy = false
+      }
       ref = hot.lastDatumRef
     } else {
       if (chan.nD + (backlog === null ? 0 : backlog.count) >= this.dataMax) return this.produceOn(h, value, PLAIN)
@@ -714,7 +765,7 @@ export class Space<T extends Types> implements Namer<T> {
       h.backlog = null
       this.deep.delete(h)
     }
-    return this.met(ref, value, result, pattern, h, cont, body)
+    return this.met(ref, value, result, pattern, h, cont, body, false)
   }
 
   private deepen(h: Handle<T>): Backlog<T['A']> {
@@ -737,7 +788,16 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** One datum has met one continuation, and both are gone. */
-  private met(ref: Ref, value: T['A'], result: T['R'], pattern: T['P'], h: Handle<T>, cont: Ref, body: T['K']): Outcome<T> {
+  private met(
+    ref: Ref,
+    value: T['A'],
+    result: T['R'],
+    pattern: T['P'],
+    h: Handle<T>,
+    cont: Ref,
+    body: T['K'],
+    persistent: boolean,
+  ): Outcome<T> {
     const at = ++this.op
     const { counts } = this
     counts.comms++
@@ -751,7 +811,7 @@ export class Space<T extends Types> implements Namer<T> {
       persistent: false,
       peeked: false,
     }
-    const comm: CommEvent<T> = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
+    const comm: CommEvent<T> = { ref: cont, body, persistent, branch: 0, matches: [match], ack: nothingToDo }
     if (this.packed !== null) this.packed.pair(at, cont, ref)
     this.dirtyOp = at
     if (!this.scheduled) this.scheduleCommit()
@@ -851,10 +911,28 @@ export class Space<T extends Types> implements Namer<T> {
       if (result !== undefined) {
         hot.takeOldest(chan)
         if (this.packed !== null) this.packed.receive(this.op + 1, hot.counter, h, this.patternCodec, asked, this.bodyCodec, accepted)
-        return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted)
+        return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted, false)
       }
+    } else if (d !== null && chan.index !== null && h.backlog === null) {
+      const outcome = this.takeByKey(h, asked, accepted)
+      if (outcome !== null) return outcome
     }
     return this.parked(new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null), 0, undefined)
+  }
+
+  /** Many data are there, and keys tell which could fit. null: the careful path has to look. */
+  private takeByKey(h: Handle<T>, pattern: T['P'], body: T['K']): Outcome<T> | null {
+    const { hot, patternKeys } = this
+    const keys = patternKeys === undefined ? null : this.askKeys(patternKeys, pattern)
+    const d = keys === null || keys.length === 0 ? null : hot.holder(h.chan, keys[0])
+    if (d === null || d.persistent) return null
+    const { ref } = d
+    const value = d.value as T['A']
+    const result = this.tried(pattern, value)
+    if (result === undefined) return null
+    hot.takeThis(d)
+    if (this.packed !== null) this.packed.receive(this.op + 1, hot.counter, h, this.patternCodec, pattern, this.bodyCodec, body)
+    return this.met(ref, value, result, pattern, h, hot.counter, body, false)
   }
 
   private consumeWith(
@@ -1529,7 +1607,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** The oldest matching datum, left in place. */
   tryRead(c: T['C'] | Channel<T>, p: T['P']): Got<T> | undefined {
-    for (const got of this.scan(c, p)) return got
+    for (const got of this.looked(c, p)) return got
     return undefined
   }
   /** Withdraw all matching data, oldest first, at most `max`. */
@@ -1537,7 +1615,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.begin()
     const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
     const found: Got<T>[] = []
-    for (const got of [...this.scan(c, p)].slice(0, max === MAX ? undefined : max)) {
+    for (const got of [...this.looked(c, p)].slice(0, max === MAX ? undefined : max)) {
       const d = this.records.get(got.ref) as Datum
       if (d.persistent) {
         found.push(got)
@@ -1555,7 +1633,7 @@ export class Space<T extends Types> implements Namer<T> {
   readMany(c: T['C'] | Channel<T>, p: T['P'], o: { max?: number } = {}): readonly Got<T>[] {
     const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
     const found: Got<T>[] = []
-    for (const got of this.scan(c, p)) {
+    for (const got of this.looked(c, p)) {
       if (found.length >= max) break
       found.push(got)
     }
@@ -1567,24 +1645,44 @@ export class Space<T extends Types> implements Namer<T> {
       return this.find(c)?.chan.nD ?? 0
     }
     let n = 0
-    for (const _ of this.scan(c, p)) n++
+    for (const _ of this.looked(c, p)) n++
     return n
   }
-  /** Data that match, oldest first; nothing is changed. Do not change the channel meanwhile. */
+  /** Data that match, oldest first, of those that are there when it begins; one that leaves before its turn is left out. Nothing is changed. */
   *scan(c: T['C'] | Channel<T>, p?: T['P']): Iterable<Got<T>> {
+    const look = this.looking(c, p)
+    if (look === undefined) return
+    const there = [...this.kernel.data(look.h.chan)]
+    const refs = there.map(d => d.ref)
+    for (const [i, d] of there.entries()) {
+      const got = d.ref === refs[i] && d.stored && !d.hidden ? look.at(d) : undefined
+      if (got !== undefined) yield got
+    }
+  }
+  /** The same for calls that change nothing while they look. */
+  private *looked(c: T['C'] | Channel<T>, p: T['P'] | undefined): Iterable<Got<T>> {
+    const look = this.looking(c, p)
+    if (look === undefined) return
+    for (const d of this.kernel.data(look.h.chan)) {
+      const got = look.at(d)
+      if (got !== undefined) yield got
+    }
+  }
+  private looking(c: T['C'] | Channel<T>, p: T['P'] | undefined): { h: Handle<T>; at(d: Datum): Got<T> | undefined } | undefined {
     this.enter()
     const { matcher, codec } = this.settings
     const pattern = p === undefined ? undefined : this.accept(codec.pattern, p, true)
     if (pattern !== undefined) this.inside(() => matcher.check?.([pattern], undefined))
     const h = this.find(c)
-    if (h === undefined) return
+    if (h === undefined) return undefined
     const meter: Meter = { used: 0, step() {} }
-    for (const d of this.kernel.data(h.chan)) {
+    const at = (d: Datum): Got<T> | undefined => {
       const value = d.value as T['A']
       const result = pattern === undefined ? (value as T['R']) : this.inside(() => quietly(() => matcher.match(pattern, value, meter)))
-      if (result !== undefined)
-        yield this.seal({ ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op })
+      if (result === undefined) return undefined
+      return this.seal({ ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op })
     }
+    return { h, at }
   }
 
   /** A body that names a handler is delivered to it. With `ack` a COMM stays in the outbox until it is acknowledged, also through a crash. */
@@ -3422,6 +3520,7 @@ function checkPut(o: PutOptions): Checked {
 
 const PLAIN: Checked = { persist: false, volatile: false, leaseTicks: 0, id: undefined }
 const LINEAR_RECEIVE = plainShape(1, false)
+const CONTRACT = plainShape(1, true)
 /** With so many data on a channel, what comes is no record at once: few of them are still young when they go. */
 const SHALLOW = 64
 /** No COMMs. */
