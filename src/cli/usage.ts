@@ -417,7 +417,7 @@ export function helpText(command?: CommandName): string {
     command === 'run' || command === 'deploy'
       ? [
           '',
-          'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 internal fault',
+          'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 our fault, 130/143 a signal',
         ]
       : []
   return [`usage: ${synopsis}`, '', about, '', ...lines, ...codes, ''].join('\n')
