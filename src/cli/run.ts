@@ -177,9 +177,14 @@ async function runIn(
     limit === undefined
       ? drive(session, { stopped, onLong: stored === undefined && attended === undefined ? listen : undefined })
       : stopAt(session, limit)
+  const began = performance.now()
   let ending = await run()
   while ((ending === 'rest' || ending === 'limit') && (await attended?.more()) === true) ending = await run()
   await pool?.gather()
+  if (process.env.RHO_DEBUG === 'workers') {
+    const { comms } = (pool?.session ?? session).stats()
+    stderr.write(`workers: ${JSON.stringify({ runMs: performance.now() - began, comms, ...pool?.told })}\n`)
+  }
   await stored?.flush()
   return { ending, signal }
 }

@@ -972,12 +972,14 @@ export class Pool implements Team {
     await this.piscina?.threads.find(t => t.threadId === this.threads[shard])?.terminate()
   }
 
+  /** For whoever looks for mistakes or measures: how long starting the workers took, how often everything was brought back, what each has done. */
+  get told(): object {
+    const { startMs, broughtBack, tally } = this
+    return { startMs, broughtBack, tally }
+  }
+
   /** Ends the workers. What they hold is gone. */
   async close(): Promise<void> {
-    if (process.env.RHO_DEBUG === 'workers') {
-      const { startMs, broughtBack, tally } = this
-      process.stderr.write(`workers: ${JSON.stringify({ startMs, broughtBack, tally })}\n`)
-    }
     const { piscina } = this
     this.piscina = null
     await piscina?.destroy()
