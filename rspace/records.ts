@@ -266,6 +266,7 @@ export class Waiting<T extends Types> extends Cont {
   }
 }
 
+/** The lists become the record's. They live as long as it: one that has grown should be copied first, it has room for sixteen more. */
 export function waitingOn<T extends Types>(
   shape: Shape,
   chans: readonly Chan[],
@@ -274,6 +275,5 @@ export function waitingOn<T extends Types>(
   extra: Extra<T> | null,
 ): Waiting<T> {
   if (chans.length === 1) return new Waiting<T>(shape, chans[0], patterns[0], body, extra)
-  // Lists that have grown have room for sixteen more, which would live as long as the record.
-  return new Waiting<T>(shape, chans.slice(), patterns.slice(), body, extra)
+  return new Waiting<T>(shape, chans, patterns, body, extra)
 }

@@ -1033,8 +1033,11 @@ export class Space<T extends Types> implements Namer<T> {
   private collect(k: Waiting<T>): CommEvent<T> | null {
     const b = this.kernel.firedBranch
     const { peeks } = k.branch(b)
-    const matches = [this.matchAt(k, b, 0, peeks[0])]
-    for (let i = 1; i < this.kernel.firedCount; i++) matches.push(this.matchAt(k, b, i, peeks[i]))
+    const n = this.kernel.firedCount
+    const first = this.matchAt(k, b, 0, peeks[0])
+    // A list that grows by one has room for sixteen more.
+    const matches = n === 1 ? [first] : [first, this.matchAt(k, b, 1, peeks[1])]
+    for (let i = 2; i < n; i++) matches.push(this.matchAt(k, b, i, peeks[i]))
     if (this.classic) {
       for (const m of matches) {
         if (!m.peeked || m.persistent) continue
@@ -1208,17 +1211,17 @@ export class Space<T extends Types> implements Namer<T> {
     if (guard !== undefined && matcher.guard === undefined) throw new BadArgument('the matcher of this space has no guards')
     if (guard !== undefined && codec.guard === undefined && this.store !== null && !volatile)
       throw new BadArgument('the codec of this space has no guards')
-    const patterns: T['P'][] = []
+    const patterns = roomFor<T['P']>(lists)
+    let total = 0
     for (const list of lists) {
       if (!isList(list) || list.length === 0) throw new BadArgument('a continuation needs at least one bind')
       for (const b of list) {
         if (b === null || typeof b !== 'object' || b.channel === undefined || b.pattern === undefined)
           throw new BadArgument('a bind has a channel and a pattern')
         if (b.peek !== undefined && typeof b.peek !== 'boolean') throw new BadArgument('peek is true or false')
-        patterns.push(this.accept(codec.pattern, b.pattern, volatile))
+        patterns[total++] = this.accept(codec.pattern, b.pattern, volatile)
       }
     }
-    const total = patterns.length
     if (total > bindsMax)
       throw new RhizomeError('LIMIT', `a continuation may have at most ${bindsMax} binds`, {
         details: { limit: 'bindsMax', max: bindsMax },
@@ -1231,14 +1234,15 @@ export class Space<T extends Types> implements Namer<T> {
         at += length
       }
     }
-    const chans: Chan[] = []
+    const chans = roomFor<Chan>(lists)
+    let at = 0
     let isPlain = lists.length === 1 && guard === undefined
     for (const list of lists)
       for (const bind of list) {
         if (bind.peek === true) isPlain = false
         const { chan } = this.intern(bind.channel)
         if (chan.nK >= this.continuationsMax) this.crowded()
-        chans.push(chan)
+        chans[at++] = chan
       }
     const shape = isPlain
       ? plainShape(total, persist)
@@ -1248,7 +1252,8 @@ export class Space<T extends Types> implements Namer<T> {
           guard !== undefined,
         )
     const extra = guard === undefined && lease === 0 && !volatile && install === null ? null : new Extra<T>(guard, lease, volatile, install)
-    return waitingOn<T>(shape, chans, patterns, body, extra)
+    const isPair = lists.length === 1 && total === 2
+    return waitingOn<T>(shape, isPair ? chans : chans.slice(), isPair ? patterns : patterns.slice(), body, extra)
   }
 
   // ------------------------------------------------------------------------------------------------ installs, cancel, leases, pump
@@ -2665,7 +2670,8 @@ export class Space<T extends Types> implements Namer<T> {
     const peeks = row.branches.map(b => b.peeks)
     const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
     if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
-    return waitingOn<T>(shapeOf(peeks, row.persistent, where !== undefined), chans, patterns, codec.body.decode(row.body), extra)
+    const shape = shapeOf(peeks, row.persistent, where !== undefined)
+    return waitingOn<T>(shape, chans.slice(), patterns.slice(), codec.body.decode(row.body), extra)
   }
 
   protected internIdentity(identity: Uint8Array): Handle<T> {
@@ -3536,6 +3542,10 @@ function branchesOf<T extends Types>(
   const any = what !== null && typeof what === 'object' ? (what as { any?: readonly (readonly Bind<T>[])[] }).any : undefined
   return Array.isArray(any) ? any : undefined
 }
+
+/** A list for what the binds have, with no more room than a pair needs. Longer ones grow, and are copied by who keeps them. */
+const roomFor = <X>(lists: readonly (readonly unknown[])[]): X[] =>
+  lists.length === 1 && lists[0]?.length === 2 ? ([undefined, undefined] as unknown as X[]) : []
 
 const isThere = (r: Datum | Waiting<Types>): boolean => (r instanceof Datum ? r.stored || r.hidden : r.waiting)
 
