@@ -196,8 +196,8 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const name =
-      this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team?.active === true ? this.derivedName(uri) : undefined)
+    // Not the next name of the shard: when code is linked decides nothing that a program can see.
+    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? this.derivedName(uri)
     const bound = this.values.get(uri) // by the keeper, before it let others have the name
     if (bound !== undefined) return bound
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
@@ -216,7 +216,7 @@ export class Session {
     return value
   }
 
-  /** The same in every shard. */
+  /** The same in every shard, however code is carried out. */
   private derivedName(uri: string): Unforgeable {
     const name = new Unforgeable(new SystemName(this.key, uri), 0)
     this.shard.namesMade++ // as one that is drawn
