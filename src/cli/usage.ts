@@ -29,6 +29,23 @@ interface Flag {
   readonly help: string
 }
 
+/** What `rho space` does: what each takes after its name, what may be left out in brackets. */
+export const SPACE_COMMANDS = {
+  inspect: { args: 'DIR [CHANNEL]', about: 'list what lies and waits there, one record per line' },
+  stats: { args: 'DIR', about: 'figures: commits, rows, bytes' },
+  verify: { args: 'DIR', about: 'read everything and compare; changes nothing; exit 5 if anything is wrong' },
+  repair: { args: 'FROM TO', about: 'make a repaired copy, and say what is lost' },
+  export: { args: 'DIR [FILE]', about: 'write the state as one stream of bytes' },
+  import: { args: 'FILE DIR', about: 'make a space from an export' },
+  compact: { args: 'DIR', about: 'give the room of deleted rows back' },
+  log: { args: 'DIR', about: 'what the kept commits did, one event per line' },
+  fork: { args: 'DIR TO [ROOT]', about: 'an independent copy, of now or of a checkpoint' },
+  reset: { args: 'DIR ROOT', about: 'go back to a checkpoint' },
+  checkpoint: { args: 'DIR', about: 'keep the present state under its root' },
+  collect: { args: 'DIR', about: 'report machines and messages that nobody can reach; --remove: remove them' },
+} as const satisfies Record<string, { args: string; about: string }>
+export type SpaceCommand = keyof typeof SPACE_COMMANDS
+
 export const COMMANDS = {
   run: {
     synopsis: 'rho run [flags] FILE… | -e SOURCE | -',
@@ -75,11 +92,7 @@ export const COMMANDS = {
     synopsis: 'rho explain [CODE…]',
     about: 'Print the page of an error code, with a program that causes it and one that mends it.',
   },
-  space: {
-    synopsis:
-      'rho space inspect DIR [CHANNEL] | stats DIR | verify DIR | repair FROM TO | export DIR [FILE]\n                 | import FILE DIR | compact DIR | log DIR | fork DIR TO [ROOT] | reset DIR ROOT | checkpoint DIR\n                 | collect DIR [--remove]',
-    about: 'Look after a stored space that nobody has open.',
-  },
+  space: { synopsis: 'rho space COMMAND DIR … [flags]', about: 'Look after a stored space that nobody has open.' },
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
 
@@ -387,6 +400,12 @@ export function seedRange(text: string): { first: bigint; last: bigint } {
   return { first, last }
 }
 
+function spaceCommandLines(): string[] {
+  const rows = Object.entries(SPACE_COMMANDS).map(([name, { args, about }]) => [`${name} ${args}`, about])
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, about]) => `  ${left.padEnd(width)}  ${about}`)
+}
+
 /** The help text of one command, or the overview. */
 export function helpText(command?: CommandName): string {
   if (command === undefined) {
@@ -413,6 +432,7 @@ export function helpText(command?: CommandName): string {
     left[i].length <= width ? `${left[i].padEnd(width)}  ${flag.help}` : `${left[i]}\n${' '.repeat(width)}  ${flag.help}`,
   )
   const { synopsis, about } = COMMANDS[command]
+  const jobs = command === 'space' ? [...spaceCommandLines(), ''] : []
   const codes =
     command === 'run' || command === 'deploy'
       ? [
@@ -420,5 +440,5 @@ export function helpText(command?: CommandName): string {
           'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 our fault, 130/143 a signal',
         ]
       : []
-  return [`usage: ${synopsis}`, '', about, '', ...lines, ...codes, ''].join('\n')
+  return [`usage: ${synopsis}`, '', about, '', ...jobs, ...lines, ...codes, ''].join('\n')
 }

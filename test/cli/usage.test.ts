@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { COMMANDS, type CommandName, commandOf, FLAGS, helpText, parseFlags, seedRange, UsageError } from '../../src/cli/usage.ts'
+import {
+  COMMANDS,
+  type CommandName,
+  commandOf,
+  FLAGS,
+  helpText,
+  parseFlags,
+  SPACE_COMMANDS,
+  seedRange,
+  UsageError,
+} from '../../src/cli/usage.ts'
 
 /** What is said about a wrong command line: message and hint in one text. */
 function complaint(act: () => unknown): string {
@@ -101,6 +111,16 @@ describe('commands', () => {
         )
       for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(140)
     }
+  })
+})
+
+const escaped = (text: string): string => text.replace(/[[\]()|.*+?^$\\]/g, '\\$&')
+
+describe('rho space', () => {
+  it('tells what each of its commands takes and does', () => {
+    const text = helpText('space')
+    for (const [name, { args, about }] of Object.entries(SPACE_COMMANDS))
+      expect(text).toMatch(new RegExp(`^  ${escaped(`${name} ${args}`)} +${escaped(about)}$`, 'm'))
   })
 })
 
