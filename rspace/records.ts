@@ -14,9 +14,8 @@ export interface Namer<T extends Types> {
 /** Nobody else's objects have it: what has it with the right value is a handle of that space. */
 export const SPACE = Symbol('space')
 
-/** A channel of one space. The kernel's channel points back to it through `owner`. */
-export class Handle<T extends Types> implements Channel<T> {
-  readonly chan: Chan
+/** A channel of one space. One object with the kernel's channel: of many channels most of the cost is memory that is not at hand. */
+export class Handle<T extends Types> extends Chan implements Channel<T> {
   readonly [SPACE]: Namer<T>
   readonly value: T['C'] | undefined
   /** Its kind; and whether the caller has it, so that it must stay the one handle of its name. */
@@ -37,11 +36,14 @@ export class Handle<T extends Types> implements Channel<T> {
   /** The last group of two channels that has it first, if there is still one. */
   pair: Group | null = null
   constructor(space: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
+    super(null)
     this[SPACE] = space
     this.value = value
     this.flags = KINDS.indexOf(kind)
     this.encoded = bytes
-    this.chan = new Chan(this)
+  }
+  get chan(): Chan {
+    return this
   }
   bytes(): Uint8Array {
     if (this.encoded === null) this.encoded = this[SPACE].bytesOf(this)
@@ -77,7 +79,7 @@ export class Handle<T extends Types> implements Channel<T> {
 }
 export const kindOfByte = (b: number): 'named' | 'fresh' | 'derived' | undefined => KINDS[b]
 
-export const handleOf = <T extends Types>(chan: Chan): Handle<T> => chan.owner as Handle<T>
+export const handleOf = <T extends Types>(chan: Chan): Handle<T> => chan as Handle<T>
 
 /** Channels that continuations wait on together, as a row. */
 export interface Group {
