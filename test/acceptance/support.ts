@@ -93,6 +93,16 @@ export function failureText(f: Failure): string {
   return `${f.code} at ${place(f.start)}: ${f.message}`
 }
 
+/** What is left at rest, in the words of the reducer in `test/oracle`: unforgeable names are alike. */
+export function leftForReducer(session: Session): string {
+  const data: string[] = []
+  for (const [name, messages] of session.data())
+    for (const [v] of messages) data.push(`${name}!(${v.startsWith('Unforgeable') ? '#' : `@${v}`})`)
+  const blocked = session.blocked()
+  const serving = blocked.filter(b => b.persistent).length
+  return `${data.sort().join(' ')} waiting ${blocked.length - serving} serving ${serving}`
+}
+
 /** What a run left, as a multiset (vm.md 0): lines printed, data on public names, failures, blocked receives. Names made by `new` are renamed. */
 export interface Left {
   readonly lines: readonly string[]
