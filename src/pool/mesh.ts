@@ -39,6 +39,8 @@ const Kind = {
   Stop: 11,
   /** What a URI stands for. */
   Value: 12,
+  /** Big values that were sent will be sent again if they are needed. */
+  Forget: 13,
 } as const
 
 /** After so many messages from elsewhere a contract is copied to the peer that sent the last one. */
@@ -133,6 +135,8 @@ export class Mesh implements Elsewhere {
   /** While it is set: where everything comes from, but for one shard. */
   cameFrom: Whereabouts | null = null
   cameFromBut = -1
+  /** Bytes of all records that went to other shards and came from them. */
+  bytes = 0
   /** Messages and machines that went to other shards and came from them since this was last set to 0. */
   crossings = 0
 
@@ -297,6 +301,7 @@ export class Mesh implements Elsewhere {
     const outlet = this.outlets[peer] as Outlet
     const { news, newAccounts } = this.book
     if (news.length > 0 || newAccounts.length > 0) this.tell(outlet)
+    this.bytes += this.writer.length
     this.writer.handTo(outlet)
   }
 
@@ -436,8 +441,10 @@ export class Mesh implements Elsewhere {
       const inlet = this.inlets[i]
       if (inlet === null) continue
       for (let n = 0; n < max; n++) {
-        if (inlet.next() < 0) break
+        const bytes = inlet.next()
+        if (bytes < 0) break
         any = true
+        this.bytes += bytes
         this.received++
         this.handle(i, inlet.record)
       }
@@ -449,6 +456,7 @@ export class Mesh implements Elsewhere {
   private handle(from: number, record: Uint8Array): void {
     const r = this.reader
     r.reset(record)
+    r.from(from)
     const kind = r.u8()
     switch (kind) {
       case Kind.Send:
@@ -510,6 +518,9 @@ export class Mesh implements Elsewhere {
         this.values.set(uri, r.term())
         return
       }
+      case Kind.Forget:
+        r.forget()
+        return
       case Kind.Stop:
         this.stop(this.book.account(r.count()))
         return
@@ -779,10 +790,23 @@ export class Mesh implements Elsewhere {
       else this.giveMachine(m, target)
     }
     for (const [target, part] of this.classes(to, before)) if (target !== this.index) this.give(part.chans, part.conts, target)
-    if (to === this.index) return
+    if (to === this.index) {
+      this.forget()
+      return
+    }
     for (const m of [...this.held]) {
       this.held.delete(m)
       this.move(m, to)
+    }
+    this.forget()
+  }
+
+  /** Big values that peers were sent are not kept for the sake of being sent again: only while shards work together. */
+  forget(): void {
+    for (let peer = 0; peer < this.shards; peer++) {
+      if (peer === this.index || !this.book.forget(peer)) continue
+      this.begin(peer, Kind.Forget)
+      this.post(peer)
     }
   }
 

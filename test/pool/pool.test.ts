@@ -100,6 +100,17 @@ describe('a session on workers', () => {
     expect(session.blocked().map(b => b.channels)).toEqual([['@"never"']])
   })
 
+  it('virtual time stands still while a machine of any shard can run', async () => {
+    const text = `new after(\`rho:time:after\`), stdout(\`rho:io:stdout\`), chain, ticks in {
+      ticks!(0) |
+      contract chain(@n) = { if (n > 0) { new t in { after!(10, *t) | for (_ <- t ; @k <- ticks) { ticks!(k + 1) | chain!(n - 1) } } } } |
+      chain!(20) | chain!(20) | chain!(20) | chain!(20) |
+      new late in { after!(201, *late) | for (_ <- late ; @k <- ticks) { stdout!(k) } }
+    }`
+    const { ending, host } = await run([text], { workers: 2, virtualTime: true })
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['80']])
+  })
+
   it('T37: a program over its gas stops alone, with one failure, close to its limit', async () => {
     const spin = 'new loop in { contract loop(@n) = { loop!(n + 1) } | loop!(0) | loop!(1) | loop!(2) | loop!(3) }'
     const { ending, session, host } = await run([spin, FIB(10)], { workers: 2, gas: 40_000_000 })
