@@ -563,7 +563,8 @@ export class Session {
       if (shard.pending > 0) {
         if (this.clock !== null && this.clock.pending > 0 && shard.pending <= this.clock.pending) {
           this.clock.advance()
-          if (left <= 0) return 'budget'
+          // What wakes up now may run in another shard: the next jump is not before that is over.
+          if (left <= 0 || this.team?.active === true) return 'budget'
           continue
         }
         return 'idle'

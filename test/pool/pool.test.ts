@@ -104,11 +104,11 @@ describe('a session on workers', () => {
     const text = `new after(\`rho:time:after\`), stdout(\`rho:io:stdout\`), chain, ticks in {
       ticks!(0) |
       contract chain(@n) = { if (n > 0) { new t in { after!(10, *t) | for (_ <- t ; @k <- ticks) { ticks!(k + 1) | chain!(n - 1) } } } } |
-      chain!(20) | chain!(20) | chain!(20) | chain!(20) |
-      new late in { after!(201, *late) | for (_ <- late ; @k <- ticks) { stdout!(k) } }
+      chain!(4) | chain!(4) | chain!(4) |
+      new late in { after!(41, *late) | for (_ <- late ; @k <- ticks) { stdout!(k) } }
     }`
     const { ending, host } = await run([text], { workers: 2, virtualTime: true })
-    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['80']])
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['12']])
   })
 
   it('T37: a program over its gas stops alone, with one failure, close to its limit', async () => {
