@@ -22,25 +22,33 @@ export class Handle<T extends Types> extends Chan implements Channel<T> {
   private flags: number
   private encoded: Uint8Array | null
   /** Local number on disk, 0 while no row mentions it. */
-  cid = 0
+  cid: number
   /** Rows on disk that mention it. */
-  rows = 0
+  rows: number
   /** When the log of events named it last, see `EventWriter`. */
-  told = 0
+  told: number
   /** What was waited for last: programs ask for the same again and again. */
-  asked: T['P'] | undefined = undefined
+  asked: T['P'] | undefined
   /** The group of the continuations that wait here alone. */
-  group: Group | null = null
+  group: Group | null
   /** The newest data of many. They know nothing of what is done with data, see `Space.thaw`. */
-  backlog: Backlog<T['A']> | null = null
+  backlog: Backlog<T['A']> | null
   /** The last group of two channels that has it first, if there is still one. */
-  pair: Group | null = null
+  pair: Group | null
   constructor(space: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
     super(null)
+    // What every operation asks for comes first.
     this[SPACE] = space
-    this.value = value
+    this.backlog = null
     this.flags = KINDS.indexOf(kind)
+    this.value = value
+    this.asked = undefined
     this.encoded = bytes
+    this.cid = 0
+    this.rows = 0
+    this.told = 0
+    this.group = null
+    this.pair = null
   }
   get chan(): Chan {
     return this
@@ -186,8 +194,8 @@ export interface BranchRecord<T extends Types> {
 
 export class Waiting<T extends Types> extends Cont {
   /** Of the only bind, or of all binds of all branches in a list. */
-  private readonly what: T['P'] | readonly T['P'][]
-  readonly body: T['K']
+  private what: T['P'] | readonly T['P'][]
+  body: T['K']
   readonly extra: Extra<T> | null
   /** Keys of its binds, of all branches; found out once. */
   keyCache: (string | number | undefined)[] | null
@@ -203,6 +211,15 @@ export class Waiting<T extends Types> extends Cont {
     this.extra = extra
     this.keyCache = null
     this.group = null
+  }
+  /** Once more, where it was one bind's and has been taken out of the space: as new, but for what it was made with. */
+  again(chan: Chan, pattern: T['P'], body: T['K']): this {
+    this.chan = chan
+    this.what = pattern
+    this.body = body
+    this.keyCache = null
+    this.state = 0
+    return this
   }
   get shape(): Shape {
     return this.site as Shape

@@ -241,6 +241,8 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly keysOf: ((value: T['A']) => readonly Key[]) | undefined
   /** Nothing but the two operations is asked for, see `isQuick`; found out after a careful call, forgotten when somebody comes in by another door. */
   private quick = false
+  /** One that waited for a plain operation and has got it. */
+  private spare: Waiting<T> | null = null
   private readonly dataMax: number
   private readonly continuationsMax: number
   private readonly recordBytesMax: number
@@ -679,6 +681,8 @@ export class Space<T extends Types> implements Namer<T> {
     const result = this.tried(pattern, value)
     if (result === undefined) return this.produceOn(h, value, PLAIN)
     const { hot } = this
+    // Nobody else knows it: the next that waits can be the same object, which the host's collector has done with.
+    if (this.tellsNobody && !k.pumped) this.spare = k
     hot.wake(k, chan)
     this.counts.produced++
     if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
@@ -899,7 +903,9 @@ export class Space<T extends Types> implements Namer<T> {
       const outcome = this.takeDeep(h, h.backlog, asked, accepted)
       if (outcome !== null) return outcome
     } else if (d === null) {
-      const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
+      const { spare } = this
+      const k = spare === null ? new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null) : spare.again(chan, asked, accepted)
+      this.spare = null
       hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
       if (this.packed !== null) this.packed.receive(at, k.turn, h, this.patternCodec, asked, this.bodyCodec, accepted)

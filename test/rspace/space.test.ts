@@ -423,6 +423,22 @@ describe('waiting verbs', () => {
   })
 })
 
+describe('a scan', () => {
+  it('goes on while what it finds is taken, and leaves out what has gone', () => {
+    const space = memory()
+    for (let n = 0; n < 40; n++) space.produce('c', { n })
+    const seen: unknown[] = []
+    for (const got of space.scan('c', { n: v.n })) {
+      seen.push(got.bindings.n)
+      space.tryTake('c', { n: got.bindings.n })
+      space.consume([{ channel: 'c', pattern: { n: (got.bindings.n as number) + 1 } }], 'the next')
+      space.produce('c', { n: 100 })
+    }
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => 2 * i))
+    expect(space.count('c', { n: 100 })).toBe(20)
+  })
+})
+
 describe('many data on a channel', () => {
   it('are found by fields that nobody has asked for before', () => {
     const space = memory()
