@@ -3,22 +3,24 @@ import { BindArrow, COUNT_MASK, FORMAT, HEADER, INT_MAX, INT_MIN, Kind, NEW_MAX,
 import { childCount, Fast, Form, NODE_INFO, P, TYPE_NAMES } from './patterns.ts'
 import { compareWords } from './words.ts'
 
-/** What can be wrong with an image. `NOT_CANONICAL`: well-formed, but no encoder produces it. */
-export type ImageErrorCode =
-  | 'BAD_IMAGE_LENGTH'
-  | 'BAD_IMAGE_HEADER'
-  | 'BAD_IMAGE_OPCODE'
-  | 'BAD_IMAGE_OPERAND'
-  | 'BAD_IMAGE_STACK'
-  | 'BAD_IMAGE_JUMP'
-  | 'BAD_IMAGE_END'
-  | 'BAD_IMAGE_CLOSE'
-  | 'BAD_IMAGE_CONSTANT'
-  | 'BAD_IMAGE_PATTERN'
-  | 'BAD_IMAGE_GUARD'
-  | 'BAD_IMAGE_NAME'
-  | 'BAD_IMAGE_LIMIT'
-  | 'NOT_CANONICAL'
+/** What can be wrong with an image. The one table of these codes; the reference prints it. */
+export const IMAGE_ERRORS = {
+  BAD_IMAGE_LENGTH: 'A length does not fit what holds it, or something is cut off.',
+  BAD_IMAGE_HEADER: 'A sequence has an unknown kind or format, or a header that its code does not bear out.',
+  BAD_IMAGE_OPCODE: 'A word is no instruction, or one that such a sequence must not have.',
+  BAD_IMAGE_OPERAND: 'An operand names a local, capture, constant or number that is not there or not allowed.',
+  BAD_IMAGE_STACK: 'An instruction lacks its operands, or two ways come together with different stacks.',
+  BAD_IMAGE_JUMP: 'A jump leads out of its branch or into an instruction.',
+  BAD_IMAGE_END: 'The code does not end, runs into another branch, or holds words that nothing reaches.',
+  BAD_IMAGE_CLOSE: 'An image with captures is not followed by as many slots, or a program captures something.',
+  BAD_IMAGE_CONSTANT: 'A constant is cut off, of no known kind, or no value.',
+  BAD_IMAGE_PATTERN: 'A pattern is cut off or put together wrongly.',
+  BAD_IMAGE_GUARD: 'A guard is cut off or no guard.',
+  BAD_IMAGE_NAME: 'An image from outside holds unforgeable names.',
+  BAD_IMAGE_LIMIT: 'The image is longer, nested deeper or stands for more than the limits allow.',
+  NOT_CANONICAL: 'Well-formed, but no encoder produces it.',
+} as const
+export type ImageErrorCode = keyof typeof IMAGE_ERRORS
 
 export interface ImageError {
   readonly code: ImageErrorCode
