@@ -582,7 +582,12 @@ export class Session {
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
-      if (this.team?.active === true) return this.team.settle({ stepsMax: left })
+      if (this.team?.active === true) {
+        const status = await this.team.settle({ stepsMax: left })
+        // The others may have been given up: what there is goes on here.
+        if (status !== 'budget' || this.team.active || left !== Number.POSITIVE_INFINITY) return status
+        continue
+      }
       const before = this.shard.slices
       const status = this.run(Math.min(left, this.keeper?.quantum ?? this.team?.quantum ?? QUANTUM))
       left -= Math.max(1, this.shard.slices - before)

@@ -96,6 +96,36 @@ export interface MeshOptions {
   readonly systemName: (uri: string) => Unforgeable
 }
 
+/** What a shard knows of the others that it once had: every channel is here. Forwards that still stand somewhere go when somebody comes to them. */
+class Nobody implements Elsewhere {
+  private readonly shard: Shard
+  constructor(shard: Shard) {
+    this.shard = shard
+  }
+  chan(owner: Term): Chan {
+    return this.shard.kernel.chan(owner)
+  }
+  send(chan: Chan): boolean {
+    chan.kHead = null
+    return false
+  }
+  leaves(m: Machine): boolean {
+    if (m.chan !== null) withoutForward(m.chan)
+    else for (const c of m.chans as readonly Chan[]) withoutForward(c)
+    return false
+  }
+  stored(): void {}
+  hasMore(): boolean {
+    return false
+  }
+  stopped(): void {}
+  operation(): void {}
+}
+
+function withoutForward(chan: Chan): void {
+  if (chan.kHead !== null && chan.kHead.site === FORWARD_SITE) chan.kHead = null
+}
+
 /**
  * One shard's connection to the others of its space. Every channel has one home, where all its data and receives are and every COMM on it is decided; here it
  * is either an ordinary channel or has a `Forward` at its head. Channels move when a join needs them together, machines move to where they have to wait. A
@@ -162,6 +192,12 @@ export class Mesh implements Elsewhere {
       if (home === this.index) this.forwardOf(chan)
       else if (chan.nD === 0 && chan.nK === 0) chan.kHead = new Forward(this, home, 0)
     }
+  }
+
+  /** Everything is here and nothing under way: from now on there are no others. */
+  retire(): void {
+    for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
+    this.shard.elsewhere = new Nobody(this.shard)
   }
 
   // ── where channels are ──────────────────────────────────────────────────────────────────────────────────────────

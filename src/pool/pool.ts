@@ -11,6 +11,7 @@ import type { Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
+import { Worth } from './worth.ts'
 
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
@@ -19,6 +20,8 @@ export interface PoolOptions {
   readonly weightMax?: number
   /** Shards that together get done less than so many could without crossings are brought together; default 0.95, 0: never. */
   readonly worthWhile?: number
+  /** `auto`: who decides when several shards are tried and given up. */
+  readonly worth?: Worth
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
   readonly host?: HeldHost
   /** URLs of modules whose functions serve operations; the session has them already. */
@@ -80,9 +83,7 @@ const RENEW_MS = 1000
 /** A worker that has not answered its first call after this time does not come. */
 const START_MS = 20_000
 
-/** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
-const ALONE_MS = 200
-/** How long a quantum should take then. */
+/** `auto`: how long a quantum of one shard should take, and how many in a row have to leave machines waiting for their turn before others come. */
 const QUANTUM_MS = 5
 const QUANTUM_MAX = 20_000
 const ALONE_LOOKS = 5
@@ -152,13 +153,22 @@ export class Pool implements Team {
   private starting: Promise<void> | null = null
   private threads: number[] = []
   active: boolean
-  private aloneMs = 0
+  /** `auto`: when others are worth a trial, and when not any longer. */
+  private readonly worth: Worth
+  /** `auto`: others are being brought up; they are to be given up, once everything is here; they cannot be had. */
+  private coming = false
+  private leaving = false
+  private failed = false
   quantum = 64
   private aloneSince = performance.now()
   private aloneCpu = cpuMs()
   private crowdedLooks = 0
   /** Whether several shards are worth while: what was done until the last look, when that was, and what has been lost to crossings lately. */
   private readonly seen: Done = { busy: 0, crossing: 0, crossed: 0, comms: 0 }
+  /** The same for `worth`. */
+  private readonly fared: Done = { ...this.seen }
+  private faredAt = 0
+  private faredCpu = 0
   private lookedAt = performance.now()
   private lookedCpu = 0
   private lostMs = 0
@@ -194,6 +204,7 @@ export class Pool implements Team {
     this.host = o.host
     this.weightMax = o.weightMax ?? 500_000
     this.worthWhile = o.worthWhile ?? WORTH_WHILE
+    this.worth = o.worth ?? new Worth()
     this.modules = o.modules ?? []
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
@@ -213,7 +224,7 @@ export class Pool implements Team {
     const cpu = cpuMs()
     // Where others use the cores too, a short program takes long.
     const alone = Math.min(took, cpu - this.aloneCpu)
-    this.aloneMs += alone
+    this.worth.alone(alone)
     this.aloneSince = now
     this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
@@ -221,17 +232,35 @@ export class Pool implements Team {
     const { comms } = this.session.shard
     if (took > 1) this.knowRate((comms - this.aloneComms) / Math.min(took, Math.max(1, alone)))
     this.aloneComms = comms
-    if (this.starting !== null) return true
+    if (this.coming) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
-    if (this.session.atomicPending || this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
-    this.start().then(
-      () => {},
-      // Nothing has left this thread: it goes on alone.
-      () => {
-        this.active = false
-      },
-    )
+    if (this.session.atomicPending || !this.worth.mayTry || this.crowdedLooks < ALONE_LOOKS || this.failed) return false
+    this.coming = true
+    this.starting = (this.piscina === null ? this.bringUp() : this.connect())
+      .catch(() => {
+        // Nothing has left this thread: it goes on alone.
+        this.failed = true
+        this.lost = null
+        if (this.active) this.goAlone()
+      })
+      .finally(() => {
+        this.coming = false
+      })
     return true
+  }
+
+  /** `auto`: everything is here and nothing runs elsewhere. It goes on as if there had never been others; the workers wait, for another trial costs less then. */
+  private goAlone(): void {
+    const { control, shard } = this.session
+    this.leaving = this.active = false
+    this.places = null
+    this.own.mesh.retire()
+    control.later = control.migrate = null
+    this.worth.giveUp()
+    this.crowdedLooks = 0
+    this.aloneSince = performance.now()
+    this.aloneCpu = cpuMs()
+    this.aloneComms = shard.comms
   }
 
   /** Bring up the workers. `settle` does it when it is first called. */
@@ -314,11 +343,16 @@ export class Pool implements Team {
     this.control()
     mesh.claimPinned()
     mesh.tellValues(session.injected)
+    for (const [op, server] of session.shard.primitives.served()) mesh.operation(op, server)
     mesh.flush()
     const begun = this.each(index => this.prepare(index, { init: { index, wires, base, options, systems, numbers, modules } }))
     for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r
     this.drawn = false
     this.heavy = false
+    this.worth.begin()
+    this.board.doneSince(this.fared)
+    this.faredAt = performance.now()
+    this.faredCpu = cpuMs()
   }
 
   /** What a worker is asked that has ended unnoticed is never answered: then this ends all the same. @throws WorkerLost */
@@ -499,10 +533,27 @@ export class Pool implements Team {
     this.board.doneSince(this.seen)
   }
 
+  /** `auto`: whether the calling thread would get as much done by itself. */
+  private poorly(now: number): boolean {
+    const wall = now - this.faredAt
+    if (this.leaving || wall < TRIAL_MS) return false
+    const { busyMs, comms } = this.board.doneSince(this.fared)
+    const cpu = cpuMs()
+    // Where others use the cores too, everything takes longer.
+    const had = wall * Math.min(1, (cpu - this.faredCpu) / Math.max(0.001, busyMs))
+    this.faredAt = now
+    this.faredCpu = cpu
+    return this.worth.together(had, this.aloneRate === 0 ? busyMs : comms / this.aloneRate)
+  }
+
   private bringBack(now: number): void {
     this.lostMs = this.dearMs = 0
     this.proving = 0
     this.broughtBack++
+    if (this.auto) {
+      this.leaving = true
+      return
+    }
     this.togetherUntil = now + this.togetherMs
     this.togetherMs = Math.min(TOGETHER_MAX_MS, 2 * this.togetherMs)
     this.bringing = Array.from({ length: this.workers }, (_, i) => i + 1).filter(i => i !== this.base)
@@ -600,7 +651,8 @@ export class Pool implements Team {
         await this.recover(this.state)
       } finally {
         // Between two calls the workers go on: who wants everything to stand still has to wait for the next one.
-        this.going = status === 'budget' || this.stills.length > 0
+        this.going = this.active && (status === 'budget' || this.stills.length > 0)
+        if (!this.active) for (const resolve of this.stills.splice(0)) resolve()
       }
     }
   }
@@ -805,6 +857,7 @@ export class Pool implements Team {
   private async run(until: number): Promise<Status> {
     if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
+    if (!this.active) return 'budget' // they have not come
     const { session } = this
     if (this.rested) this.spread()
     this.rested = false
@@ -813,7 +866,7 @@ export class Pool implements Team {
       if (session.stopped || this.first.stopped) return 'idle'
       const due = this.cutDue
       this.counting ||= this.overfull
-      if (due || this.counting || this.stills.length > 0) {
+      if (due || this.counting || this.leaving || this.stills.length > 0) {
         if (this.inFlight > 0) {
           this.callIn()
           await this.pause(this.board.hostBell, LOOK_MS)
@@ -844,6 +897,10 @@ export class Pool implements Team {
           // What was made safe meanwhile will not be done again.
           if (session.keeper !== null) await this.takeCut('idle')
         }
+        if (this.leaving) {
+          this.goAlone()
+          return 'budget'
+        }
         this.spread()
       }
       const { own } = this
@@ -853,6 +910,7 @@ export class Pool implements Team {
       this.board.setDoing(0, Doing.Nothing)
       const now = performance.now()
       this.judge(now)
+      if (this.auto && this.worthWhile > 0 && this.poorly(now)) this.bringBack(now)
       this.bring()
       this.dispatch(now)
       if (this.inFlight === 0 && !active && this.bringing.length === 0 && this.quiet) {
@@ -955,7 +1013,7 @@ export class Pool implements Team {
 
   /** Calls back between slices, once messages for a channel come to the session itself; from then on they always do if it listens there. */
   claim(chan: Chan, then: () => void): void {
-    if (this.wires === null) then()
+    if (this.wires === null || !this.active) then()
     else this.own.mesh.claim(chan, then)
   }
 
