@@ -186,12 +186,20 @@ class Generator {
   /** Beside the loop: sends to where nobody listens, by a part that may do without a machine of its own. */
   private aside(depth: number, vars: readonly Var[]): string {
     const d = this.dice
-    const to = d.pick(['@"log"', '@"log"', 'sink', '@(*own, "u", i)', '@[*own, "s", a]'])
-    const send = `${to}!(${d.pick([this.int(1, vars), this.any(1, vars), `(i, ${this.int(1, vars)})`])})`
+    const to = d.pick(['sink', 'sink', 'sink', '@"log"', '@(*own, "u", i)', '@[*own, "s", a]'])
+    const simple = () => this.simple(vars)
+    const send = `${to}!(${d.pick([simple(), simple(), `(i, ${simple()})`, `[${simple()}]`, this.any(1, vars)])})`
     if (depth <= 0 || this.chance(0.2)) return send
-    const int = () => this.int(1, vars)
-    const test = this.chance(0.8) ? `${int()} ${d.pick(COMPARE)} ${int()}` : this.bool(1, vars)
+    const test = this.chance(0.8) ? `${simple()} ${d.pick(COMPARE)} ${simple()}` : this.bool(1, vars)
     return `if (${test}) { ${this.aside(depth - 1, vars)} }${this.chance(0.7) ? ` else { ${this.aside(depth - 1, vars)} }` : ''}`
+  }
+
+  /** One operation on Ints at most. */
+  private simple(vars: readonly Var[]): string {
+    const [a, b] = [this.leaf('int', vars), this.leaf('int', vars)]
+    const d = this.dice
+    if (this.chance(0.3)) return a
+    return this.chance(0.4) ? `(${a} ${d.pick(['/', '%'])} ${this.divisor(b)})` : `(${a} ${d.pick(ARITHMETIC)} ${b})`
   }
 
   private next(vars: readonly Var[]): string {
