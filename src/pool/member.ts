@@ -432,6 +432,8 @@ export class Member {
     const begin = performance.now()
     const until = begin + o.ms
     let slept = 0
+    // Whether the last sleep came to its end in silence.
+    let silent = false
     board.setDoing(index, Doing.Running)
     board.heard(index)
     mesh.redirect = o.redirect ?? null
@@ -456,15 +458,17 @@ export class Member {
       if (mesh.spent !== undefined || (o.room !== undefined && this.full(o.room))) break
       if (active) {
         if (shard.queue.length > 0) this.got()
+        silent = false
         continue
       }
       if (mesh.incoming) continue
-      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0 || (slept > 0 && board.nobodyBut(index))) break
+      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0 || (silent && board.nobodyBut(index))) break
       if (o.mayAsk) this.askForWork()
       board.setDoing(index, Doing.Waiting)
       if (!mesh.incoming) board.wait(index, seen, Math.min(1, o.sleepMs))
       board.setDoing(index, Doing.Running)
       slept += performance.now() - now
+      silent = board.bell(index) === seen
     }
     board.setDoing(index, Doing.Nothing)
     // What came while the turn ended would be seen by nobody.

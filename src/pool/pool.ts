@@ -91,13 +91,15 @@ const ALONE_QUEUE = 2
 
 /** What a message that crosses costs its sender while it runs, in milliseconds, about; all other cost of crossings is measured. See `bench/crossing.ts`. */
 const SENDING_MS = 0.0005
-/** For so long a shard may have nothing to do because of one crossing. */
-const AWAITING_MS = 0.05
+/** For so long a shard may have nothing to do because of one crossing: what is sent is seen when a chunk ends, and then somebody has to wake up. */
+const AWAITING_MS = 0.5
 /** See `PoolOptions.worthWhile`. */
 const WORTH_WHILE = 0.95
 /** Between two looks at what several shards get done, or one by itself. */
 const TRIAL_MS = 8
 const WINDOW_MS = 40
+/** So many looks of the longer kind a shard by itself is given to be as fast as all together were. */
+const PROOF_LOOKS = 6
 /** So much may be lost to crossings before everything is brought together. */
 const LOST_MS = 50
 /** Where crossings take at least this part of the work, it has to be seen what one shard does by itself; when they have taken so much. */
@@ -513,11 +515,13 @@ export class Pool implements Team {
     if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 
-  /** How fast one shard is, now that it is by itself: if that is slower than all together were, they go on. */
+  /** How fast one shard is, now that it is by itself: if it is slower than all together were, they go on. It gets some time for what has still to be compiled. */
   private prove(now: number, rate: number): void {
-    if (this.proving < 0 || ++this.proving < 3) return
-    this.proving = -1
-    if (rate >= this.worthWhile * this.triedRate) return
+    if (this.proving < 0) return
+    this.proving++
+    const better = rate >= this.worthWhile * this.triedRate
+    if (better || this.proving === PROOF_LOOKS) this.proving = -1
+    if (better || this.proving >= 0) return
     this.aloneRate = rate
     this.togetherUntil = now
     this.togetherMs = Math.max(TOGETHER_MS, this.togetherMs / 2)
