@@ -93,6 +93,7 @@ export function sessionOptions(flags: Flags, host: Host, seed?: bigint): Session
   set('maxFileBytes', flags.number('max-file-bytes'))
   set('startTime', flags.number('start-time'))
   if (flags.has('no-opt')) options.opt = false
+  if (process.env.RHO_FREEZE === '1') options.freeze = true
   if (flags.has('shuffle')) options.shuffle = true
   if (flags.has('virtual-time') || flags.has('start-time')) options.virtualTime = true
   if (flags.has('atomic') && flags.text('on-error') === 'isolate')

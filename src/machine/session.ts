@@ -72,7 +72,7 @@ export interface SessionOptions {
   keeper?: Keeper
   /** What names are derived from; a restored session has that of its snapshot. Without it: from the seed, or random. */
   key?: Uint8Array
-  /** Debugging: make every value that is sent refuse changes. Default: the environment variable RHO_FREEZE=1. */
+  /** Debugging: make every value that is sent refuse changes. */
   freeze?: boolean
 }
 
@@ -173,7 +173,7 @@ export class Session {
     })
     this.clock = options.virtualTime === true || options.seed !== undefined ? new VirtualClock(options.startTime ?? 0) : null
     this.shard.wake = () => this.wakeUp()
-    if (options.freeze ?? process.env.RHO_FREEZE === '1') freezeSent(this.shard)
+    if (options.freeze === true) freezeSent(this.shard)
     this.control = new Control(this.shard, this.accounts)
     if (options.trace !== undefined) {
       this.tracer = new TraceWriter(options.trace)
