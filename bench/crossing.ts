@@ -1,4 +1,4 @@
-import { QuietHost } from '../src/cli/host.ts'
+import { QuietHost } from '../src/host/hosts.ts'
 import { cpuMs } from '../src/host/workers.ts'
 import { Session } from '../src/machine/session.ts'
 import { plainOptions, systemsOf } from '../src/pool/host.ts'

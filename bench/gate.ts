@@ -73,7 +73,7 @@ export function tooBusy(load: number, cores: number): string | null {
 }
 
 /** Medians over interleaved passes. */
-export function measureGate(shop: Workshop, effort: Effort): Medians {
+function measureGate(shop: Workshop, effort: Effort): Medians {
   const samples: Record<string, number[]> = Object.fromEntries(GATED.map(id => [id, []]))
   for (let pass = 1; pass <= effort.passes; pass++) {
     for (const id of GATED) {

@@ -77,7 +77,7 @@ function waysOf(trick: string, recorder: boolean, durability: string): Way[] {
   return ways
 }
 
-export function readOptions(argv: readonly string[]): Options | null {
+function readOptions(argv: readonly string[]): Options | null {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
@@ -262,7 +262,9 @@ main().then(
     // The host names the flag, then advises about arguments that begin with a hyphen.
     const flag = /-[\w-]+/.exec(e.message)?.[0]
     const known = e.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
-    console.error(`${!isFlag ? e.message : known ? `${flag} is wrong: ${e.message.split('\n')[0]}` : `unknown flag ${flag}`}\n\n${USAGE}`)
+    console.error(
+      `rho: ${!isFlag ? e.message : known ? `${flag} is wrong: ${e.message.split('\n')[0]}` : `unknown flag ${flag}`}\n\n${USAGE}`,
+    )
     process.exitCode = 2
   },
 )

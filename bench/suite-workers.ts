@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Effort } from './jobs.ts'
-import { type Command, most, WrongAnswer } from './measure.ts'
+import { type Command, most, summarise, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
 import { plainRow, type Row, short } from './row.ts'
 import { type Entry, programText, type Sizes } from './suite.ts'
@@ -81,29 +81,30 @@ export function secondOf(entry: Entry): Sizes {
   return entry.id === 'r8' ? { n, meals: 1000 } : { ...entry.full, n }
 }
 
-/** One program of one size, by number of workers. Milliseconds; the least of some runs, as whatever disturbs a run makes it longer. */
+/** One run of a program with some number of workers. Milliseconds. */
+export interface Run {
+  /** From deployed to at rest, as the run itself tells; without bringing up workers where a number of them is asked for. With `auto` it goes on meanwhile. */
+  readonly run: number
+  /** Bringing up workers; 0: it did not come to that. */
+  readonly start: number
+  /** From start of the process to its exit. */
+  readonly total: number
+  readonly comms: number
+  /** Processor time of the busiest thread and of all threads, start of process and workers included; null where the host does not tell. */
+  readonly busiest: number | null
+  readonly all: number | null
+}
+
+/** One program of one size, by number of workers. */
 export interface Compared {
   readonly id: string
   readonly size: 'quick' | 'second'
-  /** From start to exit, without what a process takes for nothing. */
-  readonly total: Readonly<Record<string, number>>
-  /** The same without bringing up workers. */
-  readonly run: Readonly<Record<string, number>>
-  /** Bringing up workers; with `auto` the program goes on meanwhile, and 0 says that it did not come to that. */
-  readonly start: Readonly<Record<string, number>>
-  /** Processor time of the busiest thread and of all threads, start of process and workers included; null where the host does not tell. */
-  readonly busiest: Readonly<Record<string, number | null>>
-  readonly all: Readonly<Record<string, number | null>>
+  /** Pass by pass: only what ran side by side is compared. */
+  readonly passes: readonly Readonly<Record<string, Run>>[]
   /** Why it could not be run with so many workers. */
   readonly refused: Readonly<Record<string, string>>
-}
-
-interface Run {
-  readonly ms: number
-  readonly startMs: number
-  readonly busiest: number | null
-  readonly all: number | null
-  readonly output: string
+  /** How many COMMs it makes depends on the order of things. */
+  readonly anyOrder: boolean
 }
 
 const POLL_MS = 25
@@ -111,7 +112,7 @@ const POLL_MS = 25
 const TICK_MS = 10
 
 /** @throws WrongAnswer if it does not exit with 0 */
-function watched(command: Command): Promise<Run> {
+function watched(command: Command, workers: string): Promise<Run & { readonly output: string }> {
   return new Promise((resolve, reject) => {
     const start = performance.now()
     const child = spawn(command.file, command.args, { env: { ...process.env, RHO_DEBUG: 'workers' }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -142,62 +143,46 @@ function watched(command: Command): Promise<Run> {
       clearTimeout(late)
       if (code !== 0) reject(new WrongAnswer(`${command.args.slice(0, 4).join(' ')} … ended with ${signal ?? code}: ${said.slice(0, 400)}`))
       const list = [...used.values()]
-      const of = (sum: number): number | null => (list.length === 0 ? null : sum)
-      const startMs = Number(/^workers: \{"startMs":([\d.]+)/m.exec(said)?.[1] ?? 0)
-      resolve({ ms, startMs, busiest: of(Math.max(...list)), all: of(list.reduce((a, b) => a + b, 0)), output: output.trimEnd() })
+      const told = /^workers: (.*)/m.exec(said)?.[1]
+      if (told === undefined) return reject(new WrongAnswer(`the run did not tell how long it took: ${said.slice(0, 400)}`))
+      const { runMs, comms, startMs = 0 } = JSON.parse(told) as { runMs: number; comms: number; startMs?: number }
+      const run = workers === 'auto' ? runMs : runMs - startMs
+      const most = list.length === 0 ? null : Math.max(...list)
+      const all = list.length === 0 ? null : list.reduce((a, b) => a + b, 0)
+      resolve({ run, start: startMs, total: ms, comms, busiest: most, all, output: output.trimEnd() })
     })
   })
 }
 
 const sorted = (entry: Entry, lines: readonly string[]): string => (entry.unordered === true ? [...lines].sort() : lines).join('\n')
 
-async function compare(entry: Entry, size: Compared['size'], passes: number, shop: Workshop, effort: Effort): Promise<Compared> {
+async function compare(entry: Entry, size: Compared['size'], least: number, shop: Workshop, effort: Effort): Promise<Compared> {
   const sizes = size === 'quick' ? entry.quick : secondOf(entry)
   const text = programText(entry, sizes, suiteFolder)
   const answer = sorted(entry, entry.answer(sizes))
-  const least: Record<'total' | 'run' | 'start' | 'busiest' | 'all', Record<string, number>> = {
-    total: {},
-    run: {},
-    start: {},
-    busiest: {},
-    all: {},
-  }
   const refused: Record<string, string> = {}
-  const note = (what: keyof typeof least, w: string, ms: number | null): void => {
-    if (ms !== null) least[what][w] = Math.min(least[what][w] ?? Number.POSITIVE_INFINITY, ms)
-  }
-  const none: number[] = []
-  for (let pass = 1; pass <= passes; pass++) {
-    effort.say(`${entry.id} (${size}): pass ${pass} of ${passes}`)
-    none.push((await watched(shop.rhoText('Nil', '0'))).ms)
+  const passes: Record<string, Run>[] = []
+  const result: Compared = { id: entry.id, size, passes, refused, anyOrder: entry.comms === undefined }
+  const onePass = async (): Promise<void> => {
+    effort.say(`${entry.id} (${size}): pass ${passes.length + 1}`)
+    const found: Record<string, Run> = {}
     for (const w of effort.workers) {
       if (refused[w] !== undefined) continue
       try {
-        const found = await watched(shop.rhoText(text, w))
-        if (sorted(entry, found.output.split('\n')) !== answer) throw new WrongAnswer(`it printed ${found.output.slice(0, 200)}`)
-        note('total', w, found.ms)
-        note('run', w, found.ms - found.startMs)
-        note('start', w, found.startMs)
-        note('busiest', w, found.busiest)
-        note('all', w, found.all)
+        const { output, ...run } = await watched(shop.rhoText(text, w), w)
+        if (sorted(entry, output.split('\n')) !== answer) throw new WrongAnswer(`it printed ${output.slice(0, 200)}`)
+        found[w] = run
       } catch (e) {
         if (!(e instanceof WrongAnswer)) throw e
         refused[w] = /rho: ([^\n]*)/.exec(e.message)?.[1] ?? e.message
       }
     }
+    passes.push(found)
   }
-  const nothing = Math.min(...none)
-  const more = (times: Record<string, number>) => Object.fromEntries(Object.entries(times).map(([w, ms]) => [w, ms - nothing]))
-  return {
-    id: entry.id,
-    size,
-    total: more(least.total),
-    run: more(least.run),
-    start: least.start,
-    busiest: least.busiest,
-    all: least.all,
-    refused,
-  }
+  for (let pass = 1; pass <= least; pass++) await onePass()
+  // What seems to miss is looked at again: most of it is the machine.
+  for (let pass = 1; pass <= least && least > 1 && workerRows([result]).some(r => r.verdict === 'missed'); pass++) await onePass()
+  return result
 }
 
 /** After so long every program has one pass only: it is to end within a quarter of an hour. */
@@ -223,15 +208,41 @@ export async function compareWorkers(entries: readonly Entry[], shop: Workshop, 
 const LONG_MS = 1000
 const SHORT_MS = 200
 
-/** With as many workers as the command decides for. Bringing them up counts where it is compared with none; with two workers that has its own column too. */
-function autoRatio({ run, total }: Compared): number {
-  return run['2'] < run['0'] ? run.auto / run['2'] : total.auto / run['0']
+const median = (list: readonly (number | null)[]): number => summarise(list.map(n => n ?? Number.NaN))?.median ?? Number.NaN
+
+/** The median of what all passes say of runs with so many workers. */
+function of(r: Compared, w: string, what: keyof Run): number {
+  return median(r.passes.map(p => p[w]?.[what] ?? null))
+}
+
+/** Whether the program did something else with so many workers: another order of things gave it more or less to do. */
+function otherWork(r: Compared, w: string, than: string): boolean {
+  const ratio = of(r, w, 'comms') / of(r, than, 'comms')
+  return r.anyOrder && (ratio > OTHER || ratio < 1 / OTHER)
+}
+const OTHER = 1.1
+
+/** The median of how long a run took against one with another number of workers, pass by pass; for each COMM where they did not do the same. */
+function ratio(r: Compared, w: string, than: string): number {
+  const perComm = otherWork(r, w, than)
+  return median(
+    r.passes.map(({ [w]: a, [than]: b }) => {
+      if (a === undefined || b === undefined) return null
+      return perComm ? a.run / a.comms / (b.run / b.comms) : a.run / b.run
+    }),
+  )
+}
+
+/** `auto` against the better of none and two. Bringing up workers counts where none are better; with two that has a column of its own. */
+function toBest(r: Compared): number {
+  if (!(ratio(r, '2', '0') < 1)) return ratio(r, 'auto', '0')
+  return ratio({ ...r, passes: r.passes.map(p => ({ ...p, auto: { ...p.auto, run: p.auto.run - p.auto.start } })) }, 'auto', '2')
 }
 
 /** What issue and design ask for: the worst program of each kind, and all that miss. */
 export function workerRows(results: readonly Compared[]): Row[] {
-  const judge = (title: string, floor: number, wanted: (r: Compared) => boolean, ratio: (r: Compared) => number): Row[] => {
-    const found = results.filter(wanted).flatMap(r => (Number.isFinite(ratio(r)) ? [{ name: nameOf(r), ratio: ratio(r) }] : []))
+  const judge = (title: string, floor: number, wanted: (r: Compared) => boolean, ratioOf: (r: Compared) => number): Row[] => {
+    const found = results.filter(wanted).flatMap(r => (Number.isFinite(ratioOf(r)) ? [{ name: nameOf(r), ratio: ratioOf(r) }] : []))
     if (found.length === 0) return []
     const top = found.reduce((a, b) => (b.ratio > a.ratio ? b : a))
     const missed = found.filter(f => f.ratio > floor).sort((a, b) => b.ratio - a.ratio)
@@ -239,22 +250,22 @@ export function workerRows(results: readonly Compared[]): Row[] {
     const about = { id: 'workers', title: `${title}, the worst of ${found.length}: ${top.name}`, unit: '×', note }
     return [plainRow(about, [top.ratio], most(floor, 1))]
   }
-  const long = (r: Compared): boolean => r.run['0'] >= LONG_MS
+  const long = (r: Compared): boolean => of(r, '0', 'run') >= LONG_MS
   return [
-    ...judge('two workers ÷ none, programs of a second', 1.2, long, r => r.run['2'] / r.run['0']),
-    ...judge('auto ÷ the better of none and two, programs of a second', 1.1, long, autoRatio),
+    ...judge('two workers ÷ none, programs of a second', 1.2, long, r => ratio(r, '2', '0')),
+    ...judge('auto ÷ the better of none and two, programs of a second', 1.1, long, toBest),
     ...judge(
       'auto ÷ none, programs below 200 ms',
       1.1,
-      r => r.run['0'] < SHORT_MS,
-      r => r.total.auto / r.run['0'],
+      r => of(r, '0', 'run') < SHORT_MS,
+      r => ratio(r, 'auto', '0'),
     ),
   ]
 }
 
 const nameOf = (r: Compared): string => (r.size === 'quick' ? `${r.id} (quick)` : r.id)
 
-/** Milliseconds, a line for each program. */
+/** Milliseconds, the medians of all passes; a line for each program. */
 export function workersTable(results: readonly Compared[], workers: readonly string[]): string {
   const [first, ...others] = workers
   const header = [
@@ -264,16 +275,22 @@ export function workersTable(results: readonly Compared[], workers: readonly str
     ...others.map(w => `pool start, ${w}`),
     ...workers.map(w => `CPU busiest (all), ${w}`),
   ]
-  const ms = (n: number | null | undefined): string => (n === null || n === undefined ? '' : Math.round(n).toLocaleString('en-US'))
+  const ms = (n: number): string => (Number.isNaN(n) ? '' : Math.round(n).toLocaleString('en-US'))
+  const times = (n: number, per: boolean): string => (Number.isNaN(n) ? '' : `${short(n)}×${per ? ' *' : ''}`)
   const lines = results.map(r => [
     nameOf(r),
-    ...workers.map(w => (r.refused[w] === undefined ? ms(r.run[w]) : 'refused')),
-    ...others.map(w => (r.run[w] === undefined ? '' : `${short(r.run[w] / r.run[first])}×`)),
-    ...others.map(w => ms(r.start[w])),
-    ...workers.map(w => `${ms(r.busiest[w])} (${ms(r.all[w])})`),
+    ...workers.map(w => (r.refused[w] === undefined ? ms(of(r, w, 'run')) : 'refused')),
+    ...others.map(w => times(ratio(r, w, first), otherWork(r, w, first))),
+    ...others.map(w => ms(of(r, w, 'start'))),
+    ...workers.map(w => `${ms(of(r, w, 'busiest'))} (${ms(of(r, w, 'all'))})`),
   ])
   const widths = header.map((h, i) => Math.max(h.length, ...lines.map(l => l[i].length)))
   const line = (cells: readonly string[]): string => `| ${cells.map((c, i) => c.padEnd(widths[i])).join(' | ')} |`
   const reasons = [...new Set(results.flatMap(r => Object.values(r.refused)))].map(r => `workers: ${r}.`)
+  for (const r of results)
+    for (const w of others.filter(x => otherWork(r, x, first)))
+      reasons.push(
+        `* ${nameOf(r)}, ${w}: another order of things gave it ${short(of(r, w, 'comms') / of(r, first, 'comms'))} times as many COMMs; compared is the time of each.`,
+      )
   return [line(header), `|${widths.map(w => '-'.repeat(w + 2)).join('|')}|`, ...lines.map(line), '', ...reasons].join('\n').trimEnd()
 }

@@ -1,7 +1,7 @@
 import { ConstKind, type ValueConstant, writeConstant } from './constants.ts'
 import { headerWord } from './image.ts'
 import { KIND_NAMES, OP_BY_NAME, Op, type OpInfo, PERSISTENT, slotWord } from './opcodes.ts'
-import { FAST_NAMES, FORM_NAMES, NODE_BY_NAME, P } from './patterns.ts'
+import { FAST_NAMES, FORM_NAMES, NODE_BY_NAME, P, recordCount } from './patterns.ts'
 import { Words } from './words.ts'
 
 /** What is wrong with a listing, and where. */
@@ -150,9 +150,7 @@ class Assembler {
       if (arg === undefined || !Number.isInteger(arg)) this.fail(`${head} is no part of a pattern`)
       out.push(((arg << 8) | info.code) >>> 0)
       for (const w of words) out.push(Number(w))
-      let inline = info.code === P.CONST || info.code === P.METHOD ? 1 : 0
-      if (info.code === P.NEW) inline = Number(words[0])
-      for (; inline > 0; inline--) this.value()
+      for (let n = recordCount(info.code, Number(words[0])); n > 0; n--) this.value()
     }
   }
 

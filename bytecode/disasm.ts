@@ -2,7 +2,7 @@ import { CONST_NAMES, type Constant, ConstKind, readConstant } from './constants
 import { hashSequence } from './hash.ts'
 import { imageLength } from './image.ts'
 import { COUNT_MASK, HEADER, instructionLength, KIND_NAMES, OP_INFO, Op, PERSISTENT } from './opcodes.ts'
-import { FAST_NAMES, FORM_NAMES, NODE_INFO, P } from './patterns.ts'
+import { FAST_NAMES, FORM_NAMES, NODE_INFO, P, recordCount } from './patterns.ts'
 import { toBytes } from './words.ts'
 
 export interface DisasmOptions {
@@ -92,9 +92,7 @@ function treeText(words: Uint32Array, from: number, end: number): string {
     else if (info.arg !== 'none') s += ':' + (info.arg === 'int' ? w >> 8 : w >>> 8)
     for (let i = 1; i <= info.words; i++) s += ',' + words[p + i]
     p += 1 + info.words
-    let inline = info.code === P.CONST || info.code === P.METHOD ? 1 : 0
-    if (info.code === P.NEW) inline = words[p - 1]
-    for (; inline > 0; inline--) {
+    for (let n = recordCount(info.code, words[p - 1]); n > 0; n--) {
       s += ' ' + valueText(readConstant(words, p))
       p += 2 + words[p + 1]
     }

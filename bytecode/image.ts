@@ -36,9 +36,6 @@ export interface Member {
   readonly len: number
 }
 
-/** The image of Nil. */
-export const EMPTY_IMAGE: Uint32Array = new Uint32Array(1)
-
 /** The members of the image at `at`. */
 export function members(words: Uint32Array, at = 0): Member[] {
   const out: Member[] = []

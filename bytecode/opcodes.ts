@@ -544,17 +544,6 @@ export const NEW_MAX = 255
 export function word(op: number, operand: number): number {
   return ((operand << 8) | op) >>> 0
 }
-export function opOf(word: number): number {
-  return word & 0xff
-}
-/** Unsigned operand. */
-export function operandOf(word: number): number {
-  return word >>> 8
-}
-/** Signed operand (INT). */
-export function signedOperandOf(word: number): number {
-  return word >> 8
-}
 
 /** Kinds of sequences. */
 export const Kind = { PROC: 1, EXPR: 2, GUARD: 3 } as const

@@ -1,9 +1,9 @@
+import { COUNT_MASK, Op } from './opcodes.ts'
+
 /**
  * Terms inside pattern blobs: a prefix code that holds every kind of term, patterns over code included. A node is one word `code:8 | arg:24`,
  * then the extra words and inline constants that its code has, then its children.
  */
-
-export type Inline = 'none' | 'one' | 'arg'
 
 export interface NodeInfo {
   readonly code: number
@@ -66,6 +66,57 @@ const byCode: (NodeInfo | undefined)[] = new Array(256).fill(undefined)
 for (const n of table) byCode[n.code] = n
 export const NODE_INFO: readonly (NodeInfo | undefined)[] = byCode
 export const NODE_BY_NAME: ReadonlyMap<string, NodeInfo> = new Map(table.map(n => [n.name, n]))
+
+/** How many children a node has. `a`: its first whole word, 0 if it has none. */
+export function childCount(code: number, arg: number, a: number): number {
+  switch (code) {
+    case P.LIST:
+    case P.TUPLE:
+    case P.SET:
+    case P.PATHMAP:
+    case P.PAR:
+    case P.AND:
+    case P.OR:
+    case P.SELECT:
+      return arg
+    case P.LISTR:
+    case P.SETR:
+    case P.PATHMAPR:
+    case P.METHOD:
+    case P.MATCH:
+      return arg + 1
+    case P.MAP:
+      return 2 * arg
+    case P.MAPR:
+      return 2 * arg + 1
+    case P.OP:
+      return arg === Op.NEG || arg === Op.NOT ? 1 : 2
+    case P.MATCHES:
+      return 2
+    case P.SEND:
+      return 1 + a
+    case P.RECEIVE:
+    case P.BRANCH:
+      return (arg & COUNT_MASK) + (arg > COUNT_MASK ? 2 : 1)
+    case P.BIND:
+      return 1 + (a & 0x7fffffff) + (a >>> 31)
+    case P.CASE:
+      return 2 + arg
+    case P.IF:
+      return 3
+    case P.NEW:
+    case P.BUNDLE:
+    case P.NOT:
+      return 1
+    default:
+      return 0
+  }
+}
+
+/** How many constant records stand between the words of a node and its children. */
+export function recordCount(code: number, a: number): number {
+  return code === P.CONST || code === P.METHOD ? 1 : code === P.NEW ? a : 0
+}
 
 export const TYPE_NAMES = ['Bool', 'Int', 'String', 'Uri', 'ByteArray'] as const
 

@@ -1,6 +1,7 @@
 import { ConstKind } from './constants.ts'
 import { OPS } from './opcodes.ts'
 import { PATTERN_NODES } from './patterns.ts'
+import { IMAGE_ERRORS } from './verify.ts'
 
 const CLASSES: Record<string, string> = {
   C: 'control',
@@ -82,6 +83,14 @@ export function bytecodeReference(): string {
     '| Code | Node | Arg | Extra words | Then |',
     '|---|---|---|---|---|',
     ...PATTERN_NODES.map(n => `| 0x${n.code.toString(16).padStart(2, '0')} | ${n.name} | ${n.arg} | ${n.words} | ${cell(n.doc)} |`),
+    '',
+    '## What the verifier refuses',
+    '',
+    'An image from outside is verified before it runs. A refusal has a code, the offset of the word, and a message.',
+    '',
+    '| Code | Meaning |',
+    '|---|---|',
+    ...Object.entries(IMAGE_ERRORS).map(([code, meaning]) => `| ${code} | ${cell(meaning)} |`),
     '',
   )
   return out.join('\n')

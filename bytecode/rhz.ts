@@ -5,9 +5,9 @@ import { fromBytes, toBytes } from './words.ts'
  * Program files: `RHZ1`, container version, number of sections, then per section its kind, its length in bytes, the xxh64 of its bytes (low word
  * first) and the bytes, padded to whole words. All numbers are 32-bit, little-endian. Only IMAGE is program; the others may be left out.
  */
-export const SECTION = { IMAGE: 1, SPANS: 2, SOURCE: 3, LINK: 4 } as const
+const SECTION = { IMAGE: 1, SPANS: 2, SOURCE: 3, LINK: 4 } as const
 const MAGIC = 0x315a4852
-export const CONTAINER_VERSION = 1
+const CONTAINER_VERSION = 1
 
 /** Where instructions were written: word offset, start, end, ascending offsets. Positions count from the start of the source. */
 export interface SpanColumns {

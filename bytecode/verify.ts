@@ -1,24 +1,26 @@
 import { ConstKind } from './constants.ts'
 import { BindArrow, COUNT_MASK, FORMAT, HEADER, INT_MAX, INT_MIN, Kind, NEW_MAX, OP_INFO, Op, PERSISTENT } from './opcodes.ts'
-import { Fast, Form, NODE_INFO, P, TYPE_NAMES } from './patterns.ts'
+import { childCount, Fast, Form, NODE_INFO, P, TYPE_NAMES } from './patterns.ts'
 import { compareWords } from './words.ts'
 
-/** What can be wrong with an image. `NOT_CANONICAL`: well-formed, but no encoder produces it. */
-export type ImageErrorCode =
-  | 'BAD_IMAGE_LENGTH'
-  | 'BAD_IMAGE_HEADER'
-  | 'BAD_IMAGE_OPCODE'
-  | 'BAD_IMAGE_OPERAND'
-  | 'BAD_IMAGE_STACK'
-  | 'BAD_IMAGE_JUMP'
-  | 'BAD_IMAGE_END'
-  | 'BAD_IMAGE_CLOSE'
-  | 'BAD_IMAGE_CONSTANT'
-  | 'BAD_IMAGE_PATTERN'
-  | 'BAD_IMAGE_GUARD'
-  | 'BAD_IMAGE_NAME'
-  | 'BAD_IMAGE_LIMIT'
-  | 'NOT_CANONICAL'
+/** What can be wrong with an image. The one table of these codes; the reference prints it. */
+export const IMAGE_ERRORS = {
+  BAD_IMAGE_LENGTH: 'A length does not fit what holds it, or something is cut off.',
+  BAD_IMAGE_HEADER: 'A sequence has an unknown kind or format, or a header that its code does not bear out.',
+  BAD_IMAGE_OPCODE: 'A word is no instruction, or one that such a sequence must not have.',
+  BAD_IMAGE_OPERAND: 'An operand names a local, capture, constant or number that is not there or not allowed.',
+  BAD_IMAGE_STACK: 'An instruction lacks its operands, or two ways come together with different stacks.',
+  BAD_IMAGE_JUMP: 'A jump leads out of its branch or into an instruction.',
+  BAD_IMAGE_END: 'The code does not end, runs into another branch, or holds words that nothing reaches.',
+  BAD_IMAGE_CLOSE: 'An image with captures is not followed by as many slots, or a program captures something.',
+  BAD_IMAGE_CONSTANT: 'A constant is cut off, of no known kind, or no value.',
+  BAD_IMAGE_PATTERN: 'A pattern is cut off or put together wrongly.',
+  BAD_IMAGE_GUARD: 'A guard is cut off or no guard.',
+  BAD_IMAGE_NAME: 'An image from outside holds unforgeable names.',
+  BAD_IMAGE_LIMIT: 'The image is longer, nested deeper or stands for more than the limits allow.',
+  NOT_CANONICAL: 'Well-formed, but no encoder produces it.',
+} as const
+export type ImageErrorCode = keyof typeof IMAGE_ERRORS
 
 export interface ImageError {
   readonly code: ImageErrorCode
@@ -541,7 +543,6 @@ class Verifier {
           code === P.NOT)
       )
         special = true
-      let need = 0
       let own: Scope | null = null
       switch (code) {
         case P.NIL:
@@ -550,13 +551,8 @@ class Verifier {
         case P.IF:
         case P.CONST:
           if (arg !== 0) refuse('NOT_CANONICAL', position, 'unused bits')
-          if (code === P.NOT) {
-            need = 1
-            own = new Scope(-1)
-          } else if (code === P.IF) need = 3
+          if (code === P.NOT) own = new Scope(-1)
           else if (code === P.CONST) p = this.value(p, end)
-          break
-        case P.INT:
           break
         case P.BOOL:
           if (arg > 1) refuse('BAD_IMAGE_PATTERN', position, 'a Bool is 0 or 1')
@@ -577,87 +573,54 @@ class Verifier {
         case P.BOUND:
           if (arg >= depth) refuse('BAD_IMAGE_PATTERN', position, 'a variable that nothing binds')
           break
-        case P.LIST:
-        case P.TUPLE:
-        case P.SET:
-        case P.PATHMAP:
-          need = arg
-          break
         case P.PAR:
         case P.AND:
         case P.OR:
-          need = arg
           if (arg < 2) refuse('NOT_CANONICAL', position, 'at least two parts are expected')
-          break
-        case P.LISTR:
-        case P.SETR:
-        case P.PATHMAPR:
-          need = arg + 1
-          break
-        case P.MAP:
-          need = 2 * arg
-          break
-        case P.MAPR:
-          need = 2 * arg + 1
           break
         case P.OP: {
           const op = arg < 0x80 ? OP_INFO[arg] : undefined
           const operator = op !== undefined && ((op.code >= Op.ADD && op.code <= Op.OR) || op.code === Op.ANDTHEN || op.code === Op.ORELSE)
           if (!operator) refuse('BAD_IMAGE_PATTERN', position, 'unknown operator')
-          need = arg === Op.NEG || arg === Op.NOT ? 1 : 2
           break
         }
         case P.METHOD:
           if (p < end && words[p] !== ConstKind.string) refuse('BAD_IMAGE_PATTERN', p, 'name of a method')
           p = this.value(p, end)
-          need = arg + 1
           break
         case P.MATCHES:
           if (arg > end - p) refuse('BAD_IMAGE_PATTERN', position, 'number of variables')
           own = new Scope(arg)
-          need = 2
           break
         case P.SEND:
           if (arg > 1) refuse('BAD_IMAGE_PATTERN', position, 'unused bits')
-          need = 1 + a
           break
         case P.RECEIVE:
         case P.BRANCH:
-          need = (arg & COUNT_MASK) + (arg > COUNT_MASK ? 2 : 1)
           if ((arg & COUNT_MASK) === 0) refuse('BAD_IMAGE_PATTERN', position, 'a receive without binds')
           break
         case P.BIND:
           if (arg > BindArrow.PEEK) refuse('BAD_IMAGE_PATTERN', position, 'arrow')
           if (b > end - p) refuse('BAD_IMAGE_PATTERN', position, 'number of variables')
           own = new Scope(b)
-          need = 1 + (a & 0x7fffffff) + (a >>> 31)
           ;(top as TreeFrame).count += b
           break
-        case P.NEW: {
+        case P.NEW:
           if (a > end - p || a > arg || arg === 0) refuse('BAD_IMAGE_PATTERN', position, 'number of names')
           for (let k = 0; k < a; k++) {
             if (p < end && words[p] !== ConstKind.uri) refuse('BAD_IMAGE_PATTERN', p, 'a uri is expected')
             p = this.value(p, end)
           }
-          need = 1
-          break
-        }
-        case P.MATCH:
-          need = 1 + arg
           break
         case P.CASE:
           if (arg > 1 || a > end - p) refuse('BAD_IMAGE_PATTERN', position, 'a case')
           own = new Scope(a)
-          need = 2 + arg
-          break
-        case P.SELECT:
-          need = arg
           break
         case P.BUNDLE:
           if (arg > 3) refuse('BAD_IMAGE_PATTERN', position, 'rights of a bundle')
-          need = 1
           break
       }
+      const need = childCount(code, arg, a)
       if (need > end - p) refuse('BAD_IMAGE_PATTERN', position, 'a pattern is cut off')
       if (need > 0) {
         stack.push({ code, arg, a, b, need, next: 0, count: 0, depth, outer: scope, own, position })

@@ -156,7 +156,7 @@ export function copyJson(value: unknown, bytesMax = Number.POSITIVE_INFINITY): J
   }
 }
 
-/** Most values are small and shallow, and have their keys in order: they are copied without a list of what is open. */
+/** Most values are small and shallow: they are copied without a list of what is open. */
 const QUICK_DEPTH = 6
 const QUICK_PARTS = 32
 let quickSize = 0
@@ -176,11 +176,26 @@ function copyQuickly(from: object, depth: number): JsonValue | undefined {
   if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0) return undefined
   const to: Record<string, JsonValue> = {}
   let path: Path | undefined = NO_KEYS_YET
+  const before = quickSize
   for (const key in from) {
     path = path.next !== null && path.next.key === key ? path.next : afterwards(path, key)
     if (path === undefined || !owns.call(from, key)) return undefined
     if (path.isDollar && CONSTANTS.has(from)) return from as JsonValue
+    if (!path.isSorted) continue
     const part = copyPart((from as Record<string, unknown>)[key], depth)
+    if (part === undefined) return undefined
+    quickSize += key.length
+    to[key] = part
+  }
+  if (path.isSorted) return Object.freeze(to)
+  quickSize = before
+  return copySorted(from as Record<string, unknown>, path.sorted, depth)
+}
+
+function copySorted(from: Record<string, unknown>, keys: readonly string[], depth: number): JsonValue | undefined {
+  const to: Record<string, JsonValue> = {}
+  for (const key of keys) {
+    const part = copyPart(from[key], depth)
     if (part === undefined) return undefined
     quickSize += key.length
     to[key] = part
@@ -191,19 +206,34 @@ function copyQuickly(from: object, depth: number): JsonValue | undefined {
 /** Inside a loop over the keys of an object this costs nothing, unlike `Object.hasOwn`. */
 const owns = Object.prototype.hasOwnProperty
 
-/** Keys in order, the last of which is `key`: objects that are made at one place have the same. */
+/** Keys as they follow each other, the last of which is `key`: objects that are made at one place have the same. */
 class Path {
   readonly key: string
   readonly length: number
+  readonly isSorted: boolean
+  private readonly before: Path | null
+  private inOrder: readonly string[] | null = null
   /** Whether it is the only key of a constant. */
   readonly isDollar: boolean
   private readonly others: Path[] = []
   /** The key that came next the last time. */
   next: Path | null = null
-  constructor(key: string, length: number) {
+  constructor(key: string, before: Path | null) {
+    const length = before === null ? 0 : before.length + 1
     this.key = key
     this.length = length
+    this.before = before
+    this.isSorted = before === null || (before.isSorted && (length === 1 || before.key < key))
     this.isDollar = length === 1 && key.charCodeAt(0) === DOLLAR
+  }
+  /** All its keys. */
+  get sorted(): readonly string[] {
+    if (this.inOrder === null) {
+      const keys: string[] = []
+      for (let path: Path = this; path.before !== null; path = path.before) keys.push(path.key)
+      this.inOrder = keys.sort()
+    }
+    return this.inOrder
   }
   find(key: string): Path | undefined {
     const found = this.others.find(p => p.key === key)
@@ -218,17 +248,17 @@ class Path {
     return this.others.length >= FORKS_MAX
   }
 }
-const NO_KEYS_YET = new Path('', 0)
+const NO_KEYS_YET = new Path('', null)
 /** Programs have few kinds of objects with short keys; the others are not remembered. */
 const FORKS_MAX = 16
 const PATHS_MAX = 1024
 let paths = 0
-/** Undefined: the key is out of order, cannot be stored, or there are too many. */
+/** Undefined: the key cannot be stored, or there are too many. */
 function afterwards(path: Path, key: string): Path | undefined {
   const known = path.find(key)
   if (known !== undefined) return known
-  if (path.length === QUICK_PARTS || (path.length > 0 && path.key >= key) || key === '__proto__' || !wellFormed(key)) return undefined
-  const next = new Path(key, path.length + 1)
+  if (path.length === QUICK_PARTS || key === '__proto__' || !wellFormed(key)) return undefined
+  const next = new Path(key, path)
   if (paths < PATHS_MAX && !path.isWide && key.length <= SHORT_TEXT) {
     paths++
     path.add(next)
@@ -433,7 +463,7 @@ function holds(operator: string, a: JsonValue, b: JsonValue): boolean {
 }
 
 /** Structural equality without recursion. */
-export function equalJson(a: JsonValue, b: JsonValue): boolean {
+function equalJson(a: JsonValue, b: JsonValue): boolean {
   const work: JsonValue[] = [a, b]
   while (work.length > 0) {
     const y = work.pop() as JsonValue
@@ -569,7 +599,7 @@ function isPlain(p: JsonValue): boolean {
   if (p === _ || variableOf(p)) return true
   let first: string | undefined
   let second: string | undefined
-  for (const key of Object.keys(p)) {
+  for (const key in p) {
     if (key.charCodeAt(0) === DOLLAR) return false
     const part = (p as Obj)[key]
     if (typeof part !== 'object' || part === null || part === _) continue
@@ -680,7 +710,7 @@ function keyOf(field: number, x: JsonValue): string | number | undefined {
 const WHOLE = 0
 
 /** A matcher of its own for each space: it remembers by which fields patterns ask, and only those are indexed. */
-export function jsonMatcher(): {
+function jsonMatcher(): {
   match(p: JsonValue, a: JsonValue, m: Meter): Bindings | undefined
   guard(where: JsonValue, body: JsonValue, results: readonly Bindings[], m: Meter): boolean
   keys(p: JsonValue): readonly (string | number)[]
@@ -703,25 +733,31 @@ export function jsonMatcher(): {
     keys(p) {
       if (!isObject(p)) return typeof p === 'object' && p !== null ? NO_KEYS : [keyOf(WHOLE, p) as string | number]
       const all = isObject(p.$exact) ? p.$exact : p
-      const found: (string | number)[] = []
-      for (const field of Object.keys(all)) {
+      let found: (string | number)[] | null = null
+      for (const field in all) {
+        if (!owns.call(all, field)) continue
         if (field.charCodeAt(0) === DOLLAR) return NO_KEYS
         const x = all[field]
         if (typeof x === 'object' && x !== null) continue
         let number = numbers.get(field)
         if (number === undefined) numbers.set(field, (number = fields.push(field)))
-        found.push(keyOf(number, x) as string | number)
+        const key = keyOf(number, x) as string | number
+        if (found === null) found = [key]
+        else found.push(key)
       }
-      return found
+      return found ?? NO_KEYS
     },
     datumKeys(a) {
       if (!isObject(a)) return typeof a === 'object' && a !== null ? NO_KEYS : [keyOf(WHOLE, a) as string | number]
-      const found: (string | number)[] = []
+      let found: (string | number)[] | null = null
       for (let i = 0; i < fields.length; i++) {
         const key = Object.hasOwn(a, fields[i]) ? keyOf(i + 1, a[fields[i]]) : undefined
-        if (key !== undefined) found.push(key)
+        if (key === undefined) continue
+        // A list that begins with what it holds has no room for sixteen more.
+        if (found === null) found = [key]
+        else found.push(key)
       }
-      return found
+      return found ?? NO_KEYS
     },
     get keysVersion() {
       return fields.length

@@ -744,6 +744,17 @@ export class Kernel<V, R, K extends Cont> {
     this.store(chan, value, false, origin)
   }
 
+  /** The same, in a record that `takeThis` left. One that the host's collector has moved twice is cheaper to use again than to replace. */
+  putIndexed(chan: Chan, value: V): void {
+    const d = this.spare()
+    if (d === null) {
+      this.put(chan, value, null)
+      return
+    }
+    ;(d as { value: unknown }).value = value
+    this.putAgain(d, chan, null)
+  }
+
   /** A datum that came before, with the ref it was given then; nobody waits here. Refs on a channel must ascend. */
   append(chan: Chan, ref: number, value: V): void {
     this.appendDatum(new Datum(chan, ref, value, false, null))
@@ -866,6 +877,30 @@ export class Kernel<V, R, K extends Cont> {
     this.lastDatum = null
     this.lastDatumRef = ++this.counter
     this.renewCont(k, this.taken)
+  }
+
+  /** The oldest datum with this key, found through the index of the channel; what has another does not fit. null: none, or it does not say. */
+  holder(chan: Chan, key: Key): Datum | null {
+    const data = chan.index === null ? null : chan.index.data
+    if (data === null || !this.fifo || data.version !== this.matcher.keysVersion || chan.nD < this.indexMin) return null
+    if (data.entries > 2 * chan.nD * data.width + 64) return null
+    const { free } = data
+    if (free.live(free.head) < free.length) return null
+    const bucket = data.byKey.get(key)
+    if (bucket === undefined) return null
+    const first = bucket.live(bucket.head)
+    return first < bucket.length ? bucket.at(first) : null
+  }
+
+  /** `consume` of a linear continuation that takes this datum, which is not persistent and which nobody but the kernel knows. */
+  takeThis(d: Datum): void {
+    this.op++
+    this.counter++
+    const again = this.observer === null && (d.state & PUMPED) === 0
+    this.removeDatum(d)
+    if (!again) return
+    ;(d as { value: unknown }).value = undefined
+    this.recycle(d)
   }
 
   /** `consume` of a linear continuation that takes the oldest datum of the channel. */
@@ -1726,7 +1761,12 @@ export class Kernel<V, R, K extends Cont> {
   /** A cursor over the data that bind `i` may take, in the order of choice, without `d` where it is not stored. */
   private dataFor(cursor: DataCursor, k: K, b: number, i: number, chan: Chan): DataCursor {
     const pinned = (chan.bits & PINNED) !== 0
-    const key = chan.index !== null && chan.index.data !== null ? this.contKeyOf(k, b, i) : undefined
+    let key: Key | undefined
+    if (chan.index !== null) {
+      // In this order: a key of a kind that nobody has asked for before is not in the index yet.
+      if (chan.index.data !== null) key = this.contKeyOf(k, b, i)
+      this.tidyIndex(chan)
+    }
     cursor.start(chan, key, !pinned && this.order === 'lifo')
     if (this.seeded && !pinned) {
       const list: Datum[] = []
@@ -1739,7 +1779,6 @@ export class Kernel<V, R, K extends Cont> {
 
   private firstMatch(k: K, b: number, i: number, chan: Chan): boolean {
     if (chan.dHead === null) return false
-    if (chan.index !== null) this.tidyIndex(chan)
     const cursor = this.dataFor(this.dataCursor, k, b, i, chan)
     for (let d = cursor.next(); d !== null; d = cursor.next()) {
       const r = this.matchOnce(k, b, i, d.value as V)
@@ -1758,7 +1797,6 @@ export class Kernel<V, R, K extends Cont> {
    */
   private solveGroup(k: K, b: number, site: Site, group: number[], chan: Chan, mine: Datum | null): boolean {
     const m = group.length
-    if (chan.index !== null) this.tidyIndex(chan)
     // m candidates beside `mine` are enough for each bind: the other m − 1 binds cannot use up more than m − 1 of them.
     const lists: Candidate<R>[][] = []
     for (let g = 0; g < m; g++) {
@@ -1963,7 +2001,6 @@ export class Kernel<V, R, K extends Cont> {
     const lists: LazyCandidates<V, R, K>[] = []
     for (let i = 0; i < n; i++) {
       const chan = chanOf(i)
-      if (chan.index !== null) this.tidyIndex(chan)
       const own = mine !== null && chan === mine.chan
       const unstored = own && ((mine as Datum).state & STORED) === 0
       let cursor: DataCursor

@@ -4,7 +4,7 @@ import { PACK_TAIL, Pack } from './store/pack.ts'
 
 const CHUNK_BYTES = 1 << 16
 /** Tag, number of the channel or group, ref with its shard. */
-export const RECORD_KEY_BYTES = 19
+const RECORD_KEY_BYTES = 19
 
 export class Packer extends Appender {
   readonly pack = new Pack(RECORD_KEY_BYTES)

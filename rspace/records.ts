@@ -4,6 +4,7 @@ import type { Backlog } from './backlog.ts'
 import { Chan, Cont, type Datum, LINEAR, PEEK, type Site } from './kernel.ts'
 
 const KINDS = ['named', 'fresh', 'derived'] as const
+const HELD = 4
 
 /** Draws or encodes the bytes of channels that have none yet. */
 export interface Namer<T extends Types> {
@@ -13,44 +14,64 @@ export interface Namer<T extends Types> {
 /** Nobody else's objects have it: what has it with the right value is a handle of that space. */
 export const SPACE = Symbol('space')
 
-/** A channel of one space. The kernel's channel points back to it through `owner`. */
-export class Handle<T extends Types> implements Channel<T> {
-  readonly chan: Chan
+/** A channel of one space. One object with the kernel's channel: of many channels most of the cost is memory that is not at hand. */
+export class Handle<T extends Types> extends Chan implements Channel<T> {
   readonly [SPACE]: Namer<T>
   readonly value: T['C'] | undefined
-  readonly kind: 'named' | 'fresh' | 'derived'
+  /** Its kind; and whether the caller has it, so that it must stay the one handle of its name. */
+  private flags: number
   private encoded: Uint8Array | null
   /** Local number on disk, 0 while no row mentions it. */
-  cid = 0
+  cid: number
   /** Rows on disk that mention it. */
-  rows = 0
-  /** Given to the caller: must stay the one handle of its name. */
-  held = false
+  rows: number
+  /** When the log of events named it last, see `EventWriter`. */
+  told: number
   /** What was waited for last: programs ask for the same again and again. */
-  asked: T['P'] | undefined = undefined
+  asked: T['P'] | undefined
   /** The group of the continuations that wait here alone. */
-  group: Group | null = null
+  group: Group | null
   /** The newest data of many. They know nothing of what is done with data, see `Space.thaw`. */
-  backlog: Backlog<T['A']> | null = null
+  backlog: Backlog<T['A']> | null
   /** The last group of two channels that has it first, if there is still one. */
-  pair: Group | null = null
+  pair: Group | null
   constructor(space: Namer<T>, value: T['C'] | undefined, kind: 'named' | 'fresh' | 'derived', bytes: Uint8Array | null) {
+    super(null)
+    // What every operation asks for comes first.
     this[SPACE] = space
+    this.backlog = null
+    this.flags = KINDS.indexOf(kind)
     this.value = value
-    this.kind = kind
+    this.asked = undefined
     this.encoded = bytes
-    this.chan = new Chan(this)
+    this.cid = 0
+    this.rows = 0
+    this.told = 0
+    this.group = null
+    this.pair = null
+  }
+  get chan(): Chan {
+    return this
   }
   bytes(): Uint8Array {
     if (this.encoded === null) this.encoded = this[SPACE].bytesOf(this)
     return this.encoded
+  }
+  get kind(): 'named' | 'fresh' | 'derived' {
+    return KINDS[this.kindByte]
+  }
+  get held(): boolean {
+    return (this.flags & HELD) !== 0
+  }
+  hold(): void {
+    this.flags |= HELD
   }
   get drawn(): boolean {
     return this.encoded !== null
   }
   /** First byte of its identity. */
   get kindByte(): number {
-    return this.kind === 'named' ? 0 : KINDS.indexOf(this.kind)
+    return this.flags & ~HELD
   }
   /** Kind and canonical bytes: what a row of the channel holds, and its identity. */
   identity(): Uint8Array {
@@ -61,12 +82,12 @@ export class Handle<T extends Types> implements Channel<T> {
     return id
   }
   get show(): T['C'] | Channel<T> {
-    return this.kind === 'named' ? (this.value as T['C']) : this
+    return this.kindByte === 0 ? (this.value as T['C']) : this
   }
 }
 export const kindOfByte = (b: number): 'named' | 'fresh' | 'derived' | undefined => KINDS[b]
 
-export const handleOf = <T extends Types>(chan: Chan): Handle<T> => chan.owner as Handle<T>
+export const handleOf = <T extends Types>(chan: Chan): Handle<T> => chan as Handle<T>
 
 /** Channels that continuations wait on together, as a row. */
 export interface Group {
@@ -173,8 +194,8 @@ export interface BranchRecord<T extends Types> {
 
 export class Waiting<T extends Types> extends Cont {
   /** Of the only bind, or of all binds of all branches in a list. */
-  private readonly what: T['P'] | readonly T['P'][]
-  readonly body: T['K']
+  private what: T['P'] | readonly T['P'][]
+  body: T['K']
   readonly extra: Extra<T> | null
   /** Keys of its binds, of all branches; found out once. */
   keyCache: (string | number | undefined)[] | null
@@ -190,6 +211,15 @@ export class Waiting<T extends Types> extends Cont {
     this.extra = extra
     this.keyCache = null
     this.group = null
+  }
+  /** Once more, where it was one bind's and has been taken out of the space: as new, but for what it was made with. */
+  again(chan: Chan, pattern: T['P'], body: T['K']): this {
+    this.chan = chan
+    this.what = pattern
+    this.body = body
+    this.keyCache = null
+    this.state = 0
+    return this
   }
   get shape(): Shape {
     return this.site as Shape
@@ -255,6 +285,7 @@ export class Waiting<T extends Types> extends Cont {
   }
 }
 
+/** The lists become the record's. They live as long as it: one that has grown should be copied first, it has room for sixteen more. */
 export function waitingOn<T extends Types>(
   shape: Shape,
   chans: readonly Chan[],
@@ -263,6 +294,5 @@ export function waitingOn<T extends Types>(
   extra: Extra<T> | null,
 ): Waiting<T> {
   if (chans.length === 1) return new Waiting<T>(shape, chans[0], patterns[0], body, extra)
-  // Lists that have grown have room for sixteen more, which would live as long as the record.
-  return new Waiting<T>(shape, chans.slice(), patterns.slice(), body, extra)
+  return new Waiting<T>(shape, chans, patterns, body, extra)
 }

@@ -161,6 +161,40 @@ interface OutboxEntry<T extends Types> {
   saved: boolean
   readonly row: () => Uint8Array
 }
+/** Notes plain records for the next commit and passes on the rest. A class: the host then knows what it calls. */
+class PlainObserver<K extends Waiting<Types>> implements KernelObserver<K> {
+  private readonly others: KernelObserver<K>
+  private readonly changed: Changed<Datum | K>
+  constructor(others: KernelObserver<K>, changed: Changed<Datum | K>) {
+    this.others = others
+    this.changed = changed
+  }
+  stored(d: Datum): void {
+    if (d.origin === null) this.changed.came(d)
+    else this.others.stored?.(d)
+  }
+  removed(d: Datum): void {
+    if (d.origin === null) this.changed.went(d)
+    else this.others.removed?.(d)
+  }
+  parked(k: K): void {
+    if (k.extra === null) this.changed.came(k)
+    else this.others.parked?.(k)
+  }
+  unparked(k: K): void {
+    if (k.extra === null) this.changed.went(k)
+    else this.others.unparked?.(k)
+  }
+  renewed(r: Datum | K): void {
+    this.others.renewed?.(r)
+  }
+  failed(k: K, error: unknown): void {
+    this.others.failed?.(k, error)
+  }
+  stalled(k: K): void {
+    this.others.stalled?.(k)
+  }
+}
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
 
 export class Space<T extends Types> implements Namer<T> {
@@ -203,8 +237,12 @@ export class Space<T extends Types> implements Namer<T> {
   private readonly debug: boolean
   private readonly matcher: Matcher<T['P'], T['A'], T['K'], T['R'], T['G']>
   private readonly meter: Meter
+  private readonly patternKeys: ((pattern: T['P']) => readonly Key[]) | undefined
+  private readonly keysOf: ((value: T['A']) => readonly Key[]) | undefined
   /** Nothing but the two operations is asked for, see `isQuick`; found out after a careful call, forgotten when somebody comes in by another door. */
   private quick = false
+  /** One that waited for a plain operation and has got it. */
+  private spare: Waiting<T> | null = null
   private readonly dataMax: number
   private readonly continuationsMax: number
   private readonly recordBytesMax: number
@@ -245,7 +283,8 @@ export class Space<T extends Types> implements Namer<T> {
   private handedOp = 0
   /** Groups on their way, oldest first. */
   private flights: Promise<void>[] = []
-  private lastGroupAt = 0
+  /** Never a whole number: a field that becomes a fraction makes the host compile everything anew. */
+  private lastGroupAt = Number.NEGATIVE_INFINITY
   private groupTimer: NodeJS.Timeout | undefined
   /** Bytes per changed record in the last group. */
   private bytesPerChange = 64
@@ -262,6 +301,8 @@ export class Space<T extends Types> implements Namer<T> {
   /** With journal `events`: those of this group, packed if there is a store, else as they are. */
   private groupEvents: SpaceEvent<T>[] = []
   private packed: EventWriter | null = null
+  /** Not in use. */
+  private readonly writers: EventWriter[] = []
   private journal: SpaceEvent<T>[] = []
   /** The first commit whose events the journal has. */
   private journalStart = 0
@@ -297,6 +338,10 @@ export class Space<T extends Types> implements Namer<T> {
     this.channelCodec = codec.channel
     this.checks = matcher.check !== undefined
     this.matcher = matcher
+    if (matcher.keys !== undefined && matcher.datumKeys !== undefined) {
+      this.patternKeys = matcher.keys.bind(matcher)
+      this.keysOf = matcher.datumKeys.bind(matcher)
+    }
     this.meter = this.newMeter()
     this.debug = settings.debug === true
     this.dataMax = limits.dataPerChannelMax ?? MAX
@@ -425,7 +470,7 @@ export class Space<T extends Types> implements Namer<T> {
       !this.readOnly &&
       !this.debug &&
       !this.classic &&
-      !this.listens &&
+      !this.tellsEvents &&
       this.isFifo &&
       this.marks.length === 0 &&
       this.replay === null &&
@@ -581,7 +626,7 @@ export class Space<T extends Types> implements Namer<T> {
   channel(c: T['C'], o: { order?: 'fifo' } = {}): Channel<T> {
     this.enter()
     const h = this.intern(c)
-    h.held = true
+    h.hold()
     if (o.order === 'fifo') this.kernel.pin(h.chan)
     return h
   }
@@ -590,7 +635,7 @@ export class Space<T extends Types> implements Namer<T> {
   fresh(): Channel<T> {
     this.enter()
     const h = new Handle<T>(this, undefined, 'fresh', null)
-    h.held = true
+    h.hold()
     return h
   }
 
@@ -612,7 +657,7 @@ export class Space<T extends Types> implements Namer<T> {
       hash('name', this.key, Uint8Array.of(kindBytes.length >> 8, kindBytes.length & 255), kindBytes, id),
       undefined,
     )
-    h.held = true
+    h.hold()
     return h
   }
 
@@ -627,17 +672,60 @@ export class Space<T extends Types> implements Namer<T> {
     const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
     const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
     const { chan } = h
-    if (chan.jHead !== null || chan.index !== null) return this.produceOn(h, value, PLAIN)
+    if (chan.jHead !== null) return this.produceOn(h, value, PLAIN)
     const k = chan.kHead as Waiting<T> | null
     if (k === null) return this.leaveThere(h, value)
+    if (chan.index !== null) return this.produceByKey(h, value)
     if (k.site !== LINEAR_RECEIVE || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
     const pattern = k.pattern(0, 0)
     const result = this.tried(pattern, value)
     if (result === undefined) return this.produceOn(h, value, PLAIN)
     const { hot } = this
+    // Nobody else knows it: the next that waits can be the same object, which the host's collector has done with.
+    if (this.tellsNobody && !k.pumped) this.spare = k
     hot.wake(k, chan)
     this.counts.produced++
-    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body)
+    if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
+    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body, false)
+  }
+
+  /** Many wait there, and keys tell who could take it. */
+  private produceByKey(h: Handle<T>, value: T['A']): Outcome<T> {
+    const { hot, keysOf } = this
+    const { chan } = h
+    const k = keysOf === undefined ? null : this.takerOf(chan, keysOf, value)
+    if (k === null || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
+    const { site } = k
+    if (site !== LINEAR_RECEIVE && site !== CONTRACT) return this.produceOn(h, value, PLAIN)
+    const pattern = k.pattern(0, 0)
+    const result = this.tried(pattern, value)
+    if (result === undefined) return this.produceOn(h, value, PLAIN)
+    if (site === CONTRACT) hot.serve(k)
+    else hot.wake(k, chan)
+    this.counts.produced++
+    if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
+    return this.met(hot.lastDatumRef, value, result, pattern, h, k.ref, k.body, site === CONTRACT)
+  }
+
+  /** Of the continuations with one of the keys of the value, the only one. */
+  private takerOf(chan: Chan, keysOf: (value: T['A']) => readonly Key[], value: T['A']): Waiting<T> | null {
+    const keys = this.askKeys(keysOf, value)
+    if (keys === null || keys.length !== 1) return null
+    const k = this.hot.taker(chan, keys[0])
+    return k === null || k.chan === null ? null : k
+  }
+
+  /** null: the matcher threw, which the careful path will say. */
+  private askKeys<X>(keysOf: (x: X) => readonly Key[], x: X): readonly Key[] | null {
+    let keys: readonly Key[] | null
+    this.busy = true
+    try {
+      keys = keysOf(x)
+    } catch {
+      keys = null
+    }
+    this.busy = false
+    return keys
   }
 
   /** Nobody waits for it. If many are before it, it need not be a record yet. */
@@ -645,9 +733,14 @@ export class Space<T extends Types> implements Namer<T> {
     const { hot } = this
     const { chan, backlog } = h
     let ref: Ref
-    if (backlog === null && (chan.nD < SHALLOW || !this.tellsNobody)) {
+    if (backlog === null && (chan.nD < SHALLOW || !this.tellsNobody || chan.index !== null)) {
       if (chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
-      hot.put(chan, value, null)
+      if (chan.index === null) hot.put(chan, value, null)
+      else {
+        this.busy = true
+        hot.putIndexed(chan, value)
+        this.busy = false
+      }
       ref = hot.lastDatumRef
     } else {
       if (chan.nD + (backlog === null ? 0 : backlog.count) >= this.dataMax) return this.produceOn(h, value, PLAIN)
@@ -657,6 +750,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     this.counts.produced++
     const at = (this.dirtyOp = ++this.op)
+    if (this.packed !== null) this.packed.produce(at, ref, h, this.datumCodec, value, false)
     if (!this.scheduled) this.scheduleCommit()
     return { ref, comms: NOTHING, pending: hot.pumpPending, at }
   }
@@ -675,7 +769,7 @@ export class Space<T extends Types> implements Namer<T> {
       h.backlog = null
       this.deep.delete(h)
     }
-    return this.met(ref, value, result, pattern, h, cont, body)
+    return this.met(ref, value, result, pattern, h, cont, body, false)
   }
 
   private deepen(h: Handle<T>): Backlog<T['A']> {
@@ -698,13 +792,22 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** One datum has met one continuation, and both are gone. */
-  private met(ref: Ref, value: T['A'], result: T['R'], pattern: T['P'], h: Handle<T>, cont: Ref, body: T['K']): Outcome<T> {
+  private met(
+    ref: Ref,
+    value: T['A'],
+    result: T['R'],
+    pattern: T['P'],
+    h: Handle<T>,
+    cont: Ref,
+    body: T['K'],
+    persistent: boolean,
+  ): Outcome<T> {
     const at = ++this.op
     const { counts } = this
     counts.comms++
     counts.consumed++
     const match: Match<T> = {
-      channel: h.kind === 'named' ? (h.value as T['C']) : h,
+      channel: h.show,
       pattern,
       ref,
       value,
@@ -712,7 +815,8 @@ export class Space<T extends Types> implements Namer<T> {
       persistent: false,
       peeked: false,
     }
-    const comm: CommEvent<T> = { ref: cont, body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
+    const comm: CommEvent<T> = { ref: cont, body, persistent, branch: 0, matches: [match], ack: nothingToDo }
+    if (this.packed !== null) this.packed.pair(at, cont, ref)
     this.dirtyOp = at
     if (!this.scheduled) this.scheduleCommit()
     return { comms: [comm], pending: this.hot.pumpPending, at }
@@ -799,9 +903,12 @@ export class Space<T extends Types> implements Namer<T> {
       const outcome = this.takeDeep(h, h.backlog, asked, accepted)
       if (outcome !== null) return outcome
     } else if (d === null) {
-      const k = new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null)
+      const { spare } = this
+      const k = spare === null ? new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null) : spare.again(chan, asked, accepted)
+      this.spare = null
       hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
+      if (this.packed !== null) this.packed.receive(at, k.turn, h, this.patternCodec, asked, this.bodyCodec, accepted)
       if (!this.scheduled) this.scheduleCommit()
       return { ref: k.turn, comms: NOTHING, pending: hot.pumpPending, at }
     }
@@ -809,10 +916,29 @@ export class Space<T extends Types> implements Namer<T> {
       const result = this.tried(asked, d.value as T['A'])
       if (result !== undefined) {
         hot.takeOldest(chan)
-        return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted)
+        if (this.packed !== null) this.packed.receive(this.op + 1, hot.counter, h, this.patternCodec, asked, this.bodyCodec, accepted)
+        return this.met(d.ref, d.value as T['A'], result, asked, h, hot.counter, accepted, false)
       }
+    } else if (d !== null && chan.index !== null && h.backlog === null) {
+      const outcome = this.takeByKey(h, asked, accepted)
+      if (outcome !== null) return outcome
     }
     return this.parked(new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null), 0, undefined)
+  }
+
+  /** Many data are there, and keys tell which could fit. null: the careful path has to look. */
+  private takeByKey(h: Handle<T>, pattern: T['P'], body: T['K']): Outcome<T> | null {
+    const { hot, patternKeys } = this
+    const keys = patternKeys === undefined ? null : this.askKeys(patternKeys, pattern)
+    const d = keys === null || keys.length === 0 ? null : hot.holder(h.chan, keys[0])
+    if (d === null || d.persistent) return null
+    const { ref } = d
+    const value = d.value as T['A']
+    const result = this.tried(pattern, value)
+    if (result === undefined) return null
+    hot.takeThis(d)
+    if (this.packed !== null) this.packed.receive(this.op + 1, hot.counter, h, this.patternCodec, pattern, this.bodyCodec, body)
+    return this.met(ref, value, result, pattern, h, hot.counter, body, false)
   }
 
   private consumeWith(
@@ -913,8 +1039,11 @@ export class Space<T extends Types> implements Namer<T> {
   private collect(k: Waiting<T>): CommEvent<T> | null {
     const b = this.kernel.firedBranch
     const { peeks } = k.branch(b)
-    const matches = [this.matchAt(k, b, 0, peeks[0])]
-    for (let i = 1; i < this.kernel.firedCount; i++) matches.push(this.matchAt(k, b, i, peeks[i]))
+    const n = this.kernel.firedCount
+    const first = this.matchAt(k, b, 0, peeks[0])
+    // A list that grows by one has room for sixteen more.
+    const matches = n === 1 ? [first] : [first, this.matchAt(k, b, 1, peeks[1])]
+    for (let i = 2; i < n; i++) matches.push(this.matchAt(k, b, i, peeks[i]))
     if (this.classic) {
       for (const m of matches) {
         if (!m.peeked || m.persistent) continue
@@ -1088,17 +1217,17 @@ export class Space<T extends Types> implements Namer<T> {
     if (guard !== undefined && matcher.guard === undefined) throw new BadArgument('the matcher of this space has no guards')
     if (guard !== undefined && codec.guard === undefined && this.store !== null && !volatile)
       throw new BadArgument('the codec of this space has no guards')
-    const patterns: T['P'][] = []
+    const patterns = roomFor<T['P']>(lists)
+    let total = 0
     for (const list of lists) {
       if (!isList(list) || list.length === 0) throw new BadArgument('a continuation needs at least one bind')
       for (const b of list) {
         if (b === null || typeof b !== 'object' || b.channel === undefined || b.pattern === undefined)
           throw new BadArgument('a bind has a channel and a pattern')
         if (b.peek !== undefined && typeof b.peek !== 'boolean') throw new BadArgument('peek is true or false')
-        patterns.push(this.accept(codec.pattern, b.pattern, volatile))
+        patterns[total++] = this.accept(codec.pattern, b.pattern, volatile)
       }
     }
-    const total = patterns.length
     if (total > bindsMax)
       throw new RhizomeError('LIMIT', `a continuation may have at most ${bindsMax} binds`, {
         details: { limit: 'bindsMax', max: bindsMax },
@@ -1111,14 +1240,15 @@ export class Space<T extends Types> implements Namer<T> {
         at += length
       }
     }
-    const chans: Chan[] = []
+    const chans = roomFor<Chan>(lists)
+    let at = 0
     let isPlain = lists.length === 1 && guard === undefined
     for (const list of lists)
       for (const bind of list) {
         if (bind.peek === true) isPlain = false
         const { chan } = this.intern(bind.channel)
         if (chan.nK >= this.continuationsMax) this.crowded()
-        chans.push(chan)
+        chans[at++] = chan
       }
     const shape = isPlain
       ? plainShape(total, persist)
@@ -1128,7 +1258,8 @@ export class Space<T extends Types> implements Namer<T> {
           guard !== undefined,
         )
     const extra = guard === undefined && lease === 0 && !volatile && install === null ? null : new Extra<T>(guard, lease, volatile, install)
-    return waitingOn<T>(shape, chans, patterns, body, extra)
+    const isPair = lists.length === 1 && total === 2
+    return waitingOn<T>(shape, isPair ? chans : chans.slice(), isPair ? patterns : patterns.slice(), body, extra)
   }
 
   // ------------------------------------------------------------------------------------------------ installs, cancel, leases, pump
@@ -1487,7 +1618,7 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** The oldest matching datum, left in place. */
   tryRead(c: T['C'] | Channel<T>, p: T['P']): Got<T> | undefined {
-    for (const got of this.scan(c, p)) return got
+    for (const got of this.looked(c, p)) return got
     return undefined
   }
   /** Withdraw all matching data, oldest first, at most `max`. */
@@ -1495,7 +1626,7 @@ export class Space<T extends Types> implements Namer<T> {
     this.begin()
     const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
     const found: Got<T>[] = []
-    for (const got of [...this.scan(c, p)].slice(0, max === MAX ? undefined : max)) {
+    for (const got of [...this.looked(c, p)].slice(0, max === MAX ? undefined : max)) {
       const d = this.records.get(got.ref) as Datum
       if (d.persistent) {
         found.push(got)
@@ -1513,7 +1644,7 @@ export class Space<T extends Types> implements Namer<T> {
   readMany(c: T['C'] | Channel<T>, p: T['P'], o: { max?: number } = {}): readonly Got<T>[] {
     const max = o.max === undefined ? MAX : rows.positive(o.max, 'max')
     const found: Got<T>[] = []
-    for (const got of this.scan(c, p)) {
+    for (const got of this.looked(c, p)) {
       if (found.length >= max) break
       found.push(got)
     }
@@ -1525,24 +1656,44 @@ export class Space<T extends Types> implements Namer<T> {
       return this.find(c)?.chan.nD ?? 0
     }
     let n = 0
-    for (const _ of this.scan(c, p)) n++
+    for (const _ of this.looked(c, p)) n++
     return n
   }
-  /** Data that match, oldest first; nothing is changed. Do not change the channel meanwhile. */
+  /** Data that match, oldest first, of those that are there when it begins; one that leaves before its turn is left out. Nothing is changed. */
   *scan(c: T['C'] | Channel<T>, p?: T['P']): Iterable<Got<T>> {
+    const look = this.looking(c, p)
+    if (look === undefined) return
+    const there = [...this.kernel.data(look.h.chan)]
+    const refs = there.map(d => d.ref)
+    for (const [i, d] of there.entries()) {
+      const got = d.ref === refs[i] && d.stored && !d.hidden ? look.at(d) : undefined
+      if (got !== undefined) yield got
+    }
+  }
+  /** The same for calls that change nothing while they look. */
+  private *looked(c: T['C'] | Channel<T>, p: T['P'] | undefined): Iterable<Got<T>> {
+    const look = this.looking(c, p)
+    if (look === undefined) return
+    for (const d of this.kernel.data(look.h.chan)) {
+      const got = look.at(d)
+      if (got !== undefined) yield got
+    }
+  }
+  private looking(c: T['C'] | Channel<T>, p: T['P'] | undefined): { h: Handle<T>; at(d: Datum): Got<T> | undefined } | undefined {
     this.enter()
     const { matcher, codec } = this.settings
     const pattern = p === undefined ? undefined : this.accept(codec.pattern, p, true)
     if (pattern !== undefined) this.inside(() => matcher.check?.([pattern], undefined))
     const h = this.find(c)
-    if (h === undefined) return
+    if (h === undefined) return undefined
     const meter: Meter = { used: 0, step() {} }
-    for (const d of this.kernel.data(h.chan)) {
+    const at = (d: Datum): Got<T> | undefined => {
       const value = d.value as T['A']
       const result = pattern === undefined ? (value as T['R']) : this.inside(() => quietly(() => matcher.match(pattern, value, meter)))
-      if (result !== undefined)
-        yield this.seal({ ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op })
+      if (result === undefined) return undefined
+      return this.seal({ ref: d.ref, channel: h.show, value, bindings: result, persistent: d.persistent, at: this.op })
     }
+    return { h, at }
   }
 
   /** A body that names a handler is delivered to it. With `ack` a COMM stays in the outbox until it is acknowledged, also through a crash. */
@@ -1739,26 +1890,20 @@ export class Space<T extends Types> implements Namer<T> {
   /** Whether there is anybody to be told of records that come and go. */
   private notes = false
   private tellsNobody = false
-  /** Only commits are to know: nothing is done on the way there. */
-  private notesPlainly = false
   /** Since the first install: which of them wait. */
   private notesInstalls = false
   private readonly observer: KernelObserver<Waiting<T>> = {
     stored: d => {
-      if (this.notesPlainly && d.origin === null) this.changed.came(d)
-      else if (this.notes) this.noteDatum(d, true)
+      if (this.notes) this.noteDatum(d, true)
     },
     removed: d => {
-      if (this.notesPlainly && d.origin === null) this.changed.went(d)
-      else if (this.notes) this.noteDatum(d, false)
+      if (this.notes) this.noteDatum(d, false)
     },
     parked: k => {
-      if (this.notesPlainly && k.extra === null) this.changed.came(k)
-      else if (this.notes || k.extra !== null) this.noteCont(k, true)
+      if (this.notes || k.extra !== null) this.noteCont(k, true)
     },
     unparked: k => {
-      if (this.notesPlainly && k.extra === null) this.changed.went(k)
-      else if (this.notes || k.extra !== null) this.noteCont(k, false)
+      if (this.notes || k.extra !== null) this.noteCont(k, false)
     },
     renewed: r => {
       if (this.tracks) this.turned.add(r)
@@ -1766,12 +1911,14 @@ export class Space<T extends Types> implements Namer<T> {
     failed: (k, error) => this.emit('guard_error', { ref: k.ref, error }),
     stalled: k => this.emit('stall', { ref: k.ref }),
   }
+  /** While only commits are to know: nothing is done on the way there. */
+  private readonly plainObserver = new PlainObserver<Waiting<T>>(this.observer, this.changed)
   private listenAgain(): void {
     const isPlain = this.index === null && this.lattice === null
     this.notes = this.tracks || !isPlain
-    this.notesPlainly = this.tracks && isPlain && !this.loading
     this.tellsNobody = !this.notes && !this.notesInstalls && !this.listens
-    this.kernel.tell(this.tellsNobody ? null : this.observer)
+    const observer = this.tracks && isPlain && !this.loading ? this.plainObserver : this.observer
+    this.kernel.tell(this.tellsNobody ? null : observer)
   }
 
   private noteDatum(d: Datum, came: boolean): void {
@@ -1835,9 +1982,9 @@ export class Space<T extends Types> implements Namer<T> {
     for (let b = 0; b < parts.length; b++) {
       const { peeks } = parts[b]
       to.branch(peeks.length, guard)
-      for (let i = 0; i < peeks.length; i++) to.bind(k.handle(b, i), encode(codec.pattern, k.pattern(b, i)), peeks[i])
+      for (let i = 0; i < peeks.length; i++) to.bind(k.handle(b, i), codec.pattern, k.pattern(b, i), peeks[i])
     }
-    to.body(encode(codec.body, k.body))
+    to.body(codec.body, k.body)
   }
   private emitComm(ref: Ref | undefined, data: readonly { readonly ref: Ref }[], branch: number): void {
     this.packed?.comm(this.op, ref, data, branch)
@@ -1911,7 +2058,7 @@ export class Space<T extends Types> implements Namer<T> {
     const events = this.groupEvents
     const { packed } = this
     this.groupEvents = []
-    if (packed !== null) this.packed = new EventWriter(packed.view().length + 4096)
+    if (packed !== null) this.packed = (this.writers.pop() ?? new EventWriter()).follow(packed)
     try {
       const taken = this.takeGroup()
       const net = this.keepsEvents ? null : this.netEvents(taken)
@@ -1946,6 +2093,7 @@ export class Space<T extends Types> implements Namer<T> {
           commit => {
             this.flights.shift()
             this.arrived(commit, op, net ?? (packed === null || this.watchers.size === 0 ? events : this.unpacked(packed, commit.number)))
+            if (packed !== null) this.writers.push(packed)
           },
           (error: unknown) => {
             this.flights.shift()
@@ -1970,7 +2118,7 @@ export class Space<T extends Types> implements Namer<T> {
       count += p.count
     }
     for (const [key, value] of put) bytes += key.length + value.length
-    if (count > 1) this.bytesPerChange = Math.max(1, bytes / count)
+    if (count > 1) this.bytesPerChange = Math.max(1, Math.ceil(bytes / count))
   }
 
   private arrived(commit: Commit, op: number, events: SpaceEvent<T>[]): void {
@@ -2528,7 +2676,8 @@ export class Space<T extends Types> implements Namer<T> {
     const peeks = row.branches.map(b => b.peeks)
     const extra = where === undefined && row.lease === 0 ? null : new Extra<T>(where, row.lease, false, null)
     if (matcher.keys !== undefined) for (const p of patterns) matcher.keys(p)
-    return waitingOn<T>(shapeOf(peeks, row.persistent, where !== undefined), chans, patterns, codec.body.decode(row.body), extra)
+    const shape = shapeOf(peeks, row.persistent, where !== undefined)
+    return waitingOn<T>(shape, chans.slice(), patterns.slice(), codec.body.decode(row.body), extra)
   }
 
   protected internIdentity(identity: Uint8Array): Handle<T> {
@@ -2588,7 +2737,7 @@ export class Space<T extends Types> implements Namer<T> {
     const handle = (h: Handle<T>): Handle<T> => {
       const identity = h.identity()
       const twin = other.internBytes(identity[0], identity.subarray(1), h.value)
-      twin.held ||= h.held
+      if (h.held) twin.hold()
       return twin
     }
     for (const r of list) {
@@ -2790,7 +2939,7 @@ export class Space<T extends Types> implements Namer<T> {
   private async afterReset(): Promise<void> {
     this.op = Math.max(this.op, this.dirtyOp) + 1
     this.groupEvents = []
-    if (this.packed !== null) this.packed = new EventWriter()
+    if (this.packed !== null) this.packed = new EventWriter().follow(this.packed)
     this.journal = []
     this.journalStart = this.last.number + 1
     this.emit('reset', {})
@@ -3383,6 +3532,7 @@ function checkPut(o: PutOptions): Checked {
 
 const PLAIN: Checked = { persist: false, volatile: false, leaseTicks: 0, id: undefined }
 const LINEAR_RECEIVE = plainShape(1, false)
+const CONTRACT = plainShape(1, true)
 /** With so many data on a channel, what comes is no record at once: few of them are still young when they go. */
 const SHALLOW = 64
 /** No COMMs. */
@@ -3398,6 +3548,10 @@ function branchesOf<T extends Types>(
   const any = what !== null && typeof what === 'object' ? (what as { any?: readonly (readonly Bind<T>[])[] }).any : undefined
   return Array.isArray(any) ? any : undefined
 }
+
+/** A list for what the binds have, with no more room than a pair needs. Longer ones grow, and are copied by who keeps them. */
+const roomFor = <X>(lists: readonly (readonly unknown[])[]): X[] =>
+  lists.length === 1 && lists[0]?.length === 2 ? ([undefined, undefined] as unknown as X[]) : []
 
 const isThere = (r: Datum | Waiting<Types>): boolean => (r instanceof Datum ? r.stored || r.hidden : r.waiting)
 

@@ -20,9 +20,9 @@ export { Channel, type Deployed, openVm, Vm, type VmEvents, type VmOptions, type
 
 // ── the world outside ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What a session asks of its host, and two hosts: an ordinary process, and one without an outside. */
-export { type OutputTarget, ProcessHost, QuietHost } from './cli/host.ts'
 export { DirectoryRoot, MemoryRoot } from './host/files.ts'
+/** What a session asks of its host, and two hosts: an ordinary process, and one without an outside. */
+export { type OutputTarget, ProcessHost, QuietHost } from './host/hosts.ts'
 export { MemorySink, Output, type Sink, type Stream, StreamSink } from './host/output.ts'
 export { type Answer, LineReader, type LineSource, ScriptedLines } from './host/stdin.ts'
 export { FileRefusal, type FileRoot, type FileStatus } from './machine/files.ts'

@@ -96,4 +96,13 @@ describe('imports point one way', () => {
       )
     expect(wrong).toEqual([])
   })
+
+  it('nothing below the host reads a clock, the environment or chance', () => {
+    const outside = /\b(?:process\.\w+|Date\.now|new Date|performance\.\w+|Math\.random|setTimeout|setInterval)\b/g
+    const found = ['src/base', 'src/syntax', 'src/normal', 'src/compile', 'src/machine', 'bytecode'].flatMap(sourcesBelow).flatMap(f => {
+      const code = readFileSync(join(root, f), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+      return (code.match(outside) ?? []).map(word => `${f}: ${word}`)
+    })
+    expect(found).toEqual([])
+  })
 })

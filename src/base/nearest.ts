@@ -24,7 +24,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 }
 
 /** Edits that turn `a` into `b`; a swap of neighbours counts once. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {

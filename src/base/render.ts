@@ -24,7 +24,8 @@ const LINE_MAX = 120
 
 const CODE = { error: 31, warning: 33, note: 36 } as const
 
-function paint(on: boolean, sgr: string, text: string): string {
+/** Text in a colour, or in another way that a terminal is told by numbers. */
+export function paint(on: boolean, sgr: string, text: string): string {
   return on ? `\u001b[${sgr}m${text}\u001b[0m` : text
 }
 

@@ -1,7 +1,7 @@
 import { sources } from '../base/source.ts'
+import { QuietHost } from '../host/hosts.ts'
 import { checkProgram, hasErrors, readInputs, sessionOptions } from './engine.ts'
-import { QuietHost } from './host.ts'
-import { diagnosticRecord, EXIT, inOrder } from './outcome.ts'
+import { diagnosticLines, EXIT } from './outcome.ts'
 import { showDiagnostics } from './show.ts'
 import { stderr, stdout, wantsColor } from './streams.ts'
 import type { Flags } from './usage.ts'
@@ -14,7 +14,7 @@ export function checkCommand(flags: Flags): number {
   const options = sessionOptions(flags, new QuietHost())
   const found = inputs.flatMap(i => checkProgram(i.name, i.bytes, options))
   if (flags.text('format') === 'json') {
-    for (const d of inOrder(found)) stdout.write(`${JSON.stringify({ v: 1, kind: 'diagnostic', ...diagnosticRecord(sources, d) })}\n`)
+    stdout.write(diagnosticLines(sources, found))
     const errors = found.filter(d => d.severity === 'error').length
     stdout.write(`${JSON.stringify({ v: 1, kind: 'summary', errors, warnings: found.length - errors })}\n`)
   } else {

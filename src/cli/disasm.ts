@@ -4,6 +4,7 @@ import type { Diagnostic } from '../base/diagnostic.ts'
 import { headline } from '../base/render.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import { type CompiledOpen, compileOpen, ImageTooLarge, imageOfName, SpanTable } from '../compile/compile.ts'
+import { QuietHost } from '../host/hosts.ts'
 import { Program } from '../machine/link.ts'
 import { fusionRecords, fusionReport, linkedListing, linkedRecords, linkMap, linkRecords } from '../machine/listing.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
@@ -15,8 +16,7 @@ import { decodeSource } from '../syntax/decode.ts'
 import { parse, parseName } from '../syntax/parser.ts'
 import type { Input } from './engine.ts'
 import { hasErrors, readInputs, reasonOf } from './engine.ts'
-import { QuietHost } from './host.ts'
-import { EXIT } from './outcome.ts'
+import { diagnosticLines, EXIT } from './outcome.ts'
 import { showDiagnostics } from './show.ts'
 import { stderr, stdout, wantsColor } from './streams.ts'
 import type { Flags } from './usage.ts'
@@ -40,7 +40,7 @@ export async function disasmCommand(flags: Flags): Promise<number> {
   if (inputs.length === 0) throw new UsageError('nothing to list', "name a file, or write `rho disasm -e 'SOURCE'`")
   let exit: number = EXIT.rest
   for (const input of inputs) {
-    const listed = isProgramFile(input.bytes) ? await readImage(input) : compileInput(input, flags.has('open'), flags.has('name'))
+    const listed = isProgramFile(input.bytes) ? await readImage(input, flags) : compileInput(input, flags)
     if (listed === undefined) exit = EXIT.refused
     else if (flags.has('output')) await save(flags.text('output')!, listed)
     else print(listed, flags)
@@ -55,12 +55,16 @@ export function disassemble(source: string): string {
   return listed === undefined ? showDiagnostics(found, { sources, color: false }) : disasm(listed.image, 0, { excerpt: excerptOf(listed) })
 }
 
+function wantsJson(flags: Flags): boolean {
+  return flags.text('format') === 'json'
+}
+
 function print(listed: Listed, flags: Flags): void {
   const { image } = listed
   const options = { verbose: flags.has('verbose'), excerpt: excerptOf(listed) }
   if (flags.has('bytes')) stdout.write(`${bytesHex(flags.has('name') ? nameWords(listed) : image)}\n`)
   else if (flags.has('linked') || flags.has('link-map') || flags.has('why')) printLinked(listed, flags)
-  else if (flags.text('format') === 'json')
+  else if (wantsJson(flags))
     stdout.write(
       disasmJson(image, 0, options)
         .map(s => `${JSON.stringify(s)}\n`)
@@ -96,7 +100,7 @@ function printLinked(listed: Listed, flags: Flags): void {
   const program = new Program(listed.image, listed.spans, listed.file?.name ?? 'image')
   const options = { excerpt: excerptOf(listed) }
   const outermost = listed.captures.map(slots => [...slots].map(index => listed.free[index] ?? `free ${index}`))
-  if (flags.text('format') === 'json') {
+  if (wantsJson(flags)) {
     const write = (record: object): void => stdout.write(`${JSON.stringify(record)}\n`)
     if (flags.has('linked')) for (const r of linkedRecords(linker, program, options)) write(r)
     if (flags.has('link-map')) for (const r of linkRecords(linker, program, outermost, options)) write(r)
@@ -108,12 +112,13 @@ function printLinked(listed: Listed, flags: Flags): void {
   if (flags.has('why')) stdout.write(fusionReport(linker, program, primitives, options))
 }
 
-function compileInput(input: Input, open: boolean, name: boolean): Listed | undefined {
+function compileInput(input: Input, flags: Flags): Listed | undefined {
   const decoded = decodeSource(input.bytes)
   const file = sources.add(input.name, decoded.text)
   const found: Diagnostic[] = decoded.diagnostics.map(d => ({ ...d, start: d.start + file.base, end: d.end + file.base }))
-  const listed = compileText(file, open, name, found)
-  stderr.write(showDiagnostics(found, { sources, color: wantsColor(2) }))
+  const listed = compileText(file, flags.has('open'), flags.has('name'), found)
+  if (wantsJson(flags)) stdout.write(diagnosticLines(sources, found))
+  else stderr.write(showDiagnostics(found, { sources, color: wantsColor(2) }))
   return listed
 }
 
@@ -144,11 +149,14 @@ function isProgramFile(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && bytes[0] === 0x52 && bytes[1] === 0x48 && bytes[2] === 0x5a && bytes[3] === 0x31
 }
 
-async function readImage(input: Input): Promise<Listed | undefined> {
+async function readImage(input: Input, flags: Flags): Promise<Listed | undefined> {
   const read = await readProgram(input.bytes)
   const error = 'error' in read ? read.error : verify(read.image, { open: true, trusted: true })
   if (error !== undefined || 'error' in read) {
-    stderr.write(`${input.name}: ${error?.code}: ${error?.message}\n`)
+    const { code, message } = error!
+    if (wantsJson(flags))
+      stdout.write(`${JSON.stringify({ v: 1, kind: 'diagnostic', code, severity: 'error', message, file: input.name })}\n`)
+    else stderr.write(`${input.name}: ${code}: ${message}\n`)
     return undefined
   }
   const { image, spans, source, link } = read

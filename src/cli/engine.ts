@@ -71,7 +71,7 @@ export function checkProgram(name: string, bytes: Uint8Array, options: SessionOp
 }
 
 /** What the flags say about a session. `seed` replaces --seed and --order when a range of seeds is run. */
-export function sessionOptions(flags: Flags, host: Host, seed?: bigint, several = false): SessionOptions {
+export function sessionOptions(flags: Flags, host: Host, seed?: bigint): SessionOptions {
   const options: SessionOptions = { host }
   const set = <K extends keyof SessionOptions>(key: K, value: SessionOptions[K] | undefined) => {
     if (value !== undefined) options[key] = value
@@ -93,15 +93,11 @@ export function sessionOptions(flags: Flags, host: Host, seed?: bigint, several 
   set('maxFileBytes', flags.number('max-file-bytes'))
   set('startTime', flags.number('start-time'))
   if (flags.has('no-opt')) options.opt = false
+  if (process.env.RHO_FREEZE === '1') options.freeze = true
   if (flags.has('shuffle')) options.shuffle = true
   if (flags.has('virtual-time') || flags.has('start-time')) options.virtualTime = true
   if (flags.has('atomic') && flags.text('on-error') === 'isolate')
     throw new UsageError('--atomic and --on-error isolate contradict each other')
-  const workers = flags.text('workers')
-  if (workers !== undefined && workers !== 'auto' && workers !== '0') {
-    if (!/^\d+$/.test(workers)) throw new UsageError(`--workers takes auto or a number, found \`${workers}\``)
-    if (!several) throw new UsageError('workers are for one run of `rho run`', 'write `--workers 0`')
-  }
   applySeed(flags, options, seed)
   applyGrants(flags, options)
   grantFiles(host, options)

@@ -1,3 +1,5 @@
+import { IMAGE_ERRORS } from '../../bytecode/verify.ts'
+import { ERRORS } from '../../rspace/errors.ts'
 import type { Code } from '../base/codes.ts'
 import { CODES } from '../base/codes.ts'
 import { nearest } from '../base/nearest.ts'
@@ -12,18 +14,22 @@ import { UsageError } from './usage.ts'
 export function explainCommand(flags: Flags): number {
   const json = flags.text('format') === 'json'
   if (flags.files.length === 0) {
-    stdout.write(json ? Object.keys(CODES).map(jsonPage).join('') : codeList())
+    stdout.write(json ? ALL.map(jsonPage).join('') : codeList())
     return EXIT.rest
   }
   const codes = flags.files.map(codeOf)
-  stdout.write(json ? codes.map(jsonPage).join('') : codes.map(textPage).join('\n'))
+  stdout.write(json ? codes.map(jsonPage).join('') : codes.map(text).join('\n'))
   return EXIT.rest
 }
 
-function codeOf(word: string): Code {
+/** Codes without a page: spaces and images are refused with names that say most of it. */
+const NAMED: Readonly<Record<string, string>> = { ...ERRORS, ...IMAGE_ERRORS }
+const ALL: readonly string[] = [...Object.keys(CODES), ...Object.keys(NAMED)]
+
+function codeOf(word: string): string {
   const code = /^\d+$/.test(word) ? `RHO${word}` : word.toUpperCase()
-  if (Object.hasOwn(CODES, code)) return code as Code
-  const near = nearest(code, Object.keys(CODES))
+  if (ALL.includes(code)) return code
+  const near = nearest(code, ALL)
   throw new UsageError(
     `there is no code \`${word}\``,
     near === undefined ? '`rho explain` lists all codes' : `did you mean \`${near}\`? \`rho explain\` lists all codes`,
@@ -31,9 +37,14 @@ function codeOf(word: string): Code {
 }
 
 function codeList(): string {
-  return Object.entries(CODES)
-    .map(([code, { title }]) => `${code.padEnd(8)}${title}\n`)
-    .join('')
+  const row = (code: string, title: string, width: number): string => `${code.padEnd(width)}${title}\n`
+  const pages = Object.entries(CODES).map(([code, { title }]) => row(code, title, 8))
+  const named = Object.entries(NAMED).map(([code, title]) => row(code, title, 20))
+  return `${pages.join('')}\n${named.join('')}`
+}
+
+function text(code: string): string {
+  return Object.hasOwn(NAMED, code) ? `${code}\n${NAMED[code]}\n` : textPage(code as Code)
 }
 
 /** The page as text: what it is, why, what causes it, what mends it. */
@@ -69,6 +80,6 @@ function wrap(text: string, width: number): string[] {
 }
 
 function jsonPage(code: string): string {
-  const page = PAGES[code as Code]
-  return `${JSON.stringify({ v: 1, kind: 'code', code, ...CODES[code as Code], ...page })}\n`
+  const page = Object.hasOwn(NAMED, code) ? { title: NAMED[code] } : { ...CODES[code as Code], ...PAGES[code as Code] }
+  return `${JSON.stringify({ v: 1, kind: 'code', code, ...page })}\n`
 }

@@ -1,3 +1,4 @@
+import { ERRORS } from '../../rspace/errors.ts'
 import { CODES, type Code } from '../base/codes.ts'
 import { manual } from '../machine/primitives/index.ts'
 import { FILE_OPERATIONS, systemChannel } from '../machine/system-table.ts'
@@ -49,7 +50,7 @@ export function errorReference(): string {
     '# Codes',
     '',
     'Generated from the table of codes and the pages of `rho explain` by `npx tsx src/cli/docs.ts`; do not edit. `rho explain RHO201` prints one page.',
-    'Codes are stable; their texts may improve. Storage refusals have names instead ([persistence](persistence.md)).',
+    'Codes are stable; their texts may improve. What spaces and their API refuse has names instead ([at the end](#spaces)), and so have refused images ([bytecode](bytecode.md)).',
     '',
   ]
   for (const { title, of, about } of PARTS) {
@@ -66,6 +67,17 @@ export function errorReference(): string {
         )
     }
   }
+  out.push(
+    '## Spaces',
+    '',
+    'From `rhizome/rspace`, as `RhizomeError` with a `code`, and from commands that open a stored space: one line `CODE: message`, exit 5.',
+    'What damage, locks and versions mean on disk: [persistence](persistence.md).',
+    '',
+    '| Code | Meaning |',
+    '|---|---|',
+    ...Object.entries(ERRORS).map(([name, meaning]) => `| ${name} | ${prose(meaning)} |`),
+    '',
+  )
   return out.join('\n')
 }
 

@@ -1,4 +1,3 @@
-import type { RhizomeError } from '../../rspace/errors.ts'
 import { type SourceFile, sources } from '../base/source.ts'
 import type { Message, Serve } from '../host/control.ts'
 import type { Durable } from '../machine/durable.ts'
@@ -20,7 +19,7 @@ import { UsageError } from './usage.ts'
 
 type Answer = (record: Message) => void
 
-export function machineRecord(m: MachineView): Message {
+function machineRecord(m: MachineView): Message {
   const { start, end, ...rest } = m
   return { kind: 'machine', ...rest, ...spotOf(sources, start, end) }
 }
@@ -293,10 +292,4 @@ function failuresOf(
 
 function within(file: SourceFile | undefined, position: number): boolean {
   return file !== undefined && position >= file.base && position <= file.base + file.text.length
-}
-
-/** A refusal of storage as an operator is told it. */
-export function errorRecord(e: RhizomeError): Message {
-  const { code, message, hint, details } = e
-  return { kind: 'error', code, message, hint: hint ?? '', details }
 }

@@ -9,7 +9,7 @@ import { readInputs } from './engine.ts'
 import { collect, inspect, ps } from './operate.ts'
 import { EXIT } from './outcome.ts'
 import { stderr, stdout } from './streams.ts'
-import { type Flags, UsageError } from './usage.ts'
+import { type FlagName, type Flags, UsageError } from './usage.ts'
 
 /** What a person asks about the machines of a space: of the directory while nobody has it open, of the socket while somebody does. */
 
@@ -49,10 +49,16 @@ export async function inspectCommand(flags: Flags): Promise<number> {
   )
 }
 
+/** The flags that a program takes along to a running process; how the others stand was settled when that run began. */
+const TAKEN_ALONG: readonly FlagName[] = ['control', 'eval', 'format', 'atomic', 'on-error', 'expect-done']
+
 /** `rho deploy --control`: the process that holds the space runs the programs, and says how they ended. */
 export async function deployTo(flags: Flags): Promise<number> {
   if (flags.has('space'))
     throw new UsageError('--control and --space contradict each other', 'the process at the socket has the space open')
+  const other = flags.names.find(name => !TAKEN_ALONG.includes(name))
+  if (other !== undefined)
+    throw new UsageError(`--${other} is a matter of the process at the socket`, 'give it to the `rho run --control` that is running there')
   const programs = readInputs(flags).map(({ name, bytes }) => ({ name, source: Buffer.from(bytes).toString('base64') }))
   if (programs.length === 0) throw new UsageError('nothing to deploy', "name a file, or write `-e 'SOURCE'`")
   const atomic = flags.has('atomic') || flags.text('on-error') === 'rollback'

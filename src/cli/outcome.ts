@@ -75,6 +75,13 @@ export function diagnosticRecord(sources: Sources, d: Diagnostic): ErrorRecord {
   }
 }
 
+/** What was found, in order of position, one JSON object per line. */
+export function diagnosticLines(sources: Sources, found: readonly Diagnostic[]): string {
+  return inOrder(found)
+    .map(d => `${JSON.stringify({ v: 1, kind: 'diagnostic', ...diagnosticRecord(sources, d) })}\n`)
+    .join('')
+}
+
 export function failureRecord(sources: Sources, f: Failure): FailureRecord {
   const record: FailureRecord = {
     code: f.code,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { RhizomeError } from '../../rspace/errors.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { sources } from '../base/source.ts'
+import { NOWHERE, ProcessHost } from '../host/hosts.ts'
 import { Output } from '../host/output.ts'
 import type { Durable } from '../machine/durable.ts'
 import { Session, type SessionOptions } from '../machine/session.ts'
@@ -12,7 +13,6 @@ import type { Pool } from '../pool/pool.ts'
 import type { Attended } from './attended.ts'
 import type { Ending, Input } from './engine.ts'
 import { drive, hasErrors, readInput, readInputs, reasonOf, sessionOptions } from './engine.ts'
-import { NOWHERE, ProcessHost } from './host.ts'
 import { nameOf } from './names.ts'
 import type { Outcome, OutcomeStatus } from './outcome.ts'
 import { blockedRecord, diagnosticRecord, EXIT, failureRecord, inOrder, NO_STATS, reportRecord } from './outcome.ts'
@@ -31,7 +31,6 @@ export async function runCommand(flags: Flags): Promise<number> {
   const inputs = readInputs(flags)
   if (inputs.length === 0 && !flags.has('resume') && !flags.has('restore'))
     throw new UsageError('nothing to run', "name a file, or write `rho run -e 'SOURCE'`")
-  if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
   if (flags.has('seeds') && flags.has('seed')) throw new UsageError('--seed and --seeds contradict each other')
   const json = flags.text('format') === 'json'
   try {
@@ -50,8 +49,6 @@ export async function runCommand(flags: Flags): Promise<number> {
 /** `rho deploy`: a run that never makes a space, or one in the process that holds it. */
 export async function deployCommand(flags: Flags): Promise<number> {
   if (flags.has('control')) return (await import('./operators.ts')).deployTo(flags)
-  for (const name of ['create', 'resume', 'durability'] as const)
-    if (flags.has(name)) throw new UsageError(`--${name} belongs to \`rho run\``)
   if (!flags.has('space'))
     throw new UsageError('`rho deploy` needs --space DIR or --control SOCKET', 'to run a program in memory: `rho run`')
   return runCommand(flags)
@@ -96,7 +93,7 @@ interface Finished {
 async function execute(flags: Flags, inputs: readonly Input[], target: NumberedTarget): Promise<Finished> {
   const host = new ProcessHost(target)
   workersOf(flags) // a contradiction is wrong use: say so before anything is opened
-  const options = await sessionOptions(flags, host, undefined, true)
+  const options = sessionOptions(flags, host)
   options.host = hostFor(flags, host)
   const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
   const shown = { n: 0 }
@@ -180,9 +177,14 @@ async function runIn(
     limit === undefined
       ? drive(session, { stopped, onLong: stored === undefined && attended === undefined ? listen : undefined })
       : stopAt(session, limit)
+  const began = performance.now()
   let ending = await run()
   while ((ending === 'rest' || ending === 'limit') && (await attended?.more()) === true) ending = await run()
   await pool?.gather()
+  if (process.env.RHO_DEBUG === 'workers') {
+    const { comms } = (pool?.session ?? session).stats()
+    stderr.write(`workers: ${JSON.stringify({ runMs: performance.now() - began, comms, ...pool?.told })}\n`)
+  }
   await stored?.flush()
   return { ending, signal }
 }

@@ -1,7 +1,7 @@
+import { QuietHost } from '../host/hosts.ts'
 import type { Session } from '../machine/session.ts'
 import type { Input } from './engine.ts'
 import { sessionOptions } from './engine.ts'
-import { QuietHost } from './host.ts'
 import type { Outcome } from './outcome.ts'
 import { EXIT } from './outcome.ts'
 import { runPrograms } from './program.ts'
@@ -18,7 +18,7 @@ export async function runSeeds(flags: Flags, inputs: readonly Input[], range: { 
   const workers = workersOf(flags)
   const Pool = workers === 0 ? undefined : (await import('../pool/pool.ts')).Pool
   for (let seed = range.first; seed <= range.last; seed++) {
-    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed, true)
+    const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed)
     let pool: InstanceType<NonNullable<typeof Pool>> | undefined
     const prepare = (session: Session): void => {
       if (Pool !== undefined) pool = new Pool(session, { workers })
@@ -44,7 +44,7 @@ function exitOf(outcome: Outcome, flags: Flags): number {
 }
 
 /** Lines printed, data left, failures and blocked receives, each as a multiset; equal for runs that differ only in order and fresh names. */
-export function outcomeKey(outcome: Outcome): string {
+function outcomeKey(outcome: Outcome): string {
   const data = Object.entries(outcome.data).map(([name, messages]) => [name, messages.map(m => m.join(', ')).sort()] as const)
   const text = JSON.stringify([
     outcome.status,
@@ -59,7 +59,7 @@ export function outcomeKey(outcome: Outcome): string {
 }
 
 /** Unforgeable names by order of first appearance. */
-export function renameFresh(text: string): string {
+function renameFresh(text: string): string {
   const seen = new Map<string, number>()
   return text.replace(/Unforgeable\(0x[0-9a-f]+\)/g, name => {
     const known = seen.get(name) ?? seen.size

@@ -17,7 +17,7 @@ import { asStorageError, compactDir, exportDir, importDir, repair, statsDir, ver
 import { nearest } from '../base/nearest.ts'
 import { EXIT } from './outcome.ts'
 import { isTerminal, stderr, stdout } from './streams.ts'
-import { type Flags, UsageError } from './usage.ts'
+import { type Flags, SPACE_COMMANDS, type SpaceCommand, UsageError } from './usage.ts'
 
 /** `rho space`: what people who look after stored spaces ask for. Nothing here needs to know what the values mean. */
 
@@ -28,39 +28,19 @@ interface Job {
   readonly remove: boolean
   readonly progress: Progress
 }
-interface SpaceCommand {
-  readonly args: string
-  readonly least: number
-  readonly most: number
-  readonly about: string
-  run(job: Job): Promise<number>
-}
-
-export const SPACE_COMMANDS: Readonly<Record<string, SpaceCommand>> = {
-  inspect: { args: 'DIR [CHANNEL]', least: 1, most: 2, about: 'list what lies and waits there, one record per line', run: inspect },
-  stats: { args: 'DIR', least: 1, most: 1, about: 'figures: commits, rows, bytes', run: stats },
-  verify: {
-    args: 'DIR',
-    least: 1,
-    most: 1,
-    about: 'read everything and compare; changes nothing; exit 5 if anything is wrong',
-    run: verify,
-  },
-  repair: { args: 'FROM TO', least: 2, most: 2, about: 'make a repaired copy, and say what is lost', run: repairTo },
-  export: { args: 'DIR [FILE]', least: 1, most: 2, about: 'write the state as one stream of bytes', run: exportTo },
-  import: { args: 'FILE DIR', least: 2, most: 2, about: 'make a space from an export', run: importFrom },
-  compact: { args: 'DIR', least: 1, most: 1, about: 'give the room of deleted rows back', run: compact },
-  log: { args: 'DIR', least: 1, most: 1, about: 'what the kept commits did, one event per line', run: log },
-  fork: { args: 'DIR TO [ROOT]', least: 2, most: 3, about: 'an independent copy, of now or of a checkpoint', run: fork },
-  reset: { args: 'DIR ROOT', least: 2, most: 2, about: 'go back to a checkpoint', run: reset },
-  checkpoint: { args: 'DIR', least: 1, most: 1, about: 'keep the present state under its root', run: checkpoint },
-  collect: {
-    args: 'DIR',
-    least: 1,
-    most: 1,
-    about: 'report machines and messages that nobody can reach; --remove: remove them',
-    run: collect,
-  },
+const RUN: Readonly<Record<SpaceCommand, (job: Job) => Promise<number>>> = {
+  inspect,
+  stats,
+  verify,
+  repair: repairTo,
+  export: exportTo,
+  import: importFrom,
+  compact,
+  log,
+  fork,
+  reset,
+  checkpoint,
+  collect,
 }
 
 export async function spaceCommand(flags: Flags): Promise<number> {
@@ -71,14 +51,16 @@ export async function spaceCommand(flags: Flags): Promise<number> {
     const near = nearest(word, Object.keys(SPACE_COMMANDS))
     throw new UsageError(`unknown command \`rho space ${word}\``, near === undefined ? list : `did you mean \`rho space ${near}\`?`)
   }
-  const command = SPACE_COMMANDS[word]
-  if (args.length < command.least || args.length > command.most || args.includes(''))
-    throw new UsageError(`\`rho space ${word}\` takes ${command.args}`)
+  const command = word as SpaceCommand
+  const takes = SPACE_COMMANDS[command].args
+  const names = takes.split(' ')
+  if (args.length < names.filter(n => !n.startsWith('[')).length || args.length > names.length || args.includes(''))
+    throw new UsageError(`\`rho space ${word}\` takes ${takes}`)
   if (flags.has('remove') && word !== 'collect') throw new UsageError('--remove belongs to `rho space collect`')
   const json = flags.text('format') === 'json'
   const progress = new Progress(word)
   try {
-    return await command.run({ args, json, remove: flags.has('remove'), progress })
+    return await RUN[command]({ args, json, remove: flags.has('remove'), progress })
   } catch (e) {
     progress.end()
     if (e instanceof UsageError) throw e

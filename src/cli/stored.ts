@@ -1,9 +1,9 @@
 import { RhizomeError } from '../../rspace/errors.ts'
+import type { OutputTarget } from '../host/hosts.ts'
 import { openSpace } from '../host/space.ts'
 import { type Durable, openDurable } from '../machine/durable.ts'
 import type { Outgoing } from '../machine/keeper.ts'
 import type { SessionOptions } from '../machine/session.ts'
-import type { OutputTarget } from './host.ts'
 import { stderr, stdout } from './streams.ts'
 import type { Flags } from './usage.ts'
 

@@ -1,10 +1,11 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { paint } from '../base/render.ts'
+import { QuietHost } from '../host/hosts.ts'
 import type { SessionOptions } from '../machine/session.ts'
 import type { Difference, Directives } from './directives.ts'
 import { judge, readDirectives } from './directives.ts'
 import { readInput, reasonOf, sessionOptions } from './engine.ts'
-import { QuietHost } from './host.ts'
 import { EXIT } from './outcome.ts'
 import { runPrograms } from './program.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
@@ -33,7 +34,7 @@ export async function testCommand(flags: Flags): Promise<number> {
 }
 
 /** The `.rho` files at or below a path, in order of their names. */
-export function programsBelow(path: string): string[] {
+function programsBelow(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path]
     return readdirSync(path, { withFileTypes: true })
@@ -91,7 +92,6 @@ interface Reporter {
 function textReporter(total: number): Reporter {
   const progress = isTerminal(2)
   const color = wantsColor(1)
-  const paint = (sgr: number, text: string) => (color ? `\u001b[${sgr}m${text}\u001b[0m` : text)
   let done = 0
   return {
     program(result) {
@@ -99,11 +99,13 @@ function textReporter(total: number): Reporter {
       if (result.differences.length > 0) {
         if (progress) stderr.write('\r\u001b[K')
         const seed = result.seed === undefined ? '' : ` (seed ${result.seed})`
-        stdout.write(`${paint(31, 'not ok')} ${result.file}${seed}${result.about === '' ? '' : `: ${result.about}`}\n`)
+        stdout.write(`${paint(color, '31', 'not ok')} ${result.file}${seed}${result.about === '' ? '' : `: ${result.about}`}\n`)
         for (const d of result.differences) {
           stdout.write(`    ${d.text}\n`)
           for (const line of d.lines)
-            stdout.write(`      ${line.startsWith('-') ? paint(32, line) : line.startsWith('+') ? paint(31, line) : line}\n`)
+            stdout.write(
+              `      ${line.startsWith('-') ? paint(color, '32', line) : line.startsWith('+') ? paint(color, '31', line) : line}\n`,
+            )
         }
       }
       if (progress) {

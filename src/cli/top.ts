@@ -14,7 +14,6 @@ export async function topCommand(flags: Flags): Promise<number> {
     throw new UsageError('which process?', 'name its socket with --control SOCKET; `rho run --control SOCKET` makes one')
   if (flags.files.length > 0)
     throw new UsageError('`rho top` takes no files and no labels', '`rho ps --control SOCKET` shows single machines')
-  if (flags.text('format') === 'tap') throw new UsageError('--format tap is for `rho test`')
   const ms = intervalMs(flags.text('interval') ?? '1')
   const count = flags.number('count') ?? Number.POSITIVE_INFINITY
   if (count === 0) throw new UsageError('--count is at least 1')

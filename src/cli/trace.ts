@@ -34,7 +34,7 @@ function expanded(events: readonly TraceEvent[], flags: Flags): readonly TraceEv
 }
 
 /** @throws UsageError for what is not a trace */
-export function readTrace(file: string): TraceEvent[] {
+function readTrace(file: string): TraceEvent[] {
   const text = new TextDecoder().decode(readInput(file))
   return text
     .split('\n')

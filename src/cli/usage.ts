@@ -10,7 +10,7 @@ export class UsageError extends Error {
 }
 
 /** Something that another part of the project brings; exit 2 until it lands. */
-export function notYet(what: string): UsageError {
+function notYet(what: string): UsageError {
   return new UsageError(`${what} is not available yet`, '`rho help` lists what there is')
 }
 
@@ -22,10 +22,29 @@ interface Flag {
   /** What stands for the value in help texts. */
   readonly value?: string
   readonly choices?: readonly string[]
+  /** Further choices, on one command only. */
+  readonly more?: Partial<Record<CommandName, readonly string[]>>
   readonly many?: boolean
   readonly on: readonly CommandName[]
   readonly help: string
 }
+
+/** What `rho space` does: what each takes after its name, what may be left out in brackets. */
+export const SPACE_COMMANDS = {
+  inspect: { args: 'DIR [CHANNEL]', about: 'list what lies and waits there, one record per line' },
+  stats: { args: 'DIR', about: 'figures: commits, rows, bytes' },
+  verify: { args: 'DIR', about: 'read everything and compare; changes nothing; exit 5 if anything is wrong' },
+  repair: { args: 'FROM TO', about: 'make a repaired copy, and say what is lost' },
+  export: { args: 'DIR [FILE]', about: 'write the state as one stream of bytes' },
+  import: { args: 'FILE DIR', about: 'make a space from an export' },
+  compact: { args: 'DIR', about: 'give the room of deleted rows back' },
+  log: { args: 'DIR', about: 'what the kept commits did, one event per line' },
+  fork: { args: 'DIR TO [ROOT]', about: 'an independent copy, of now or of a checkpoint' },
+  reset: { args: 'DIR ROOT', about: 'go back to a checkpoint' },
+  checkpoint: { args: 'DIR', about: 'keep the present state under its root' },
+  collect: { args: 'DIR', about: 'report machines and messages that nobody can reach; --remove: remove them' },
+} as const satisfies Record<string, { args: string; about: string }>
+export type SpaceCommand = keyof typeof SPACE_COMMANDS
 
 export const COMMANDS = {
   run: {
@@ -73,57 +92,56 @@ export const COMMANDS = {
     synopsis: 'rho explain [CODE…]',
     about: 'Print the page of an error code, with a program that causes it and one that mends it.',
   },
-  space: {
-    synopsis:
-      'rho space inspect DIR [CHANNEL] | stats DIR | verify DIR | repair FROM TO | export DIR [FILE]\n                 | import FILE DIR | compact DIR | log DIR | fork DIR TO [ROOT] | reset DIR ROOT | checkpoint DIR\n                 | collect DIR [--remove]',
-    about: 'Look after a stored space that nobody has open.',
-  },
+  space: { synopsis: 'rho space COMMAND DIR … [flags]', about: 'Look after a stored space that nobody has open.' },
 } as const satisfies Record<string, { synopsis: string; about: string }>
 export type CommandName = keyof typeof COMMANDS
 
-const ENGINE: readonly CommandName[] = ['run', 'test', 'repl']
-const SOURCE: readonly CommandName[] = ['run', 'check', 'disasm', 'fmt']
+/** A run, in a new or a stored space. */
+const RUN: readonly CommandName[] = ['run', 'deploy']
+const ENGINE: readonly CommandName[] = [...RUN, 'test', 'repl']
+const SOURCE: readonly CommandName[] = [...RUN, 'check', 'disasm', 'fmt']
 
 /** The one place that knows a flag; parsing, help, completion and "did you mean" derive from it. */
 export const FLAGS = {
   eval: { kind: 'text', short: 'e', value: 'SOURCE', many: true, on: SOURCE, help: 'the program itself instead of a file; may repeat' },
   format: {
     kind: 'choice',
-    choices: ['text', 'json', 'tap'],
-    on: ['run', 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
-    help: 'json: one object per line; tap: for `rho test` only',
+    choices: ['text', 'json'],
+    more: { test: ['tap'] },
+    on: [...RUN, 'test', 'check', 'disasm', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
+    help: 'json: one object per line',
   },
 
   observe: {
     kind: 'text',
     value: 'NAME',
     many: true,
-    on: ['run'],
+    on: RUN,
     help: 'after the run print what is left on NAME, for example \'@"x"\'; may repeat',
   },
   report: {
     kind: 'report',
     value: '[=all]',
-    on: ['run'],
+    on: RUN,
     help: 'say what waits and why (the default on a terminal); all: persistent and unreachable items too',
   },
-  metrics: { kind: 'switch', on: ['run'], help: 'print the counters at the end' },
-  'expect-done': { kind: 'switch', on: ['run'], help: 'exit 3 if receives are left waiting' },
-  trace: { kind: 'text', value: 'FILE', on: ['run'], help: 'write what happened, one event per line (`rho trace` shows it)' },
-  'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: ['run'], help: 'stop at a scheduling point' },
-  snapshot: { kind: 'text', value: 'FILE', on: ['run'], help: 'write the state at the end; - is standard output' },
+  metrics: { kind: 'switch', on: RUN, help: 'print the counters at the end' },
+  'expect-done': { kind: 'switch', on: RUN, help: 'exit 3 if receives are left waiting' },
+  trace: { kind: 'text', value: 'FILE', on: RUN, help: 'write what happened, one event per line (`rho trace` shows it)' },
+  'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: RUN, help: 'stop at a scheduling point' },
+  snapshot: { kind: 'text', value: 'FILE', on: RUN, help: 'write the state at the end; - is standard output' },
   restore: { kind: 'text', value: 'FILE', on: ['run'], help: 'go on from a state that --snapshot wrote, with further programs or none' },
 
   space: {
     kind: 'text',
     value: 'DIR',
-    on: ['run', 'ps', 'inspect'],
+    on: [...RUN, 'ps', 'inspect'],
     help: 'keep everything in this directory and go on with what it holds; `ps`, `inspect`: look at it',
   },
   control: {
     kind: 'text',
     value: 'SOCKET',
-    on: ['run', 'ps', 'inspect', 'top'],
+    on: [...RUN, 'ps', 'inspect', 'top'],
     help: 'let operators in through this Unix domain socket; other commands: ask the process there',
   },
   interval: { kind: 'text', value: 'SECONDS', on: ['top'], help: 'how long to watch for each view (default 1; 0.2 is fine)' },
@@ -152,11 +170,11 @@ export const FLAGS = {
   },
   'literal-schedule': { kind: 'choice', choices: ['handoff', 'fifo'], on: ENGINE, help: 'who runs after a literal primitive' },
   'no-opt': { kind: 'switch', on: [...ENGINE, 'disasm'], help: 'link without derived instructions' },
-  workers: { kind: 'text', value: 'auto|N', on: ENGINE, help: 'shards on workers; 0 and auto: the calling thread' },
+  workers: { kind: 'text', value: 'auto|N', on: RUN, help: 'shards on workers; auto (default): when it pays; 0: the calling thread' },
   'checkpoint-every': {
     kind: 'count',
     value: 'N',
-    on: ['run'],
+    on: RUN,
     help: 'with workers: take a cut every N COMMs, and go on from it when a worker is lost',
   },
 
@@ -211,7 +229,7 @@ export const FLAGS = {
   help: {
     kind: 'switch',
     short: 'h',
-    on: ['run', 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
+    on: [...RUN, 'test', 'check', 'disasm', 'fmt', 'repl', 'trace', 'explain', 'space', 'ps', 'inspect', 'top'],
     help: 'this text',
   },
 } as const satisfies Record<string, Flag>
@@ -246,6 +264,10 @@ export class Flags {
     return this.values.get(name) ?? []
   }
 
+  get names(): FlagName[] {
+    return [...this.values.keys()]
+  }
+
   /** A count or a size; the text was checked when it was parsed. */
   number(name: FlagName): number | undefined {
     const text = this.text(name)
@@ -267,15 +289,14 @@ function toNumber(name: string, text: string): number {
   return value
 }
 
-/** `deploy` is a run. */
-function takes(command: CommandName, flag: Flag): boolean {
-  return flag.on.includes(command === 'deploy' ? 'run' : command)
+function choicesOf(flag: Flag, command: CommandName): readonly string[] {
+  return [...(flag.choices ?? []), ...(flag.more?.[command] ?? [])]
 }
 
 /** Throws UsageError for unknown, misplaced, valueless and malformed flags. */
 export function parseFlags(command: CommandName, args: readonly string[]): Flags {
   const flags = new Flags()
-  const known = Object.keys(table).filter(name => takes(command, table[name]))
+  const known = Object.keys(table).filter(name => table[name].on.includes(command))
   let onlyFiles = false
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]
@@ -297,13 +318,13 @@ export function parseFlags(command: CommandName, args: readonly string[]): Flags
     } else if (flag.kind === 'report') {
       if (value !== undefined && value !== 'all') throw new UsageError(`${written} takes no value or \`all\`, found \`${value}\``)
     } else if (value === undefined) {
-      if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? flag.choices?.join('|') ?? ''}`)
+      if (++i >= args.length) throw new UsageError(`${written} needs a value: ${flag.value ?? choicesOf(flag, command).join('|')}`)
       value = args[i]
       if (isFlag(value, known))
         throw new UsageError(`${written} needs a value, found the flag \`${value}\``, `if it is one: \`${written}=${value}\``)
     }
     if (value === '' && flag.value === 'DIR') throw new UsageError(`${written} needs a value: DIR`)
-    checkValue(name, flag, value ?? '')
+    checkValue(command, name, value ?? '')
     flags.add(name as FlagName, value ?? '')
   }
   return flags
@@ -319,8 +340,14 @@ function flagOf(command: CommandName, written: string, known: readonly string[])
   if (known.includes(name)) return name
   if (command === 'run' && LATER_FLAGS.test(name)) throw notYet(`\`${written}\``)
   const near = nearest(name, known)
-  const where = Object.hasOwn(table, name) ? `it belongs to ${commandsOf(table[name].on)}` : `\`rho ${command} --help\` lists the flags`
-  throw new UsageError(`unknown flag \`${written}\``, near === undefined ? where : `did you mean \`--${near}\`?`)
+  throw new UsageError(
+    `unknown flag \`${written}\``,
+    Object.hasOwn(table, name)
+      ? `it belongs to ${commandsOf(table[name].on)}`
+      : near === undefined
+        ? `\`rho ${command} --help\` lists the flags`
+        : `did you mean \`--${near}\`?`,
+  )
 }
 
 function commandsOf(names: readonly CommandName[]): string {
@@ -335,13 +362,15 @@ function isFlag(text: string, known: readonly string[]): boolean {
   return text.startsWith('-') && known.some(name => table[name].short === text.slice(1))
 }
 
-function checkValue(name: string, flag: Flag, value: string): void {
+function checkValue(command: CommandName, name: string, value: string): void {
+  const flag = table[name]
+  const choices = choicesOf(flag, command)
   if (flag.kind === 'count' || flag.kind === 'bytes') toNumber(name, value)
   if (flag.kind === 'integer' && !/^-?\d+$/.test(value)) throw new UsageError(`--${name} takes a whole number, found \`${value}\``)
-  if (flag.kind === 'choice' && flag.choices?.includes(value) === false) {
-    const near = nearest(value, flag.choices)
+  if (flag.kind === 'choice' && !choices.includes(value)) {
+    const near = nearest(value, choices)
     throw new UsageError(
-      `--${name} is one of ${flag.choices.join(', ')}; found \`${value}\``,
+      `--${name} is one of ${choices.join(', ')}; found \`${value}\``,
       near === undefined ? '' : `did you mean \`${near}\`?`,
     )
   }
@@ -371,6 +400,12 @@ export function seedRange(text: string): { first: bigint; last: bigint } {
   return { first, last }
 }
 
+function spaceCommandLines(): string[] {
+  const rows = Object.entries(SPACE_COMMANDS).map(([name, { args, about }]) => [`${name} ${args}`, about])
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, about]) => `  ${left.padEnd(width)}  ${about}`)
+}
+
 /** The help text of one command, or the overview. */
 export function helpText(command?: CommandName): string {
   if (command === undefined) {
@@ -387,9 +422,9 @@ export function helpText(command?: CommandName): string {
       '',
     ].join('\n')
   }
-  const rows = Object.entries(table).filter(([, flag]) => takes(command, flag))
+  const rows = Object.entries(table).filter(([, flag]) => flag.on.includes(command))
   const left = rows.map(([name, flag]) => {
-    const value = flag.kind === 'switch' ? '' : flag.kind === 'report' ? '[=all]' : ` ${flag.value ?? flag.choices?.join('|') ?? ''}`
+    const value = flag.kind === 'switch' ? '' : flag.kind === 'report' ? '[=all]' : ` ${flag.value ?? choicesOf(flag, command).join('|')}`
     return `  ${flag.short === undefined ? '   ' : `-${flag.short},`} --${name}${value}`
   })
   const width = Math.min(34, Math.max(...left.map(l => l.length)))
@@ -397,12 +432,13 @@ export function helpText(command?: CommandName): string {
     left[i].length <= width ? `${left[i].padEnd(width)}  ${flag.help}` : `${left[i]}\n${' '.repeat(width)}  ${flag.help}`,
   )
   const { synopsis, about } = COMMANDS[command]
+  const jobs = command === 'space' ? [...spaceCommandLines(), ''] : []
   const codes =
     command === 'run' || command === 'deploy'
       ? [
           '',
-          'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 internal fault',
+          'exit: 0 at rest, 1 refused or failed, 2 wrong use, 3 --expect-done and receives wait, 4 a limit, 5 storage, 70 our fault, 130/143 a signal',
         ]
       : []
-  return [`usage: ${synopsis}`, '', about, '', ...lines, ...codes, ''].join('\n')
+  return [`usage: ${synopsis}`, '', about, '', ...jobs, ...lines, ...codes, ''].join('\n')
 }

@@ -1519,36 +1519,11 @@ export class Compiler {
   }
 
   private compareCopies(a: readonly number[], b: readonly number[], d: number): number {
-    let aNext = this.cur.captureCount
-    let bNext = aNext
     const aNew: number[] = []
     const bNew: number[] = []
     for (let k = 0; k < a.length; k++) {
-      const i = a[k]
-      const j = b[k]
-      let x: number
-      let y: number
-      if (i < d) x = this.local(d - 1 - i) * 2
-      else {
-        let n = this.knownCapture(i - d)
-        if (n < 0) {
-          const at = aNew.indexOf(i)
-          n = at >= 0 ? this.cur.captureCount + at : aNext++
-          if (at < 0) aNew.push(i)
-        }
-        x = n * 2 + 1
-      }
-      if (j < d) y = this.local(d - 1 - j) * 2
-      else {
-        let n = this.knownCapture(j - d)
-        if (n < 0) {
-          const at = bNew.indexOf(j)
-          n = at >= 0 ? this.cur.captureCount + at : bNext++
-          if (at < 0) bNew.push(j)
-        }
-        y = n * 2 + 1
-      }
-      if (x !== y) return x - y
+      const order = this.wouldBe(a[k], d, aNew) - this.wouldBe(b[k], d, bNew)
+      if (order !== 0) return order
     }
     // alike so far: what the captures are used for elsewhere in the sequence decides
     for (let k = 0; k < aNew.length; k++) {
@@ -1560,6 +1535,17 @@ export class Compiler {
       return this.compareOuter(this.cur, i, j)
     }
     return 0
+  }
+
+  /** What slot a variable would get if the captures in `fresh` had theirs: locals are even, captures odd. */
+  private wouldBe(i: number, d: number, fresh: number[]): number {
+    if (i < d) return this.local(d - 1 - i) * 2
+    let n = this.knownCapture(i - d)
+    if (n < 0) {
+      const at = fresh.indexOf(i)
+      n = this.cur.captureCount + (at >= 0 ? at : fresh.push(i) - 1)
+    }
+    return n * 2 + 1
   }
 
   // ── pieces as words ───────────────────────────────────────────────────────────────────────────────────────────────

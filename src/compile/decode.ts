@@ -1,7 +1,7 @@
 import { type Constant, readConstant } from '../../bytecode/constants.ts'
 import { members, readGuard, readPattern, readSequence, type Sequence, type Slot, slotOf } from '../../bytecode/image.ts'
 import { COUNT_MASK, Kind, OP_INFO, Op, PERSISTENT } from '../../bytecode/opcodes.ts'
-import { Form, P, TYPE_NAMES } from '../../bytecode/patterns.ts'
+import { childCount, Form, NODE_INFO, P, TYPE_NAMES } from '../../bytecode/patterns.ts'
 import { makeBundle, makeMap, makePar, makePathMap, makeSet } from '../normal/build.ts'
 import { compareBinds } from '../normal/order.ts'
 import { close, rename } from '../normal/substitute.ts'
@@ -160,13 +160,16 @@ function readTree(words: Uint32Array, at: number, roots: number, outer: (slot: n
     const depth = top === undefined ? 0 : childDepth(top)
     const w = words[p++]
     const arg = w >>> 8
+    const code = w & 0xff
+    const info = NODE_INFO[code]
+    if (info === undefined) throw new RangeError('no pattern here: verify images before reading them')
+    const a = info.words > 0 ? words[p] : 0
+    const b = info.words > 1 ? words[p + 1] : 0
+    p += info.words
     let done: Part | undefined
-    let need = 0
-    let a = 0
-    let b = 0
     let text = ''
-    let uris: string[] = []
-    switch (w & 0xff) {
+    const uris: string[] = []
+    switch (code) {
       case P.NIL:
         done = NIL
         break
@@ -200,74 +203,16 @@ function readTree(words: Uint32Array, at: number, roots: number, outer: (slot: n
       case P.TYPE:
         done = new TypePattern(TYPE_NAMES[arg])
         break
-      case P.LIST:
-      case P.TUPLE:
-      case P.SET:
-      case P.PATHMAP:
-      case P.PAR:
-      case P.AND:
-      case P.OR:
-        need = arg
-        break
-      case P.LISTR:
-      case P.SETR:
-      case P.PATHMAPR:
       case P.METHOD:
-      case P.MATCH:
-        need = arg + 1
-        break
-      case P.MAP:
-        need = 2 * arg
-        break
-      case P.MAPR:
-        need = 2 * arg + 1
-        break
-      case P.OP:
-        need = arg === Op.NEG || arg === Op.NOT ? 1 : 2
-        break
-      case P.MATCHES:
-        need = 2
-        break
-      case P.SEND:
-        a = words[p++]
-        need = 1 + a
-        break
-      case P.RECEIVE:
-      case P.BRANCH:
-        need = (arg & COUNT_MASK) + (arg > COUNT_MASK ? 2 : 1)
-        break
-      case P.BIND:
-        a = words[p++]
-        b = words[p++]
-        need = 1 + (a & 0x7fffffff) + (a >>> 31)
+        text = (record() as { text: string }).text
         break
       case P.NEW:
-        need = 1
+        for (let n = a; n > 0; n--) uris.push((record() as { text: string }).text)
         break
-      case P.CASE:
-        a = words[p++]
-        need = 2 + arg
-        break
-      case P.IF:
-        need = 3
-        break
-      case P.SELECT:
-        need = arg
-        break
-      case P.BUNDLE:
-      case P.NOT:
-        need = 1
-        break
-      default:
-        throw new RangeError('no pattern here: verify images before reading them')
-    }
-    if ((w & 0xff) === P.METHOD) text = (record() as { text: string }).text
-    if ((w & 0xff) === P.NEW) {
-      uris = []
-      for (let n = words[p++]; n > 0; n--) uris.push((record() as { text: string }).text)
     }
     if (done === undefined) {
-      const f: TreeFrame = { code: w & 0xff, arg, a, b, text, uris, need, kids: [], depth }
+      const need = childCount(code, arg, a)
+      const f: TreeFrame = { code, arg, a, b, text, uris, need, kids: [], depth }
       if (need > 0) {
         stack.push(f)
         continue

@@ -22,7 +22,7 @@ import { FileRefusal, type FileRoot, type FileStatus } from '../machine/files.ts
 import { compareStrings } from '../normal/order.ts'
 
 /** Default size limit of one file, in bytes. */
-export const FILE_BYTES_MAX = 64 * 1024 * 1024
+const FILE_BYTES_MAX = 64 * 1024 * 1024
 
 const OUTSIDE = 'outside the granted directory'
 const READ_ONLY = 'writing is not granted'

@@ -1,13 +1,3 @@
-/** Time and timers of a run. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number
-  /** Calls back once, `ms` (at least 0) later or after that. Timers that are due at the same instant fire in the order of request. */
-  after(ms: number, callback: () => void): void
-  /** Timers that have not fired. */
-  readonly pending: number
-}
-
 interface Timer {
   readonly due: number
   /** Order of request. */
@@ -20,16 +10,12 @@ function earlier(a: Timer, b: Timer): boolean {
 }
 
 /** Timers by due time, then by order of request: a binary heap. */
-export class TimerQueue {
+class TimerQueue {
   private readonly heap: Timer[] = []
   private seq = 0
 
   get size(): number {
     return this.heap.length
-  }
-
-  get first(): Timer | undefined {
-    return this.heap[0]
   }
 
   add(due: number, callback: () => void): void {
@@ -65,7 +51,7 @@ export class TimerQueue {
 }
 
 /** A clock that stands still until `advance` is called: when no machine can run, whoever drives the run lets it jump to the next timer. */
-export class VirtualClock implements Clock {
+export class VirtualClock {
   private readonly timers = new TimerQueue()
   private time: number
 
@@ -73,21 +59,19 @@ export class VirtualClock implements Clock {
     this.time = startTime
   }
 
+  /** Milliseconds since 1970. */
   now(): number {
     return this.time
   }
 
+  /** Calls back once, `ms` (at least 0) later. Timers that are due at the same instant fire in the order of request. */
   after(ms: number, callback: () => void): void {
     this.timers.add(Math.min(this.time + ms, Number.MAX_SAFE_INTEGER), callback)
   }
 
+  /** Timers that have not fired. */
   get pending(): number {
     return this.timers.size
-  }
-
-  /** When the next timer is due, undefined if there is none. */
-  get nextDue(): number | undefined {
-    return this.timers.first?.due
   }
 
   /** Jumps to the next timer and fires that one; false if there is none. The time never goes back. */

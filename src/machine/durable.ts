@@ -550,7 +550,7 @@ export class Durable implements Keeper, RecordBook {
     const growth = pack.count - goes.count - dels.length
     this.patience = this.mayBeLonger && growth <= GROWTH_MAX * (kernel.counter - this.since) ? LONGER : 1
     this.recent.add(pack, this.since, kernel.counter)
-    this.since = kernel.counter
+    this.since = shard.known = kernel.counter
     this.sinceSlices = shard.slices
     this.sincePrivs = shard.numbers.privs
     this.sinceTime = this.now()
@@ -1220,7 +1220,7 @@ export class Durable implements Keeper, RecordBook {
     this.ready = true
     if (this.parking === null || this.parking.count === 0) this.nothingParked()
     kernel.takeDirty()
-    this.since = kernel.counter
+    this.since = shard.known = kernel.counter
     this.sinceSlices = shard.slices
     this.sincePrivs = shard.numbers.privs
     this.sinceTime = this.now()

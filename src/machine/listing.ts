@@ -130,7 +130,7 @@ function bindText(arrow: number, arity: number, rest: boolean): string {
 }
 
 /** The register instruction at `pc` as text, without its place. */
-export function registerText(linked: Linked, pc: number, from: number): string {
+function registerText(linked: Linked, pc: number, from: number): string {
   const { code, consts } = linked
   const info = REGISTER_OPS[code[pc]]
   const parts: string[] = [info.name]

@@ -1,15 +1,15 @@
-import { type ImageError, verify } from '../../bytecode/verify.ts'
+import type { ImageError } from '../../bytecode/verify.ts'
 import type { Order } from '../../rspace/kernel.ts'
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { type SourceFile, sources } from '../base/source.ts'
-import { compile } from '../compile/compile.ts'
+import { verifyCanonical } from '../compile/canonical.ts'
 import { decodeOpen } from '../compile/decode.ts'
 import { compileSource } from '../compile/source.ts'
 import { needsOf } from '../normal/parts.ts'
 import { reportName, reportText } from '../normal/print.ts'
 import { Bundle, Flag, flagsOf, forced, type Term, Unforgeable } from '../normal/term.ts'
 import { type Grant, type UriProblem, UriTable } from '../normal/uris.ts'
-import { decodeSource } from '../syntax/decode.ts'
+import { addSource } from '../syntax/decode.ts'
 import { VirtualClock } from './clock.ts'
 import { Control } from './control.ts'
 import { FileRefusal, type FileRoot } from './files.ts'
@@ -72,7 +72,7 @@ export interface SessionOptions {
   keeper?: Keeper
   /** What names are derived from; a restored session has that of its snapshot. Without it: from the seed, or random. */
   key?: Uint8Array
-  /** Debugging: make every value that is sent refuse changes. Default: the environment variable RHO_FREEZE=1. */
+  /** Debugging: make every value that is sent refuse changes. */
   freeze?: boolean
 }
 
@@ -173,7 +173,7 @@ export class Session {
     })
     this.clock = options.virtualTime === true || options.seed !== undefined ? new VirtualClock(options.startTime ?? 0) : null
     this.shard.wake = () => this.wakeUp()
-    if (options.freeze ?? process.env.RHO_FREEZE === '1') freezeSent(this.shard)
+    if (options.freeze === true) freezeSent(this.shard)
     this.control = new Control(this.shard, this.accounts)
     if (options.trace !== undefined) {
       this.tracer = new TraceWriter(options.trace)
@@ -196,8 +196,8 @@ export class Session {
 
   private bindUri(uri: string): Term | undefined {
     if (this.uris.check(uri) !== null) return undefined
-    const name =
-      this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? (this.team?.active === true ? this.derivedName(uri) : undefined)
+    // Not the next name of the shard: when code is linked decides nothing that a program can see.
+    const name = this.keeper?.systemName(uri) ?? this.systemNames.get(uri) ?? this.derivedName(uri)
     const bound = this.values.get(uri) // by the keeper, before it let others have the name
     if (bound !== undefined) return bound
     const own = this.control.channel(uri, (label, arity, run) => this.listen(label, arity, run, name))
@@ -216,7 +216,7 @@ export class Session {
     return value
   }
 
-  /** The same in every shard. */
+  /** The same in every shard, however code is carried out. */
   private derivedName(uri: string): Unforgeable {
     const name = new Unforgeable(new SystemName(this.key, uri), 0)
     this.shard.namesMade++ // as one that is drawn
@@ -396,23 +396,11 @@ export class Session {
    * that of another one for good, unless it is released.
    */
   compile(name: string, source: string | Uint8Array): { diagnostics: Diagnostic[]; program?: Compiled } {
-    let text: string
-    let bytes: number
-    const diagnostics: Diagnostic[] = []
-    let file: SourceFile
-    if (typeof source === 'string') {
-      text = source
-      bytes = Buffer.byteLength(source)
-      file = sources.add(name, text)
-    } else {
-      const decoded = decodeSource(source)
-      text = decoded.text
-      bytes = source.length
-      file = sources.add(name, text)
-      for (const d of decoded.diagnostics) diagnostics.push({ ...d, start: d.start + file.base, end: d.end + file.base })
-    }
+    const bytes = typeof source === 'string' ? Buffer.byteLength(source) : source.length
+    const { file, diagnostics } =
+      typeof source === 'string' ? { file: sources.add(name, source), diagnostics: [] } : addSource(sources, name, source)
     const { diagnostics: found, compiled } = compileSource(file, { maxNesting: this.options.maxNesting, uris: this.uris })
-    const isAt = (char: number, d: Diagnostic) => d.code === 'RHO101' && text.charCodeAt(d.start - file.base) === char
+    const isAt = (char: number, d: Diagnostic) => d.code === 'RHO101' && file.text.charCodeAt(d.start - file.base) === char
     const zeros = found.filter(d => isAt(0, d))
     if (zeros.length > 1) return refused(file, [...diagnostics, { ...zeros[0], hint: 'this is no text, or not in UTF-8' }])
     // What is no UTF-8 has been told.
@@ -438,15 +426,9 @@ export class Session {
    * @returns what is wrong with the image or with the URIs it asks for, if it is refused; then nothing was started
    */
   deployImage(image: Uint32Array, name = 'image', atomic?: boolean): number | ImageError | ImageNeed {
-    const wrong = verify(image)
+    const wrong = verifyCanonical(image)
     if (wrong !== undefined) return wrong
-    const term = decodeOpen(image)
-    // The verifier does not know the order of values: what only it would let through is found by writing the image again.
-    const again = compile(term).image
-    const differs = image.findIndex((w, i) => w !== again[i])
-    if (differs >= 0 || again.length !== image.length)
-      return { code: 'NOT_CANONICAL', position: Math.max(0, differs), message: 'elements or entries are not in canonical order' }
-    const { uris, pathMaps } = needsOf(term)
+    const { uris, pathMaps } = needsOf(decodeOpen(image))
     if (pathMaps)
       return { code: 'RHO407', message: 'path maps are not available yet', hint: 'this version does not run them; a later one will' }
     for (const uri of uris) {
@@ -581,7 +563,8 @@ export class Session {
       if (shard.pending > 0) {
         if (this.clock !== null && this.clock.pending > 0 && shard.pending <= this.clock.pending) {
           this.clock.advance()
-          if (left <= 0) return 'budget'
+          // What wakes up now may run in another shard: the next jump is not before that is over.
+          if (left <= 0 || this.team?.active === true) return 'budget'
           continue
         }
         return 'idle'
@@ -599,7 +582,12 @@ export class Session {
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
     let left = o.stepsMax ?? Number.POSITIVE_INFINITY
     for (;;) {
-      if (this.team?.active === true) return this.team.settle({ stepsMax: left })
+      if (this.team?.active === true) {
+        const status = await this.team.settle({ stepsMax: left })
+        // The others may have been given up: what there is goes on here.
+        if (status !== 'budget' || this.team.active || left !== Number.POSITIVE_INFINITY) return status
+        continue
+      }
       const before = this.shard.slices
       const status = this.run(Math.min(left, this.keeper?.quantum ?? this.team?.quantum ?? QUANTUM))
       left -= Math.max(1, this.shard.slices - before)

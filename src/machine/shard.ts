@@ -162,7 +162,8 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
       !options.literal &&
       options.limits.machineGas === Number.POSITIVE_INFINITY &&
       options.limits.machines === Number.POSITIVE_INFINITY
-    this.recycles = options.observer === undefined && options.limits.memory === Number.POSITIVE_INFINITY
+    this.recycles = options.limits.memory === Number.POSITIVE_INFINITY
+    this.known = options.observer === undefined ? 0 : Number.POSITIVE_INFINITY
     this.fifo = options.order === 'fifo'
     this.queue =
       options.shuffle !== undefined
@@ -526,8 +527,10 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** Policy, order and limits allow what follows where nobody watches, unrolled SPAWNs too. */
   readonly quick: boolean
   private readonly fifo: boolean
-  /** Nobody is told of data, so that those that are gone can be used again. */
+  /** Nobody counts data, so that those that are gone can be used again. */
   private readonly recycles: boolean
+  /** But not those with refs up to this: a keeper may still want to say that they are gone. */
+  known: number
   /** Items of a name that is looked up. */
   private readonly scratch: Term[] = []
   /** They can be looked up. */
@@ -1235,7 +1238,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
   /** A datum that a plain receive or join took, after its values were taken out of it. Those that came in otherwise may be known elsewhere. */
   private used(d: Datum): void {
     const values = d.value as Term[]
-    if (!this.recycles || values.length !== 1 || !(d.origin instanceof SendSite) || d.persistent) return
+    if (!this.recycles || d.ref <= this.known || values.length !== 1 || !(d.origin instanceof SendSite) || d.persistent) return
     values[0] = 0
     this.kernel.recycle(d)
   }

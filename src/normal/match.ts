@@ -17,7 +17,6 @@ import { compare, equal } from './order.ts'
 import { Budget, fitsTypePattern, Search } from './search.ts'
 import { substitute } from './substitute.ts'
 import {
-  type Bind,
   Closure,
   type Conn,
   type ConnNot,
@@ -233,11 +232,6 @@ function drawing(p: Term): Draw | null {
 
 /** A pattern with more components than this is not looked up one by one. */
 const DRAWN_MAX = 8
-
-/** The patterns of a bind as one pattern for the message as a list: its remainder is the list of the further values. */
-export function bindPattern(bind: Bind): Term {
-  return new List(bind.patterns, bind.rest)
-}
 
 /** Null for a pattern that needs the search. In a `silent` part, a side of `\/` or below `~`, variables bind nothing and so are wildcards. */
 function simple(p: Term, count: number, fuel: number, silent: boolean): CompiledPattern | null {
@@ -472,21 +466,6 @@ function* drawAll(draw: Draw, parts: Tree, count: number, refs: Refs, budget: Bu
 /** A pattern without pattern parts can still hold references: inside the patterns of code that it holds. */
 function equalConstant(p: Term, target: Term, refs: Refs): boolean {
   return equal(freeOf(p) === 0 ? p : substitute(p, refs), target)
-}
-
-/** As `tryMatch` for a compiled list pattern (`bindPattern`) and the values of a message, which need no list around them. */
-export function tryMatchItems(
-  c: CompiledPattern,
-  values: readonly Term[],
-  out: Term[],
-  base: number,
-  refs: Refs = NO_REFS,
-  budget: Budget | null = null,
-): boolean {
-  if (c.op === Op.List) return tryItems(c, values, out, base, refs)
-  const p = c.pattern as List
-  if (p.rest === null ? p.items.length !== values.length : p.items.length > values.length) return false
-  return tryMatch(c, new List(values), out, base, refs, budget)
 }
 
 function tryItems(c: CompiledPattern, values: readonly Term[], out: Term[], base: number, refs: Refs): boolean {

@@ -5,8 +5,6 @@ import {
   Compound,
   type Conn,
   type ConnNot,
-  Flag,
-  type Free,
   type If,
   type List,
   type MapTerm,
@@ -157,19 +155,6 @@ function pushBranchKids(b: Receive | Branch, out: Term[]): void {
   for (const bind of b.binds) out.push(bind.source)
   if (b.guard !== null) out.push(b.guard)
   out.push(b.body)
-}
-
-/** The number of variables that a pattern binds: 1 + the largest index of a `Free` in its scope. */
-export function countFree(pattern: Term): number {
-  let count = 0
-  const todo: Term[] = [pattern]
-  while (todo.length > 0) {
-    const t = todo.pop() as Term
-    if (typeof t !== 'object' || (t.flags & Flag.Pattern) === 0) continue
-    if (t.tag === Tag.Free) count = Math.max(count, (t as Free).index + 1)
-    else pushScopeKids(t, todo)
-  }
-  return count
 }
 
 /** Adds to `out` all direct parts of a node, patterns and remainders included. */

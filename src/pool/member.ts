@@ -27,6 +27,8 @@ const CROSSED = 6
 const COMMS = 7
 /** The turn of the shard is to end. */
 const HURRY = 8
+/** Like the others of what was done: microseconds that were spent on what crossed. */
+const CROSSING = 9
 
 export const Doing = { Nothing: 0, Running: 1, Waiting: 2 } as const
 
@@ -53,6 +55,7 @@ interface AsyncWaits {
 /** Sums of the words of all shards at some moment. */
 export interface Done {
   busy: number
+  crossing: number
   crossed: number
   comms: number
 }
@@ -142,27 +145,31 @@ export class Board {
   isHurried(shard: number): boolean {
     return Atomics.load(this.words, shard * STRIDE + HURRY) !== 0
   }
-  setDone(shard: number, busyMs: number, crossings: number, comms: number): void {
+  setDone(shard: number, busyMs: number, crossingMs: number, crossings: number, comms: number): void {
     const at = shard * STRIDE
     Atomics.store(this.words, at + BUSY, busyMs * 1000)
+    Atomics.store(this.words, at + CROSSING, crossingMs * 1000)
     Atomics.store(this.words, at + CROSSED, crossings)
     Atomics.store(this.words, at + COMMS, comms)
   }
   /** What all shards have done since `since` was filled the last time; fills it. */
-  doneSince(since: Done): { readonly busyMs: number; readonly crossings: number; readonly comms: number } {
-    let [busy, crossed, comms] = [0, 0, 0]
+  doneSince(since: Done): { readonly busyMs: number; readonly crossingMs: number; readonly crossings: number; readonly comms: number } {
+    let [busy, crossing, crossed, comms] = [0, 0, 0, 0]
     for (let i = 0; i < this.shards; i++) {
       busy += Atomics.load(this.words, i * STRIDE + BUSY)
+      crossing += Atomics.load(this.words, i * STRIDE + CROSSING)
       crossed += Atomics.load(this.words, i * STRIDE + CROSSED)
       comms += Atomics.load(this.words, i * STRIDE + COMMS)
     }
     // Both the sender and the receiver have counted a crossing.
     const found = {
       busyMs: ((busy - since.busy) | 0) / 1000,
+      crossingMs: ((crossing - since.crossing) | 0) / 1000,
       crossings: ((crossed - since.crossed) | 0) / 2,
       comms: (comms - since.comms) | 0,
     }
     since.busy = busy | 0
+    since.crossing = crossing | 0
     since.crossed = crossed | 0
     since.comms = comms | 0
     return found
@@ -261,6 +268,15 @@ export interface TurnReport extends Readonly<Tally> {
 const CHUNK_MIN = 2
 const CHUNK_MAX = 4000
 const CHUNK_MS = 0.7
+/**
+ * Records of each peer that are taken in between two chunks. While there is enough to run, one for eight slices: what comes may wait for what is here, and a shard
+ * that took in all that others send it would not get round to that.
+ */
+const INTAKE_MIN = 2
+const INTAKE_MAX = 1024
+/** What takes longer for each crossing and each byte of it than this is new to the host, which has still to compile it: that will pass. */
+const DEAR_CROSSING_MS = 0.01
+const DEAR_BYTE_MS = 0.00002
 /** More records than this waiting for room in a ring, and nothing runs until there is some. */
 const SPILL_MAX = 4096
 /** At most so many machines are given away at once. */
@@ -277,6 +293,10 @@ export class Member {
   private patience = 1
   private idleTurns = 0
   private chunk = 16
+  /** Slices of the last one. */
+  private ran = 0
+  /** Milliseconds that were spent on what crossed, but for what machines sent while they ran. */
+  crossingMs = 0
   /** What was done up to the last report, beside what is counted since. */
   private readonly before = { busyMs: 0, crossings: 0, comms: 0 }
 
@@ -331,14 +351,29 @@ export class Member {
   /** Take in, run at most `slices`, send out. True if there was something to do. */
   step(slices: number): boolean {
     const { mesh, shard, board } = this
-    const came = mesh.drain()
+    const began = performance.now()
+    const { bytes, crossings } = mesh
+    const came = mesh.drain(shard.queue.length === 0 ? INTAKE_MAX : Math.max(INTAKE_MIN, Math.min(INTAKE_MAX, this.ran >> 3)))
     mesh.askAgain()
+    const begun = performance.now()
     const before = shard.slices
     const more = mesh.spilled <= SPILL_MAX && shard.run(slices)
+    const ran = performance.now()
+    this.ran = shard.slices - before
     this.answer()
     this.publish(mesh.flush())
     board.setLoad(this.index, shard.queue.length)
-    return came || more || shard.slices !== before || mesh.spilled > 0 || mesh.incoming
+    const most = (mesh.crossings - crossings) * DEAR_CROSSING_MS + (mesh.bytes - bytes) * DEAR_BYTE_MS
+    this.crossingMs += Math.min(begun - began + performance.now() - ran, most)
+    this.adapt(ran - begun)
+    return came || more || this.ran > 0 || mesh.spilled > 0 || mesh.incoming
+  }
+
+  /** The next chunk should take as long as it is meant to. */
+  private adapt(ms: number): void {
+    // At once: who waits for work would wait for all slices that take longer than those before.
+    if (ms > 2 * CHUNK_MS) this.chunk = Math.max(CHUNK_MIN, Math.floor((this.chunk * CHUNK_MS) / ms))
+    else if (ms < CHUNK_MS / 2) this.chunk = Math.min(CHUNK_MAX, this.chunk << 1)
   }
 
   private publish(news: number): void {
@@ -383,23 +418,12 @@ export class Member {
   work(ms: number): boolean {
     const until = performance.now() + ms
     let any = false
-    for (let last = performance.now(); last < until; ) {
+    do {
       if (!this.step(this.chunk)) break
       any = true
-      last = this.adapt(last)
-    }
+    } while (performance.now() < until)
     if (this.shard.queue.length > 0) this.got()
     return any
-  }
-
-  /** The next chunk should take as long as it is meant to; the last one began at `last`. */
-  private adapt(last: number): number {
-    const now = performance.now()
-    const took = now - last
-    // At once: who waits for work would wait for all slices that take longer than those before.
-    if (took > 2 * CHUNK_MS) this.chunk = Math.max(CHUNK_MIN, Math.floor((this.chunk * CHUNK_MS) / took))
-    else if (took < CHUNK_MS / 2) this.chunk = Math.min(CHUNK_MAX, this.chunk << 1)
-    return now
   }
 
   /** One turn. */
@@ -408,6 +432,8 @@ export class Member {
     const begin = performance.now()
     const until = begin + o.ms
     let slept = 0
+    // Whether the last sleep came to its end in silence.
+    let silent = false
     board.setDoing(index, Doing.Running)
     board.heard(index)
     mesh.redirect = o.redirect ?? null
@@ -416,7 +442,6 @@ export class Member {
       mesh.drain(Number.POSITIVE_INFINITY)
       mesh.giveAll(o.giveAll)
     }
-    let last = begin
     for (;;) {
       const seen = board.bell(index)
       let active: boolean
@@ -427,23 +452,23 @@ export class Member {
         active = came || mesh.spilled > 0
         this.publish(mesh.flush())
       } else active = this.step(this.chunk)
-      const now = active ? this.adapt(last) : performance.now()
-      last = now
+      const now = performance.now()
       this.tell(now - begin - slept)
       if (now >= until || board.isHurried(index)) break
       if (mesh.spent !== undefined || (o.room !== undefined && this.full(o.room))) break
       if (active) {
         if (shard.queue.length > 0) this.got()
+        silent = false
         continue
       }
       if (mesh.incoming) continue
-      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0 || (slept > 0 && board.nobodyBut(index))) break
+      if (o.sleepMs <= 0 || slept >= o.sleepMs || shard.pending > 0 || (silent && board.nobodyBut(index))) break
       if (o.mayAsk) this.askForWork()
       board.setDoing(index, Doing.Waiting)
       if (!mesh.incoming) board.wait(index, seen, Math.min(1, o.sleepMs))
       board.setDoing(index, Doing.Running)
-      last = performance.now()
-      slept += last - now
+      slept += performance.now() - now
+      silent = board.bell(index) === seen
     }
     board.setDoing(index, Doing.Nothing)
     // What came while the turn ended would be seen by nobody.
@@ -454,7 +479,7 @@ export class Member {
   /** Let everybody see what was done. @param busyMs of this turn */
   private tell(busyMs: number): void {
     const { before, mesh, shard } = this
-    this.board.setDone(this.index, before.busyMs + busyMs, before.crossings + mesh.crossings, before.comms + shard.comms)
+    this.board.setDone(this.index, before.busyMs + busyMs, this.crossingMs, before.crossings + mesh.crossings, before.comms + shard.comms)
   }
 
   private full(room: NonNullable<TurnOrder['room']>): boolean {

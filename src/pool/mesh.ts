@@ -39,6 +39,8 @@ const Kind = {
   Stop: 11,
   /** What a URI stands for. */
   Value: 12,
+  /** Big values that were sent will be sent again if they are needed. */
+  Forget: 13,
 } as const
 
 /** After so many messages from elsewhere a contract is copied to the peer that sent the last one. */
@@ -94,12 +96,36 @@ export interface MeshOptions {
   readonly systemName: (uri: string) => Unforgeable
 }
 
+/** What a shard knows of the others that it once had: every channel is here. Forwards that still stand somewhere go when somebody comes to them. */
+class Nobody implements Elsewhere {
+  opened(): void {}
+  send(chan: Chan): boolean {
+    chan.kHead = null
+    return false
+  }
+  leaves(m: Machine): boolean {
+    if (m.chan !== null) withoutForward(m.chan)
+    else for (const c of m.chans as readonly Chan[]) withoutForward(c)
+    return false
+  }
+  stored(): void {}
+  hasMore(): boolean {
+    return false
+  }
+  stopped(): void {}
+  operation(): void {}
+}
+
+function withoutForward(chan: Chan): void {
+  if (chan.kHead !== null && chan.kHead.site === FORWARD_SITE) chan.kHead = null
+}
+
 /**
  * One shard's connection to the others of its space. Every channel has one home, where all its data and receives are and every COMM on it is decided; here it
  * is either an ordinary channel or has a `Forward` at its head. Channels move when a join needs them together, machines move to where they have to wait. A
  * move is known to those who ask: each shard that gave a channel away passes on what still comes, and tells the sender; epochs say who knows better.
  *
- * Called between slices, but for `send`, `leaves` and `chan`, which the running machine calls.
+ * Called between slices, but for `send`, `leaves` and `opened`, which the running machine calls.
  */
 export class Mesh implements Elsewhere {
   readonly shard: Shard
@@ -133,6 +159,8 @@ export class Mesh implements Elsewhere {
   /** While it is set: where everything comes from, but for one shard. */
   cameFrom: Whereabouts | null = null
   cameFromBut = -1
+  /** Bytes of all records that went to other shards and came from them. */
+  bytes = 0
   /** Messages and machines that went to other shards and came from them since this was last set to 0. */
   crossings = 0
 
@@ -158,6 +186,12 @@ export class Mesh implements Elsewhere {
       if (home === this.index) this.forwardOf(chan)
       else if (chan.nD === 0 && chan.nK === 0) chan.kHead = new Forward(this, home, 0)
     }
+  }
+
+  /** Everything is here and nothing under way: from now on there are no others. */
+  retire(): void {
+    for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
+    this.shard.elsewhere = new Nobody()
   }
 
   // ── where channels are ──────────────────────────────────────────────────────────────────────────────────────────
@@ -295,6 +329,7 @@ export class Mesh implements Elsewhere {
     const outlet = this.outlets[peer] as Outlet
     const { news, newAccounts } = this.book
     if (news.length > 0 || newAccounts.length > 0) this.tell(outlet)
+    this.bytes += this.writer.length
     this.writer.handTo(outlet)
   }
 
@@ -434,8 +469,10 @@ export class Mesh implements Elsewhere {
       const inlet = this.inlets[i]
       if (inlet === null) continue
       for (let n = 0; n < max; n++) {
-        if (inlet.next() < 0) break
+        const bytes = inlet.next()
+        if (bytes < 0) break
         any = true
+        this.bytes += bytes
         this.received++
         this.handle(i, inlet.record)
       }
@@ -447,6 +484,7 @@ export class Mesh implements Elsewhere {
   private handle(from: number, record: Uint8Array): void {
     const r = this.reader
     r.reset(record)
+    r.from(from)
     const kind = r.u8()
     switch (kind) {
       case Kind.Send:
@@ -508,6 +546,9 @@ export class Mesh implements Elsewhere {
         this.values.set(uri, r.term())
         return
       }
+      case Kind.Forget:
+        r.forget()
+        return
       case Kind.Stop:
         this.stop(this.book.account(r.count()))
         return
@@ -777,10 +818,23 @@ export class Mesh implements Elsewhere {
       else this.giveMachine(m, target)
     }
     for (const [target, part] of this.classes(to, before)) if (target !== this.index) this.give(part.chans, part.conts, target)
-    if (to === this.index) return
+    if (to === this.index) {
+      this.forget()
+      return
+    }
     for (const m of [...this.held]) {
       this.held.delete(m)
       this.move(m, to)
+    }
+    this.forget()
+  }
+
+  /** Big values that peers were sent are not kept for the sake of being sent again: only while shards work together. */
+  forget(): void {
+    for (let peer = 0; peer < this.shards; peer++) {
+      if (peer === this.index || !this.book.forget(peer)) continue
+      this.begin(peer, Kind.Forget)
+      this.post(peer)
     }
   }
 

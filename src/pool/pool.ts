@@ -11,6 +11,7 @@ import type { Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
+import { Worth } from './worth.ts'
 
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
@@ -19,6 +20,8 @@ export interface PoolOptions {
   readonly weightMax?: number
   /** Shards that together get done less than so many could without crossings are brought together; default 0.95, 0: never. */
   readonly worthWhile?: number
+  /** `auto`: who decides when several shards are tried and given up. */
+  readonly worth?: Worth
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
   readonly host?: HeldHost
   /** URLs of modules whose functions serve operations; the session has them already. */
@@ -80,33 +83,30 @@ const RENEW_MS = 1000
 /** A worker that has not answered its first call after this time does not come. */
 const START_MS = 20_000
 
-/** `auto`: so long has to be run, and so many quanta in a row have to leave machines waiting for their turn, before workers come. */
-const ALONE_MS = 200
-/** How long a quantum should take then. */
+/** `auto`: how long a quantum of one shard should take, and how many in a row have to leave machines waiting for their turn before others come. */
 const QUANTUM_MS = 5
 const QUANTUM_MAX = 20_000
 const ALONE_LOOKS = 5
 const ALONE_QUEUE = 2
 
-/** What one crossing costs both sides together, in milliseconds, about: see `bench/crossing.ts`; the caches of both are in it only in part. */
-const CROSSING_MS = 0.002
+/** What a message that crosses costs its sender while it runs, in milliseconds, about; all other cost of crossings is measured. See `bench/crossing.ts`. */
+const SENDING_MS = 0.0005
+/** For so long a shard may have nothing to do because of one crossing: what is sent is seen when a chunk ends, and then somebody has to wake up. */
+const AWAITING_MS = 0.5
 /** See `PoolOptions.worthWhile`. */
 const WORTH_WHILE = 0.95
-/** Over so many milliseconds that is looked at, if there were so many crossings, and twice in a row unless there were many. */
-const WINDOW_MS = 40
-const CROSSINGS_MIN = 100
-const CROSSINGS_MANY = 400
-/** Fewer COMMs in the same time than one shard had by itself, and it is no use either. */
-const LESS = 0.95
-/**
- * What may be known sooner: a look every `TRIAL_MS`. It goes badly if a quarter of the time was lost and so many crossings cost at least a part `DEAR` of what
- * was done. Two such looks in a row are enough where they cost more than that; otherwise it has to go on for `DEAR_MS`.
- */
+/** Between two looks at what several shards get done, or one by itself. */
 const TRIAL_MS = 8
-const TRIAL_CROSSINGS = 32
-const TRIAL_LOST = 0.25
-const DEAR = 0.25
-const DEAR_MS = 40
+const WINDOW_MS = 40
+/** So many looks of the longer kind a shard by itself is given to be as fast as all together were. */
+const PROOF_LOOKS = 6
+/** So much may be lost to crossings before everything is brought together. */
+const LOST_MS = 50
+/** Where crossings take at least this part of the work, it has to be seen what one shard does by itself; when they have taken so much. */
+const DEAR = 0.2
+const DEAR_MS = 25
+/** Where crossings take less of the work than this, shards do as much as if each were by itself. */
+const QUIET_PART = 0.005
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
@@ -155,21 +155,34 @@ export class Pool implements Team {
   private starting: Promise<void> | null = null
   private threads: number[] = []
   active: boolean
-  private aloneMs = 0
+  /** `auto`: when others are worth a trial, and when not any longer. */
+  private readonly worth: Worth
+  /** `auto`: others are being brought up; they are to be given up, once everything is here; they cannot be had. */
+  private coming = false
+  private leaving = false
+  private failed = false
   quantum = 64
   private aloneSince = performance.now()
   private aloneCpu = cpuMs()
   private crowdedLooks = 0
-  /** Whether several shards are worth while: what was done until the last look, since when, and whether it was too little then. */
-  private readonly seen: Done = { busy: 0, crossed: 0, comms: 0 }
-  private windowFrom = performance.now()
-  private windowCpu = 0
-  private bad = false
-  /** What was done until the last look at a trial of several shards, when that was, and for how long it has been going badly; −1: it has just begun. */
-  private readonly tried: Done = { busy: 0, crossed: 0, comms: 0 }
-  private triedFrom = performance.now()
-  private triedCpu = 0
-  private badMs = -1
+  /** Whether several shards are worth while: what was done until the last look, when that was, and what has been lost to crossings lately. */
+  private readonly seen: Done = { busy: 0, crossing: 0, crossed: 0, comms: 0 }
+  /** The same for `worth`. */
+  private readonly fared: Done = { ...this.seen }
+  private faredAt = 0
+  private faredCpu = 0
+  private lookedAt = performance.now()
+  private lookedCpu = 0
+  private lostMs = 0
+  /** Milliseconds that dear crossings took lately. */
+  private dearMs = 0
+  /** COMMs of all together in a millisecond, lately. */
+  private triedRate = 0
+  /** Looks at one shard since it has been by itself; −1: whether that is better is known. */
+  private proving = -1
+  /** Until when it is known that several are better, though much crosses; and how long the next time. */
+  private provedUntil = 0
+  private provedMs = TOGETHER_MS
   /** Turns of shard 0 are short until then. */
   private quickUntil = 0
   /** COMMs of one shard by itself in a millisecond, lately; 0: not known. */
@@ -193,6 +206,7 @@ export class Pool implements Team {
     this.host = o.host
     this.weightMax = o.weightMax ?? 500_000
     this.worthWhile = o.worthWhile ?? WORTH_WHILE
+    this.worth = o.worth ?? new Worth()
     this.modules = o.modules ?? []
     this.auto = o.workers === 'auto'
     this.workers = Math.min(SHARDS_MAX - 1, o.workers === 'auto' ? Math.max(1, cores() - 1) : o.workers)
@@ -212,7 +226,7 @@ export class Pool implements Team {
     const cpu = cpuMs()
     // Where others use the cores too, a short program takes long.
     const alone = Math.min(took, cpu - this.aloneCpu)
-    this.aloneMs += alone
+    this.worth.alone(alone)
     this.aloneSince = now
     this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
@@ -220,17 +234,35 @@ export class Pool implements Team {
     const { comms } = this.session.shard
     if (took > 1) this.knowRate((comms - this.aloneComms) / Math.min(took, Math.max(1, alone)))
     this.aloneComms = comms
-    if (this.starting !== null) return true
+    if (this.coming) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
-    if (this.session.atomicPending || this.aloneMs < ALONE_MS || this.crowdedLooks < ALONE_LOOKS) return false
-    this.start().then(
-      () => {},
-      // Nothing has left this thread: it goes on alone.
-      () => {
-        this.active = false
-      },
-    )
+    if (this.session.atomicPending || !this.worth.mayTry || this.crowdedLooks < ALONE_LOOKS || this.failed) return false
+    this.coming = true
+    this.starting = (this.piscina === null ? this.bringUp() : this.connect())
+      .catch(() => {
+        // Nothing has left this thread: it goes on alone.
+        this.failed = true
+        this.lost = null
+        if (this.active) this.goAlone()
+      })
+      .finally(() => {
+        this.coming = false
+      })
     return true
+  }
+
+  /** `auto`: everything is here and nothing runs elsewhere. It goes on as if there had never been others; the workers wait, for another trial costs less then. */
+  private goAlone(): void {
+    const { control, shard } = this.session
+    this.leaving = this.active = false
+    this.places = null
+    this.own.mesh.retire()
+    control.later = control.migrate = null
+    this.worth.giveUp()
+    this.crowdedLooks = 0
+    this.aloneSince = performance.now()
+    this.aloneCpu = cpuMs()
+    this.aloneComms = shard.comms
   }
 
   /** Bring up the workers. `settle` does it when it is first called. */
@@ -299,11 +331,9 @@ export class Pool implements Team {
     this.wires = wires
     this.board = new Board(wires)
     this.showOwn()
-    this.board.doneSince(this.seen)
-    this.windowFrom = performance.now()
-    this.tryFrom(this.windowFrom)
-    this.windowCpu = cpuMs()
-    this.quickUntil = this.windowFrom + QUICK_MS
+    const now = performance.now()
+    this.lookFrom(now)
+    this.quickUntil = now + QUICK_MS
     // From here on shard 0 has others: nothing runs in between.
     const options = plainOptions(session.shard.options)
     const systems = systemsOf(session)
@@ -315,11 +345,16 @@ export class Pool implements Team {
     this.control()
     mesh.claimPinned()
     mesh.tellValues(session.injected)
+    for (const [op, server] of session.shard.primitives.served()) mesh.operation(op, server)
     mesh.flush()
     const begun = this.each(index => this.prepare(index, { init: { index, wires, base, options, systems, numbers, modules } }))
     for (const r of await this.unlessLost(Promise.all(begun))) this.last[r.index] = r
     this.drawn = false
     this.heavy = false
+    this.worth.begin()
+    this.board.doneSince(this.fared)
+    this.faredAt = performance.now()
+    this.faredCpu = cpuMs()
   }
 
   /** What a worker is asked that has ended unnoticed is never answered: then this ends all the same. @throws WorkerLost */
@@ -447,70 +482,91 @@ export class Pool implements Team {
    * If all shards together get less done than one would by itself, and it is the crossings that keep them from it, bring everything back into one for a while.
    */
   private judge(now: number): void {
-    if (this.worthWhile === 0) return
+    if (this.worthWhile === 0 || this.workers === this.base) return
     const trial = now >= this.togetherUntil
+    const wall = now - this.lookedAt
+    if (wall < (trial ? TRIAL_MS : WINDOW_MS)) return
     const cpu = cpuMs()
-    if (trial && this.worse(now, cpu)) {
-      this.bringBack(now)
-      return
-    }
-    const wall = now - this.windowFrom
-    if (wall < WINDOW_MS) return
-    const { busyMs, crossings, comms } = this.board.doneSince(this.seen)
     // Where others use the cores too, everything takes longer.
-    const had = Math.min(wall, cpu - this.windowCpu)
-    this.windowFrom = now
-    this.windowCpu = cpu
+    const had = Math.min(wall, cpu - this.lookedCpu)
+    this.lookedAt = now
+    this.lookedCpu = cpu
+    const { busyMs, crossingMs, crossings, comms } = this.board.doneSince(this.seen)
     if (!trial) {
       this.quickUntil = now + QUICK_MS
-      this.knowRate(comms / Math.max(1, had))
-      this.tryFrom(now)
+      this.lostMs = this.dearMs = 0
+      const rate = comms / Math.max(1, had)
+      this.knowRate(rate)
+      this.prove(now, rate)
       return
     }
-    const little = busyMs - crossings * CROSSING_MS < this.worthWhile * wall || comms < LESS * this.aloneRate * had
-    const before = this.bad
-    this.bad = little && crossings > CROSSINGS_MIN
-    if (this.bad && (before || crossings >= CROSSINGS_MANY)) this.bringBack(now)
+    const crossed = crossingMs + crossings * SENDING_MS
+    // Shards whose messages stay where they are work like one by itself, each. Before the host has compiled what they run they are slower: that counts little.
+    if (busyMs >= wall / 2 && crossed <= QUIET_PART * busyMs) this.knowRate(comms / busyMs, comms > this.aloneRate * busyMs ? 2 : 0.1)
+    const part = Math.min(1, had / WINDOW_MS)
+    this.triedRate += (comms / Math.max(1, had) - this.triedRate) * part
+    // How long one shard by itself would have been at it, and how much of the time that was not is due to crossings.
+    const worked = busyMs - crossed
+    const useful = this.aloneRate === 0 ? worked : Math.min(worked, comms / this.aloneRate)
+    const idle = Math.max(0, (this.workers + 1 - this.base) * wall - busyMs)
+    const lost = Math.min(this.worthWhile * had - useful, crossed + Math.min(idle, crossings * AWAITING_MS))
+    this.lostMs = Math.max(0, this.lostMs + lost)
+    this.dearMs = crossed >= DEAR * busyMs ? this.dearMs + crossed : Math.max(0, this.dearMs - wall / 2)
+    if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 
-  /** Several shards are tried from now on. */
-  private tryFrom(now: number): void {
-    this.triedFrom = now
-    this.triedCpu = cpuMs()
-    this.badMs = -1
-    this.board.doneSince(this.tried)
+  /** How fast one shard is, now that it is by itself: if it is slower than all together were, they go on. It gets some time for what has still to be compiled. */
+  private prove(now: number, rate: number): void {
+    if (this.proving < 0) return
+    this.proving++
+    const better = rate >= this.worthWhile * this.triedRate
+    if (better || this.proving === PROOF_LOOKS) this.proving = -1
+    if (better || this.proving >= 0) return
+    this.aloneRate = rate
+    this.togetherUntil = now
+    this.togetherMs = Math.max(TOGETHER_MS, this.togetherMs / 2)
+    this.provedUntil = now + this.provedMs
+    this.provedMs = Math.min(TOGETHER_MAX_MS, 2 * this.provedMs)
   }
 
-  /** Whether it is already clear that too much crosses for what gets done. */
-  private worse(now: number, cpu: number): boolean {
-    const { aloneRate } = this
-    const wall = now - this.triedFrom
-    const had = Math.min(wall, cpu - this.triedCpu)
-    const others = this.workers - this.base
-    if (others === 0 || aloneRate === 0 || (had < TRIAL_MS && wall < WINDOW_MS)) return false
-    const { crossings, comms } = this.board.doneSince(this.tried)
-    this.triedFrom = now
-    this.triedCpu = cpu
-    // At first machines are given away, and code that is new to a shard is slow: that says nothing.
-    const first = this.badMs < 0
-    const lost = had - comms / aloneRate
-    // With n shards at work, crossings may cost n − 1 times as much as all else before nothing is gained.
-    const dear = (crossings * CROSSING_MS * aloneRate) / Math.max(1, comms * others)
-    const badly = !first && crossings >= TRIAL_CROSSINGS && lost >= TRIAL_LOST * had && dear >= DEAR
-    this.badMs = badly ? this.badMs + had : 0
-    return this.badMs >= (dear >= 1 ? 2 * TRIAL_MS : DEAR_MS)
+  /** What is done from now on is looked at. */
+  private lookFrom(now: number): void {
+    this.lookedAt = now
+    this.lookedCpu = cpuMs()
+    this.lostMs = this.dearMs = 0
+    this.board.doneSince(this.seen)
+  }
+
+  /** `auto`: whether the calling thread would get as much done by itself. */
+  private poorly(now: number): boolean {
+    const wall = now - this.faredAt
+    if (this.leaving || wall < TRIAL_MS) return false
+    const { busyMs, comms } = this.board.doneSince(this.fared)
+    const cpu = cpuMs()
+    // Where others use the cores too, everything takes longer.
+    const had = wall * Math.min(1, (cpu - this.faredCpu) / Math.max(0.001, busyMs))
+    this.faredAt = now
+    this.faredCpu = cpu
+    return this.worth.together(had, this.aloneRate === 0 ? busyMs : comms / this.aloneRate)
   }
 
   private bringBack(now: number): void {
-    this.bad = false
+    this.lostMs = this.dearMs = 0
+    this.proving = 0
     this.broughtBack++
+    if (this.auto) {
+      this.leaving = true
+      return
+    }
     this.togetherUntil = now + this.togetherMs
     this.togetherMs = Math.min(TOGETHER_MAX_MS, 2 * this.togetherMs)
     this.bringing = Array.from({ length: this.workers }, (_, i) => i + 1).filter(i => i !== this.base)
   }
 
-  private knowRate(rate: number): void {
-    this.aloneRate = this.aloneRate === 0 ? rate : 0.8 * this.aloneRate + 0.2 * rate
+  /** @param weight 1: over as long a time as usual */
+  private knowRate(rate: number, weight = 1): void {
+    const part = Math.min(1, 0.2 * weight)
+    this.aloneRate = this.aloneRate === 0 ? rate : (1 - part) * this.aloneRate + part * rate
   }
 
   /** Shards that have still to be told to hand over everything. */
@@ -582,7 +638,7 @@ export class Pool implements Team {
   /** What shard 0 itself has done: it counts for all. */
   private showOwn(): void {
     const t = this.tally[0]
-    if (t !== undefined) this.board.setDone(0, t.busyMs, t.crossings, t.comms)
+    if (t !== undefined) this.board.setDone(0, t.busyMs, this.own.crossingMs, t.crossings, t.comms)
   }
 
   async settle(o: { stepsMax?: number } = {}): Promise<Status> {
@@ -599,7 +655,8 @@ export class Pool implements Team {
         await this.recover(this.state)
       } finally {
         // Between two calls the workers go on: who wants everything to stand still has to wait for the next one.
-        this.going = status === 'budget' || this.stills.length > 0
+        this.going = this.active && (status === 'budget' || this.stills.length > 0)
+        if (!this.active) for (const resolve of this.stills.splice(0)) resolve()
       }
     }
   }
@@ -804,6 +861,7 @@ export class Pool implements Team {
   private async run(until: number): Promise<Status> {
     if (this.cuts !== undefined && this.state === null) await this.takeCut('budget')
     await this.start()
+    if (!this.active) return 'budget' // they have not come
     const { session } = this
     if (this.rested) this.spread()
     this.rested = false
@@ -812,7 +870,7 @@ export class Pool implements Team {
       if (session.stopped || this.first.stopped) return 'idle'
       const due = this.cutDue
       this.counting ||= this.overfull
-      if (due || this.counting || this.stills.length > 0) {
+      if (due || this.counting || this.leaving || this.stills.length > 0) {
         if (this.inFlight > 0) {
           this.callIn()
           await this.pause(this.board.hostBell, LOOK_MS)
@@ -843,6 +901,10 @@ export class Pool implements Team {
           // What was made safe meanwhile will not be done again.
           if (session.keeper !== null) await this.takeCut('idle')
         }
+        if (this.leaving) {
+          this.goAlone()
+          return 'budget'
+        }
         this.spread()
       }
       const { own } = this
@@ -852,6 +914,7 @@ export class Pool implements Team {
       this.board.setDoing(0, Doing.Nothing)
       const now = performance.now()
       this.judge(now)
+      if (this.auto && this.worthWhile > 0 && this.poorly(now)) this.bringBack(now)
       this.bring()
       this.dispatch(now)
       if (this.inFlight === 0 && !active && this.bringing.length === 0 && this.quiet) {
@@ -879,7 +942,7 @@ export class Pool implements Team {
       }
       if (now >= until) return 'budget'
       if (active) await new Promise<void>(resolve => setImmediate(resolve))
-      else await this.pause(seen, LOOK_MS)
+      else await this.pause(seen, now < this.togetherUntil || this.workers === this.base ? LOOK_MS : TRIAL_MS)
     }
   }
 
@@ -908,6 +971,7 @@ export class Pool implements Team {
     const { own } = this
     this.places = own.mesh.cameFrom = new Map()
     own.mesh.cameFromBut = watched ? -1 : this.base
+    own.mesh.forget()
     for (let i = 1; i <= this.workers; i++) this.begin(i, { ms: 60_000, sleepMs: 0, mayAsk: false, giveAll: 0 })
     for (;;) {
       own.mesh.drain()
@@ -953,7 +1017,7 @@ export class Pool implements Team {
 
   /** Calls back between slices, once messages for a channel come to the session itself; from then on they always do if it listens there. */
   claim(chan: Chan, then: () => void): void {
-    if (this.wires === null) then()
+    if (this.wires === null || !this.active) then()
     else this.own.mesh.claim(chan, then)
   }
 
@@ -972,12 +1036,14 @@ export class Pool implements Team {
     await this.piscina?.threads.find(t => t.threadId === this.threads[shard])?.terminate()
   }
 
+  /** For whoever looks for mistakes or measures: how long starting the workers took, how often everything was brought back, what each has done. */
+  get told(): object {
+    const { startMs, broughtBack, tally } = this
+    return { startMs, broughtBack, tally }
+  }
+
   /** Ends the workers. What they hold is gone. */
   async close(): Promise<void> {
-    if (process.env.RHO_DEBUG === 'workers') {
-      const { startMs, broughtBack, tally } = this
-      process.stderr.write(`workers: ${JSON.stringify({ startMs, broughtBack, tally })}\n`)
-    }
     const { piscina } = this
     this.piscina = null
     await piscina?.destroy()

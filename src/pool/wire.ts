@@ -7,7 +7,9 @@ import { namesIn, Places } from '../machine/places.ts'
 import { type RecordBook, RecordReader, RecordWriter } from '../machine/records.ts'
 import type { Shard } from '../machine/shard.ts'
 import type { RecvSite, SendSite } from '../machine/site.ts'
-import type { Term, Unforgeable } from '../normal/term.ts'
+import { sizeOfValue } from '../machine/size.ts'
+import { equal } from '../normal/order.ts'
+import { Bytes, Flag, List, MapTerm, SetTerm, type Term, Tuple, Unforgeable } from '../normal/term.ts'
 import { CrossedNames } from './names.ts'
 
 /**
@@ -51,6 +53,71 @@ export class Makers {
   }
 }
 
+/** Values of this size and more are not sent twice to the same peer, as long as both remember them: so many, of so much together. */
+const BIG = 512
+const BIG_SLOTS = 8
+const BIG_ALL = 2 ** 26
+/** Before such a value, where others have their kind: it is to be remembered; it is remembered. */
+const REMEMBER = 64
+const REMEMBERED = 65
+
+/** Size of a value if it is a big one of a kind that is remembered; 0: it is not. What holds names or code is not: to remember it would keep them alive. */
+function bigSize(t: Term): number {
+  if (typeof t === 'string') return t.length < BIG ? 0 : t.length
+  if (typeof t !== 'object' || (t.flags & ~Flag.NaN) !== 0) return 0
+  if (t instanceof Bytes) return t.bytes.length < BIG ? 0 : t.bytes.length
+  if (!(t instanceof List || t instanceof MapTerm || t instanceof SetTerm || t instanceof Tuple)) return 0
+  const size = sizeOfValue(t)
+  return size < BIG ? 0 : size
+}
+
+/** Big values that one peer was sent lately. The peer does as it is told, so both remember the same. */
+class BigSent {
+  readonly values = new Array<Term | undefined>(BIG_SLOTS).fill(undefined)
+  private readonly sizes = new Array<number>(BIG_SLOTS).fill(0)
+  private readonly used = new Array<number>(BIG_SLOTS).fill(0)
+  private clock = 0
+  private total = 0
+
+  get empty(): boolean {
+    return this.total === 0
+  }
+  /** Where it is; −1: nowhere. */
+  find(t: Term): number {
+    const at = this.values.indexOf(t)
+    if (at >= 0) this.used[at] = ++this.clock
+    return at
+  }
+  /** Where it is to be from now on, in place of what was not used for the longest time; −1: it is too big. `dropped` are bits of the others that had to go. */
+  add(t: Term, size: number): { readonly at: number; readonly dropped: number } {
+    if (size > BIG_ALL) return { at: -1, dropped: 0 }
+    let at = this.oldest()
+    let dropped = 0
+    this.drop(at)
+    while (this.total + size > BIG_ALL) {
+      at = this.oldest(true)
+      dropped |= 1 << at
+      this.drop(at)
+    }
+    this.values[at] = t
+    this.sizes[at] = size
+    this.used[at] = ++this.clock
+    this.total += size
+    return { at, dropped }
+  }
+  /** @param full only where there is something */
+  private oldest(full = false): number {
+    let at = -1
+    for (let i = 0; i < BIG_SLOTS; i++) if ((!full || this.sizes[i] > 0) && (at < 0 || this.used[i] < this.used[at])) at = i
+    return at
+  }
+  private drop(at: number): void {
+    this.total -= this.sizes[at]
+    this.sizes[at] = this.used[at] = 0
+    this.values[at] = undefined
+  }
+}
+
 /** What this shard and its peers have told one another. */
 export class Book implements RecordBook {
   readonly shard: Shard
@@ -66,7 +133,12 @@ export class Book implements RecordBook {
   readonly systemName: (uri: string) => Unforgeable
 
   /** Programs and accounts that each peer has been told of. */
-  private readonly told: { readonly programs: Set<number>; readonly accounts: Set<number>; readonly files: Set<number> }[] = []
+  private readonly told: {
+    readonly programs: Set<number>
+    readonly accounts: Set<number>
+    readonly files: Set<number>
+    big: BigSent
+  }[] = []
   /** Whom the next records are for, and what it has to be told before. */
   private target = 0
   readonly news: Program[] = []
@@ -98,7 +170,34 @@ export class Book implements RecordBook {
   /** The next records are for `peer`. */
   to(peer: number): void {
     this.target = peer
-    this.told[peer] ??= { programs: new Set(), accounts: new Set(), files: new Set() }
+    this.told[peer] ??= { programs: new Set(), accounts: new Set(), files: new Set(), big: new BigSent() }
+  }
+
+  /** Big values that were sent to whom the next records are for. */
+  get big(): BigSent {
+    return this.told[this.target].big
+  }
+  /** Forget those that were sent to a peer. True if there were any: it is to do the same. */
+  forget(peer: number): boolean {
+    const told = this.told[peer]
+    if (told === undefined || told.big.empty) return false
+    told.big = new BigSent()
+    return true
+  }
+
+  /** What came may be what was sent: then it is the same object, and does not travel again. @param heard what peers have sent */
+  same(t: Term, heard: readonly (readonly (Term | undefined)[])[]): Term {
+    const size = bigSize(t)
+    const isSame = (x: Term | undefined): boolean => x !== undefined && bigSize(x) === size && equal(x, t)
+    for (const list of heard) {
+      const found = list?.find(isSame)
+      if (found !== undefined) return found
+    }
+    for (const told of this.told) {
+      const found = told?.big.values.find(isSame)
+      if (found !== undefined) return found
+    }
+    return t
   }
 
   numberOf(program: Program): number {
@@ -198,6 +297,28 @@ export class WireWriter extends RecordWriter {
     super.name(n)
   }
 
+  override value(t: Term | undefined): void {
+    const size = t === undefined || typeof t === 'number' || t instanceof Unforgeable ? 0 : bigSize(t)
+    if (size > 0 && this.remembered(t as Term, size)) return
+    super.value(t)
+  }
+
+  private remembered(t: Term, size: number): boolean {
+    const { big } = this.known
+    const known = big.find(t)
+    if (known >= 0) {
+      this.u8(REMEMBERED)
+      this.u8(known)
+      return true
+    }
+    const { at, dropped } = big.add(t, size)
+    if (at < 0) return false
+    this.u8(REMEMBER)
+    this.u8(at)
+    this.u8(dropped)
+    return false
+  }
+
   override machine(m: Machine): void {
     super.machine(m)
     this.count(m.meters?.comms ?? 0)
@@ -226,6 +347,38 @@ export class WireReader extends RecordReader {
   constructor(book: Book) {
     super(new Uint8Array(0), book)
     this.known = book
+  }
+
+  /** Big values that peers have sent and will not send again. */
+  private readonly bigs: (Term | undefined)[][] = []
+  private peer = 0
+
+  /** The record that follows is from `peer`. */
+  from(peer: number): void {
+    this.peer = peer
+  }
+  forget(): void {
+    this.bigs[this.peer] = []
+  }
+
+  override value(): Term | undefined {
+    const kind = this.u8()
+    if (kind === REMEMBERED) {
+      const known = this.bigs[this.peer]?.[this.u8()]
+      if (known === undefined) throw new Garbled('a value that nobody remembers')
+      return known
+    }
+    if (kind !== REMEMBER) {
+      this.at--
+      return super.value()
+    }
+    const big = (this.bigs[this.peer] ??= [])
+    const at = this.u8()
+    const dropped = this.u8()
+    for (let i = 0; i < BIG_SLOTS; i++) if ((dropped & (1 << i)) !== 0) big[i] = undefined
+    const t = this.known.same(this.term(), this.bigs)
+    big[at] = t
+    return t
   }
 
   /** The send with which records came last, by its place. */

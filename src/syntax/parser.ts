@@ -264,7 +264,20 @@ for (const token of [T.New, T.If, T.Let, T.Match, T.Select, T.Contract, T.For, T
 const OPENING: Record<number, string> = { [T.RParen]: '(', [T.RBracket]: '[', [T.RBrace]: '{', [T.RPath]: '{|' }
 /** Frames that are complete with the process that stands in them. */
 const BODY = new Uint8Array(S.After + 1)
-for (const state of [S.ParItem, S.NewBody, S.LetBody, S.ForBody, S.ContractBody, S.IfThen, S.IfElse, S.BlockEnd, S.BlockBare, S.BraceItem])
+for (const state of [
+  S.ParItem,
+  S.NewBody,
+  S.LetBody,
+  S.ForBody,
+  S.ContractBody,
+  S.CaseBody,
+  S.BranchBody,
+  S.IfThen,
+  S.IfElse,
+  S.BlockEnd,
+  S.BlockBare,
+  S.BraceItem,
+])
   BODY[state] = 1
 /** States of frames that declare names or hold patterns which are not complete. */
 const BINDS = new Uint8Array(S.After + 1)
@@ -903,6 +916,14 @@ class Parser {
       case S.IfElse:
         done = { start: frame.start, end, kind: 'if', cond: frame.a as Ast.Proc, consequent: frame.b as Ast.Proc, alternative: val }
         break
+      case S.CaseBody:
+        parts.push(this.finishedCase(frame))
+        done = { start: frame.start, end, kind: 'match', target: frame.a as Ast.Proc, cases: parts as Ast.Case[] }
+        break
+      case S.BranchBody:
+        parts.push(this.finishedBranch(frame))
+        done = { start: frame.start, end, kind: 'select', branches: parts as Ast.Branch[] }
+        break
       case S.BlockEnd:
       case S.BlockBare:
       case S.BraceItem:
@@ -1040,6 +1061,11 @@ class Parser {
       this.reportMissingBar()
       return this.par(false)
     }
+    return this.notAfterProcess(expected)
+  }
+
+  /** As `afterProcess`, where the next token begins no process. */
+  private notAfterProcess(expected: string): State {
     this.unexpected(expected)
     if (this.lex.tok === T.End) {
       // Only brackets are missing: what stands in them is known.
@@ -1857,14 +1883,8 @@ class Parser {
     const lex = this.lex
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
-    this.keep({
-      start: frame.at,
-      end: lex.prevEnd,
-      binds: frame.binds,
-      guard: frame.a as Ast.Proc | null,
-      body: this.val as Ast.Proc,
-      bad: frame.bad,
-    } satisfies Ast.Branch)
+    if (lex.tok === T.End) return this.notAfterProcess('`|`, another branch or `}`')
+    this.keep(this.finishedBranch(frame))
     frame.tail = 0
     switch (lex.tok) {
       case T.RBrace:
@@ -1883,6 +1903,18 @@ class Parser {
     frame.binds = NO_BINDS
     if (this.startsOperand()) return this.receiptStart(frame)
     return this.recover()
+  }
+
+  /** The branch of `frame` with `val` as its body. */
+  private finishedBranch(frame: Frame): Ast.Branch {
+    return {
+      start: frame.at,
+      end: this.lex.prevEnd,
+      binds: frame.binds,
+      guard: frame.a as Ast.Proc | null,
+      body: this.val as Ast.Proc,
+      bad: frame.bad,
+    }
   }
 
   private branchesEnd(frame: Frame): State {
@@ -2021,13 +2053,8 @@ class Parser {
     const lex = this.lex
     const frame = this.frames[this.top]
     if (lex.tok === T.Bar) return this.par()
-    this.keep({
-      start: frame.at,
-      end: lex.prevEnd,
-      pattern: frame.c as Ast.Proc,
-      guard: frame.b as Ast.Proc | null,
-      body: this.val as Ast.Proc,
-    } satisfies Ast.Case)
+    if (lex.tok === T.End) return this.notAfterProcess('`|`, another case or `}`')
+    this.keep(this.finishedCase(frame))
     frame.tail = 0
     if (lex.tok === T.RBrace) return this.casesEnd(frame)
     if (this.startsProcess() || this.startsOperand() || lex.tok === T.Minus) return this.caseStart(frame)
@@ -2041,6 +2068,17 @@ class Parser {
       if (this.startsProcess() || this.startsOperand()) return this.caseStart(frame)
     }
     return this.recover()
+  }
+
+  /** The case of `frame` with `val` as its body. */
+  private finishedCase(frame: Frame): Ast.Case {
+    return {
+      start: frame.at,
+      end: this.lex.prevEnd,
+      pattern: frame.c as Ast.Proc,
+      guard: frame.b as Ast.Proc | null,
+      body: this.val as Ast.Proc,
+    }
   }
 
   private casesEnd(frame: Frame): State {

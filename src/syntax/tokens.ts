@@ -208,11 +208,11 @@ export const WORDS: readonly Token[] = [
 /** Binding levels of rholang.md 2.2; 0 for tokens that join no operands. A greater level binds tighter. */
 export const LEVEL: Uint8Array = new Uint8Array(SPELLING.length)
 export const LEVEL_OR = 4
-export const LEVEL_AND = 5
+const LEVEL_AND = 5
 export const LEVEL_EQ = 6
-export const LEVEL_REL = 7
-export const LEVEL_ADD = 8
-export const LEVEL_MUL = 9
+const LEVEL_REL = 7
+const LEVEL_ADD = 8
+const LEVEL_MUL = 9
 export const LEVEL_PREFIX = 10
 export const LEVEL_CALL = 11
 export const LEVEL_DISJ = 13

@@ -1,18 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { explore, NIL, sizeOf, someTerm, source, type Term, terms } from '../oracle/reducer.ts'
-import { compileIn, count, LONG, numbers, type Options, open, SEED } from './support.ts'
+import { compileIn, count, LONG, leftForReducer, numbers, type Options, open, SEED } from './support.ts'
 
 /** What is seen of a run of the engine, in the words of the reducer; undefined: it did not come to rest. */
 function seen(text: string, options: Options): string | undefined {
   const { session } = open(options)
   session.deploy(compileIn(session, text))
   if (session.run(2_000) !== 'rest') return undefined
-  const data: string[] = []
-  for (const [name, messages] of session.data())
-    for (const [v] of messages) data.push(`${name}!(${v.startsWith('Unforgeable') ? '#' : `@${v}`})`)
-  const blocked = session.blocked()
-  const serving = blocked.filter(b => b.persistent).length
-  return `${data.sort().join(' ')} waiting ${blocked.length - serving} serving ${serving}`
+  return leftForReducer(session)
 }
 
 const ORDERS: readonly Options[] = [

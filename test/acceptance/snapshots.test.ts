@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Session } from '../../src/machine/session.ts'
 import { NotASnapshot, type Snapshot } from '../../src/machine/snapshot.ts'
 import {

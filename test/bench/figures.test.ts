@@ -13,7 +13,7 @@ import { plainRow, ratioRow, short, table } from '../../bench/row.ts'
 import { SPACE_COMMANDS } from '../../bench/space-inside.ts'
 import { compileStages } from '../../bench/stages.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from '../../bench/texts.ts'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Session } from '../../src/machine/session.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { DEPLOYS, type Entry, programText, RAW_KINDS, SUITE } from '../../bench/suite.ts'
 import { checkLines, runOnce, SUITE_COMMANDS } from '../../bench/suite-inside.ts'
 import { programTable, targetRows } from '../../bench/suite-run.ts'
-import { type Compared, secondOf, workerRows, workersTable } from '../../bench/suite-workers.ts'
+import { type Compared, secondOf, type Run as WorkersRun, workerRows, workersTable } from '../../bench/suite-workers.ts'
 import { SCALING_PROGRAMS } from '../../bench/workers.ts'
 
 const folder = new URL('../../bench/suite/', import.meta.url)
@@ -157,15 +157,20 @@ describe('the table of programs', () => {
 })
 
 describe('programs with numbers of workers', () => {
+  const ran = (ms: number, startMs = 0, comms = 1000): WorkersRun => ({
+    run: ms,
+    start: startMs,
+    total: ms + 90,
+    comms,
+    busiest: ms,
+    all: 2 * ms,
+  })
   const compared = (id: string, [none, two, auto]: number[], startMs = 0): Compared => ({
     id,
     size: 'second',
-    total: { 0: none, 2: two + 80, auto: auto + startMs },
-    run: { 0: none, 2: two, auto },
-    start: { 0: 0, 2: 80, auto: startMs },
-    busiest: { 0: none, 2: two, auto },
-    all: { 0: none, 2: 2 * two, auto },
+    passes: [{ 0: ran(none), 2: ran(two, 80), auto: ran(auto + startMs, startMs) }],
     refused: {},
+    anyOrder: false,
   })
 
   it('are judged by the worst: long ones against none and the better, short ones against none', () => {
@@ -184,13 +189,30 @@ describe('programs with numbers of workers', () => {
     expect(rows[1].note).toContain('r8 1.20×, r7 1.15×')
   })
 
+  it('are judged by the median of what ran side by side', () => {
+    const one = (none: number, two: number) => ({ 0: ran(none), 2: ran(two, 80), auto: ran(none) })
+    // A machine that got slower all the time.
+    const slower = { ...compared('r8', []), passes: [one(1000, 1100), one(2000, 2200), one(4000, 4800)] }
+    expect(workerRows([slower])[0].value?.median).toBeCloseTo(1.1)
+  })
+
+  it('are judged by the time of a COMM where the order of things decides how many there are', () => {
+    const passes = [{ 0: ran(2000, 0, 1000), 2: ran(1000, 80, 400), auto: ran(4000, 90, 2000) }]
+    const result = { ...compared('barber', []), passes, anyOrder: true }
+    expect(workerRows([result]).map(r => r.value?.median)).toEqual([1.25, 1])
+    expect(workerRows([{ ...result, anyOrder: false }]).map(r => r.value?.median)).toEqual([0.5, 3.91])
+    const [, , line, ...notes] = workersTable([result], ['0', '2', 'auto']).split('\n')
+    expect(line).toContain('1.25× *')
+    expect(notes.at(-1)).toBe('* barber, auto: another order of things gave it 2.00 times as many COMMs; compared is the time of each.')
+  })
+
   it('have a line each: run phase, what the workers change, bringing them up, processor time', () => {
     const refused = { ...compared('r9', [10, 20, 10]), refused: { 2: 'not with workers' } }
     const lines = workersTable([compared('r8', [2000, 1000, 1200], 100), refused], ['0', '2', 'auto']).split('\n')
     const cells = lines[2].split('|').map(c => c.trim())
     expect(cells.slice(1, -1)).toEqual([
-      ...['r8', '2,000', '1,000', '1,200', '0.500×', '0.600×', '80', '100'],
-      ...['2,000 (2,000)', '1,000 (2,000)', '1,200 (1,200)'],
+      ...['r8', '2,000', '1,000', '1,300', '0.500×', '0.650×', '80', '100'],
+      ...['2,000 (4,000)', '1,000 (2,000)', '1,300 (2,600)'],
     ])
     expect(lines[3]).toContain('refused')
     expect(lines.at(-1)).toBe('workers: not with workers.')

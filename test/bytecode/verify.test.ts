@@ -126,6 +126,15 @@ describe('the verifier names what is wrong', () => {
     expect(verify(opcode)).toMatchObject({ code: 'BAD_IMAGE_OPCODE', position: 3 + HEADER })
   })
 
+  it('finds constants that are none, with the word', () => {
+    const good = image(seq('EXPR captures 0 locals 0 stack 1', 'k0 string "ab" CONST k0 HALT'))
+    expect(verify(good)).toBeUndefined()
+    const pool = 3 + HEADER
+    const spoilt = (at: number, word: number): Uint32Array => good.map((w, i) => (i === at ? word : w))
+    expect(verify(spoilt(pool, 99))).toMatchObject({ code: 'BAD_IMAGE_CONSTANT', position: pool })
+    expect(verify(spoilt(pool + 1, 1000))).toMatchObject({ code: 'BAD_IMAGE_CONSTANT' })
+  })
+
   it('keeps limits', () => {
     const nested = compile(termOf('@0!(@1!(@2!(3)))')).image
     expect(verify(nested, { maxNesting: 2 })).toMatchObject({ code: 'BAD_IMAGE_LIMIT' })

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ERRORS } from '../../rspace/errors.ts'
 import { Rho } from './rho.ts'
 
 const rho = new Rho()
@@ -307,6 +308,8 @@ describe('the other commands', () => {
   it('rho explain lists all codes or shows one', async () => {
     expect((await rho.run(['explain'])).stdout).toContain('RHO505')
     expect((await rho.run(['explain', 'rho505'])).stdout).toContain('mends it')
+    expect((await rho.run(['explain'])).stdout).toContain('BAD_IMAGE_STACK')
+    expect((await rho.run(['explain', 'locked'])).stdout).toBe(`LOCKED\n${ERRORS.LOCKED}\n`)
   })
 
   it('rho repl reads lines when there is no terminal', async () => {

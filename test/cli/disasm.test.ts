@@ -56,6 +56,16 @@ describe('rho disasm of linked code', () => {
     expect(records.filter(r => r.kind === 'fusion').reduce((n, r) => n + (r.branches as number), 0)).toBe(1)
   })
 
+  it('--format json says what is wrong in JSON too, on standard output', async () => {
+    const ran = await rho.run(['disasm', '--format', 'json', '-e', '@0!(x) | @1!(_)'])
+    expect(ran).toMatchObject({ exit: 1, stderr: '' })
+    const found = ran.stdout.trim().split('\n')
+    expect(found.map(l => JSON.parse(l))).toMatchObject([
+      { v: 1, kind: 'diagnostic', code: 'RHO201', line: 1, column: 5 },
+      { v: 1, kind: 'diagnostic', code: 'RHO202', line: 1, column: 14 },
+    ])
+  })
+
   it('a program file is listed like its source; one with billions of equal parts is refused', async () => {
     const { image } = compileOpen(termOf('@0!(1)'))
     const none = { at: new Uint32Array(0), start: new Int32Array(0), end: new Int32Array(0) }
@@ -67,5 +77,8 @@ describe('rho disasm of linked code', () => {
     const ran = await rho.run(['disasm', '--linked', '--link-map', '--why', 'many.rhz'])
     expect(ran).toMatchObject({ exit: 1, stdout: '' })
     expect(ran.stderr).toContain('BAD_IMAGE_LIMIT')
+    const json = await rho.run(['disasm', '--format', 'json', 'many.rhz'])
+    expect(json).toMatchObject({ exit: 1, stderr: '' })
+    expect(JSON.parse(json.stdout)).toMatchObject({ v: 1, kind: 'diagnostic', code: 'BAD_IMAGE_LIMIT', file: 'many.rhz' })
   })
 })

@@ -3,10 +3,10 @@ import type { Code } from '../../src/base/codes.ts'
 import { CODES } from '../../src/base/codes.ts'
 import { sessionOptions } from '../../src/cli/engine.ts'
 import { goodFlags, textPage } from '../../src/cli/explain.ts'
-import { QuietHost } from '../../src/cli/host.ts'
 import { PAGES } from '../../src/cli/pages.ts'
 import { runPrograms } from '../../src/cli/program.ts'
 import { parseFlags } from '../../src/cli/usage.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 
 /** The codes that a program gets, static and at run time, under the flags of the command line. Endless ones end at a gas limit. */
 async function codesOf(text: string, flags: readonly string[]): Promise<{ all: string[]; errors: string[] }> {

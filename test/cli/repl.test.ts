@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { QuietHost } from '../../src/cli/host.ts'
 import { isOpen, Repl } from '../../src/cli/repl.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 
 const files = new Map<string, string>()
 const outside = {

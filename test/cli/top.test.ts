@@ -154,7 +154,6 @@ describe('rho top', () => {
       ['--interval takes seconds', ['--control', 's', '--interval', 'often']],
       ['--interval takes seconds', ['--control', 's', '--interval', '0']],
       ['--count is at least 1', ['--control', 's', '--count', '0']],
-      ['for `rho test`', ['--control', 's', '--format', 'tap']],
     ]
     for (const [says, args] of cases) {
       const refused = topCommand(parseFlags('top', args)).catch(e => e)

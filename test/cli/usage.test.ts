@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { COMMANDS, type CommandName, commandOf, FLAGS, helpText, parseFlags, seedRange, UsageError } from '../../src/cli/usage.ts'
+import {
+  COMMANDS,
+  type CommandName,
+  commandOf,
+  FLAGS,
+  helpText,
+  parseFlags,
+  SPACE_COMMANDS,
+  seedRange,
+  UsageError,
+} from '../../src/cli/usage.ts'
 
 /** What is said about a wrong command line: message and hint in one text. */
 function complaint(act: () => unknown): string {
@@ -61,12 +71,16 @@ describe('flags', () => {
 
   it('of another command are refused with its name', () => {
     expect(complaint(() => parseFlags('check', ['--bytes']))).toContain('it belongs to `rho disasm`')
+    expect(complaint(() => parseFlags('deploy', ['--create']))).toContain('it belongs to `rho run`')
+    expect(complaint(() => parseFlags('test', ['--workers', '2']))).toContain('it belongs to `rho run` and `rho deploy`')
   })
 
   it('without their value, or with one they do not take, are refused', () => {
     expect(complaint(() => flags('--policy'))).toContain('needs a value: depth|rr|priority')
     expect(complaint(() => flags('--metrics=yes'))).toContain('takes no value')
     expect(complaint(() => flags('--policy', 'deph'))).toContain('did you mean `depth`?')
+    expect(complaint(() => flags('--format', 'tap'))).toContain('one of text, json;')
+    expect(parseFlags('test', ['--format', 'tap']).text('format')).toBe('tap')
     expect(complaint(() => flags('--seed', 'x'))).toContain('whole number')
     expect(complaint(() => flags('--observe', '-e', 'Nil'))).toContain('--observe needs a value, found the flag `-e`')
   })
@@ -93,10 +107,20 @@ describe('commands', () => {
       expect(text).toContain(COMMANDS[command].synopsis)
       for (const [name, flag] of Object.entries(FLAGS))
         expect(new RegExp(`^ .{4} --${name}(?=[ [\n])`, 'm').test(text), `${command} --${name}`).toBe(
-          (flag.on as readonly CommandName[]).includes(command === 'deploy' ? 'run' : command),
+          (flag.on as readonly CommandName[]).includes(command),
         )
       for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(140)
     }
+  })
+})
+
+const escaped = (text: string): string => text.replace(/[[\]()|.*+?^$\\]/g, '\\$&')
+
+describe('rho space', () => {
+  it('tells what each of its commands takes and does', () => {
+    const text = helpText('space')
+    for (const [name, { args, about }] of Object.entries(SPACE_COMMANDS))
+      expect(text).toMatch(new RegExp(`^  ${escaped(`${name} ${args}`)} +${escaped(about)}$`, 'm'))
   })
 })
 

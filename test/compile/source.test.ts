@@ -6,7 +6,8 @@ import { type CompiledSource, compileSource } from '../../src/compile/source.ts'
 import { normalize } from '../../src/normal/normalize.ts'
 import { UriTable } from '../../src/normal/uris.ts'
 import { parse } from '../../src/syntax/parser.ts'
-import { Dice, mutateText, tokenSoup } from '../laws/damage.ts'
+import { mutateText, tokenSoup } from '../laws/damage.ts'
+import { Random } from '../support/random.ts'
 import { Generator } from './generate.ts'
 
 const uris = new UriTable()
@@ -68,7 +69,7 @@ describe('a source that is compiled component by component', () => {
       '"abc | @1!(x)',
     ])
       agree(text)
-    const dice = new Dice(7)
+    const dice = new Random(7)
     for (let i = 0; i < 150; i++) agree(mutateText(dice, dice.pick(EXAMPLES)))
     for (let i = 0; i < 150; i++) agree(tokenSoup(dice, dice.below(100)))
   })

@@ -5,21 +5,9 @@ import { describe, expect, it } from 'vitest'
 import { readDirectives } from '../../src/cli/directives.ts'
 import { runPrograms } from '../../src/cli/program.ts'
 import { judgeProgram } from '../../src/cli/test.ts'
+import { LATER } from './later.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
-
-/** Programs that use parts of the language which come later. Until then they are refused, and say why. */
-const LATER = [
-  'errors/158',
-  'errors/183',
-  'programs/110',
-  'programs/127',
-  'expressions/312',
-  'expressions/325',
-  'expressions/326',
-  'expressions/327',
-  'expressions/329',
-]
 
 for (const folder of ['errors', 'expressions', 'patterns', 'processes', 'programs']) {
   describe(folder, () => {

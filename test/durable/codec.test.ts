@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { ByteReader, ByteWriter, type CodeBook, Garbled, TermReader, TermWriter } from '../../src/machine/codec.ts'
 import { Member, type Program, Template } from '../../src/machine/link.ts'
 import { collectNames } from '../../src/machine/reach.ts'

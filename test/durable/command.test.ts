@@ -82,6 +82,7 @@ describe('rho run --space', () => {
     ['--resume without a space', ['run', '--resume']],
     ['--create without a space', ['run', '--create', ...e('Nil')]],
     ['deploy without a space', ['deploy', ...e('Nil')]],
+    ['deploy to a process with a flag of its run', ['deploy', '--control', 's', '--gas', '5', ...e('Nil')]],
     ['deploy --create', ['deploy', '--space', 'kept', '--create', ...e('Nil')]],
     ['seeds', ['run', '--space', 'kept', '--seeds', '1..3', ...e('Nil')]],
   ])('is wrong use: %s', async (_, args) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { RhizomeError } from '../../rspace/errors.ts'
-import { QuietHost } from '../../src/cli/host.ts'
 import { MemoryRoot } from '../../src/host/files.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Session } from '../../src/machine/session.ts'
 import { SUBJECTS } from './programs.ts'
 import { Disk, resultOf, runThrough, start, texts } from './world.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { blockedMachine } from '../../src/machine/report.ts'
 import { Session } from '../../src/machine/session.ts'
 import { reportText } from '../../src/normal/print.ts'

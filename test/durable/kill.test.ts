@@ -25,7 +25,7 @@ describe('kill -9 and --resume, a hundred times', () => {
   it.each(SIZES.map(([s, ...rest]) => [s.name, s, ...rest] as const))(
     'T12, T42: %s ends as an undisturbed run does, with no COMM twice and every output once under its number',
     async (_, subject, size, durability, planned) => {
-      const { kills, audits, problems } = await killOften(rho, subject, size, planned, SEED, durability)
+      const { kills, audits, problems } = await killOften(rho, subject, { size, kills: planned, seed: SEED, durability })
       expect(problems).toEqual([])
       expect(kills).toBe(planned)
       // A life that was ended before its first commit has not brought its auditor.

@@ -14,6 +14,17 @@ export function random(seed: number): (below: number) => number {
   }
 }
 
+/** How a program is to be killed. */
+export interface Plan {
+  /** How long the program goes on, in its own measure. */
+  readonly size: number
+  readonly kills: number
+  readonly seed: number
+  readonly durability: string
+  /** Further flags of every life. */
+  readonly flags?: readonly string[]
+}
+
 export interface Campaign {
   readonly kills: number
   /** Text of every output number that was seen. */
@@ -46,15 +57,7 @@ const LIFE_MS = 260
  * after they have printed something new, the third at any moment from the start of the process on. Every life but the first brings the auditor with it, if there
  * is one.
  */
-export async function killAndResume(
-  rho: Installed,
-  subject: Subject,
-  size: number,
-  kills: number,
-  seed: number,
-  durability: string,
-  flags: readonly string[] = [],
-): Promise<Campaign> {
+async function killAndResume(rho: Installed, subject: Subject, { size, kills, seed, durability, flags = [] }: Plan): Promise<Campaign> {
   const below = random(seed)
   const space = `space-${subject.name.replace(/\W+/g, '-')}-${seed}`
   const program = rho.file(`${space}.rho`, subject.source(size))
@@ -130,21 +133,19 @@ export function differences(subject: Subject, plain: Ended, run: Campaign): stri
 export async function killOften(
   rho: Installed,
   subject: Subject,
-  size: number,
-  kills: number,
-  seed: number,
-  durability: string,
-  flags: readonly string[] = [],
+  plan: Plan,
 ): Promise<{ kills: number; audits: number; problems: string[] }> {
+  const { size, kills, durability } = plan
   const plain = await rho.run(['run', '--format', 'json', rho.file('plain.rho', subject.source(size))])
   const problems: string[] = plain.exit === 0 ? [] : [`an undisturbed run ended with ${plain.exit}`]
   let total = 0
   let audits = 0
   for (let n = 0; total < kills && problems.length === 0; n++) {
-    const run = await killAndResume(rho, subject, size, kills - total, seed + 1000 * n, durability, flags)
+    const seed = plan.seed + 1000 * n
+    const run = await killAndResume(rho, subject, { ...plan, kills: kills - total, seed })
     total += run.kills
     audits += [...run.seen.values()].filter(text => text === AUDIT_RIGHT).length
-    problems.push(...differences(subject, plain, run).map(p => `seed ${seed + 1000 * n}, ${subject.name} (${size}, ${durability}): ${p}`))
+    problems.push(...differences(subject, plain, run).map(p => `seed ${seed}, ${subject.name} (${size}, ${durability}): ${p}`))
   }
   return { kills: total, audits, problems }
 }

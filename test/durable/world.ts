@@ -1,5 +1,5 @@
 import { PACK_TAIL, type Pack } from '../../rspace/store/pack.ts'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { type Durable, openDurable } from '../../src/machine/durable.ts'
 import type { FileRoot } from '../../src/machine/files.ts'
 import type { Outgoing, Rows } from '../../src/machine/keeper.ts'

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { writeProgram } from '../../bytecode/index.ts'
 import { compile } from '../../src/compile/compile.ts'
-import { Dice, mutateText, mutateWords, noise, tokenSoup } from '../laws/damage.ts'
+import { mutateText, mutateWords, noise, tokenSoup } from '../laws/damage.ts'
 import { anyFile, anyImage, anyText } from '../laws/hostile.ts'
 import { read } from '../laws/laws.ts'
+import { Random } from '../support/random.ts'
 import { corpus } from './corpus.ts'
 
 /** A fixed sample; `npm run test:fuzz` takes as many as time allows. */
-const dice = (count: number, from = 0): Dice[] => Array.from({ length: count }, (_, i) => new Dice(from + i))
+const dice = (count: number, from = 0): Random[] => Array.from({ length: count }, (_, i) => new Random(from + i))
 const programs = corpus()
 const valid = programs.filter(text => read(text).errors.length === 0)
 const images = valid.map(text => ({ text, words: compile(read(text).term).image })).filter(i => i.words.length > 1)
@@ -45,7 +46,7 @@ describe('an image that is none', () => {
   it('may consist of any words', () => {
     for (const d of dice(3000)) {
       const words = Uint32Array.from({ length: d.below(40) }, () =>
-        d.below(3) > 0 ? d.below(96) | (d.below(4) << 8) : d.random() * 2 ** 32,
+        d.below(3) > 0 ? d.below(96) | (d.below(4) << 8) : d.fraction() * 2 ** 32,
       )
       anyImage(words, 'random words')
     }

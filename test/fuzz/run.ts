@@ -4,11 +4,13 @@
  */
 import { writeProgram } from '../../bytecode/index.ts'
 import { compile } from '../../src/compile/compile.ts'
-import { Dice, mutateText, mutateWords, noise, tokenSoup } from '../laws/damage.ts'
+import { mutateText, mutateWords, noise, tokenSoup } from '../laws/damage.ts'
 import { generateFlow } from '../laws/flow.ts'
 import { anyFile, anyImage, anyText } from '../laws/hostile.ts'
-import { Broken, conservationLaw, flowLaws, read, runLaws, textLaws, unionLaws } from '../laws/laws.ts'
+import { Broken, conservationLaw, flowLaws, loopLaws, read, runLaws, textLaws, unionLaws } from '../laws/laws.ts'
+import { generateLoop } from '../laws/loops.ts'
 import { generateProgram } from '../support/generate.ts'
+import { Random } from '../support/random.ts'
 import { corpus } from './corpus.ts'
 
 function option(name: string): number | undefined {
@@ -45,7 +47,7 @@ async function check(what: string, seed: number, law: () => unknown): Promise<vo
 }
 
 async function step(seed: number): Promise<void> {
-  const d = new Dice(seed)
+  const d = new Random(seed)
   const text = generateProgram(seed, { depth: 2 + (seed % 4), size: 10 + (seed % 80), pathmaps: false, runnable: seed % 5 !== 0 })
   await check('text and image', seed, () => textLaws(text))
   await check('runs', seed, () => runLaws(text))
@@ -58,6 +60,11 @@ async function step(seed: number): Promise<void> {
     await check('text and image', seed, () => textLaws(flow.text))
     await check('confluent', seed, () => flowLaws(flow))
     if (!/!!|<<-/.test(flow.text)) await check('conservation', seed, () => conservationLaw(flow.text))
+  }
+  if (seed % 24 === 5) {
+    const loop = generateLoop(seed)
+    await check('text and image', seed, () => textLaws(loop))
+    await check('loops', seed, () => loopLaws(loop))
   }
   const spoilt = d.below(3) === 0 ? text : d.pick(texts)
   await check('mutated text', seed, () => anyText(mutateText(d, spoilt)))

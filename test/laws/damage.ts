@@ -1,24 +1,8 @@
-/** Ways to spoil bytes and texts, repeatable by seed. */
-export class Dice {
-  private state: number
-  constructor(seed: number) {
-    this.state = seed | 0
-  }
-  random(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-  below(n: number): number {
-    return Math.floor(this.random() * n)
-  }
-  pick<X>(list: ArrayLike<X>): X {
-    return list[this.below(list.length)]
-  }
-}
+import type { Random } from '../support/random.ts'
 
-export function noise(d: Dice, length: number): Uint8Array {
+/** Ways to spoil bytes and texts, repeatable by seed. */
+
+export function noise(d: Random, length: number): Uint8Array {
   return Uint8Array.from({ length }, () => d.below(256))
 }
 
@@ -108,7 +92,7 @@ const BITS = [
 ] // prettier-ignore
 
 /** A text with one to four pieces cut out, doubled, moved or put in. */
-export function mutateText(d: Dice, text: string): string {
+export function mutateText(d: Random, text: string): string {
   let t = text
   for (let n = 1 + d.below(4); n > 0; n--) {
     const at = d.below(t.length + 1)
@@ -136,12 +120,12 @@ export function mutateText(d: Dice, text: string): string {
 }
 
 /** Tokens in no order. */
-export function tokenSoup(d: Dice, length: number): string {
+export function tokenSoup(d: Random, length: number): string {
   return Array.from({ length }, () => d.pick(BITS)).join(d.below(2) === 0 ? ' ' : '')
 }
 
 /** An image with one to three words or bits changed, cut, put in or doubled. */
-export function mutateWords(d: Dice, words: Uint32Array): Uint32Array {
+export function mutateWords(d: Random, words: Uint32Array): Uint32Array {
   let w = words.slice()
   for (let n = 1 + d.below(3); n > 0; n--) {
     const at = d.below(w.length)

@@ -1,3 +1,5 @@
+import { Random } from '../support/random.ts'
+
 /**
  * Programs by chance whose outcome is known beforehand: values are computed here and by the program, carried there in all ways the
  * language has, and sent on `@"out"` with a number. The programs are confluent: no order of steps changes what they do.
@@ -108,35 +110,15 @@ export function generateFlow(seed: number, steps = 8): Flow {
   return new Generator(seed).flow(steps)
 }
 
-class Generator {
-  private state: number
+class Generator extends Random {
   private names = 0
   private readonly expected: string[] = []
-
-  constructor(seed: number) {
-    this.state = seed | 0
-  }
 
   flow(steps: number): Flow {
     const text = this.step(steps, [])
     return { text, expected: [...this.expected].sort() }
   }
 
-  private random(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-  private below(n: number): number {
-    return Math.floor(this.random() * n)
-  }
-  private chance(p: number): boolean {
-    return this.random() < p
-  }
-  private pick<X>(list: readonly X[]): X {
-    return list[this.below(list.length)]
-  }
   private name(stem: string): string {
     return `${stem}${++this.names}`
   }

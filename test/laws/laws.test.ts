@@ -1,7 +1,8 @@
 import { describe, it } from 'vitest'
 import { generateProgram } from '../support/generate.ts'
 import { generateFlow } from './flow.ts'
-import { conservationLaw, flowLaws, runLaws, textLaws, unionLaws } from './laws.ts'
+import { conservationLaw, flowLaws, loopLaws, runLaws, textLaws, unionLaws } from './laws.ts'
+import { generateLoop } from './loops.ts'
 
 /** A fixed sample; `npm run test:fuzz` takes as many as time allows. */
 const seeds = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
@@ -25,6 +26,10 @@ describe('a run', () => {
 
   it('of a confluent program does what was foreseen in every order, for the same price', async () => {
     for (const seed of seeds(60)) await flowLaws(generateFlow(seed, 2 + (seed % 12)))
+  })
+
+  it('of a loop is the same in every order, with functions made from its code at once, later or never', async () => {
+    for (const seed of seeds(30)) await loopLaws(generateLoop(seed))
   })
 
   it('loses no message and invents none', () => {

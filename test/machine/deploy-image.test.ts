@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { QuietHost } from '../../src/cli/host.ts'
 import { compile } from '../../src/compile/compile.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Session } from '../../src/machine/session.ts'
 import { UriTable } from '../../src/normal/uris.ts'
 import { read } from '../normal/program.ts'

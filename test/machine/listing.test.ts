@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Program, Template } from '../../src/machine/link.ts'
 import { fusionReport, linkedListing } from '../../src/machine/listing.ts'
 import { REGISTER_OPS, registerLength } from '../../src/machine/register.ts'

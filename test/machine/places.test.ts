@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { sources } from '../../src/base/source.ts'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { type Compiled, Session, type SessionOptions } from '../../src/machine/session.ts'
 import { collect } from '../support/collect.ts'
 

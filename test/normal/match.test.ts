@@ -1,22 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { makePar, makePathMap, makeSet } from '../../src/normal/build.ts'
-import { Budget, bindPattern, compilePattern, match, matchAll, matches, tryMatch, tryMatchItems } from '../../src/normal/match.ts'
+import { Budget, compilePattern, match, matchAll, matches, tryMatch } from '../../src/normal/match.ts'
 import { show } from '../../src/normal/print.ts'
-import {
-  type Bind,
-  bound,
-  Closure,
-  ConnNot,
-  free,
-  List,
-  New,
-  type Receive,
-  Ref,
-  Send,
-  type Term,
-  Tuple,
-  WILDCARD,
-} from '../../src/normal/term.ts'
+import { bound, Closure, ConnNot, free, List, New, type Receive, Ref, Send, type Term, Tuple, WILDCARD } from '../../src/normal/term.ts'
 import { names } from './arbitrary.ts'
 import { pattern, term } from './terms.ts'
 
@@ -487,17 +473,5 @@ describe('compiled patterns', () => {
     expect(run('1 \\/ ~String', 'a')).toBe(false)
     expect(run('~{[1 ...r] \\/ 2}', 2)).toBe(false)
     expect(run('~{[1 ...r] \\/ 2}', 3)).toBe(true)
-  })
-
-  it('match messages without a list around them', () => {
-    const bind = (source: string): Bind => (term(`for (${source} <- @0) { Nil }`) as Receive).binds[0]
-    const out: Term[] = []
-    expect(tryMatchItems(compilePattern(bindPattern(bind('@1, @x, ...@r')), 2), [1, 2, 3, 4], out, 0)).toBe(true)
-    expect(out).toEqual([2, new List([3, 4])])
-    expect(tryMatchItems(compilePattern(bindPattern(bind('@1, @x')), 1), [1, 2, 3], out, 0)).toBe(false)
-    expect(tryMatchItems(compilePattern(bindPattern(bind('')), 0), [], out, 0)).toBe(true)
-    expect(tryMatchItems(compilePattern(bindPattern(bind('@{Set(x)}')), 1), [makeSet([8])], out, 0)).toBe(true)
-    expect(out[0]).toBe(8)
-    expect(tryMatchItems(compilePattern(bindPattern(bind('@{Set(x)}')), 1), [makeSet([8]), 1], out, 0)).toBe(false)
   })
 })

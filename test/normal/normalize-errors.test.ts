@@ -141,7 +141,9 @@ const TABLE: Record<string, readonly Row[]> = {
     ['new a in { for (@q <- a) { if (true) { @0!(zz) ', ['RHO201 1:44', 'RHO102 1:48']],
     ['{ for (y <- @1 & z <- @1) { Nil }', ['RHO302 1:23', 'RHO102 1:34']],
     ['contract @1(@x) = { @x!(y) | let z = 1 in { @2!(z, w)', ['RHO201 1:25', 'RHO201 1:52', 'RHO102 1:54']],
-    ['match 1 { x => { @0!(x) } y => { @0!(zz) }', ['RHO102 1:43']],
+    ['match 1 { x => { @0!(xx) } y => { @0!(zz) }', ['RHO201 1:22', 'RHO201 1:39', 'RHO102 1:44']],
+    ['match 1 { x where y => new z in { z', ['RHO201 1:19', 'RHO204 1:35', 'RHO102 1:36']],
+    ['select { @x <- @1 where x => { @0!(y) } @z <- @2 => @0!(z, v)', ['RHO201 1:36', 'RHO201 1:60', 'RHO102 1:62']],
   ],
   'RHO407: a part of the language that is not available yet': [
     ['new h(`rho:crypto:sha256Hash`) in Nil', ['RHO407 1:5']],

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makePathMap } from '../../src/normal/build.ts'
 import { compare, equal } from '../../src/normal/order.ts'
-import { countFree } from '../../src/normal/parts.ts'
+import { pushScopeKids } from '../../src/normal/parts.ts'
 import { show, showName } from '../../src/normal/print.ts'
 import {
   BigInteger,
@@ -19,6 +19,7 @@ import {
   Fixed,
   Flag,
   Float,
+  type Free,
   flagsOf,
   free,
   List,
@@ -283,6 +284,19 @@ describe('what is printed reads back', () => {
     expect(read).toBeGreaterThan(500)
   })
 })
+
+/** The number of variables that a pattern binds: 1 + the largest index of a `Free` in its scope. */
+function countFree(pattern: Term): number {
+  let count = 0
+  const todo: Term[] = [pattern]
+  while (todo.length > 0) {
+    const t = todo.pop() as Term
+    if (typeof t !== 'object' || (t.flags & Flag.Pattern) === 0) continue
+    if (t.tag === Tag.Free) count = Math.max(count, (t as Free).index + 1)
+    else pushScopeKids(t, todo)
+  }
+  return count
+}
 
 /** A duplicate key may have taken pattern variables with it: then numbers are missing that no text could have. */
 function hasGaps(p: Term, count: number): boolean {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { drive } from '../../src/cli/engine.ts'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { openSpace } from '../../src/host/space.ts'
 import { type Durable, openDurable } from '../../src/machine/durable.ts'
 import type { SessionOptions } from '../../src/machine/session.ts'
@@ -27,9 +27,11 @@ describe('T42: a kept session on workers', () => {
     [bank.name, bank, 3000],
     [philosophers.name, philosophers, 2000],
   ] as const)('%s: kill -9 of the process, again and again', async (_, subject, size) => {
-    const { kills, problems } = await killOften(rho, subject, size, long ? 100 : 3, 77, 'process', ['--workers', '2'])
+    const planned = long ? 100 : 3
+    const flags = ['--workers', '2']
+    const { kills, problems } = await killOften(rho, subject, { size, kills: planned, seed: 77, durability: 'process', flags })
     expect(problems).toEqual([])
-    expect(kills).toBe(long ? 100 : 3)
+    expect(kills).toBe(planned)
   })
 
   it('goes on from its last commit when workers are lost, and every output leaves once', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compileIn, LONG, numbers, type Options, open, SEED } from '../acceptance/support.ts'
+import { compileIn, LONG, leftForReducer, numbers, type Options, open, SEED } from '../acceptance/support.ts'
 import { explore, someTerm, source, type Term, terms } from '../oracle/reducer.ts'
 import { Simulation, type World } from './simulation.ts'
 
@@ -9,12 +9,7 @@ async function seen(text: string, world: World, options: Options = {}): Promise<
   new Simulation(session, world)
   session.deploy(compileIn(session, text))
   if ((await session.settle()) !== 'rest') return undefined
-  const data: string[] = []
-  for (const [name, messages] of session.data())
-    for (const [v] of messages) data.push(`${name}!(${v.startsWith('Unforgeable') ? '#' : `@${v}`})`)
-  const blocked = session.blocked()
-  const serving = blocked.filter(b => b.persistent).length
-  return `${data.sort().join(' ')} waiting ${blocked.length - serving} serving ${serving}`
+  return leftForReducer(session)
 }
 
 async function check(t: Term, world: World): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { drive, type Ending } from '../../src/cli/engine.ts'
-import { QuietHost } from '../../src/cli/host.ts'
+import { QuietHost } from '../../src/host/hosts.ts'
 import { Operator } from '../../src/machine/operator.ts'
 import { Random } from '../../src/machine/queue.ts'
 import { Session, type SessionOptions } from '../../src/machine/session.ts'
@@ -98,6 +98,17 @@ describe('a session on workers', () => {
     expect(session.failures.map(f => f.message)).toEqual(['division by zero'])
     expect(session.data()).toEqual(new Map([['@"left"', [['1', '2']]]]))
     expect(session.blocked().map(b => b.channels)).toEqual([['@"never"']])
+  })
+
+  it('virtual time stands still while a machine of any shard can run', async () => {
+    const text = `new after(\`rho:time:after\`), stdout(\`rho:io:stdout\`), chain, ticks in {
+      ticks!(0) |
+      contract chain(@n) = { if (n > 0) { new t in { after!(10, *t) | for (_ <- t ; @k <- ticks) { ticks!(k + 1) | chain!(n - 1) } } } } |
+      chain!(4) | chain!(4) | chain!(4) |
+      new late in { after!(41, *late) | for (_ <- late ; @k <- ticks) { stdout!(k) } }
+    }`
+    const { ending, host } = await run([text], { workers: 2, virtualTime: true })
+    expect([ending, host.output.lines('stdout')]).toEqual(['rest', ['12']])
   })
 
   it('T37: a program over its gas stops alone, with one failure, close to its limit', async () => {

@@ -192,3 +192,41 @@ describe('operations served by another shard', () => {
     }
   })
 })
+
+describe('big values', () => {
+  const bytes = (r: Run): number => r.world.members.reduce((n, m) => n + m.mesh.bytes, 0)
+  const times = 400
+  /** A recursion that hands on one value; its machines are given away all the time. */
+  const carrying = (value: string): string => `new walk, end in {
+      contract walk(@v, @n) = { if (n == 0) { @"end"!(v.length()) } else { new r in { walk!(v, n - 1) | r!(v, n) | for (@w, @i <- r) { @("seen", n)!(w.length() + i) } } } } |
+      walk!(${value}, ${times}) }`
+
+  it('travel once, however often they cross, and come as they went', async () => {
+    const size = 20_000
+    const text = `"0123456789".repeat(${size / 10})`
+    for (const value of [text, `${text}.toUtf8Bytes()`, `${text}.toList()`]) {
+      const r = await run(carrying(value), { shards: 3, seed: 3, give: 300, slices: 3 })
+      const about = value.slice(-24)
+      expect(r.failures, about).toEqual([])
+      expect(r.data['@"end"'], about).toEqual([[String(size)]])
+      for (let n = 1; n <= times; n++) expect(r.data[`@("seen", ${n})`], `${about}, ${n}`).toEqual([[String(size + n)]])
+      // Each of six pairs remembers for itself, both ends count, and an element of the list is three bytes.
+      expect(crossed(r), about).toBeGreaterThan(100)
+      expect(bytes(r), about).toBeLessThan(6 * 2 * 3 * size + 400 * crossed(r))
+    }
+  })
+
+  it('more of them than are remembered, in turns, come as they went', async () => {
+    const text = `new go in {
+      contract go(@n) = { if (n > 0) { go!(n - 1) | @("at", n % 7)!(n, "ab".repeat(300 + n % 20) ++ "!") } } |
+      for (@n, @t <= @("at", 3)) { @"three"!(n, t.length()) } | go!(200) }`
+    for (const seed of [1, 2, 3]) {
+      const { data } = await run(text, { shards: 3, seed, give: 200, slices: 10 })
+      const left = Object.entries(data).filter(([k]) => k.startsWith('@("at"'))
+      for (const [, list] of left) for (const [n, t] of list) expect(t).toBe(JSON.stringify(`${'ab'.repeat(300 + (Number(n) % 20))}!`))
+      const three = data['@"three"'].map(([n, length]) => [Number(n), Number(length)])
+      for (const [n, length] of three) expect(length).toBe(2 * (300 + (n % 20)) + 1)
+      expect(left.reduce((n, [, list]) => n + list.length, three.length)).toBe(200)
+    }
+  })
+})

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { EventWriter, readEvents } from '../../rspace/journal.ts'
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s)
-const channel = (name: string) => ({ kindByte: 0, bytes: () => text(name) })
+const channel = (name: string) => ({ kindByte: 0, told: 0, bytes: () => text(name) })
 const identity = (name: string) => Uint8Array.of(0, ...text(name))
 const alone = { id: 'bytes', encode: (b: Uint8Array) => b, decode: (b: Uint8Array) => b }
 const inPlace = {
@@ -65,8 +65,8 @@ describe('events of a commit', () => {
       const w = new EventWriter()
       w.consume(1, 1, o.persistent === true, 1)
       w.branch(binds.length, o.guard === undefined ? undefined : text(o.guard))
-      for (const [c, p, peek] of binds) w.bind(channel(c), text(p), peek)
-      w.body(text(o.body ?? 'b'))
+      for (const [c, p, peek] of binds) w.bind(channel(c), alone, text(p), peek)
+      w.body(alone, text(o.body ?? 'b'))
       const [event] = readEvents(w.view())
       expect(event).toMatchObject({ kind: 'consume', channel: identity(binds[0][0]) })
       return event.id
@@ -140,6 +140,57 @@ describe('events of a commit', () => {
     ])
   })
 
+  it('that the version before wrote out in full are read, those of a later version refused', () => {
+    const old = Uint8Array.from([
+      ...[1, ...[0, 3, 6, 7], ...[2, 0, 97], ...[1, 9]], // produce, operation 3, ref 7, channel a, value 9
+      ...[...[1, 1, 2, 8], ...[1, 2], ...[1, 2, 0, 97], ...[1, 112], ...[1, 98]], // consume: ref 8, one branch with one bind that peeks
+      ...[...[2, 1, 0, 8], ...[0, 1, 7]], // comm of 8 with 7
+      ...[...[4, 1, 1, 8], ...[0xff, 1]], // cancel 8, one operation back; taken back
+    ])
+    const consume = { kind: 'consume', op: 4, ref: 8, channel: identity('a'), persistent: false }
+    expect(readEvents(old, false)).toEqual([
+      { kind: 'produce', op: 3, ref: 7, channel: identity('a'), value: Uint8Array.of(9), persistent: true },
+      consume,
+      { kind: 'comm', op: 4, ref: 8, data: [7], branch: 0 },
+      { kind: 'cancel', op: 3, ref: 8, undone: true },
+    ])
+    const w = new EventWriter()
+    w.consume(4, 8, false, 1)
+    w.branch(1, undefined)
+    w.bind(channel('a'), alone, text('p'), true)
+    w.body(alone, text('b'))
+    expect(readEvents(old)[1]).toEqual(readEvents(w.view())[0])
+    expect(() => readEvents(Uint8Array.of(3))).toThrow(expect.objectContaining({ code: 'VERSION' }))
+  })
+
+  it('name a channel once, and take a byte for a value, pattern or body that is the one before', () => {
+    const [a, b] = [channel('a name of some length'), channel('another name')]
+    const value = text('a value of some length')
+    const [pattern, body] = [text('pattern'), text('body')]
+    const write = (w: EventWriter, from: number): Uint8Array => {
+      for (let n = from; n < from + 9; n += 3) {
+        w.receive(n, n, a, alone, pattern, alone, body)
+        w.pair(n, n, n - 1)
+        w.produce(n + 1, n + 1, a, inPlace, value, false)
+        w.produce(n + 2, n + 2, b, inPlace, value, false)
+      }
+      return w.view().slice()
+    }
+    const w = new EventWriter()
+    const [first, second] = [write(w, 10), write(new EventWriter().follow(w), 100)]
+    const expected = (from: number) =>
+      [from, from + 3, from + 6].flatMap(n => [
+        { kind: 'consume', op: n, ref: n, channel: identity('a name of some length'), persistent: false },
+        { kind: 'comm', op: n, ref: n, data: [n - 1], branch: 0 },
+        { kind: 'produce', op: n + 1, ref: n + 1, channel: identity('a name of some length'), value, persistent: false },
+        { kind: 'produce', op: n + 2, ref: n + 2, channel: identity('another name'), value, persistent: false },
+      ])
+    expect(readEvents(first, false)).toEqual(expected(10))
+    expect(readEvents(second, false)).toEqual(expected(100))
+    expect(first.length).toBeLessThan(150)
+    expect(new Set([...readEvents(first), ...readEvents(second)].flatMap(e => e.id ?? [])).size).toBe(3)
+  })
+
   it('are refused as CORRUPT when they are anything else, never read as others or thrown as a host error', () => {
     const w = new EventWriter()
     w.produce(1, 1, channel('a'), alone, text('v'), false)
@@ -148,15 +199,24 @@ describe('events of a commit', () => {
       Uint8Array.of(1, 99, 0, 0),
       Uint8Array.of(1, 3, 4, 0),
       Uint8Array.of(1, 255, 1),
+      Uint8Array.of(0),
+      new Uint8Array(0),
+      Uint8Array.of(2, 30), // no such kind
+      Uint8Array.of(2, 31, 1), // nothing to take back
+      Uint8Array.of(2, 0x40, 1, 4), // the second channel, before the first
+      Uint8Array.of(2, 0x40, 1, 0, 2, 0, 0), // the value before the first
+      Uint8Array.of(2, 0x41, 1, 0, 0), // a consume without a channel
+      Uint8Array.of(2, 0x44, 2), // below the first ref
+      Uint8Array.of(2, 0x40, ...[1, 0, 2, 0, 1], 0x40, ...[255, 255, 255, 255, 255, 255, 255, 15], 2, 0), // a ref above all numbers
       good.subarray(0, good.length - 1),
       text('{}'),
       text('nonsense'),
     ])
       expect(() => readEvents(bad)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), tail => {
+      fc.property(fc.constantFrom(1, 2), fc.uint8Array({ maxLength: 60 }), (version, tail) => {
         try {
-          expect(Array.isArray(readEvents(Uint8Array.of(1, ...tail)))).toBe(true)
+          expect(Array.isArray(readEvents(Uint8Array.of(version, ...tail)))).toBe(true)
         } catch (e) {
           expect(e).toMatchObject({ code: 'CORRUPT' })
         }

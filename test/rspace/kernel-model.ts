@@ -46,7 +46,7 @@ function siteOf(spec: ContSpec): Site {
 
 export const accepts = (b: BindSpec, v: number): boolean => b.accepts === 'any' || b.accepts.includes(v)
 
-export class TestMatcher implements KernelMatcher<number, number, TestCont> {
+class TestMatcher implements KernelMatcher<number, number, TestCont> {
   calls = 0
   match(k: TestCont, branch: number, bind: number, v: number): number | undefined {
     this.calls++

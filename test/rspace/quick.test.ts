@@ -116,6 +116,76 @@ describe('a space that is asked for plain operations', () => {
     )
   })
 
+  it('answers so too where data and continuations are found by key', () => {
+    const n = fc.nat({ max: 60 })
+    const keyed: fc.Arbitrary<(s: S) => unknown> = fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.tuple(channel, n, kind).map(
+          ([c, id, k]) =>
+            (s: S) =>
+              s.produce(c, { id, kind: k, key: `${id}` }),
+        ),
+      },
+      {
+        weight: 8,
+        arbitrary: fc.tuple(channel, n).map(
+          ([c, id]) =>
+            (s: S) =>
+              s.consume([bind(c, { id, kind: v.k })], id),
+        ),
+      },
+      fc.tuple(channel, n).map(
+        ([c, id]) =>
+          (s: S) =>
+            s.consume([bind(c, { id, kind: v.k })], id, { persist: true }),
+      ),
+      fc.tuple(channel, n, kind).map(
+        ([c, id, k]) =>
+          (s: S) =>
+            s.consume([bind(c, { id, kind: k })], 'two keys'),
+      ),
+      fc.tuple(channel, n).map(
+        ([c, id]) =>
+          (s: S) =>
+            s.consume([bind(c, { key: `${id}` })], 'a text'),
+      ),
+      fc.tuple(channel, n).map(
+        ([c, id]) =>
+          (s: S) =>
+            s.consume([bind(c, { id }, true)], 'looks'),
+      ),
+      fc.tuple(channel, n).map(
+        ([c, id]) =>
+          (s: S) =>
+            s.produce(c, { id, kind: 0 }, { persist: true }),
+      ),
+      fc.tuple(channel, n).map(
+        ([c, id]) =>
+          (s: S) =>
+            s.tryTake(c, { id }),
+      ),
+      fc.constant((s: S) => s.consume([bind('a', { id: 1 }), bind('b', { id: v.n })], 'both')),
+      fc.constant((s: S) => s.consume([bind('a', v.all)], 'anything')),
+      fc.constant((s: S) => s.pump(5)),
+      fc.constant((s: S) => s.readMany('a', { kind: 1 })),
+    )
+    fc.assert(
+      fc.property(fc.array(keyed, { minLength: 100, maxLength: 600, size: 'max' }), fc.nat({ max: 60 }), (ops, before) => {
+        const quick = memory<JsonTypes>()
+        const long = memory<JsonTypes>({ debug: true })
+        for (const s of [quick, long]) {
+          for (let id = 0; id < before; id++) s.produce('a', { id, kind: 1, key: `${id}` })
+          for (let id = 0; id < before; id++) s.consume([bind('b', { id, kind: v.k })], id, { persist: id % 2 === 0 })
+        }
+        for (const f of ops) expect(bare(f(quick))).toEqual(bare(f(long)))
+        expect(quick.digest()).toBe(long.digest())
+        expect(bare([...quick.inspect.all()])).toEqual(bare([...long.inspect.all()]))
+      }),
+      { numRuns: 40 },
+    )
+  })
+
   it('keeps a hundred thousand data in order, and finds any of them', () => {
     const s = memory()
     const refs: Ref[] = []

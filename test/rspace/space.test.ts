@@ -423,6 +423,38 @@ describe('waiting verbs', () => {
   })
 })
 
+describe('a scan', () => {
+  it('goes on while what it finds is taken, and leaves out what has gone', () => {
+    const space = memory()
+    for (let n = 0; n < 40; n++) space.produce('c', { n })
+    const seen: unknown[] = []
+    for (const got of space.scan('c', { n: v.n })) {
+      seen.push(got.bindings.n)
+      space.tryTake('c', { n: got.bindings.n })
+      space.consume([{ channel: 'c', pattern: { n: (got.bindings.n as number) + 1 } }], 'the next')
+      space.produce('c', { n: 100 })
+    }
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => 2 * i))
+    expect(space.count('c', { n: 100 })).toBe(20)
+  })
+})
+
+describe('many data on a channel', () => {
+  it('are found by fields that nobody has asked for before', () => {
+    const space = memory()
+    for (let i = 0; i < 40; i++) space.produce('c', { id: i, other: 1, text: `${i}` })
+    space.consume([{ channel: 'c', pattern: { id: 7, other: 0 } }], 'none fits')
+    expect(space.consume([{ channel: 'c', pattern: { text: '13' } }], 'x').comms[0]?.matches[0].value).toEqual({
+      id: 13,
+      other: 1,
+      text: '13',
+    })
+    space.consume([{ channel: 'c', pattern: { other: 2 } }], 'none fits')
+    const both = ['5', '6'].map(text => ({ channel: 'c', pattern: { text, id: v[`id${text}`] } }))
+    expect(space.consume(both, 'two').comms[0]?.matches.map(m => m.result)).toEqual([{ id5: 5 }, { id6: 6 }])
+  })
+})
+
 describe('bulk verbs', () => {
   it('take, read, count and scan oldest first, and reading changes nothing (P7)', () => {
     const space = memory({ journal: 'events' })

@@ -5,6 +5,7 @@
 import fc from 'fast-check'
 import { METHODS } from '../../src/machine/primitives/methods.ts'
 import { Tag } from '../../src/normal/term.ts'
+import { Random } from './random.ts'
 
 export interface GenerateOptions {
   /** Nesting of constructs; default 4. */
@@ -38,13 +39,6 @@ export function programs(options: GenerateOptions = {}): fc.Arbitrary<string> {
   return fc
     .tuple(fc.integer({ min: 0, max: 0x7fffffff }), fc.integer({ min: 1, max: options.depth ?? 4 }))
     .map(([seed, depth]) => generateProgram(seed, { ...options, depth }))
-}
-
-/** Terms without variables, usable as data and as patterns that fit only themselves. */
-export function groundTerms(options: GenerateOptions = {}): fc.Arbitrary<string> {
-  return fc
-    .tuple(fc.integer({ min: 0, max: 0x7fffffff }), fc.integer({ min: 0, max: options.depth ?? 3 }))
-    .map(([seed, depth]) => new Generator(seed, options).ground(depth))
 }
 
 const IDENTIFIERS = ['a', 'b', 'c', 'x', 'y', "z'", 'agent', 'where', 'method', '_u1']
@@ -92,8 +86,7 @@ const BINARY: readonly (readonly string[])[] = [
   ['*', '/', '%', '%%'],
 ]
 
-class Generator {
-  private state: number
+class Generator extends Random {
   private left: number
   private readonly depth: number
   private readonly closed: boolean
@@ -101,7 +94,7 @@ class Generator {
   private readonly pathmaps: boolean
 
   constructor(seed: number, options: GenerateOptions) {
-    this.state = seed | 0
+    super(seed)
     this.depth = options.depth ?? 4
     this.closed = options.closed ?? true
     this.runnable = options.runnable ?? false
@@ -119,26 +112,6 @@ class Generator {
       ]),
     )
     return `new c, d in { ${body} }`
-  }
-
-  // mulberry32
-  private random(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-
-  private below(n: number): number {
-    return Math.floor(this.random() * n)
-  }
-
-  private chance(p: number): boolean {
-    return this.random() < p
-  }
-
-  private pick<X>(list: readonly X[]): X {
-    return list[this.below(list.length)]
   }
 
   private many(min: number, max: number, make: () => string): string[] {

@@ -99,7 +99,7 @@ export function shiftRightInt(a: Int, n: Int): Result {
   return canonical(BigInt(a) >> BigInt(n))
 }
 
-export function negativeShift(): Fault {
+function negativeShift(): Fault {
   return new Fault('RHO516', 'a shift by a negative number has no meaning')
 }
 

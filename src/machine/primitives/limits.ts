@@ -7,7 +7,7 @@ export const HOST_STRING_MAX = 0x1fffffe8
  * Largest BigInt, in bytes of two's complement. Arithmetic and above all printing cost more than linear time, so that numbers are bounded more tightly
  * than text: at this size one multiplication still ends within seconds.
  */
-export const BIGINT_BYTES_MAX = 1 << 24
+const BIGINT_BYTES_MAX = 1 << 24
 
 /** What an element of a collection counts at least. Only Nil is smaller, it has size 0: without this a list of Nils could be of any length. */
 const ELEMENT_BYTES = 4

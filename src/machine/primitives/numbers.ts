@@ -127,7 +127,7 @@ export function floatText(x: number): string {
 }
 
 /** A finite double exactly: x = mantissa * 2^exponent. */
-export function decomposeFloat(x: number): { mantissa: bigint; exponent: number } {
+function decomposeFloat(x: number): { mantissa: bigint; exponent: number } {
   const bits = new BigUint64Array(new Float64Array([x]).buffer)[0]
   const sign = bits >> 63n === 1n ? -1n : 1n
   const field = Number((bits >> 52n) & 0x7ffn)

@@ -27,7 +27,7 @@ export async function killPrograms(budget: Budget): Promise<Outcome> {
       if (budget.isOver?.() === true || cases >= budget.cases) break
       const size = SIZES[subject.name]
       const durability = below(3) === 0 ? 'power' : 'process'
-      const run = await killOften(rho, subject, size, KILLS, budget.seed, durability)
+      const run = await killOften(rho, subject, { size, kills: KILLS, seed: budget.seed, durability })
       cases += run.kills
       notes[subject.name] = run.kills
       failures.push(...run.problems)

@@ -12,7 +12,7 @@ import { play, type Step } from './steps.ts'
 /** Families 9, 10, 11: random and exhaustive programs, compared over back ends, restarts and replays. */
 
 export type Op = { op: string; c: number; x: number; flag: boolean }
-export const arbOps: fc.Arbitrary<Op[]> = fc.array(
+const arbOps: fc.Arbitrary<Op[]> = fc.array(
   fc.record({
     op: fc.constantFrom(
       'put',

@@ -7,7 +7,8 @@ import { type JsonValue, jsonCodec } from '../../../rspace/json.ts'
 import { hashesReady, xxh64 } from '../../../rspace/store/hash.ts'
 import { importDir, LevelEngine, MemoryEngine } from '../../../rspace/store/index.ts'
 import { Model, World } from '../../rspace/kernel-model.ts'
-import { type Budget, type Outcome, Random, remove, temporary } from '../store/world.ts'
+import { Random } from '../../support/random.ts'
+import { type Budget, type Outcome, remove, temporary } from '../store/world.ts'
 
 /** Families 10, 12, 14, 15, 16: worlds small enough to be exhausted, bytes from nowhere, queues that never rest, forged names, large numbers. */
 

@@ -1,5 +1,5 @@
 import { type Engine, MemoryEngine, type Op } from '../../../rspace/store/index.ts'
-import type { Random } from './world.ts'
+import type { Random } from '../../support/random.ts'
 
 /** What an engine was asked to write, and what of it would survive a power cut at the time. */
 export interface Written {

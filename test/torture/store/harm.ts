@@ -1,6 +1,7 @@
 import { closeSync, copyFileSync, fstatSync, linkSync, mkdirSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { cut, Random } from './world.ts'
+import { Random } from '../../support/random.ts'
+import { cut } from './world.ts'
 
 /** Ways of spoiling a file, and the directories of single cases. */
 
@@ -41,7 +42,7 @@ function harm(file: string, how: (typeof HARM)[number], random: Random): boolean
 }
 
 /** The two stores in `base` that cases are made from: one closed cleanly, one as a crash leaves it. */
-export const TEMPLATES = ['crashed', 'clean'] as const
+const TEMPLATES = ['crashed', 'clean'] as const
 
 export interface Damaged {
   readonly isClean: boolean

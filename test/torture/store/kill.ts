@@ -3,6 +3,7 @@ import { createReadStream, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from '../../../rspace/index.ts'
 import { importDir, openStore, repair, verifyDir } from '../../../rspace/store/index.ts'
+import { Random } from '../../support/random.ts'
 import { buildPrograms, highest, pause, start, watch } from './children.ts'
 import {
   type Budget,
@@ -11,7 +12,6 @@ import {
   difference,
   Model,
   type Outcome,
-  Random,
   remove,
   rowsOfStore,
   runCases,

@@ -1,6 +1,7 @@
 import { openStore, type Store } from '../../../rspace/store/index.ts'
+import { Random } from '../../support/random.ts'
 import { FaultyEngine, survivors, type Written } from './faulty.ts'
-import { type Budget, codeOf, deltaAt, difference, Model, type Outcome, Random, rowsOfStore, runCases, stepOf } from './world.ts'
+import { type Budget, codeOf, deltaAt, difference, Model, type Outcome, rowsOfStore, runCases, stepOf } from './world.ts'
 
 /** Refusals that are allowed when writes were lost. Anything else, a host exception above all, is a failure. */
 const REFUSALS = new Set(['CORRUPT', 'NEEDS_REPAIR'])

@@ -5,8 +5,9 @@ import { join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { xxh64 } from '../../../rspace/store/hash.ts'
 import { compactDir, openStore, repair, verifyDir } from '../../../rspace/store/index.ts'
+import { Random } from '../../support/random.ts'
 import { buildPrograms } from './children.ts'
-import { type Budget, codeOf, copyFiles, deltaAt, type Outcome, Random, remove, rowsOfStore, runCases, temporary } from './world.ts'
+import { type Budget, codeOf, copyFiles, deltaAt, type Outcome, remove, rowsOfStore, runCases, temporary } from './world.ts'
 
 /** Families 7 and 8: directories that are not what they seem, and doors that are locked. */
 

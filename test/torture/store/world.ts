@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Delta, Store } from '../../../rspace/store/index.ts'
+import { Random } from '../../support/random.ts'
 
 /** The world all families share: a deterministic sequence of deltas, a model of what they do, and temporary directories. */
 
@@ -20,41 +21,6 @@ export interface Outcome {
   readonly notes: Record<string, number>
 }
 
-/** Seeded numbers: the same seed gives the same world on every machine. */
-export class Random {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed | 0
-  }
-
-  /** 0 ≤ x < 2³² */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return (t ^ (t >>> 14)) >>> 0
-  }
-
-  below(n: number): number {
-    return Math.floor((this.next() / 4294967296) * n)
-  }
-
-  oneIn(n: number): boolean {
-    return this.below(n) === 0
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!
-  }
-
-  bytes(n: number): Uint8Array {
-    const out = new Uint8Array(n)
-    for (let i = 0; i < n; i++) out[i] = this.next()
-    return out
-  }
-}
-
 export function datumKey(cid: number, ref: number): Uint8Array {
   const key = new Uint8Array(19)
   key[0] = 'D'.charCodeAt(0)
@@ -65,7 +31,7 @@ export function datumKey(cid: number, ref: number): Uint8Array {
 }
 
 /** Every delta also writes this row, so that a state says by itself how many deltas it contains. */
-export const STEP_KEY = new TextEncoder().encode('Xstep')
+const STEP_KEY = new TextEncoder().encode('Xstep')
 
 function stepValue(step: number): Uint8Array {
   const value = new Uint8Array(8)

@@ -1,6 +1,6 @@
-import { Output, type Sink } from '../host/output.ts'
-import { LineReader, type LineSource, ScriptedLines } from '../host/stdin.ts'
 import type { Host } from '../machine/host.ts'
+import { Output, type Sink } from './output.ts'
+import { LineReader, type LineSource, ScriptedLines } from './stdin.ts'
 
 /** Where the output of a program goes, in the pieces in which it leaves. */
 export interface OutputTarget {
@@ -34,9 +34,12 @@ export class ProcessHost implements Host {
     return Date.now()
   }
 
-  /** Delays beyond what the host's timers can hold are waited for in parts. */
+  /**
+   * Delays beyond what the host's timers can hold are waited for in parts. The host counts whole milliseconds from the last that began, so that its timers
+   * end up to one early: hence one more.
+   */
   after(ms: number, callback: () => void): void {
-    if (ms <= TIMER_MAX) setTimeout(callback, ms)
+    if (ms < TIMER_MAX) setTimeout(callback, ms + 1)
     else setTimeout(() => this.after(ms - TIMER_MAX, callback), TIMER_MAX)
   }
 }

@@ -1,1 +1,0 @@
-const {readFileSync}=require('fs');const {Script}=require('vm');const f=__dirname+'/rho.cjs';globalThis.RHO_START={require,module:{},RHO_URL:require('url').pathToFileURL(__filename).href};new Script(readFileSync(f,'utf8'),{filename:f}).runInThisContext()
