@@ -92,8 +92,8 @@ function expectLine(host: QuietHost, line: string): void {
   if (found.at(-1) !== line) throw new Error(`printed ${found.join(', ')}, not ${line}`)
 }
 
-/** Time and bytes to park `n` receives; then they are all woken, and must add up. */
-function parkOnce(n: number, weigh: boolean): { ms: number; bytes: number } {
+/** Time to park `n` receives, bytes if they are weighed, and what wakes them all again and looks whether they add up. */
+function parkOnce(n: number, weigh = false): { ms: number; bytes: number; wake(): void } {
   const host = new QuietHost()
   const session = new Session({ host })
   if (weigh) collect()
@@ -103,16 +103,37 @@ function parkOnce(n: number, weigh: boolean): { ms: number; bytes: number } {
   const ms = now() - start
   if (weigh) collect()
   const bytes = process.memoryUsage().heapUsed - before
-  runIn(session, WAKING)
-  expectLine(host, parkingAnswer(n))
-  return { ms, bytes }
+  const wake = (): void => {
+    runIn(session, WAKING)
+    expectLine(host, parkingAnswer(n))
+  }
+  return { ms, bytes, wake }
 }
 
+/** The same `n` again and again until `enough` have been parked: all of them kept, and each dropped at once. */
 function park(n: number, enough: number): object {
   const warmSize = Math.min(n, 10_000)
-  for (let parked = 0; parked < enough / 4; parked += warmSize) parkOnce(warmSize, false)
-  const runs = Array.from({ length: Math.max(n > enough ? 1 : 3, Math.ceil(enough / n)) }, () => parkOnce(n, false).ms)
-  return { n, nsEach: (median(runs) / n) * 1e6, bytesEach: parkOnce(n, true).bytes / n }
+  for (let parked = 0; parked < enough / 4; parked += warmSize) parkOnce(warmSize).wake()
+  const times = Math.max(n > enough ? 1 : 3, Math.ceil(enough / n))
+  const dropped: number[] = []
+  for (let i = 0; i < times; i++) {
+    const { ms, wake } = parkOnce(n)
+    wake()
+    dropped.push(ms)
+  }
+  collect()
+  const kept = Array.from({ length: Math.max(1, Math.floor(enough / n)) }, () => parkOnce(n))
+  const total = kept.reduce((sum, k) => sum + k.ms, 0)
+  for (let k = kept.pop(); k !== undefined; k = kept.pop()) k.wake()
+  const weighed = parkOnce(n, true)
+  weighed.wake()
+  const each = 1e6 / n
+  return {
+    n,
+    nsEach: (total / Math.max(1, Math.floor(enough / n))) * each,
+    nsDropped: median(dropped) * each,
+    bytesEach: weighed.bytes / n,
+  }
 }
 
 /** What a hop costs in a space where `parked` other receives wait. */
