@@ -161,38 +161,39 @@ interface OutboxEntry<T extends Types> {
   saved: boolean
   readonly row: () => Uint8Array
 }
+type Told<K extends Cont> = Required<Omit<KernelObserver<K>, 'snapshot' | 'restore'>>
 /** Notes plain records for the next commit and passes on the rest. A class: the host then knows what it calls. */
-class PlainObserver<K extends Waiting<Types>> implements KernelObserver<K> {
-  private readonly others: KernelObserver<K>
+class PlainObserver<K extends Waiting<Types>> implements Told<K> {
+  private readonly others: Told<K>
   private readonly changed: Changed<Datum | K>
-  constructor(others: KernelObserver<K>, changed: Changed<Datum | K>) {
+  constructor(others: Told<K>, changed: Changed<Datum | K>) {
     this.others = others
     this.changed = changed
   }
   stored(d: Datum): void {
     if (d.origin === null) this.changed.came(d)
-    else this.others.stored?.(d)
+    else this.others.stored(d)
   }
   removed(d: Datum): void {
     if (d.origin === null) this.changed.went(d)
-    else this.others.removed?.(d)
+    else this.others.removed(d)
   }
   parked(k: K): void {
     if (k.extra === null) this.changed.came(k)
-    else this.others.parked?.(k)
+    else this.others.parked(k)
   }
   unparked(k: K): void {
     if (k.extra === null) this.changed.went(k)
-    else this.others.unparked?.(k)
+    else this.others.unparked(k)
   }
   renewed(r: Datum | K): void {
-    this.others.renewed?.(r)
+    this.others.renewed(r)
   }
   failed(k: K, error: unknown): void {
-    this.others.failed?.(k, error)
+    this.others.failed(k, error)
   }
   stalled(k: K): void {
-    this.others.stalled?.(k)
+    this.others.stalled(k)
   }
 }
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
@@ -1892,7 +1893,7 @@ export class Space<T extends Types> implements Namer<T> {
   private tellsNobody = false
   /** Since the first install: which of them wait. */
   private notesInstalls = false
-  private readonly observer: KernelObserver<Waiting<T>> = {
+  private readonly observer: Told<Waiting<T>> = {
     stored: d => {
       if (this.notes) this.noteDatum(d, true)
     },
