@@ -3071,7 +3071,7 @@ export class Space<T extends Types> implements Namer<T> {
    * Recorded events after a commit, or all that are kept (journal `events`). A space in memory keeps the last `limits.journalEventsMax`.
    * @throws RhizomeError UNKNOWN_COMMIT (details.oldest: the first commit that is kept)
    */
-  async *log(o: { from?: Commit } = {}): AsyncIterable<SpaceEvent<T>> {
+  async *log(o: { from?: Pick<Commit, 'number'> } = {}): AsyncIterable<SpaceEvent<T>> {
     if (!this.keepsEvents)
       throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept', {
         details: { oldest: this.last.number },
@@ -3088,7 +3088,10 @@ export class Space<T extends Types> implements Namer<T> {
       return
     }
     if (from !== undefined && from + 1 < this.journalStart)
-      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${from + 1} is not kept any more`, { details: { oldest: this.journalStart } })
+      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${from + 1} is not kept any more`, {
+        details: { oldest: this.journalStart },
+        hint: this.keepsEvents ? undefined : "A space in memory keeps what happened with `journal: 'events'`.",
+      })
     for (const e of [...this.journal]) if (e.commit > (from ?? -1)) yield e
   }
 
@@ -3099,7 +3102,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** Committed changes as they come, without gap or repetition; with `from`, first those since that commit. */
-  watch(f: Filter<T> = {}, o: { from?: Commit; signal?: AbortSignal } = {}): AsyncIterable<SpaceEvent<T>> {
+  watch(f: Filter<T> = {}, o: { from?: Pick<Commit, 'number'>; signal?: AbortSignal } = {}): AsyncIterable<SpaceEvent<T>> {
     this.enterWhole()
     const ready: SpaceEvent<T>[] = []
     let wake: (() => void) | null = null
@@ -3119,7 +3122,17 @@ export class Space<T extends Types> implements Namer<T> {
     const start = this.last.number
     this.watchers.add(watcher)
     this.listenAgain()
-    const abort = (): void => watcher.end(new RhizomeError('ABORTED', 'the watch was aborted', { cause: o.signal?.reason }))
+    const leave = (): void => {
+      this.watchers.delete(watcher)
+      this.listenAgain()
+      // Records that nobody is told of may be used again: none of them is to be found here later.
+      if (!this.tracks) this.changed.take(this.kernel.counter)
+    }
+    // What happens from now on is not shown, even if nobody has asked for the next event yet.
+    const abort = (): void => {
+      leave()
+      watcher.end(new RhizomeError('ABORTED', 'the watch was aborted', { cause: o.signal?.reason }))
+    }
     o.signal?.addEventListener('abort', abort, { once: true })
     if (o.signal?.aborted === true) abort()
     const space = this
@@ -3145,8 +3158,7 @@ export class Space<T extends Types> implements Namer<T> {
           wake = null
         }
       } finally {
-        space.watchers.delete(watcher)
-        space.listenAgain()
+        leave()
         o.signal?.removeEventListener('abort', abort)
       }
     }
@@ -3434,7 +3446,10 @@ class Replay<T extends Types> {
       const name = (ref: Ref | undefined): string => {
         const found = ref === undefined ? undefined : names.get(ref)
         if (found === undefined)
-          throw new RhizomeError('REPLAY_DIVERGED', `the log has a COMM of record ${ref}, but no event that made it`, { details: { ref } })
+          throw new RhizomeError('REPLAY_DIVERGED', `the log has a COMM of record ${ref}, but no event that made it`, {
+            details: { ref },
+            hint: 'Only what `produce` and `consume` did can be replayed: a take, read or claim leaves no event. Or the log does not begin at the beginning.',
+          })
         return found
       }
       const comm: RecordedComm = { cont: name(e.ref), data: (e.data ?? []).map(name), branch: e.branch ?? 0, done: false }
