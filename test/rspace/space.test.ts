@@ -940,11 +940,11 @@ describe('watch', () => {
   it('goes on behind an event that it has shown before', async () => {
     const space = memory({ journal: 'events' })
     for (const n of [1, 2, 3]) await space.put('c', n)
-    const after = async (from: { number: number }): Promise<unknown> => {
+    const firstSince = async (from: { number: number }): Promise<unknown> => {
       for await (const e of space.watch({}, { from })) return [e.value, e.commit]
     }
-    const [, commit] = (await after({ number: 0 })) as [unknown, number]
-    expect(await after({ number: commit })).toEqual([2, commit + 1])
+    const [, commit] = (await firstSince({ number: 0 })) as [unknown, number]
+    expect(await firstSince({ number: commit })).toEqual([2, commit + 1])
   })
   it('starts from a commit with level events, without gap or repetition', async () => {
     const space = memory({ journal: 'events' })
