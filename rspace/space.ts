@@ -161,38 +161,39 @@ interface OutboxEntry<T extends Types> {
   saved: boolean
   readonly row: () => Uint8Array
 }
+type Told<K extends Cont> = Required<Omit<KernelObserver<K>, 'snapshot' | 'restore'>>
 /** Notes plain records for the next commit and passes on the rest. A class: the host then knows what it calls. */
-class PlainObserver<K extends Waiting<Types>> implements KernelObserver<K> {
-  private readonly others: KernelObserver<K>
+class PlainObserver<K extends Waiting<Types>> implements Told<K> {
+  private readonly others: Told<K>
   private readonly changed: Changed<Datum | K>
-  constructor(others: KernelObserver<K>, changed: Changed<Datum | K>) {
+  constructor(others: Told<K>, changed: Changed<Datum | K>) {
     this.others = others
     this.changed = changed
   }
   stored(d: Datum): void {
     if (d.origin === null) this.changed.came(d)
-    else this.others.stored?.(d)
+    else this.others.stored(d)
   }
   removed(d: Datum): void {
     if (d.origin === null) this.changed.went(d)
-    else this.others.removed?.(d)
+    else this.others.removed(d)
   }
   parked(k: K): void {
     if (k.extra === null) this.changed.came(k)
-    else this.others.parked?.(k)
+    else this.others.parked(k)
   }
   unparked(k: K): void {
     if (k.extra === null) this.changed.went(k)
-    else this.others.unparked?.(k)
+    else this.others.unparked(k)
   }
   renewed(r: Datum | K): void {
-    this.others.renewed?.(r)
+    this.others.renewed(r)
   }
   failed(k: K, error: unknown): void {
-    this.others.failed?.(k, error)
+    this.others.failed(k, error)
   }
   stalled(k: K): void {
-    this.others.stalled?.(k)
+    this.others.stalled(k)
   }
 }
 export type Settings<T extends Types> = Omit<OpenOptions<T>, 'create' | 'readOnly' | 'durability'>
@@ -1892,7 +1893,7 @@ export class Space<T extends Types> implements Namer<T> {
   private tellsNobody = false
   /** Since the first install: which of them wait. */
   private notesInstalls = false
-  private readonly observer: KernelObserver<Waiting<T>> = {
+  private readonly observer: Told<Waiting<T>> = {
     stored: d => {
       if (this.notes) this.noteDatum(d, true)
     },
@@ -3070,7 +3071,7 @@ export class Space<T extends Types> implements Namer<T> {
    * Recorded events after a commit, or all that are kept (journal `events`). A space in memory keeps the last `limits.journalEventsMax`.
    * @throws RhizomeError UNKNOWN_COMMIT (details.oldest: the first commit that is kept)
    */
-  async *log(o: { from?: Commit } = {}): AsyncIterable<SpaceEvent<T>> {
+  async *log(o: { from?: Pick<Commit, 'number'> } = {}): AsyncIterable<SpaceEvent<T>> {
     if (!this.keepsEvents)
       throw new RhizomeError('UNKNOWN_COMMIT', 'events are not kept', {
         details: { oldest: this.last.number },
@@ -3087,7 +3088,10 @@ export class Space<T extends Types> implements Namer<T> {
       return
     }
     if (from !== undefined && from + 1 < this.journalStart)
-      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${from + 1} is not kept any more`, { details: { oldest: this.journalStart } })
+      throw new RhizomeError('UNKNOWN_COMMIT', `commit ${from + 1} is not kept any more`, {
+        details: { oldest: this.journalStart },
+        hint: this.keepsEvents ? undefined : "A space in memory keeps what happened with `journal: 'events'`.",
+      })
     for (const e of [...this.journal]) if (e.commit > (from ?? -1)) yield e
   }
 
@@ -3098,7 +3102,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** Committed changes as they come, without gap or repetition; with `from`, first those since that commit. */
-  watch(f: Filter<T> = {}, o: { from?: Commit; signal?: AbortSignal } = {}): AsyncIterable<SpaceEvent<T>> {
+  watch(f: Filter<T> = {}, o: { from?: Pick<Commit, 'number'>; signal?: AbortSignal } = {}): AsyncIterable<SpaceEvent<T>> {
     this.enterWhole()
     const ready: SpaceEvent<T>[] = []
     let wake: (() => void) | null = null
@@ -3118,7 +3122,17 @@ export class Space<T extends Types> implements Namer<T> {
     const start = this.last.number
     this.watchers.add(watcher)
     this.listenAgain()
-    const abort = (): void => watcher.end(new RhizomeError('ABORTED', 'the watch was aborted', { cause: o.signal?.reason }))
+    const leave = (): void => {
+      this.watchers.delete(watcher)
+      this.listenAgain()
+      // Records that nobody is told of may be used again: none of them is to be found here later.
+      if (!this.tracks) this.changed.take(this.kernel.counter)
+    }
+    // What happens from now on is not shown, even if nobody has asked for the next event yet.
+    const abort = (): void => {
+      leave()
+      watcher.end(new RhizomeError('ABORTED', 'the watch was aborted', { cause: o.signal?.reason }))
+    }
     o.signal?.addEventListener('abort', abort, { once: true })
     if (o.signal?.aborted === true) abort()
     const space = this
@@ -3144,8 +3158,7 @@ export class Space<T extends Types> implements Namer<T> {
           wake = null
         }
       } finally {
-        space.watchers.delete(watcher)
-        space.listenAgain()
+        leave()
         o.signal?.removeEventListener('abort', abort)
       }
     }
@@ -3433,7 +3446,10 @@ class Replay<T extends Types> {
       const name = (ref: Ref | undefined): string => {
         const found = ref === undefined ? undefined : names.get(ref)
         if (found === undefined)
-          throw new RhizomeError('REPLAY_DIVERGED', `the log has a COMM of record ${ref}, but no event that made it`, { details: { ref } })
+          throw new RhizomeError('REPLAY_DIVERGED', `the log has a COMM of record ${ref}, but no event that made it`, {
+            details: { ref },
+            hint: 'Only what `produce` and `consume` did can be replayed: a take, read or claim leaves no event. Or the log does not begin at the beginning.',
+          })
         return found
       }
       const comm: RecordedComm = { cont: name(e.ref), data: (e.data ?? []).map(name), branch: e.branch ?? 0, done: false }

@@ -102,15 +102,19 @@ const WINDOW_MS = 40
 const PROOF_LOOKS = 6
 /** So much may be lost to crossings before everything is brought together. */
 const LOST_MS = 50
-/** Where crossings take at least this part of the work, it has to be seen what one shard does by itself; when they have taken so much. */
+/**
+ * Where crossings take at least this part of the work, or little is gained while they may be what shards wait for, it has to be seen what one shard does by
+ * itself: when it has been so for so long.
+ */
 const DEAR = 0.2
-const DEAR_MS = 25
+const GAIN = 1.15
+const DEAR_MS = 60
 /** Where crossings take less of the work than this, shards do as much as if each were by itself. */
 const QUIET_PART = 0.005
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
-const TOGETHER_MS = 1500
+const TOGETHER_MS = 750
 const TOGETHER_MAX_MS = 30_000
 
 function heldIn(r: TurnReport | null | undefined, account: number): number {
@@ -174,7 +178,7 @@ export class Pool implements Team {
   private lookedAt = performance.now()
   private lookedCpu = 0
   private lostMs = 0
-  /** Milliseconds that dear crossings took lately. */
+  /** Milliseconds of dear crossings, lately. */
   private dearMs = 0
   /** COMMs of all together in a millisecond, lately. */
   private triedRate = 0
@@ -511,7 +515,8 @@ export class Pool implements Team {
     const idle = Math.max(0, (this.workers + 1 - this.base) * wall - busyMs)
     const lost = Math.min(this.worthWhile * had - useful, crossed + Math.min(idle, crossings * AWAITING_MS))
     this.lostMs = Math.max(0, this.lostMs + lost)
-    this.dearMs = crossed >= DEAR * busyMs ? this.dearMs + crossed : Math.max(0, this.dearMs - wall / 2)
+    const vain = worked < GAIN * had && crossed + crossings * AWAITING_MS >= DEAR * wall
+    this.dearMs = vain || crossed >= DEAR * busyMs ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
     if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 

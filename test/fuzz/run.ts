@@ -7,7 +7,7 @@ import { compile } from '../../src/compile/compile.ts'
 import { mutateText, mutateWords, noise, tokenSoup } from '../laws/damage.ts'
 import { generateFlow } from '../laws/flow.ts'
 import { anyFile, anyImage, anyText } from '../laws/hostile.ts'
-import { Broken, conservationLaw, flowLaws, loopLaws, read, runLaws, textLaws, unionLaws } from '../laws/laws.ts'
+import { Broken, conservationLaw, flowLaws, loopLaws, read, runLaws, snapshotLaw, textLaws, unionLaws } from '../laws/laws.ts'
 import { generateLoop } from '../laws/loops.ts'
 import { generateProgram } from '../support/generate.ts'
 import { Random } from '../support/random.ts'
@@ -65,6 +65,7 @@ async function step(seed: number): Promise<void> {
     const loop = generateLoop(seed)
     await check('text and image', seed, () => textLaws(loop))
     await check('loops', seed, () => loopLaws(loop))
+    await check('snapshots', seed, () => snapshotLaw(loop, 3 + d.below(40)))
   }
   const spoilt = d.below(3) === 0 ? text : d.pick(texts)
   await check('mutated text', seed, () => anyText(mutateText(d, spoilt)))

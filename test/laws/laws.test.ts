@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import { generateProgram } from '../support/generate.ts'
 import { generateFlow } from './flow.ts'
-import { conservationLaw, flowLaws, loopLaws, runLaws, textLaws, unionLaws } from './laws.ts'
+import { conservationLaw, flowLaws, loopLaws, runLaws, snapshotLaw, textLaws, unionLaws } from './laws.ts'
 import { generateLoop } from './loops.ts'
 
 /** A fixed sample; `npm run test:fuzz` takes as many as time allows. */
@@ -30,6 +30,10 @@ describe('a run', () => {
 
   it('of a loop is the same in every order, with functions made from its code at once, later or never', async () => {
     for (const seed of seeds(30)) await loopLaws(generateLoop(seed))
+  })
+
+  it('goes on from snapshots taken at any time, with functions made from code or without', () => {
+    for (const seed of seeds(20)) snapshotLaw(generateLoop(seed), 3 + (seed % 20))
   })
 
   it('loses no message and invents none', () => {

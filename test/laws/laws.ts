@@ -191,6 +191,31 @@ export async function flowLaws(flow: Flow): Promise<void> {
   }
 }
 
+/** A run that is written down every few slices and taken up again from what was written is the run that nobody interrupted. */
+export function snapshotLaw(program: string, slices: number): void {
+  const options = (hot: number): SessionOptions => ({ ...STEPS, host: new QuietHost(), seed: 1n, virtualTime: true, hot })
+  const begin = (hot: number): Session => {
+    const session = new Session(options(hot))
+    const compiled = session.compile('law.rho', program).program
+    if (compiled === undefined) throw new Broken('the program is valid', program)
+    session.deploy(compiled)
+    return session
+  }
+  const end = (session: Session): string => {
+    const { gas, comms } = session.stats()
+    return JSON.stringify([[...session.data()], session.failures.map(f => [f.code, f.message]), gas, comms])
+  }
+  const whole = begin(400)
+  while (whole.run() === 'budget');
+  for (const hot of [0, 2]) {
+    let session = begin(hot)
+    for (let left = 3000; left > 0 && session.run(slices) === 'budget'; left--) session = Session.restore(session.snapshot(), options(hot))
+    while (session.run() === 'budget');
+    if (end(session) !== end(whole))
+      throw new Broken(`a run goes on from its snapshots, one every ${slices} slices`, program, `\n${end(whole)}\n${end(session)}`)
+  }
+}
+
 /** Nothing is lost: what was sent was taken or is still there. For programs without `!!` and peeks. */
 export function conservationLaw(program: string): void {
   let taken = 0

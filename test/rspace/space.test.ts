@@ -903,6 +903,49 @@ describe('watch', () => {
     await expect(watching).rejects.toThrow(code('ABORTED'))
     expect(seen).toEqual(['produce 1', 'remove 1'])
   })
+  it('shows nothing of what happens after its signal', async () => {
+    const space = memory()
+    const stop = new AbortController()
+    const watch = space.watch({}, { signal: stop.signal })[Symbol.asyncIterator]()
+    space.produce('c', 1)
+    await space.flush()
+    stop.abort()
+    space.produce('c', 2)
+    await space.flush()
+    expect((await watch.next()).value?.value).toBe(1)
+    await expect(watch.next()).rejects.toThrow(code('ABORTED'))
+  })
+  it('shows each record once to one watcher after another, whatever was done between them', async () => {
+    const space = memory()
+    const wait = () => space.consume([{ channel: 'c', pattern: v.x }], 'again')
+    const seen: string[] = []
+    for (let round = 0; round < 3; round++) {
+      const stop = new AbortController()
+      const watching = (async () => {
+        for await (const e of space.watch({ channel: 'd' }, { signal: stop.signal })) seen.push(`${round} ${e.kind} ${e.value}`)
+      })()
+      wait()
+      space.produce('d', round)
+      await space.flush()
+      wait()
+      stop.abort()
+      await expect(watching).rejects.toThrow(code('ABORTED'))
+      for (let i = 0; i < 5; i++) {
+        space.produce('c', i)
+        wait()
+      }
+    }
+    expect(seen).toEqual(['0 produce 0', '1 produce 1', '2 produce 2'])
+  })
+  it('goes on behind an event that it has shown before', async () => {
+    const space = memory({ journal: 'events' })
+    for (const n of [1, 2, 3]) await space.put('c', n)
+    const firstSince = async (from: { number: number }): Promise<unknown> => {
+      for await (const e of space.watch({}, { from })) return [e.value, e.commit]
+    }
+    const [, commit] = (await firstSince({ number: 0 })) as [unknown, number]
+    expect(await firstSince({ number: commit })).toEqual([2, commit + 1])
+  })
   it('starts from a commit with level events, without gap or repetition', async () => {
     const space = memory({ journal: 'events' })
     space.produce('c', 1)

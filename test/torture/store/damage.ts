@@ -77,7 +77,7 @@ export async function cutEverywhere(budget: Budget): Promise<Outcome> {
     for (let i = 1; i < reached.length; i++) {
       if (reached[i]! > reached[i - 1]!) failures.push(`seed ${seed} cut ${i}: a shorter log gave a longer prefix`)
     }
-    if (reached[0] !== steps) failures.push(`seed ${seed}: the whole log gave ${reached[0]}`)
+    if (cases > 0 && reached[0] !== steps) failures.push(`seed ${seed}: the whole log gave ${reached[0]}`)
     return { cases, failures, notes }
   } finally {
     remove(base)
