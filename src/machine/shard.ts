@@ -2185,107 +2185,33 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             continue
           }
           case 32: // ADD d a b
-          case 62: {
-            // LADD
-            const i = C[pc + 3]
-            const j = C[pc + 4]
-            const x = i >= 0 ? R[i] : (K[~i] as Term)
-            const y = j >= 0 ? R[j] : (K[~j] as Term)
-            if (typeof x === 'number' && typeof y === 'number' && G[Tag.Add] !== 0) {
-              const z = x + y
-              if (z <= SAFE && z >= -SAFE) {
-                R[C[pc + 2]] = z
-                // The price of what is done in a part is charged at its end.
-                if (C[pc] < FIRST_PART) {
-                  this.ops++
-                  gas += 3
-                }
-                pc += 5
-                continue
-              }
-            }
-            break
-          }
-          case 33: // SUB d a b
-          case 63: {
-            // LSUB
-            const i = C[pc + 3]
-            const j = C[pc + 4]
-            const x = i >= 0 ? R[i] : (K[~i] as Term)
-            const y = j >= 0 ? R[j] : (K[~j] as Term)
-            if (typeof x === 'number' && typeof y === 'number' && G[Tag.Sub] !== 0) {
-              const z = x - y
-              if (z <= SAFE && z >= -SAFE) {
-                R[C[pc + 2]] = z
-                // The price of what is done in a part is charged at its end.
-                if (C[pc] < FIRST_PART) {
-                  this.ops++
-                  gas += 3
-                }
-                pc += 5
-                continue
-              }
-            }
-            break
-          }
-          case 34: // MUL d a b
-          case 64: {
-            // LMUL
-            const i = C[pc + 3]
-            const j = C[pc + 4]
-            const x = i >= 0 ? R[i] : (K[~i] as Term)
-            const y = j >= 0 ? R[j] : (K[~j] as Term)
-            if (typeof x === 'number' && typeof y === 'number' && G[Tag.Mul] !== 0) {
-              const z = x * y
-              if (z <= SAFE && z >= -SAFE && (z !== 0 || (x >= 0 && y >= 0))) {
-                R[C[pc + 2]] = z
-                // The price of what is done in a part is charged at its end.
-                if (C[pc] < FIRST_PART) {
-                  this.ops++
-                  gas += 9
-                }
-                pc += 5
-                continue
-              }
-            }
-            break
-          }
-          case 35: // DIV d a b
-          case 65: {
-            // LDIV
-            const i = C[pc + 3]
-            const j = C[pc + 4]
-            const x = i >= 0 ? R[i] : (K[~i] as Term)
-            const y = j >= 0 ? R[j] : (K[~j] as Term)
-            // Small ones, which the host divides as such.
-            if (typeof x === 'number' && typeof y === 'number' && (x | 0) === x && (y | 0) === y && x >= 0 && y > 0 && G[Tag.Div] !== 0) {
-              R[C[pc + 2]] = (x / y) | 0
-              // The price of what is done in a part is charged at its end.
-              if (C[pc] < FIRST_PART) {
-                this.ops++
-                gas += 9
-              }
-              pc += 5
-              continue
-            }
-            break
-          }
-          case 36: // MOD d a b
+          case 33: // SUB
+          case 34: // MUL
+          case 35: // DIV
+          case 36: // MOD
+          case 62: // LADD d a b, and so on
+          case 63:
+          case 64:
+          case 65:
           case 66: {
-            // LMOD
             const i = C[pc + 3]
             const j = C[pc + 4]
             const x = i >= 0 ? R[i] : (K[~i] as Term)
             const y = j >= 0 ? R[j] : (K[~j] as Term)
-            if (typeof x === 'number' && typeof y === 'number' && x >= 0 && y > 0 && G[Tag.Mod] !== 0) {
-              R[C[pc + 2]] = (x | 0) === x && (y | 0) === y ? (x | 0) % (y | 0) : x % y
-              // The price of what is done in a part is charged at its end.
-              if (C[pc] < FIRST_PART) {
-                this.ops++
-                gas += 9
+            const inPart = C[pc] >= FIRST_PART
+            const op = inPart ? C[pc] - 62 : C[pc] - 32
+            if (typeof x === 'number' && typeof y === 'number' && G[ARITHMETIC[op]] !== 0) {
+              const z = computed(op, x, y)
+              if (!Number.isNaN(z)) {
+                R[C[pc + 2]] = z
+                // The price of what is done in a part is charged at its end.
+                if (!inPart) {
+                  this.ops++
+                  gas += op < 2 ? 3 : 9
+                }
+                pc += 5
+                continue
               }
-              pc += 5
-              continue
             }
             break
           }
@@ -2877,6 +2803,32 @@ class Kept {
 const NONE: readonly Term[] = []
 /** Register instructions from here on belong to parts without a machine (but for START, LAST and ENTER, which always succeed). */
 const FIRST_PART = 60
+
+/** Tags of ADD, SUB, MUL, DIV and MOD. */
+const ARITHMETIC: readonly number[] = [Tag.Add, Tag.Sub, Tag.Mul, Tag.Div, Tag.Mod]
+
+/** What one of them gives for two Ints, where that is simple; otherwise NaN: too large, −0, a fault, or what the host divides otherwise. */
+function computed(op: number, x: number, y: number): number {
+  let z: number
+  switch (op) {
+    case 0:
+      z = x + y
+      break
+    case 1:
+      z = x - y
+      break
+    case 2:
+      z = x * y
+      if (z === 0 && (x < 0 || y < 0)) return Number.NaN
+      break
+    case 3:
+      return (x | 0) === x && (y | 0) === y && x >= 0 && y > 0 ? (x / y) | 0 : Number.NaN
+    default:
+      if (x < 0 || y <= 0) return Number.NaN
+      return (x | 0) === x && (y | 0) === y ? (x | 0) % (y | 0) : x % y
+  }
+  return z <= SAFE && z >= -SAFE ? z : Number.NaN
+}
 /** What the instructions from 32 on mean. */
 const BINARY = [
   Tag.Add,
