@@ -520,7 +520,7 @@ export class Pool implements Team {
     this.lostMs = Math.max(0, this.lostMs + lost)
     if (now < this.warmAt) this.lostMs = Math.min(this.lostMs, LOST_MS / 2)
     const vain = worked < GAIN * had && crossed + crossings * AWAITING_MS >= DEAR * wall
-    this.dearMs = vain || crossed >= DEAR * busyMs ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
+    this.dearMs = vain || (crossed > 0 && crossed >= DEAR * busyMs) ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
     if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 
