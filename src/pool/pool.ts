@@ -11,7 +11,7 @@ import type { Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
-import { Worth } from './worth.ts'
+import { WARM_MS, Worth } from './worth.ts'
 
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
@@ -178,6 +178,8 @@ export class Pool implements Team {
   private lookedAt = performance.now()
   private lookedCpu = 0
   private lostMs = 0
+  /** `auto`: until then the host compiles for the first time what workers run. What is lost meanwhile says little. */
+  private warmAt = 0
   /** Milliseconds of dear crossings, lately. */
   private dearMs = 0
   /** COMMs of all together in a millisecond, lately. */
@@ -230,13 +232,13 @@ export class Pool implements Team {
     const cpu = cpuMs()
     // Where others use the cores too, a short program takes long.
     const alone = Math.min(took, cpu - this.aloneCpu)
-    this.worth.alone(alone)
     this.aloneSince = now
     this.aloneCpu = cpu
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, Math.floor((this.quantum * QUANTUM_MS) / took))
     const { comms } = this.session.shard
     if (took > 1) this.knowRate((comms - this.aloneComms) / Math.min(took, Math.max(1, alone)))
+    this.worth.alone(alone, comms - this.aloneComms)
     this.aloneComms = comms
     if (this.coming) return true
     this.crowdedLooks = this.session.shard.queue.length >= ALONE_QUEUE ? this.crowdedLooks + 1 : 0
@@ -262,7 +264,7 @@ export class Pool implements Team {
     this.places = null
     this.own.mesh.retire()
     control.later = control.migrate = null
-    this.worth.giveUp()
+    this.worth.giveUp(this.triedRate)
     this.crowdedLooks = 0
     this.aloneSince = performance.now()
     this.aloneCpu = cpuMs()
@@ -356,6 +358,7 @@ export class Pool implements Team {
     this.drawn = false
     this.heavy = false
     this.worth.begin()
+    if (this.auto && this.broughtBack === 0) this.warmAt = performance.now() + WARM_MS
     this.board.doneSince(this.fared)
     this.faredAt = performance.now()
     this.faredCpu = cpuMs()
@@ -515,8 +518,9 @@ export class Pool implements Team {
     const idle = Math.max(0, (this.workers + 1 - this.base) * wall - busyMs)
     const lost = Math.min(this.worthWhile * had - useful, crossed + Math.min(idle, crossings * AWAITING_MS))
     this.lostMs = Math.max(0, this.lostMs + lost)
+    if (now < this.warmAt) this.lostMs = Math.min(this.lostMs, LOST_MS / 2)
     const vain = worked < GAIN * had && crossed + crossings * AWAITING_MS >= DEAR * wall
-    this.dearMs = vain || crossed >= DEAR * busyMs ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
+    this.dearMs = vain || (crossed > 0 && crossed >= DEAR * busyMs) ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
     if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 

@@ -13,16 +13,16 @@ describe('whether several shards are worth while', () => {
   }
   const tried = (): Worth => {
     const w = new Worth()
-    w.alone(200)
+    w.alone(200, 20_000)
     w.begin()
     return w
   }
 
   it('is asked when a program has run for 200 ms, and not before', () => {
     const w = new Worth()
-    w.alone(199)
+    w.alone(199, 19_900)
     expect(w.mayTry).toBe(false)
-    w.alone(1)
+    w.alone(1, 100)
     expect(w.mayTry).toBe(true)
   })
 
@@ -50,20 +50,51 @@ describe('whether several shards are worth while', () => {
     const w = tried()
     const waits = (): number => {
       let ms = 0
-      for (; !w.mayTry; ms += 5) w.alone(5)
+      for (; !w.mayTry; ms += 5) w.alone(5, 500)
       return ms
     }
     const seconds: number[] = []
     for (let i = 0; i < 3; i++) {
       expect(until(w, 5000, () => 0.9)).toBeDefined()
-      w.giveUp()
+      w.giveUp(90)
       seconds.push(waits() / 1000)
       w.begin()
     }
     expect(seconds).toEqual([2.5, 5, 10])
     expect(until(w, 5000, at => (at < 1500 ? 1.5 : 0.5))).toBeDefined()
-    w.giveUp()
+    w.giveUp(90)
     expect(waits() / 1000).toBeLessThan(1)
+  })
+})
+
+describe('shards that were given up by mistake', () => {
+  /** Milliseconds of one shard, making so many COMMs in each, until others are tried again. */
+  const waits = (w: Worth, rate: number): number => {
+    let ms = 0
+    for (; !w.mayTry; ms += 5) w.alone(5, 5 * rate)
+    return ms
+  }
+
+  it('are tried again once one by itself has been clearly slower, but not again and again', () => {
+    const w = new Worth()
+    waits(w, 100)
+    const seen: number[] = []
+    for (let i = 0; i < 3; i++) {
+      w.begin()
+      w.giveUp(150)
+      seen.push(waits(w, 100))
+    }
+    expect(seen.slice(0, 2)).toEqual([200, 200])
+    expect(seen[2]).toBeGreaterThan(2000)
+  })
+
+  it('were not, if one gets as much done as soon as its code is compiled anew', () => {
+    const w = new Worth()
+    waits(w, 100)
+    w.begin()
+    w.giveUp(105)
+    for (let ms = 0; ms < 100; ms += 5) w.alone(5, 0)
+    expect(waits(w, 100)).toBe(2400)
   })
 })
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type JsonTypes, json, open, type SpaceEvent, v } from '../../rspace/index.ts'
 import { EventWriter, readEvents } from '../../rspace/journal.ts'
+import { MemoryEngine } from '../../rspace/store/index.ts'
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s)
 const channel = (name: string) => ({ kindByte: 0, told: 0, bytes: () => text(name) })
@@ -221,6 +223,33 @@ describe('events of a commit', () => {
           expect(e).toMatchObject({ code: 'CORRUPT' })
         }
       }),
+    )
+  })
+})
+
+describe('the log of a space on disk', () => {
+  it('is the same whether operations go the short way or the careful one', async () => {
+    const operation = fc.record({ isProduce: fc.boolean(), channel: fc.nat(2), n: fc.nat(2), closes: fc.nat(9).map(n => n === 0) })
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 60 }), async operations => {
+        const logs: SpaceEvent<JsonTypes>[][] = []
+        // A space that checks itself takes no short way.
+        for (const debug of [false, true]) {
+          const space = await open(new MemoryEngine(), { ...json, create: true, journal: 'events', group: 'manual', debug })
+          for (const { isProduce, channel, n, closes } of operations) {
+            if (isProduce) space.produce(`c${channel}`, { n, text: 'x'.repeat(100 * n) })
+            else space.consume([{ channel: `c${channel}`, pattern: n === 2 ? v.all : { n } }], `body ${n}`)
+            if (closes) await space.flush()
+          }
+          const log: SpaceEvent<JsonTypes>[] = []
+          for await (const event of space.log()) log.push(event)
+          logs.push(log)
+          await space.close()
+        }
+        expect(logs[0]).toEqual(logs[1])
+        expect(logs[0].filter(e => e.kind !== 'comm').map(e => e.kind)).toEqual(operations.map(o => (o.isProduce ? 'produce' : 'consume')))
+      }),
+      { numRuns: 60 },
     )
   })
 })
