@@ -118,7 +118,7 @@ export async function removeIfThere(path: string): Promise<boolean> {
 }
 
 /** A second name for the same file, or a copy where that is impossible (other device, file system without links). */
-export async function linkOrCopy(from: string, to: string): Promise<void> {
+async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     linkSync(from, to)
   } catch (e) {

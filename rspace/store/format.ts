@@ -224,7 +224,7 @@ export interface CommitRecord extends Head {
   readonly events: readonly Uint8Array[]
 }
 
-export const CHAIN_BYTES = 32
+const CHAIN_BYTES = 32
 const CHAIN_DOMAIN = fromText('rhz:chain\0')
 const GENESIS_DOMAIN = fromText('rhz:genesis\0')
 /** Flags of a change. */
@@ -266,7 +266,7 @@ export function writeChange(w: Writer, key: Uint8Array, hash: bigint | undefined
 }
 
 /** body ‖ chain: the value of an `L` row, and its chain. */
-export function finishRecord(w: Writer, previous: Uint8Array): { value: Uint8Array; chain: Uint8Array } {
+function finishRecord(w: Writer, previous: Uint8Array): { value: Uint8Array; chain: Uint8Array } {
   const chain = chainOf(previous, w.view())
   return { value: w.raw(chain).view(), chain }
 }
@@ -350,10 +350,6 @@ export const MASK_64 = (1n << 64n) - 1n
 
 export function rowOf(key: Uint8Array, value: Uint8Array): [Uint8Array, Uint8Array] {
   return [key, sealRow(key, value)]
-}
-
-export function joinTag(tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(fromText(tag), ...parts)
 }
 
 function decoding<T>(where: string, read: () => T): T {

@@ -21,7 +21,7 @@ export interface LevelOptions {
   readonly cacheBytes?: number
 }
 
-export const WRITE_BUFFER_BYTES = 8 << 20
+const WRITE_BUFFER_BYTES = 8 << 20
 const CACHE_BYTES = 8 << 20
 /** Without this the engine hands out 16 KiB per call, whatever the number of rows asked for. */
 const PAGE_BYTES = 1 << 20

@@ -136,7 +136,7 @@ async function checkEntryPoint(dir: string): Promise<void> {
   throw new RhizomeError('NOT_A_SPACE', `${dir} has lost CURRENT or the MANIFEST it names`, { details: { dir }, hint: REPAIR_HINT })
 }
 
-export function checkFormat(format: Format, o: StoreOptions): void {
+function checkFormat(format: Format, o: StoreOptions): void {
   if (o.codecs !== undefined && o.codecs !== format.codecs) {
     throw new RhizomeError('CODEC_MISMATCH', `the store was made with codecs "${format.codecs}", not "${o.codecs}"`, {
       details: { stored: format.codecs, given: o.codecs },

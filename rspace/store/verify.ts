@@ -40,7 +40,7 @@ export interface Expected {
   readonly onRows?: (rows: number) => void
 }
 
-export function failedReport(code: ErrorCode, where: string, message: string): Report {
+function failedReport(code: ErrorCode, where: string, message: string): Report {
   return { ok: false, commit: -1, rows: {}, problems: [{ code, where, count: 1, message }] }
 }
 

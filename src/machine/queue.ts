@@ -1,5 +1,5 @@
 /** A double-ended queue on a ring: newest at the back, oldest at the front. */
-export class Deque<T> {
+class Deque<T> {
   private ring: (T | undefined)[] = new Array<T | undefined>(64).fill(undefined)
   private mask = 63
   private head = 0

@@ -50,7 +50,7 @@ export interface ShardState {
 }
 
 /** A worker ended by itself or was ended. What it held is gone. */
-export class WorkerLost extends Error {
+class WorkerLost extends Error {
   readonly code = 'WORKER_LOST'
   readonly worker: number
   constructor(worker: number, why: string) {

@@ -18,7 +18,7 @@ const WRAP = 0x20000000
 const LENGTH = WRAP - 1
 
 /** 256 KiB of data. */
-export const RING_BYTES = 256 * 1024
+const RING_BYTES = 256 * 1024
 
 /** Memory for a ring of `bytes` bytes of data, a power of two and at least 256. */
 export function ringMemory(bytes = RING_BYTES): SharedArrayBuffer {

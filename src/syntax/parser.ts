@@ -52,7 +52,7 @@ export interface Lost {
   readonly scopes: boolean
 }
 
-export const MAX_NESTING = 1_000_000
+const MAX_NESTING = 1_000_000
 /** Errors kept of one source; a file that is no text at all would report each of its bytes. */
 const ERRORS_MAX = 10_000
 
