@@ -1,6 +1,6 @@
 import { blake2b256 } from '../blake.ts'
 import { RhizomeError } from '../errors.ts'
-import { concatBytes, fromText, Malformed, Reader, toText, Writer } from './bytes.ts'
+import { fromText, Malformed, Reader, toText, Writer } from './bytes.ts'
 import { rowHash, slicedBlake2b256, xxh64 } from './hash.ts'
 
 /** Every byte written here is described in docs/persistence.md. */
