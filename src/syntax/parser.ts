@@ -1477,6 +1477,18 @@ class Parser {
       lex.next()
       return S.Stmt
     }
+    const more = lex.tok === T.Semi || lex.tok === T.Amp
+    if (!more && lex.tok !== T.In) {
+      const hint =
+        lex.tok === T.LBrace
+          ? 'write `let … in { … }`'
+          : lex.tok === T.Comma
+            ? 'write `;` between declarations; several values at once are taken with `let x, y <- P, Q`'
+            : 'write `let x = P in { … }`'
+      this.unexpected(frame.flag ? '`;`, `&` or `in`' : '`,`, `;`, `&` or `in`', hint)
+      // The declaration is not over: it is made when something that may follow it has been found.
+      if (!this.startsProcess()) return this.recover()
+    }
     const values = this.take<Ast.Proc>(frame.mark)
     this.keep({
       start: frame.pos,
@@ -1485,7 +1497,7 @@ class Parser {
       values,
       simple: frame.flag,
     } satisfies Ast.LetDecl)
-    if (lex.tok === T.Semi || lex.tok === T.Amp) {
+    if (more) {
       if (frame.op !== 0 && frame.op !== lex.tok) {
         this.fail('RHO102', '`;` and `&` do not mix in one `let`', 'nest another `let` after `in`')
       }
@@ -1494,16 +1506,6 @@ class Parser {
       return this.letDecl(frame)
     }
     if (lex.tok === T.In) lex.next()
-    else {
-      const hint =
-        lex.tok === T.LBrace
-          ? 'write `let … in { … }`'
-          : lex.tok === T.Comma
-            ? 'write `;` between declarations; several values at once are taken with `let x, y <- P, Q`'
-            : 'write `let x = P in { … }`'
-      this.unexpected(frame.flag ? '`;`, `&` or `in`' : '`,`, `;`, `&` or `in`', hint)
-      if (!this.startsProcess()) return this.recover()
-    }
     frame.state = S.LetBody
     frame.flag = frame.op === T.Amp
     frame.tail = this.outerTail()

@@ -144,6 +144,8 @@ const TABLE: Record<string, readonly Row[]> = {
     ['match 1 { x => { @0!(xx) } y => { @0!(zz) }', ['RHO201 1:22', 'RHO201 1:39', 'RHO102 1:44']],
     ['match 1 { x where y => new z in { z', ['RHO201 1:19', 'RHO204 1:35', 'RHO102 1:36']],
     ['select { @x <- @1 where x => { @0!(y) } @z <- @2 => @0!(z, v)', ['RHO201 1:36', 'RHO201 1:60', 'RHO102 1:62']],
+    ['select { @x <- @1 => let @y <- z <- in', ['RHO102 1:34', 'RHO102 1:39']],
+    ['let @y <- z <- in { @0!(q) }', ['RHO102 1:13', 'RHO201 1:25']],
   ],
   'RHO407: a part of the language that is not available yet': [
     ['new h(`rho:crypto:sha256Hash`) in Nil', ['RHO407 1:5']],
