@@ -2412,7 +2412,7 @@ export class Kernel<V, R, K extends Cont> {
     return true
   }
 
-  /** From now on it has a link for each channel. */
+  /** From now on it has a link for each channel, if it had one for all. */
   private part(k: Cont): void {
     const { links } = k
     if (links === null || links.chan !== MANY) return
@@ -2426,7 +2426,7 @@ export class Kernel<V, R, K extends Cont> {
   private parkLinked(k: K, chans: readonly Chan[]): void {
     for (let i = 0; i < chans.length; i++) {
       const chan = chans[i]
-      if (chan.jHead !== null && chan.jHead.chan === MANY) this.part(chan.jHead.cont)
+      if (chan.jHead !== null) this.part(chan.jHead.cont)
       const head = chan.jHead
       if (head !== null && (head.prev as Link).cont === k) {
         k.state |= SHARED
@@ -2479,7 +2479,7 @@ export class Kernel<V, R, K extends Cont> {
         seen.add(chan)
         const l = new Link(k, chan, k.links)
         k.links = l
-        if (chan.jHead !== null && chan.jHead.chan === MANY) this.part(chan.jHead.cont)
+        if (chan.jHead !== null) this.part(chan.jHead.cont)
         const head = chan.jHead
         if (head === null || (head.prev as Link).cont.turn < k.turn) this.linkLink(l, head === null ? null : head.prev, head === null)
         else {
