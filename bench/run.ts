@@ -28,6 +28,7 @@ const USAGE = `rho bench [IDS] [flags]          (in a clone also: npm run bench 
   --runs N     interleaved passes
   --trick      fused | literal | both: compare programs with primitives as COMMs (default both)
   --no-recorder    do not compare programs with a recorded run
+  --traced         compare them with a run whose events are made, too
   --durability LIST    compare programs with stored runs: process, power, or both (default memory only)
   --workers LIST   only compare programs with numbers of workers, such as 0,2,auto; the first is what the others are compared with
   --format     table | json | svg
@@ -66,10 +67,11 @@ function oneOf<T extends string>(flag: string, text: string, allowed: readonly T
 }
 
 /** Other ways to run the programs, as the flags ask for them. */
-function waysOf(trick: string, recorder: boolean, durability: string): Way[] {
+function waysOf(trick: string, recorder: boolean, traced: boolean, durability: string): Way[] {
   const ways: Way[] = []
   if (oneOf('trick', trick, ['fused', 'literal', 'both']) !== 'fused') ways.push('literal')
   if (recorder) ways.push('recorder')
+  if (traced) ways.push('trace')
   for (const kind of durability.split(',')) {
     const found = oneOf('durability', kind, ['memory', 'process', 'power'])
     if (found !== 'memory') ways.push(found)
@@ -87,6 +89,7 @@ function readOptions(argv: readonly string[]): Options | null {
       runs: { type: 'string' },
       trick: { type: 'string', default: 'both' },
       'no-recorder': { type: 'boolean' },
+      traced: { type: 'boolean' },
       durability: { type: 'string', default: 'memory' },
       workers: { type: 'string', default: '0' },
       format: { type: 'string', default: 'table' },
@@ -124,7 +127,7 @@ function readOptions(argv: readonly string[]): Options | null {
       passes,
       largeMs: quick ? 250 : 1000,
       say,
-      ways: waysOf(values.trick, values['no-recorder'] !== true, values.durability),
+      ways: waysOf(values.trick, values['no-recorder'] !== true, values.traced === true, values.durability),
       workers,
     },
   }

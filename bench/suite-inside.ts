@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { devNull, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memory, v } from '../rspace/index.ts'
+import { TraceFile } from '../src/cli/trace-file.ts'
 import { QuietHost } from '../src/host/hosts.ts'
 import { openSpace } from '../src/host/space.ts'
 import { type Durable, openDurable } from '../src/machine/durable.ts'
@@ -36,8 +37,8 @@ export interface Ran {
   readonly heapBytes: number
 }
 
-/** Another way to run a program than fused, unrecorded, in memory. */
-export type Way = 'plain' | 'literal' | 'recorder' | 'process' | 'power'
+/** Another way to run a program than fused, unrecorded, in memory. `recorder` writes what `--record` does, `trace` makes the events of `--trace` and drops them. */
+export type Way = 'plain' | 'literal' | 'recorder' | 'trace' | 'process' | 'power'
 
 export interface Task {
   readonly text: string
@@ -59,10 +60,10 @@ export interface Measured {
 
 const SLICES = 200_000
 
-function optionsOf(way: Way, host: QuietHost): SessionOptions {
+function optionsOf(way: Way, host: QuietHost, recording: TraceFile | null): SessionOptions {
   if (way === 'literal') return { host, trick: 'literal' }
-  if (way === 'recorder') return { host, trace: () => {} }
-  return { host }
+  if (way === 'trace') return { host, trace: () => {} }
+  return recording === null ? { host } : { host, journal: recording.recorder }
 }
 
 const countsOf = (session: Session): Counts => {
@@ -85,12 +86,17 @@ type Image = ReturnType<typeof compileText>
 
 function runInMemory(image: Image['image'], spans: Image['spans'], stages: Stages, way: Way): Ran {
   const host = new QuietHost()
-  const session = new Session(optionsOf(way, host))
+  const recording = way === 'recorder' ? new TraceFile(devNull, false) : null
+  const options = optionsOf(way, host, recording)
+  const session = new Session(options)
   const start = now()
   session.deploy({ image, program: new Program(image, spans, 'bench.rho'), bytes: 4 * image.length })
   const linked = now()
+  recording?.begin(session, options)
   let status = session.run(SLICES)
   while (status === 'budget') status = session.run(SLICES)
+  recording?.end(session)
+  recording?.close()
   const end = now()
   failed(session)
   return {

@@ -8,10 +8,15 @@ import { termOf } from './names.ts'
 import { EXIT } from './outcome.ts'
 import { stdout } from './streams.ts'
 import { eventText } from './trace.ts'
-import { eventLine, REPLAYED } from './trace-file.ts'
+import { eventLine, outcomeDigest, REPLAYED } from './trace-file.ts'
 import { type Flags, UsageError } from './usage.ts'
 
-/** `rho trace --replay`: the run that a trace is of happens again, in memory, and has to take the same course event for event. */
+const WRITTEN = 'traces are written by `rho run --trace FILE` and `--record FILE`'
+
+/**
+ * `rho trace --replay`: the run that a trace is of happens again, in memory, and has to take the same course event for event. A recording has no events to
+ * compare: what came in has to find somebody who asked, and the run has to come to the same end. Its events are those of that other run.
+ */
 
 type Line = Readonly<Record<string, unknown>>
 
@@ -20,6 +25,10 @@ interface Recording {
   readonly state: string
   /** Events since the beginning, as lines. */
   readonly events: readonly string[]
+  /** It has events. */
+  readonly watched: boolean
+  /** Digest of what the run came to; '' if events are compared. */
+  readonly outcome: string
   /** Answers in the order in which they came in. */
   readonly answers: readonly (Answered | Refused)[]
   /** Where the run ended; undefined: its process was killed. */
@@ -34,29 +43,46 @@ const NOBODY: Host = { out: () => {}, log: () => {}, readLine: () => {}, now: ()
 export function replayCommand(flags: Flags): number {
   const [file, ...more] = flags.files
   if (file === undefined || more.length > 0 || flags.has('diff') || flags.has('expand'))
-    throw new UsageError('`rho trace --replay` takes one trace', 'a trace is written by `rho run --trace FILE`')
+    throw new UsageError('`rho trace --replay` takes one trace', WRITTEN)
   const recording = read(file)
   const json = flags.text('format') === 'json'
   const run = new Replay(recording)
   const part = run.go()
-  const { changed } = recording
+  const { changed, watched } = recording
   const equal = part === undefined && !changed
   if (json) {
-    const found = { v: 1, kind: 'replay', equal, events: run.compared, whole: recording.end !== undefined, changed, ...part }
+    const much = watched ? { events: run.compared } : { comms: run.comms }
+    const found = { v: 1, kind: 'replay', equal, ...much, whole: recording.end !== undefined, changed, ...part }
     stdout.write(`${JSON.stringify(found)}\n`)
   } else {
     if (changed) stdout.write('the trace was changed after it was written\n')
     if (part === undefined) {
       const cut = recording.end === undefined ? '; the trace has no end, its process was killed' : ''
-      stdout.write(`${changed ? 'no event differs' : 'equal'}: ${run.compared} events${cut}\n`)
-    } else stdout.write(`equal up to event ${run.compared}, then\n- recorded: ${part.recorded}\n+ replayed: ${part.replayed}\n`)
+      stdout.write(`${changed ? 'nothing differs' : 'equal'}: ${watched ? `${run.compared} events` : `${run.comms} COMMs`}${cut}\n`)
+    } else {
+      const where = watched ? `event ${run.compared}` : `COMM ${run.comms}`
+      stdout.write(`equal up to ${where}, then\n- recorded: ${part.recorded}\n+ replayed: ${part.replayed}\n`)
+    }
   }
   return equal ? EXIT.rest : EXIT.failed
 }
 
+/**
+ * The events of a recording, in order; undefined: the file is none. To `rho trace` it is as if they stood in it.
+ * @throws UsageError for a recording that cannot be run again, or takes another course
+ */
+export function eventsOf(file: string, text: string): string[] | undefined {
+  if (!text.includes('"e":"begin","events":false')) return undefined
+  const recording = read(file, text)
+  const found: string[] = []
+  const part = new Replay(recording, event => found.push(eventLine(event))).go()
+  if (part !== undefined || recording.changed)
+    throw new UsageError(`\`${file}\` does not happen again as it was recorded`, '`rho trace --replay` says what differs')
+  return found
+}
+
 /** @throws UsageError for a file that is no trace of a run that can be repeated */
-function read(file: string): Recording {
-  const text = new TextDecoder().decode(readInput(file))
+function read(file: string, text = new TextDecoder().decode(readInput(file))): Recording {
   const hash = createHash('sha256')
   let begin: Line | undefined
   let end: Line | undefined
@@ -66,7 +92,7 @@ function read(file: string): Recording {
   text.split('\n').forEach((line, i) => {
     if (line.trim() === '') return
     const record = parsed(line)
-    if (record === undefined) throw new UsageError(`${file}:${i + 1} is no trace event`, 'a trace is written by `rho run --trace FILE`')
+    if (record === undefined) throw new UsageError(`${file}:${i + 1} is no trace event`, WRITTEN)
     if (end !== undefined) changed = true // something was added
     if (record.kind === 'trace') {
       if (begin !== undefined) events.push(line)
@@ -78,13 +104,19 @@ function read(file: string): Recording {
     }
     hash.update(line).update('\n')
   })
-  if (begin === undefined || typeof begin.state !== 'string')
-    throw new UsageError(
-      `\`${file}\` does not say where the run began`,
-      'a trace that can be replayed is written by `rho run --trace FILE`',
-    )
+  if (begin === undefined || typeof begin.state !== 'string') throw new UsageError(`\`${file}\` does not say where the run began`, WRITTEN)
   const at = end?.at as readonly [number, number] | undefined
-  return { options: optionsOf(begin.options as Line), state: begin.state, events, answers, end: at, changed }
+  const watched = begin.events !== false
+  return {
+    options: optionsOf(begin.options as Line),
+    state: begin.state,
+    events,
+    watched,
+    outcome: String(end?.outcome),
+    answers,
+    end: at,
+    changed,
+  }
 }
 
 function parsed(line: string): Line | undefined {
@@ -121,10 +153,15 @@ class Replay {
   private difference: Difference | undefined
   private started = false
 
-  constructor(recording: Recording) {
+  /** `each` is told of every event. */
+  constructor(recording: Recording, each?: (event: object) => void) {
     this.recording = recording
     this.replayer = new Replayer(recording.answers)
-    const options: SessionOptions = { ...recording.options, journal: this.replayer, trace: event => this.event(event) }
+    const options: SessionOptions = { ...recording.options, journal: this.replayer }
+    if (recording.watched) options.trace = event => this.event(event)
+    else if (each !== undefined) options.trace = event => this.started && each(event)
+    // A run that nobody watches stops between any two slices only if it is told to: by somebody who watches.
+    else if (recording.answers.some(isLate)) options.trace = () => {}
     // Time came in from outside too, unless it was virtual: then it is driven by the answers all the same.
     delete options.virtualTime
     try {
@@ -140,17 +177,32 @@ class Replay {
     this.started = true
     const { answers, end, events } = this.recording
     for (const answer of answers) {
-      if ('fault' in answer || answer.at === undefined) continue
+      if (!isLate(answer)) continue
       if (!this.runTo(answer.at) || !this.replayer.deliver(answer))
         return this.difference ?? { recorded: `an answer to request ${answer.request}`, replayed: 'nobody waits for it there' }
     }
     if (end !== undefined) this.runTo(end)
+    if (!this.recording.watched) return end === undefined ? undefined : this.atEnd(end[0])
     // Machines that are dropped when their turn comes take no slice.
     for (let status = 'budget'; this.compared < events.length && this.difference === undefined && status === 'budget'; )
       status = this.session.run(end === undefined ? 1000 : 1)
     if (this.difference === undefined && this.compared < events.length)
       this.difference = { recorded: shown(events[this.compared]), replayed: 'ends' }
     return this.difference
+  }
+
+  get comms(): number {
+    return this.session.stats().comms
+  }
+
+  /** What nobody watched has to come to the same. */
+  private atEnd(slices: number): Difference | undefined {
+    const ran = this.session.shard.slices
+    if (ran !== slices) return { recorded: `ends after ${slices} slices`, replayed: `ends after ${ran} slices` }
+    const outcome = outcomeDigest(this.session)
+    return outcome === this.recording.outcome
+      ? undefined
+      : { recorded: `outcome ${this.recording.outcome}`, replayed: `outcome ${outcome}` }
   }
 
   /** Up to a place in the order of events. False: the run does not come there. */
@@ -177,6 +229,11 @@ class Replay {
     else if (recorded !== undefined || end !== undefined)
       this.difference = { recorded: recorded === undefined ? 'ends' : shown(recorded), replayed: shown(line) }
   }
+}
+
+/** It came in after its request had been made. */
+function isLate(answer: Answered | Refused): answer is Answered & { at: readonly [slices: number, op: number] } {
+  return !('fault' in answer) && answer.at !== undefined
 }
 
 function shown(line: string): string {

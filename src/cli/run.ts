@@ -95,7 +95,7 @@ async function execute(flags: Flags, inputs: readonly Input[], target: NumberedT
   workersOf(flags) // a contradiction is wrong use: say so before anything is opened
   const options = sessionOptions(flags, host)
   options.host = hostFor(flags, host)
-  const trace = flags.has('trace') ? await traceInto(flags.text('trace')!, options) : undefined
+  const trace = await traceOf(flags, options)
   const shown = { n: 0 }
   const diagnostics: Diagnostic[] = []
   let programs = inputs
@@ -223,9 +223,13 @@ async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
   return 'stopped'
 }
 
-async function traceInto(file: string, options: SessionOptions): Promise<TraceFile> {
-  const writer = new (await import('./trace-file.ts')).TraceFile(file)
-  options.trace = event => writer.write(event)
+/** Where to write down what happens, with all events or without. */
+async function traceOf(flags: Flags, options: SessionOptions): Promise<TraceFile | undefined> {
+  const watched = flags.has('trace')
+  if (!watched && !flags.has('record')) return undefined
+  if (watched && flags.has('record')) throw new UsageError('--trace holds a recording already', 'leave `--record` out')
+  const writer = new (await import('./trace-file.ts')).TraceFile(flags.text(watched ? 'trace' : 'record')!, watched)
+  if (watched) options.trace = event => writer.write(event)
   options.journal = writer.recorder
   return writer
 }

@@ -9,7 +9,8 @@ import { UsageError } from './usage.ts'
 
 /**
  * Traces: files with one event per line, each a JSON object `{"v":1,"kind":"trace",…}`. Between them lines of kind `journal` hold what it takes to run it all again:
- * the state at the beginning, what came in from outside, and at the end a digest of everything before.
+ * the state at the beginning, what came in from outside, and at the end a digest of everything before. A recording is a trace without events: whoever wants them
+ * runs it again. So it costs a run nothing but these lines, and what is computed in place or runs ahead goes on to do so.
  */
 
 /** Options that decide what happens; limits and grants are among them. */
@@ -39,11 +40,13 @@ export class TraceFile {
   private readonly out: Stream
   private readonly hash = createHash('sha256')
   private events = 0
+  private readonly watched: boolean
   readonly recorder = new Recorder(entry => this.journal({ e: 'answer', ...entry }))
 
-  /** `-` is standard output. */
-  constructor(file: string) {
+  /** `-` is standard output. `watched`: with events. */
+  constructor(file: string, watched: boolean) {
     this.file = file
+    this.watched = watched
     try {
       this.fd = file === '-' ? 1 : openSync(file, 'w')
     } catch (e) {
@@ -70,13 +73,14 @@ export class TraceFile {
     if (seed !== undefined) kept.seed = String(seed)
     if (order !== undefined) kept.order = typeof order === 'object' ? { seed: String(order.seed) } : order
     if (inject !== undefined) kept.inject = Object.fromEntries(Object.entries(inject).map(([uri, t]) => [uri, reportText(t)]))
-    this.journal({ e: 'begin', options: kept, state: session.snapshot() })
+    this.journal({ e: 'begin', events: this.watched, options: kept, state: session.snapshot() })
   }
 
   /** The run has ended by itself or was stopped between two slices. */
   end(session: Session): void {
     const { slices, kernel } = session.shard
-    this.journal({ e: 'end', at: [slices, kernel.op], events: this.events, hash: this.hash.copy().digest('hex') })
+    const found = this.watched ? { events: this.events } : { outcome: outcomeDigest(session) }
+    this.journal({ e: 'end', at: [slices, kernel.op], ...found, hash: this.hash.copy().digest('hex') })
   }
 
   /** @throws UsageError if the file could not be written to its end */
@@ -95,6 +99,15 @@ export class TraceFile {
     this.hash.update(text).update('\n')
     this.out.write(`${text}\n`)
   }
+}
+
+/** What a run has come to: what is left in the space, what waits, what failed, what it took. The same whether somebody watched or not. */
+export function outcomeDigest(session: Session): string {
+  const { comms, primitiveComms, machines, gas, steps } = session.stats()
+  const blocked = session.blocked().map(b => [b.persistent, b.channels, b.reason])
+  const failures = session.failures.map(f => [f.code, f.message, f.machine])
+  const outcome = [[...session.data()], blocked, failures, comms, primitiveComms, machines, gas, steps]
+  return createHash('sha256').update(JSON.stringify(outcome)).digest('hex')
 }
 
 export function eventLine(event: object): string {

@@ -18,7 +18,7 @@ export async function traceCommand(flags: Flags): Promise<number> {
       'a trace is written by `rho run --trace FILE`',
     )
   const traces: (readonly TraceEvent[])[] = []
-  for (const file of files) traces.push(expanded(readTrace(file), flags))
+  for (const file of files) traces.push(expanded(await readTrace(file), flags))
   if (diff) return showDifference(files, traces)
   const json = flags.text('format') === 'json'
   for (const event of traces[0]) stdout.write(json ? `${JSON.stringify(event)}\n` : `${eventText(event)}\n`)
@@ -34,10 +34,10 @@ function expanded(events: readonly TraceEvent[], flags: Flags): readonly TraceEv
 }
 
 /** @throws UsageError for what is not a trace */
-function readTrace(file: string): TraceEvent[] {
+async function readTrace(file: string): Promise<TraceEvent[]> {
   const text = new TextDecoder().decode(readInput(file))
-  return text
-    .split('\n')
+  const lines = (await import('./replay.ts')).eventsOf(file, text) ?? text.split('\n')
+  return lines
     .filter(line => line.trim() !== '')
     .map((line, i) => {
       try {

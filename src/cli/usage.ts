@@ -68,7 +68,7 @@ export const COMMANDS = {
   repl: { synopsis: 'rho repl [flags]', about: 'Type programs at a prompt; all of them share one space.' },
   trace: {
     synopsis: 'rho trace [--expand] FILE | --diff FILE FILE | --replay FILE',
-    about: 'Show a trace that `rho run --trace FILE` wrote, compare two, or run one again and compare.',
+    about: 'Show a trace that `rho run --trace FILE` or `--record FILE` wrote, compare two, or run one again and compare.',
   },
   ps: {
     synopsis:
@@ -128,6 +128,12 @@ export const FLAGS = {
   metrics: { kind: 'switch', on: RUN, help: 'print the counters at the end' },
   'expect-done': { kind: 'switch', on: RUN, help: 'exit 3 if receives are left waiting' },
   trace: { kind: 'text', value: 'FILE', on: RUN, help: 'write what happened, one event per line (`rho trace` shows it)' },
+  record: {
+    kind: 'text',
+    value: 'FILE',
+    on: RUN,
+    help: 'write down what it takes to run this again, at full speed (`rho trace` shows what happened, `rho trace --replay` compares)',
+  },
   'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: RUN, help: 'stop at a scheduling point' },
   snapshot: { kind: 'text', value: 'FILE', on: RUN, help: 'write the state at the end; - is standard output' },
   restore: { kind: 'text', value: 'FILE', on: ['run'], help: 'go on from a state that --snapshot wrote, with further programs or none' },

@@ -30,7 +30,7 @@ const MOST = 63
 
 /** The first flag that several shards do not know how to keep. */
 function aloneBecause(flags: Flags): string | undefined {
-  for (const name of ['trace', 'stop-after', 'atomic'] as const) if (flags.has(name)) return `--${name}`
+  for (const name of ['trace', 'record', 'stop-after', 'atomic'] as const) if (flags.has(name)) return `--${name}`
   if (flags.text('on-error') === 'rollback') return '--on-error rollback'
   if (flags.text('literal-schedule') === 'fifo') return '--literal-schedule fifo'
   return undefined

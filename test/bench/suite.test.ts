@@ -23,10 +23,10 @@ describe('a program of the suite', () => {
     },
   )
 
-  it('does the same literally, recorded, and with everything stored', async () => {
+  it('does the same literally, recorded, traced, and with everything stored', async () => {
     const small = ['r5', 'r8', 'dictionary', 'chameneos', 'micro-pattern']
     for (const entry of SUITE.filter(e => small.includes(e.id))) {
-      for (const way of ['literal', 'recorder', 'process', 'power'] as const) {
+      for (const way of ['literal', 'recorder', 'trace', 'process', 'power'] as const) {
         const { lines, counts } = await runOnce(programText(entry, entry.tiny, folder), way)
         expect(lines).toEqual(entry.answer(entry.tiny))
         expect(counts.comms).toBe(entry.comms?.(entry.tiny))

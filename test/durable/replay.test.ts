@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -18,7 +19,10 @@ const events = (file: string): Line[] =>
     .filter(l => l.kind === 'trace')
 const replay = async (file: string) => {
   const done = await rho.run(['trace', '--replay', '--format', 'json', file])
-  return { exit: done.exit, ...(done.lines[0] as unknown as { equal: boolean; events: number; whole: boolean; changed: boolean }) }
+  return {
+    exit: done.exit,
+    ...(done.lines[0] as unknown as { equal: boolean; events?: number; comms?: number; whole: boolean; changed: boolean }),
+  }
 }
 
 const OUTSIDE = `new o(\`rho:io:stdout\`), line(\`rho:io:stdin\`), after(\`rho:time:after\`), now(\`rho:time:now\`), file(\`rho:io:file\`), r, s, loop in {
@@ -107,6 +111,93 @@ function createdBefore(file: string): number {
     .split('\n')
     .findIndex(l => l.includes('"e":"begin"'))
 }
+
+describe('rho run --record', () => {
+  const seeded = ['--seed', '9']
+  const programs = [...e(bank.source(40)), ...e(philosophers.source(20))]
+
+  it.each([
+    ['a plain run', []],
+    ['a seeded run', ['--seed', '3', '--order', 'seed:4', '--shuffle']],
+    ['a run in literal mode', ['--trick', 'literal']],
+    ['a run of another policy', ['--policy', 'rr']],
+    ['a run that used up its gas', ['--gas', '60000']],
+    ['a run that was undone', ['--atomic', '--gas', '60000']],
+    ['a run that was stopped', ['--stop-after', 'steps=777']],
+  ])('writes no event, and what it takes to come to the same end again: %s', async (name, flags) => {
+    const file = `${name.replaceAll(' ', '-')}.r`
+    const plain = await rho.run(['run', '--metrics', ...flags, ...programs])
+    const kept = await rho.run(['run', '--metrics', ...flags, '--record', file, ...programs])
+    expect(kept.stdout).toBe(plain.stdout)
+    expect(text(file).split('\n').length).toBe(3)
+    expect(events(file)).toEqual([])
+    expect(await replay(file)).toMatchObject({ exit: 0, equal: true, comms: expect.any(Number), whole: true, changed: false })
+  })
+
+  it('shows the same events as a trace of the same run', async () => {
+    await rho.run(['run', ...seeded, '--trace', 'watched.t', ...programs])
+    await rho.run(['run', ...seeded, '--record', 'watched.r', ...programs])
+    const shown = await rho.run(['trace', '--format', 'json', 'watched.r'])
+    expect(shown.lines.length).toBeGreaterThan(2000)
+    expect(shown.lines).toEqual(events('watched.t').slice(createdBefore('watched.t')))
+    const expanded = await rho.run(['trace', '--expand', 'watched.r'])
+    expect(expanded.stdout.split('\n').length).toBeGreaterThan(shown.lines.length)
+    expect(await rho.run(['trace', '--diff', 'watched.r', 'watched.r'])).toMatchObject({ exit: 0 })
+  })
+
+  it('gives what came in from outside again: input, time and files', async () => {
+    mkdirSync(join(rho.folder, 'd'), { recursive: true })
+    const first = await rho.run(['run', '--allow-write', '.', '--record', 'outside.r', ...e(OUTSIDE)])
+    expect(first.stdout).toMatch(/"timer"/)
+    writeFileSync(join(rho.folder, 'd', 'f'), 'changed since')
+    expect(await replay('outside.r')).toMatchObject({ exit: 0, equal: true, whole: true })
+    expect(text('d/f')).toBe('changed since')
+    expect((await rho.run(['trace', 'outside.r'])).stdout).toMatch(/timer/)
+  })
+
+  it.each([
+    ['a program', (t: string) => t.replaceAll('Plato', 'Pluto')],
+    ['an answer', (t: string) => t.replace(/("e":"answer"[^\n]*"values":")[^"]+/, '$1AAA=')],
+    ['an answer that is missing', (t: string) => t.replace(/\{[^\n]*"e":"answer"[^\n]*\n/, '')],
+    ['the outcome', (t: string) => t.replace(/"outcome":"../, '"outcome":"zz')],
+    ['the end', (t: string) => t.replace(/"at":\[\d+/, '"at":[3')],
+    ['the digest', (t: string) => t.replace(/"hash":"../, '"hash":"zz')],
+  ])('notices a change of %s', async (_, change) => {
+    const clock = e('new n(`rho:time:now`), r in { n!(*r) | for (@t <- r) { @"t"!(t) } }')
+    await rho.run(['run', '--record', 'good.r', ...e(philosophers.source(8)), ...clock])
+    const changed = change(text('good.r'))
+    expect(changed).not.toBe(text('good.r'))
+    writeFileSync(join(rho.folder, 'bad.r'), changed)
+    const found = await replay('bad.r')
+    expect(found.equal).not.toBe(true)
+    expect(found.exit).not.toBe(0)
+    expect((await rho.run(['trace', 'bad.r'])).exit).toBe(2)
+  })
+
+  it('notices an outcome that differs although nothing in the file does', async () => {
+    await rho.run(['run', ...seeded, '--record', 'sum.r', ...e('@"x"!(1 + 1)')])
+    const changed = text('sum.r').replace(/"outcome":"../, '"outcome":"zz')
+    const body = changed.split('\n').slice(0, 1).join('\n')
+    const hash = createHash('sha256').update(`${body}\n`).digest('hex')
+    writeFileSync(join(rho.folder, 'other.r'), changed.replace(/"hash":"[^"]+/, `"hash":"${hash}`))
+    expect(await replay('other.r')).toMatchObject({
+      exit: 1,
+      equal: false,
+      changed: false,
+      recorded: expect.stringContaining('outcome zz'),
+    })
+  })
+
+  it('is refused beside a trace, which holds the same, and with workers', async () => {
+    for (const more of [
+      ['--trace', 'x.t'],
+      ['--workers', '2'],
+    ]) {
+      const refused = await rho.run(['run', '--record', 'x.r', ...more, ...e('Nil')])
+      expect(refused).toMatchObject({ exit: 2, stderr: expect.stringContaining('--record') })
+    }
+  })
+})
 
 describe('T5, T26 with traces: a stored space runs on as one that never left the process', () => {
   const SOURCE = `new c, go in {
