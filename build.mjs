@@ -31,15 +31,39 @@ const script = new Script(readFileSync(at('rho.cjs'), 'latin1'), { filename: at(
 const RUN = `globalThis.RHO_START = { require, module, RHO: { get url() { return require('node:url').pathToFileURL(__filename).href } } }
 script.runInThisContext()
 `
-const WORKER = `const { readFileSync } = require('node:fs')
+/** Runs a script of this folder with the code cache beside it. */
+const RUN_CACHED = `const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { Script } = require('node:vm')
 
-const filename = join(__dirname, 'shard.cjs')
-globalThis.RHO_START = { require, module }
-new Script(readFileSync(filename, 'latin1'), { filename }).runInThisContext()
+const at = name => join(__dirname, name)
+const cached = name => {
+  let cachedData
+  try {
+    cachedData = readFileSync(at(name + '.cache'))
+  } catch {}
+  return new Script(readFileSync(at(name + '.cjs'), 'latin1'), { filename: at(name + '.cjs'), cachedData })
+}
+`
+const WORKER = `${RUN_CACHED}globalThis.RHO_START = { require, module }
+const script = cached('shard')
+script.runInThisContext()
+`
+/** The library of the pool, as a function of what a module is given. */
+const POOL = `${RUN_CACHED}const script = cached('piscina')
+script.runInThisContext()(module, exports, require, __dirname)
 `
 const WARM = `process.on('exit', () => require('node:fs').writeFileSync(at(cache), script.createCachedData()))
+`
+/** A worker is ended from outside: what the host has compiled is kept after each of its turns. */
+const WARM_WORKER = `const { default: work } = module.exports
+module.exports = task => {
+  const done = work(task)
+  require('node:fs').writeFileSync(at('shard.cache'), script.createCachedData())
+  return done
+}
+`
+const WARM_POOL = `process.on('exit', () => require('node:fs').writeFileSync(at('piscina.cache'), script.createCachedData()))
 `
 
 const resolve = createRequire(import.meta.url).resolve
@@ -146,7 +170,11 @@ export async function bundle(outdir) {
   // A shard on a worker. The pool loads it with `require`.
   const shard = await esbuild({ ...SCRIPT, entryPoints: [source('src/pool/worker.ts')], write: false })
   writeFileSync(join(outdir, 'shard.cjs'), script(shard.outputFiles[0].text))
-  writeFileSync(join(outdir, 'worker.cjs'), WORKER)
+  // The pool itself: finding, reading and compiling its files took the calling thread 10 ms. It starts its own part of each worker from the file beside it.
+  const library = dirname(resolve('piscina'))
+  const pool = await esbuild({ ...SCRIPT, entryPoints: [join(library, 'main.js')], write: false })
+  writeFileSync(join(outdir, 'piscina.cjs'), `(function(module,exports,require,__dirname){${pool.outputFiles[0].text}\n})`)
+  await esbuild({ ...SCRIPT, entryPoints: [join(library, 'worker.js')], outfile: join(outdir, 'worker.js'), external: ['@napi-rs/nice'] })
   // The process that reads damaged stores, so that it is the one that dies of them.
   await esbuild({
     ...SCRIPT,
@@ -158,6 +186,7 @@ export async function bundle(outdir) {
   writeFileSync(join(outdir, 'cli.js'), `#!/usr/bin/env node\n${START}${RUN}`)
   chmodSync(join(outdir, 'cli.js'), 0o755)
   warm(outdir)
+  warmWorker(outdir)
 }
 
 /** Programs of the benchmark that measure something inside a process: bundled, since a loader that translates while it runs makes ours three times slower. */
@@ -197,6 +226,16 @@ function warm(outdir) {
   execFileSync(process.execPath, [...run, '--space', join(folder, 'space'), '--create'], { stdio: 'ignore' })
   rmSync(folder, { recursive: true })
   rmSync(script)
+}
+
+/** The same for a worker and for the pool. */
+function warmWorker(outdir) {
+  const at = name => join(outdir, name)
+  writeFileSync(at('worker.cjs'), `${WORKER}${WARM_WORKER}`)
+  writeFileSync(at('pool.cjs'), `${POOL}${WARM_POOL}`)
+  execFileSync(process.execPath, [at('cli.js'), 'run', source('examples/hello.rho'), '--workers', '1'], { stdio: 'ignore' })
+  writeFileSync(at('worker.cjs'), WORKER)
+  writeFileSync(at('pool.cjs'), POOL)
 }
 
 function library() {

@@ -59,6 +59,15 @@ export class Appender {
     else for (let i = 0; i < length; i++) bytes[at + i] = from[i]
     this.at = at + length
   }
+  /** A piece of an array. */
+  piece(from: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    this.room(length)
+    const { bytes, at } = this
+    if (length > SHORT) bytes.set(from.subarray(start, end), at)
+    else for (let i = 0; i < length; i++) bytes[at + i] = from[start + i]
+    this.at = at + length
+  }
   /** Length, then bytes. */
   blob(from: Uint8Array): void {
     this.varint(from.length)
@@ -123,7 +132,7 @@ export function encode<X>(codec: Codec<X>, value: X): Uint8Array {
   }
 }
 /** Where the value ends that the codec has written, −1 if there was no room. @throws RhizomeError CODEC */
-function encodeInto<X>(codec: Codec<X>, value: X, into: Uint8Array, at: number): number {
+export function encodeInto<X>(codec: Codec<X>, value: X, into: Uint8Array, at: number): number {
   try {
     return codec.encodeInto?.(value, into, at) ?? -1
   } catch (cause) {

@@ -59,6 +59,7 @@ export const CODES = {
   L08: { class: 'FractionCut', title: 'Fraction digits are cut off' },
   L09: { class: 'OperatorOnWrongLiteral', title: 'An operator on literals of the wrong type' },
   L10: { class: 'NotBeforeComparison', title: '`not a == b` is `(not a) == b`' },
+  L11: { class: 'NoPartner', title: 'A send or receive that can never meet a partner' },
 } as const satisfies Record<string, { class: string; title: string }>
 
 export type Code = keyof typeof CODES

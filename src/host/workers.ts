@@ -13,9 +13,13 @@ export function workerProgram(): { readonly filename: string; readonly execArgv:
   return { filename, execArgv: filename.endsWith('.ts') ? ['--import', createRequire(import.meta.url).resolve('tsx')] : [] }
 }
 
+/** Where a bundler may have put the pool, relative to this module. */
+const POOL = './pool.cjs'
+
 /** The pool; loaded when workers are wanted. Required, not imported: the bundled command runs where there is no dynamic import. */
 export function poolLibrary(): typeof import('piscina') {
-  return createRequire(import.meta.url)('piscina')
+  const require = createRequire(import.meta.url)
+  return require(existsSync(fileURLToPath(new URL(POOL, import.meta.url))) ? POOL : 'piscina')
 }
 
 /** Milliseconds of processor time that this process has used. */

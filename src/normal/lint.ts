@@ -1,5 +1,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { lintAt } from '../base/diagnostic.ts'
+import { nearest } from '../base/nearest.ts'
+import { sources } from '../base/source.ts'
 import type { Binary, BinaryOp, Proc, Unary } from '../syntax/ast.ts'
 import { equal, hashOf } from './order.ts'
 import type { Binding } from './scope.ts'
@@ -254,4 +256,136 @@ export class EndlessPairs {
     }
     if (sides.length < SIDES) sides.push(side)
   }
+}
+
+/** One place where running code sends on a name that `new` made, or receives from it. */
+export class End {
+  /** What messages call it; '' for a send. */
+  readonly what: '' | 'receive' | 'contract' | 'agent' | 'branch'
+  /** Number of values that it sends or takes, those of sugar included. */
+  readonly values: number
+  /** How many of them sugar adds in front. */
+  readonly added: number
+  /** It takes more values as well. */
+  readonly rest: boolean
+  readonly start: number
+  readonly end: number
+  constructor(what: End['what'], values: number, added: number, rest: boolean, start: number, end: number) {
+    this.what = what
+    this.values = values
+    this.added = added
+    this.rest = rest
+    this.start = start
+    this.end = end
+  }
+}
+
+/** The ends of a name that has none so far. */
+export const NO_ENDS: End[] = []
+
+/** The numbers of values that sends have, or that receives take. */
+class Numbers {
+  private readonly exact = new Set<number>()
+  private most = -1
+  /** From this number on all. */
+  private from = Infinity
+
+  constructor(ends: readonly End[]) {
+    for (const { values, rest } of ends) {
+      this.exact.add(values)
+      if (values > this.most) this.most = values
+      if (rest && values < this.from) this.from = values
+    }
+  }
+
+  take(send: End): boolean {
+    return this.exact.has(send.values) || send.values >= this.from
+  }
+
+  feed(receive: End): boolean {
+    return receive.rest ? this.most >= receive.values : this.exact.has(receive.values)
+  }
+}
+
+/** A `new` of more names than this gets no "did you mean". */
+const SIBLINGS = 32
+
+function isSend(end: End): boolean {
+  return end.what === ''
+}
+
+/** Every mention of the name is an end: all that is ever sent and received there is known. */
+function isPrivate({ ends, uses }: Binding): boolean {
+  return ends !== null && uses > 0 && ends.length === uses
+}
+
+function isOnlySent(name: Binding): boolean {
+  return isPrivate(name) && name.ends?.every(isSend) === true
+}
+
+/** Whether every send and every receive has a partner: what nearly always holds, found without making anything. */
+function allMeet(ends: readonly End[]): boolean {
+  let sent = 0
+  let taken = 0
+  for (const { what, values, rest } of ends) {
+    if (values > 30) return false
+    if (what === '') sent |= 1 << values
+    else taken |= rest ? -1 << values : 1 << values
+  }
+  if (sent === 0 || (sent & ~taken) !== 0) return false
+  for (const { what, values, rest } of ends) if (what !== '' && (sent & (rest ? -1 << values : 1 << values)) === 0) return false
+  return true
+}
+
+/** L11, on the names of one `new`: what is sent with a number of values that nothing takes, and what waits for messages that nobody sends. */
+export function lintChannels(names: readonly Binding[], report: (d: Diagnostic) => void): void {
+  for (const name of names) {
+    const { ends } = name
+    if (ends === null || !isPrivate(name) || allMeet(ends) || isOnlySent(name)) continue
+    const sends = ends.filter(isSend)
+    const receives = ends.filter(end => !isSend(end))
+    if (sends.length === 0) {
+      if (name.name.charCodeAt(0) === 0x5f) continue
+      const others = names.length > SIBLINGS ? [] : names.filter(isOnlySent).map(n => n.name)
+      const near = nearest(name.name, others)
+      for (const receive of receives) report(neverSent(name.name, receive, near))
+      continue
+    }
+    const taken = new Numbers(receives)
+    const sent = new Numbers(sends)
+    const lost = sends.filter(send => !taken.take(send))
+    const idle = receives.filter(receive => !sent.feed(receive))
+    for (const send of lost) report(unanswered(name.name, send, idle[0] ?? receives[0], receives.length))
+    // what waits because of a wrong send is the same mistake
+    if (lost.length === 0) for (const receive of idle) report(unanswered(name.name, receive, sends[0], sends.length))
+  }
+}
+
+/** "2", "1 or more", "2 (the reply name counts)", with `what` after the number. */
+function amount({ values, rest, added }: End, what = ''): string {
+  return `${values}${rest ? ' or more' : ''}${what}${added === 0 ? '' : added === 1 ? ' (the reply name counts)' : ' (reply name and method count)'}`
+}
+
+/** "the contract at 2:12 takes 2". */
+function other(end: End): string {
+  const place = sources.place(end.start)
+  const at = place === undefined ? '' : ` at ${place.line}:${place.column}`
+  return `the ${end.what || 'send'}${at} ${isSend(end) ? 'has' : 'takes'} ${amount(end)}`
+}
+
+function unanswered(name: string, end: End, against: End, others: number): Diagnostic {
+  const noun = end.values === 1 && !end.rest ? 'value' : 'values'
+  const message = isSend(end)
+    ? `\`${name}\` is sent ${amount(end, ` ${noun} here`)}, but ${other(against)}${others > 1 ? `, and nothing takes ${end.values}` : ''}`
+    : `this ${end.what} takes ${amount(end, ` ${noun}`)} from \`${name}\`, but ${other(against)}${others > 1 ? ', and no send fits' : ''}`
+  return lintAt('L11', end.start, end.end, message, 'change one of the two: a message is received only with as many values as it has')
+}
+
+function neverSent(name: string, end: End, near: string | undefined): Diagnostic {
+  const fate = end.what === 'receive' ? 'waits for ever' : end.what === 'branch' ? 'is never taken' : 'is never called'
+  const hint =
+    near === undefined
+      ? `send on it, or remove this; write \`_${name}\` if that is meant`
+      : `did you mean \`${near}\`? It is sent to, but nothing receives from it`
+  return lintAt('L11', end.start, end.end, `nothing is ever sent on \`${name}\`: this ${end.what} ${fate}`, hint)
 }

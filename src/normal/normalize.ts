@@ -2,7 +2,7 @@ import { type Diagnostic, lintAt } from '../base/diagnostic.ts'
 import type { Span } from '../base/source.ts'
 import type * as Ast from '../syntax/ast.ts'
 import { makeBundle, makeConn, makeMap, makePar, makePathMap, makeSet } from './build.ts'
-import { EndlessPairs, isIdle, lintBinary, lintCases, lintUnary } from './lint.ts'
+import { End, EndlessPairs, isIdle, lintBinary, lintCases, lintChannels, lintUnary, NO_ENDS } from './lint.ts'
 import { compareBinds, compareStrings, equal } from './order.ts'
 import { FAULTY, type NormalizeOptions, Resolver } from './resolve.ts'
 import { Binding, PatternScope, Sort } from './scope.ts'
@@ -126,6 +126,9 @@ const PATH_METHODS: ReadonlySet<string> = new Set(
 /** Normalises the components of one program, one after the other. */
 export class Normalizer extends Resolver {
   private readonly pairs = new EndlessPairs(this.lint)
+  // The outermost process around the walk that is data, or the last one.
+  private dataStart = 0
+  private dataEnd = 0
   // Tasks and results are stacks with their own counters: tens of millions of pushes on long programs.
   private readonly ops: number[] = []
   private readonly args: unknown[] = []
@@ -506,6 +509,7 @@ export class Normalizer extends Resolver {
         else this.name(node.name)
         break
       case 'send': {
+        if (!statement) this.enterData(node)
         const { args } = node
         if (!this.leafName(node.chan)) {
           this.push(Op.Send, node)
@@ -522,6 +526,7 @@ export class Normalizer extends Resolver {
         break
       }
       case 'sync':
+        if (!statement) this.enterData(node)
         this.env.enterNameless(1)
         this.push(Op.Sync, node)
         if (node.cont !== null) this.push(Op.Stmt, node.cont)
@@ -529,15 +534,19 @@ export class Normalizer extends Resolver {
         this.visitName(node.chan)
         break
       case 'new':
+        if (!statement) this.enterData(node)
         this.newNames(node)
         break
       case 'for':
+        if (!statement) this.enterData(node)
         this.forReceipt(node, 0)
         break
       case 'contract':
+        if (!statement) this.enterData(node)
         this.contract(node)
         break
       case 'match': {
+        if (!statement) this.enterData(node)
         this.push(Op.MatchDone, { span: node, count: node.cases.length, node } satisfies MatchFrame)
         for (let i = node.cases.length - 1; i >= 0; i--) {
           const c = node.cases[i]
@@ -547,20 +556,24 @@ export class Normalizer extends Resolver {
         break
       }
       case 'if':
+        if (!statement) this.enterData(node)
         this.push(Op.If, node)
         if (node.alternative !== null) this.push(Op.Stmt, node.alternative)
         this.push(Op.Stmt, node.consequent)
         this.visit(node.cond)
         break
       case 'let':
+        if (!statement) this.enterData(node)
         if (node.concurrent && node.decls.length > 1) this.letTogether(node)
         else this.letStep(node, 0)
         break
       case 'select':
+        if (!statement) this.enterData(node)
         this.push(Op.SelectDone, node)
         this.pushAll(Op.OpenBranch, node.branches)
         break
       case 'agent':
+        if (!statement) this.enterData(node)
         this.agent(node)
         break
       case 'binary':
@@ -684,7 +697,25 @@ export class Normalizer extends Resolver {
     const data = this.take(node.args.length)
     const chan = this.pop()
     this.emit(new Send(chan, data, node.persistent, node.start, node.end))
-    if (node.persistent && this.scope === null) this.pairs.send(chan, this.variableOf(chan), data.length, node.start, node.end)
+    if (this.scope !== null || !this.lints) return
+    const variable = this.variableOf(chan)
+    if (variable !== null && variable.ends !== null) this.channelEnd(variable, '', data.length, 0, false, node)
+    if (node.persistent) this.pairs.send(chan, variable, data.length, node.start, node.end)
+  }
+
+  /** A process that is data: whoever gets it can run it, or take names out of it. Within it no channel counts as known. */
+  private enterData(node: Span): void {
+    if (this.scope !== null || (node.start >= this.dataStart && node.start < this.dataEnd)) return
+    this.dataStart = node.start
+    this.dataEnd = node.end
+  }
+
+  /** Notes, for L11, that running code sends or receives at `at`. */
+  private channelEnd(name: Binding, what: End['what'], values: number, added: number, rest: boolean, at: Span): void {
+    if (at.start >= this.dataStart && at.start < this.dataEnd) return
+    const end = new End(what, values, added, rest, at.start, at.end)
+    if (name.ends === null || name.ends === NO_ENDS) name.ends = [end]
+    else name.ends.push(end)
   }
 
   /** The variable that a term is, if it is one that the program names. */
@@ -698,11 +729,18 @@ export class Normalizer extends Resolver {
     const args = this.take(node.args.length)
     const reply = bound(0)
     const data = node.method === '' ? [reply, ...args] : [reply, node.method, ...args]
-    const send = new Send(this.pop(), data, false, node.start, node.end)
+    const chan = this.pop()
+    const send = new Send(chan, data, false, node.start, node.end)
+    this.replyingSend(chan, data.length, node.method, node)
     // The continuation was visited in the scope of the reply name, as if it stood inside the receive, which binds nothing.
     const receive = new Receive([new Bind(NONE, WILDCARD, reply, Arrow.Linear, 0)], null, cont, 0, node.start, node.end)
     this.env.leaveNameless(1)
     this.emit(new New(1, NONE, makePar([send, receive]), node.start, node.end))
+  }
+
+  private replyingSend(chan: Term, values: number, method: string, at: Span): void {
+    const variable = this.scope === null ? this.variableOf(chan) : null
+    if (variable !== null && variable.ends !== null) this.channelEnd(variable, '', values, method === '' ? 1 : 2, false, at)
   }
 
   /** Visits keys and values in turn. */
@@ -821,6 +859,7 @@ export class Normalizer extends Resolver {
     const plain: Binding[] = []
     let system: Binding[] | null = null
     const seen = node.decls.length > 1 ? new Set<string>() : null
+    const watched = this.lints && this.scope === null
     for (const decl of node.decls) {
       const binding = new Binding(decl.name, Sort.Name, decl.start, decl.end)
       if (seen !== null) {
@@ -828,6 +867,7 @@ export class Normalizer extends Resolver {
         seen.add(decl.name)
       }
       if (decl.uri === null) {
+        if (watched) binding.ends = NO_ENDS
         plain.push(binding)
         continue
       }
@@ -846,6 +886,7 @@ export class Normalizer extends Resolver {
 
   private newDone({ node, vars, uris }: NewFrame): void {
     this.leaveAll(vars)
+    if (this.lints && this.scope === null) lintChannels(vars, this.lint)
     this.emit(new New(vars.length, uris, this.pop(), node.start, node.end))
   }
 
@@ -917,7 +958,9 @@ export class Normalizer extends Resolver {
     const name = bound(frame.fresh - 1 - index)
     if (chan) {
       const data = method === '' ? [name, ...args] : [name, method, ...args]
-      frame.sends.push(new Send(this.pop(), data, false, span.start, span.end))
+      const target = this.pop()
+      this.replyingSend(target, data.length, method, span)
+      frame.sends.push(new Send(target, data, false, span.start, span.end))
     } else frame.sends.push(new Send(name, args, false, span.start, span.end))
     this.emit(name)
   }
@@ -925,6 +968,7 @@ export class Normalizer extends Resolver {
   private contract(node: Ast.Contract): void {
     const bind = new BindFrame(node.formals, false, false, Arrow.Persistent, node.name)
     const frame = new ReceiptFrame(node, [bind], null, Op.Stmt, node.body, 0)
+    frame.what = 'contract'
     if (this.leafName(node.name)) this.enterPatterns(frame)
     else {
       this.push(Op.EnterPatterns, frame)
@@ -970,7 +1014,7 @@ export class Normalizer extends Resolver {
     }
     if (this.lints && this.scope === null) this.lintSources(frame, binds)
     this.enterAll(frame.vars)
-    this.push(frame.branch ? Op.BranchDone : Op.ReceiveDone, frame)
+    this.push(frame.what === 'branch' ? Op.BranchDone : Op.ReceiveDone, frame)
     this.push(frame.bodyOp, frame.bodyArg)
     if (frame.guardNode !== null) this.pushGuard(Op.ReceiptGuard, frame, frame.guardNode)
   }
@@ -1014,12 +1058,16 @@ export class Normalizer extends Resolver {
     }
   }
 
-  /** L06. `binds` in the order of `frame.written`. */
+  /** L06, and what L11 wants to know. `binds` in the order of `frame.written`. */
   private lintSources(frame: ReceiptFrame, binds: readonly Bind[]): void {
     for (let i = 0; i < binds.length; i++) {
       const variable = this.variableOf(binds[i].source)
-      if (variable === null || variable.uri === null || !this.uris.isWriteOnly(variable.uri)) continue
-      const { start, end } = frame.written[i].source
+      if (variable === null) continue
+      const { reply, source } = frame.written[i]
+      const { start, end } = source
+      if (variable.ends !== null)
+        this.channelEnd(variable, frame.what, binds[i].patterns.length, reply ? 1 : 0, binds[i].rest !== null, source)
+      if (variable.uri === null || !this.uris.isWriteOnly(variable.uri)) continue
       this.lint(
         lintAt(
           'L06',
@@ -1074,7 +1122,7 @@ export class Normalizer extends Resolver {
     const written = node.binds.map(bindFrame)
     const frame = new ReceiptFrame(node, written, node.guard, Op.Stmt, node.body, 0)
     frame.replies = written.some(bind => bind.reply)
-    frame.branch = true
+    frame.what = 'branch'
     let done = 0
     while (done < written.length && node.binds[done].source.args.length === 0 && this.leafName(node.binds[done].source.name)) done++
     if (done === written.length) {
@@ -1192,6 +1240,7 @@ export class Normalizer extends Resolver {
     const formals = constructors[0]?.formals ?? { items: NONE, rest: null, start: node.start, end: node.start }
     const bind = new BindFrame(formals, false, true, Arrow.Persistent, node.name)
     frame.receipt = new ReceiptFrame(node, [bind], null, Op.AgentBody, frame, 0)
+    frame.receipt.what = 'agent'
     this.push(Op.EnterPatterns, frame.receipt)
     this.push(Op.Name, node.name)
   }

@@ -10,7 +10,7 @@ import { type UriTable, uriCalled } from './uris.ts'
 
 export interface NormalizeOptions {
   readonly uris: UriTable
-  /** Lints L01–L06, L09, L10; on by default. */
+  /** Lints L01–L06, L09–L11; on by default. */
   readonly lints?: boolean
   /** What the parser lost: names that are unbound only because of that are not reported. */
   readonly lost?: Lost | null
@@ -26,7 +26,7 @@ const SUGGESTION_EFFORT = 5_000_000
 const WORDS = ['Nil', 'true', 'false', 'Bool', 'Int', 'String', 'Uri', 'ByteArray', 'Set']
 
 /** Lints that an error elsewhere can cause. */
-const CONSEQUENTIAL: ReadonlySet<Code> = new Set<Code>(['L01', 'L04', 'L05', 'L06'])
+const CONSEQUENTIAL: ReadonlySet<Code> = new Set<Code>(['L01', 'L04', 'L05', 'L06', 'L11'])
 
 /** What identifiers mean at the place where the walk is, and what is wrong with them: the part of normalisation that knows scopes and sorts. */
 export class Resolver {
@@ -115,7 +115,7 @@ export class Resolver {
   }
 
   private use(binding: Binding, sort: Sort, at: Span): Term {
-    binding.used = true
+    binding.uses++
     const name = binding.name
     if (binding.sort !== sort) {
       if (sort === Sort.Process) this.error('RHO204', at, `\`${name}\` is a name; a process is needed here`, `write \`*${name}\``)
@@ -183,7 +183,7 @@ export class Resolver {
       this.error('RHO208', node, `\`=${star ? '*' : ''}${name}\` refers to nothing: no \`${name}\` is bound outside this pattern`, hint)
       return FAULTY
     }
-    binding.used = true
+    binding.uses++
     if (binding.sort !== sort) {
       if (star) this.error('RHO205', node, `\`${name}\` is a process, not a name`, `write \`=${name}\``)
       else this.error('RHO204', node, `\`${name}\` is a name, not a process`, `write \`=*${name}\``)
@@ -252,7 +252,7 @@ export class Resolver {
     for (let i = vars.length - 1; i >= 0; i--) {
       const v = vars[i]
       this.env.leave(v)
-      if (report && !v.used && !v.implicit && v.name !== '' && v.name.charCodeAt(0) !== 0x5f)
+      if (report && v.uses === 0 && !v.implicit && v.name !== '' && v.name.charCodeAt(0) !== 0x5f)
         this.lint(lintAt('L01', v.start, v.end, `\`${v.name}\` is never used`, `write \`_\`, or \`_${v.name}\` to keep the name`))
     }
   }

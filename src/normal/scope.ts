@@ -1,3 +1,5 @@
+import type { End } from './lint.ts'
+
 /** The two sorts of variables (rholang.md 3.1). */
 export const Sort = { Name: 0, Process: 1 } as const
 export type Sort = (typeof Sort)[keyof typeof Sort]
@@ -13,7 +15,10 @@ export class Binding {
   level: number
   /** What the same identifier meant outside. */
   hides: Binding | null
-  used: boolean
+  /** How often the program mentions it. */
+  uses: number
+  /** Where a name that `new` makes is a channel in running code; null for other variables and without lints. */
+  ends: End[] | null
   /** Made by sugar under a name that programs may use (`this`, `private`, `return`): never reported as unused. */
   implicit: boolean
   uri: string | null
@@ -24,7 +29,8 @@ export class Binding {
     this.end = end
     this.level = -1
     this.hides = null
-    this.used = false
+    this.uses = 0
+    this.ends = null
     this.implicit = false
     this.uri = null
   }

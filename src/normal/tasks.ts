@@ -103,8 +103,7 @@ export class ReceiptFrame {
   readonly sends: Term[]
   /** `?!`: send the empty reply when the body starts. */
   replies: boolean
-  /** A branch of a `select`. */
-  branch: boolean
+  what: 'receive' | 'contract' | 'agent' | 'branch'
   outer: PatternScope | null
   scope: PatternScope | null
   binds: readonly Bind[]
@@ -121,7 +120,7 @@ export class ReceiptFrame {
     this.fresh = fresh
     this.sends = fresh === 0 ? NONE : []
     this.replies = false
-    this.branch = false
+    this.what = 'receive'
     this.outer = null
     this.scope = null
     this.binds = NONE

@@ -96,29 +96,8 @@ export interface MeshOptions {
   readonly systemName: (uri: string) => Unforgeable
 }
 
-/** What a shard knows of the others that it once had: every channel is here. Forwards that still stand somewhere go when somebody comes to them. */
-class Nobody implements Elsewhere {
-  opened(): void {}
-  send(chan: Chan): boolean {
-    chan.kHead = null
-    return false
-  }
-  leaves(m: Machine): boolean {
-    if (m.chan !== null) withoutForward(m.chan)
-    else for (const c of m.chans as readonly Chan[]) withoutForward(c)
-    return false
-  }
-  stored(): void {}
-  hasMore(): boolean {
-    return false
-  }
-  stopped(): void {}
-  operation(): void {}
-}
-
-function withoutForward(chan: Chan): void {
-  if (chan.kHead !== null && chan.kHead.site === FORWARD_SITE) chan.kHead = null
-}
+/** So often does the host have to see something before it takes notes of it. */
+const PRACTICE = 200
 
 /**
  * One shard's connection to the others of its space. Every channel has one home, where all its data and receives are and every COMM on it is decided; here it
@@ -130,6 +109,7 @@ function withoutForward(chan: Chan): void {
 export class Mesh implements Elsewhere {
   readonly shard: Shard
   readonly index: number
+  private readonly systemName: MeshOptions['systemName']
   readonly book: Book
   readonly makers = new Makers()
   private readonly shards: number
@@ -170,6 +150,7 @@ export class Mesh implements Elsewhere {
     this.index = o.index
     this.base = o.base
     this.shards = o.out.length
+    this.systemName = o.systemName
     this.book = new Book(shard, o.index, o.systemName)
     this.outlets = o.out.map(r => (r === null ? null : new Outlet(r)))
     this.inlets = o.in
@@ -178,8 +159,9 @@ export class Mesh implements Elsewhere {
     this.reader = new WireReader(this.book)
     this.envoy = new Machine(shard.linker.processor, [], 0, new Account(0, 'p:0', 0, Number.POSITIVE_INFINITY), REPLY_SITE, null, 0)
     this.envoy.status = State.Done
-    shard.whole()
     shard.elsewhere = this
+    if (this.shards === 1) return
+    shard.whole()
     // What was looked up before there were others may belong to them.
     for (const chan of shard.names.channels()) {
       const home = this.homeOf(chan.owner as Term)
@@ -188,10 +170,35 @@ export class Mesh implements Elsewhere {
     }
   }
 
+  /** For a shard that has no others: every channel is here. Forwards from a time when it had some go when somebody comes to them. */
+  static alone(shard: Shard, systemName: MeshOptions['systemName']): Mesh {
+    return new Mesh({ shard, index: 0, base: 0, out: [null], in: [null], systemName })
+  }
+
   /** Everything is here and nothing under way: from now on there are no others. */
   retire(): void {
     for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
-    this.shard.elsewhere = new Nobody()
+    Mesh.alone(this.shard, this.systemName)
+  }
+
+  /**
+   * Goes through what running machines ask, without consequences, for a shard that has no others. The host leaves out of compiled code what it has never seen
+   * done; when others came, it would throw away the code of the run loop.
+   */
+  practise(): void {
+    const { shard, makers } = this
+    makers.tell(1, 1, 3)
+    const m = new Machine(shard.linker.processor, [], 0, new Account(0, 'p:0', 0, Number.POSITIVE_INFINITY), REPLY_SITE, null, 0)
+    for (let i = 0; i < PRACTICE; i++) {
+      const chan = new Unforgeable(shard.origin, i & 3)
+      chan.owner = chan
+      this.opened(chan)
+      m.chan = (i & 4) === 0 ? chan : null
+      m.chans = [chan, chan]
+      this.leaves(m)
+    }
+    this.departing = []
+    makers.tell(0, 1, 1)
   }
 
   // ── where channels are ──────────────────────────────────────────────────────────────────────────────────────────
@@ -989,6 +996,7 @@ export class Mesh implements Elsewhere {
 
   /** Tell all peers what an operation means now. Operations are given other meanings in shard 0. */
   operation(op: string, meaning: Term | Handler | undefined): void {
+    if (this.shards === 1) return
     if (typeof meaning === 'function') throw new Error(`several shards run: \`${op}\` has to come from a module that each of them loads`)
     if (this.index !== 0) return
     this.broadcast(Kind.Operation, w => {

@@ -7,7 +7,7 @@ import type { Session, Team } from '../machine/session.ts'
 import type { HeldHost } from './held.ts'
 import { mergeReport, plainOptions, systemsOf } from './host.ts'
 import { Board, connect, Doing, type Done, Member, makeWires, reserve, type TurnOrder, type TurnReport, type Wires } from './member.ts'
-import type { Whereabouts } from './mesh.ts'
+import { Mesh, type Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
@@ -87,6 +87,9 @@ const START_MS = 20_000
 const QUANTUM_MS = 5
 const QUANTUM_MAX = 20_000
 const ALONE_LOOKS = 5
+/** Quanta between which one shard practises for others: the first are so small that short programs have none of this. */
+const PRACTICE_FROM = 2
+const PRACTICE_TO = 12
 const ALONE_QUEUE = 2
 
 /** What a message that crosses costs its sender while it runs, in milliseconds, about; all other cost of crossings is measured. See `bench/crossing.ts`. */
@@ -234,6 +237,7 @@ export class Pool implements Team {
     const alone = Math.min(took, cpu - this.aloneCpu)
     this.aloneSince = now
     this.aloneCpu = cpu
+    if (this.looks < PRACTICE_TO && this.wires === null) this.practise()
     if (took < QUANTUM_MS / 2) this.quantum = Math.min(QUANTUM_MAX, 2 * this.quantum)
     else if (took > 2 * QUANTUM_MS) this.quantum = Math.max(1, Math.floor((this.quantum * QUANTUM_MS) / took))
     const { comms } = this.session.shard
@@ -256,6 +260,17 @@ export class Pool implements Team {
       })
     return true
   }
+
+  /** For some milliseconds there seem to be others, so that the host compiles the run loop with them in mind. */
+  private practise(): void {
+    const { session } = this
+    const { shard } = session
+    this.looks++
+    if (this.looks === PRACTICE_FROM) Mesh.alone(shard, uri => session.systemName(uri)).practise()
+    else if (this.looks === PRACTICE_TO) shard.elsewhere = null
+  }
+  /** Quanta so far, as long as that is of interest. */
+  private looks = 0
 
   /** `auto`: everything is here and nothing runs elsewhere. It goes on as if there had never been others; the workers wait, for another trial costs less then. */
   private goAlone(): void {

@@ -16,7 +16,7 @@ const TABLE: Record<string, readonly Row[]> = {
     // What is bound where nobody can use it is no mistake.
     ['match 1 { [x] \\/ ~[y] => Nil }', []],
     ['@0!(1 matches [x, y])', []],
-    ['new A in { agent A { constructor() { Nil } | method m() { Nil } | default() { Nil } } }', []],
+    ['new A in { agent A { constructor() { Nil } | method m() { Nil } | default() { Nil } } | A!?(). }', []],
     ['for (@v <- @1?!) { @0!(v) }', []],
   ],
   'L02: a variable hides another one': [
@@ -38,9 +38,9 @@ const TABLE: Record<string, readonly Row[]> = {
     ['@1!!(1) | for (...@r <= @1) { @0!(r) }', ['L04 1:1']],
     ['new c in { c!!(1) | for (@x <- c) { @0!(x) } }', []],
     ['new c in { c!!(1) | for (@2 <= c) { Nil } }', []],
-    ['new c in { c!!(1, 2) | for (@x <= c) { @0!(x) } }', []],
-    ['new c, d in { c!!(1) | for (@x <= c & @y <- d) { @0!(x + y) } }', []],
-    ['new c in { c!!(1) } | new c in { for (@x <= c) { @0!(x) } }', []],
+    ['new c in { c!!(1, 2) | for (@x <= c) { @0!(x) } }', ['L11 1:12']],
+    ['new c, d in { c!!(1) | for (@x <= c & @y <- d) { @0!(x + y) } | d!(2) }', []],
+    ['new c in { c!!(1) } | new c in { for (@x <= c) { @0!(x) } }', ['L11 1:45']],
   ],
   'L05: a case that nothing reaches': [
     ['match 1 { x => { @0!(x) } 1 => Nil _ => Nil }', ['L05 1:27', 'L05 1:36']],
