@@ -32,23 +32,30 @@ export class Names {
     this.learn(c.key, c.before)
   }
 
-  /** Undefined for rows that are no records, and for what only changed. @throws RhizomeError CORRUPT */
-  net(c: RowChange, commit: number): NetChange | undefined {
-    const [tag] = c.key
-    const isNew = c.hash !== undefined
-    const bytes = isNew ? c.value : c.before
-    if ((tag !== TAG.D && tag !== TAG.K) || bytes === undefined || (isNew && c.before !== undefined)) return undefined
+  /** Nothing for rows that are no records, and for what only changed; two for a record that has taken the place of another. @throws RhizomeError CORRUPT */
+  net({ key, hash, value, before }: RowChange, commit: number): NetChange[] {
+    const [tag] = key
+    if (tag !== TAG.D && tag !== TAG.K) return []
+    const left = before === undefined ? undefined : this.record(key, before, 'remove', commit)
+    const came =
+      hash === undefined || value === undefined ? undefined : this.record(key, value, tag === TAG.D ? 'produce' : 'consume', commit)
+    if (left?.ref === came?.ref) return []
+    // What has come, but not what it was, is told by the commit that took it away again.
+    return [left, came].filter(c => c !== undefined)
+  }
+
+  private record(key: Uint8Array, bytes: Uint8Array, kind: NetChange['kind'], commit: number): NetChange {
     const one = nothingLoaded()
-    readRow(one, c.key, bytes)
+    readRow(one, key, bytes)
     const [d] = one.data
     if (d !== undefined)
       return {
-        ...{ commit, kind: isNew ? 'produce' : 'remove', ref: d.ref, channel: this.channel(d.cid) },
+        ...{ commit, kind, ref: d.ref, channel: this.channel(d.cid) },
         ...{ value: d.value, persistent: d.persistent },
       }
     const [k] = one.conts
     const cid = this.groups.get(k.gid)?.[k.branches[0]?.places[0] ?? 0] ?? -1
-    return { commit, kind: isNew ? 'consume' : 'remove', ref: k.ref, channel: this.channel(cid), persistent: k.persistent }
+    return { commit, kind, ref: k.ref, channel: this.channel(cid), persistent: k.persistent }
   }
 
   private channel(cid: number): Uint8Array {
@@ -72,9 +79,6 @@ export async function* netChanges(store: Store, from: number): AsyncGenerator<Ne
   for (const { changes } of records) for (const c of changes) names.learnChange(c)
   for (const { number, changes } of records) {
     // A value that was replaced while this was read is not known: then the change is told by the commit that replaced it.
-    for (const c of changes) {
-      const net = names.net(c, number)
-      if (net !== undefined) yield net
-    }
+    for (const c of changes) yield* names.net(c, number)
   }
 }

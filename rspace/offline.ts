@@ -137,9 +137,8 @@ export async function* eventsOf(dir: string): AsyncGenerator<StoredEvent, void, 
       if (events.length > 0) for (const bytes of events) yield* recorded(bytes, number)
       else
         for (const c of changes) {
-          const net = isSpace(store) ? quietly(() => names.net(c, number)) : undefined
-          if (net !== undefined) yield { ...net, channel: channelIn(net.channel) }
-          else if (!isSpace(store)) yield rowEvent(c, number)
+          if (!isSpace(store)) yield rowEvent(c, number)
+          else for (const net of quietly(() => names.net(c, number)) ?? []) yield { ...net, channel: channelIn(net.channel) }
         }
     }
   } finally {

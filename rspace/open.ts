@@ -6,7 +6,7 @@ import { History, Proofs, pageChain } from './history.ts'
 import { hasReset } from './journal.ts'
 import { json } from './json.ts'
 import { netChanges } from './net.ts'
-import { nothingLoaded, type Row, readRow, TAG } from './rows.ts'
+import { CELLS_MAJOR, nothingLoaded, type Row, readRow, TAG } from './rows.ts'
 import { orderOf, type Settings, Space } from './space.ts'
 import { compareBytes } from './store/bytes.ts'
 import type { Engine } from './store/index.ts'
@@ -196,6 +196,7 @@ export async function openStored<T extends Types>(
   const order = anyOrder && loaded.state !== undefined ? orderOf(loaded.state.order) : settings.order
   const space = new StoredSpace<T>({ ...settings, order }, store)
   space.load(loaded)
+  if (store.format.major >= CELLS_MAJOR) space.useCells()
   await space.loadHistory(present)
   space.startAt(store.committed)
   space.readOnly = readOnly

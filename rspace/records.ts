@@ -25,6 +25,9 @@ export class Handle<T extends Types> extends Chan implements Channel<T> {
   cid: number
   /** Rows on disk that mention it. */
   rows: number
+  /** Ref of the datum in its cell on disk, 0 if that is empty; and this datum while it is leaving, as long as nothing has taken the cell over. */
+  cell: number
+  leaving: Datum | null
   /** When the log of events named it last, see `EventWriter`. */
   told: number
   /** What was waited for last: programs ask for the same again and again. */
@@ -46,6 +49,8 @@ export class Handle<T extends Types> extends Chan implements Channel<T> {
     this.encoded = bytes
     this.cid = 0
     this.rows = 0
+    this.cell = 0
+    this.leaving = null
     this.told = 0
     this.group = null
     this.pair = null
@@ -95,6 +100,9 @@ export interface Group {
   readonly cids: readonly number[]
   readonly handles: readonly Handle<Types>[]
   rows: number
+  /** As of a channel. */
+  cell: number
+  leaving: Cont | null
 }
 
 /** What a datum has beside its value; shared by all that have nothing. */

@@ -16,9 +16,19 @@ export interface Delta {
   /** Rows of records that have come, and of those that have gone with what they held. */
   readonly packs?: readonly Pack[]
   readonly gone?: readonly Pack[]
+  /** Rows of records in the places of others that have gone: pairs, the new one first. */
+  readonly renewed?: readonly Pack[]
 }
 
 export const TAG = { C: 0x43, D: 0x44, G: 0x47, I: 0x49, K: 0x4b, N: 0x4e, O: 0x4f, S: 0x53, T: 0x54, X: 0x58 } as const
+
+/**
+ * Where the ref stands in the key of a record's row: then the row is the cell of its channel or group, and the record that is in it tells its ref itself. One that
+ * comes as another one leaves takes the row over.
+ */
+export const CELL = 0
+/** The first version of the format whose readers know that. */
+export const CELLS_MAJOR = 2
 
 const F_PERSISTENT = 1
 const F_LEASE = 2
@@ -64,11 +74,12 @@ export const sideKey = (namespace: string, key: Uint8Array): Uint8Array =>
 export interface DatumRow {
   readonly cid: number
   readonly ref: number
+  readonly inCell: boolean
   readonly persistent: boolean
   readonly lease: number
   readonly value: Uint8Array
 }
-/** The first bytes of a datum or continuation. */
+/** The first bytes of a datum or continuation, behind the ref of one that is in a cell. */
 export function flags(to: Packer, persistent: boolean, lease: number): void {
   to.u8((persistent ? F_PERSISTENT : 0) | (lease > 0 ? F_LEASE : 0))
   if (lease > 0) to.varint(lease)
@@ -84,6 +95,7 @@ export interface BranchRow {
 export interface ContRow {
   readonly gid: number
   readonly ref: number
+  readonly inCell: boolean
   readonly persistent: boolean
   readonly lease: number
   readonly branches: readonly BranchRow[]
@@ -217,11 +229,14 @@ const plain = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffs
 export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void {
   try {
     // Engines hand out Buffers, whose `slice` shares memory.
-    if (key[0] === TAG.D && key.length === DATUM_KEY_BYTES && value.length > 0 && (value[0] & F_LEASE) === 0) {
+    if (key[0] === TAG.D && key.length === DATUM_KEY_BYTES && value.length > 0) {
       // Most rows are these: without a reader for each.
-      const persistent = (value[0] & F_PERSISTENT) !== 0
-      into.data.push({ cid: countAt(key, 1), ref: countAt(key, 9), persistent, lease: 0, value: part(value, 1) })
-      return
+      const ref = countAt(key, 9)
+      if (ref !== CELL && (value[0] & F_LEASE) === 0) {
+        const persistent = (value[0] & F_PERSISTENT) !== 0
+        into.data.push({ cid: countAt(key, 1), ref, inCell: false, persistent, lease: 0, value: part(value, 1) })
+        return
+      }
     }
     key = plain(key)
     value = plain(value)
@@ -234,11 +249,10 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
         break
       case TAG.D: {
         const cid = k.count()
-        const ref = k.count()
-        k.u16()
+        const { ref, inCell } = refOf(k, r)
         const flags = r.u8()
         const lease = (flags & F_LEASE) !== 0 ? r.varint() : 0
-        into.data.push({ cid, ref, persistent: (flags & F_PERSISTENT) !== 0, lease, value: r.raw(r.left) })
+        into.data.push({ cid, ref, inCell, persistent: (flags & F_PERSISTENT) !== 0, lease, value: r.raw(r.left) })
         break
       }
       case TAG.G: {
@@ -251,8 +265,7 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
       }
       case TAG.K: {
         const gid = k.count()
-        const ref = k.count()
-        k.u16()
+        const { ref, inCell } = refOf(k, r)
         const flags = r.u8()
         const lease = (flags & F_LEASE) !== 0 ? r.varint() : 0
         const branches: BranchRow[] = []
@@ -269,7 +282,7 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
           }
           branches.push({ places, peeks, patterns, where: guarded ? r.blob() : undefined })
         }
-        into.conts.push({ gid, ref, persistent: (flags & F_PERSISTENT) !== 0, lease, branches, body: r.raw(r.left) })
+        into.conts.push({ gid, ref, inCell, persistent: (flags & F_PERSISTENT) !== 0, lease, branches, body: r.raw(r.left) })
         break
       }
       case TAG.T: {
@@ -325,6 +338,27 @@ export function readRow(into: Loaded, key: Uint8Array, value: Uint8Array): void 
   } catch (e) {
     if (e instanceof Malformed) throw new RhizomeError('CORRUPT', `a row is malformed: ${e.message}`)
     throw e
+  }
+}
+
+/** The ref of a record, from the key of its row or, of one in a cell, from the value. */
+function refOf(key: Reader, value: Reader): { ref: number; inCell: boolean } {
+  const ref = key.count()
+  key.u16()
+  if (ref !== CELL) return { ref, inCell: false }
+  const own = value.varint()
+  if (own === CELL) throw new Malformed('a cell tells no ref')
+  return { ref: own, inCell: true }
+}
+
+/** Data of each channel in the order of their refs: the one in the cell stands first in its channel. */
+export function inOrder(data: DatumRow[]): void {
+  for (let i = 1; i < data.length; i++) {
+    const before = data[i - 1]
+    const d = data[i]
+    if (before.cid !== d.cid || before.ref < d.ref) continue
+    data[i - 1] = d
+    data[i] = before
   }
 }
 

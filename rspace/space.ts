@@ -51,7 +51,7 @@ import {
   type Key,
 } from './kernel.ts'
 import type { NetChange } from './net.ts'
-import { Packer, rowsOfPack } from './packer.ts'
+import { Packer, renewedOfPack, rowsOfPack } from './packer.ts'
 import {
   Extra,
   type Group,
@@ -2111,10 +2111,10 @@ export class Space<T extends Types> implements Namer<T> {
   /** Not in use. */
   private readonly packers: Packer[] = []
 
-  private noteBytes({ put, del, packs = [], gone = [] }: rows.Delta): void {
+  private noteBytes({ put, del, packs = [], gone = [], renewed = [] }: rows.Delta): void {
     let bytes = 0
     let count = put.length + del.length
-    for (const p of [...packs, ...gone]) {
+    for (const p of [...packs, ...gone, ...renewed]) {
       bytes += p.bytes
       count += p.count
     }
@@ -2222,8 +2222,9 @@ export class Space<T extends Types> implements Namer<T> {
 
   /** Rows that the next commit writes and deletes: the net effect of the group. Calling it closes the group. */
   delta(): rows.Delta {
-    const { put, del, packs = [], gone = [] } = atOnce(this.encodeGroup(this.takeGroup()))
+    const { put, del, packs = [], gone = [], renewed = [] } = atOnce(this.encodeGroup(this.takeGroup()))
     for (const p of packs) for (const [key, value] of rowsOfPack(p)) put.push([key, value, null])
+    for (const p of renewed) for (const row of renewedOfPack(p)) put.push(row)
     for (const p of gone) for (const row of rowsOfPack(p)) del.push(row)
     return { put, del }
   }
@@ -2275,16 +2276,26 @@ export class Space<T extends Types> implements Namer<T> {
     const born = this.packers.pop() ?? new Packer(index)
     const reborn = this.packers.pop() ?? new Packer(index)
     const gone = this.packers.pop() ?? new Packer(index)
+    const renewed = this.packers.pop() ?? new Packer(index)
+    const leavers: Taken<T>['removed'][number][] = []
+    const others: Taken<T>['removed'][number][] = []
+    for (let i = 0; i < removed.length; i++) {
+      if (i % SLICE === SLICE - 1) yield
+      const r = removed[i]
+      if (this.leavesCell(r)) leavers.push(r)
+      else others.push(r)
+    }
     for (let i = 0; i < added.length; i += SLICE) {
       if (i > 0) yield
-      this.encodeAdded(added, i, Math.min(i + SLICE, added.length), highest, born, reborn, put)
+      this.encodeAdded(added, i, Math.min(i + SLICE, added.length), highest, born, reborn, renewed, put)
     }
     for (const [key, value] of rowsOfPack(reborn.pack)) put.push([key, value])
     this.packers.push(reborn.reset())
-    for (let i = 0; i < removed.length; i += SLICE) {
-      if (i > 0 || added.length > 0) yield
-      this.encodeRemoved(removed, i, Math.min(i + SLICE, removed.length), gone, del, touched)
-    }
+    for (const [list, wereInCells] of [[others, false] as const, [leavers, true] as const])
+      for (let i = 0; i < list.length; i += SLICE) {
+        if (i > 0 || added.length > 0) yield
+        this.encodeRemoved(list, i, Math.min(i + SLICE, list.length), wereInCells, gone, del, touched)
+      }
     for (const [{ ref }, turn] of turns) {
       if (turn !== ref) {
         put.push([rows.turnKey(ref, this.part.index), rows.turnValue(turn), this.turnRows.has(ref) ? undefined : bornAfter(ref, highest)])
@@ -2299,9 +2310,23 @@ export class Space<T extends Types> implements Namer<T> {
     const value = rows.stateValue({ ...state, cids: this.cids, gids: this.gids })
     put.push([rows.stateKey(this.part), value, this.stateBefore])
     this.stateBefore = value
-    const delta = { put, del, packs: [born.pack], gone: [gone.pack], packers: [born, gone] }
+    const delta = { put, del, packs: [born.pack], gone: [gone.pack], renewed: [renewed.pack], packers: [born, gone, renewed] }
     if (this.past !== null) this.noteHistory(this.past, naming, delta)
     return delta
+  }
+
+  /** Whether the row of a record that goes is a cell, which may be taken over until `encodeRemoved`. */
+  private leavesCell(r: Datum | Waiting<T>): boolean {
+    if (r instanceof Datum) {
+      const h = handleOf<T>(r.chan)
+      if (h.cell !== r.ref) return false
+      h.leaving = r
+    } else {
+      const group = r.group as Group
+      if (group.cell !== r.ref) return false
+      group.leaving = r
+    }
+    return true
   }
 
   private encodeAdded(
@@ -2311,22 +2336,42 @@ export class Space<T extends Types> implements Namer<T> {
     highest: Ref,
     born: Packer,
     reborn: Packer,
+    renewed: Packer,
     put: rows.Change[],
   ): void {
+    const { cellsOfData, cellsOfConts } = this
     for (let i = from; i < to; i++) {
       const r = added[i]
       // A record that came back in a rollback after its removal was committed: its key may hold what it held then.
-      const into = r.ref > highest ? born : reborn
+      let into = r.ref > highest ? born : reborn
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
         if (h.cid === 0) this.nameRow(h, put)
         h.rows++
-        this.packDatum(into, h, r)
+        const { leaving } = h
+        if (into === reborn || !cellsOfData || (h.cell !== 0 && leaving === null)) this.packDatum(into, h, r, OWN_ROW)
+        else {
+          if (leaving !== null) into = renewed
+          h.cell = r.ref
+          h.leaving = null
+          this.packDatum(into, h, r, CELL)
+          if (leaving !== null) this.packDatum(into, h, leaving, OVER)
+        }
+        into.end()
       } else {
         const group = this.groupFor(r, put)
         group.rows++
         r.group = group
-        this.packCont(into, r, group)
+        const leaving = group.leaving as Waiting<T> | null
+        if (into === reborn || !cellsOfConts || (group.cell !== 0 && leaving === null)) this.packCont(into, r, group, OWN_ROW)
+        else {
+          if (leaving !== null) into = renewed
+          group.cell = r.ref
+          group.leaving = null
+          this.packCont(into, r, group, CELL)
+          if (leaving !== null) this.packCont(into, leaving, group, OVER)
+        }
+        into.end()
       }
     }
   }
@@ -2335,6 +2380,7 @@ export class Space<T extends Types> implements Namer<T> {
     removed: Taken<T>['removed'],
     from: number,
     to: number,
+    wereInCells: boolean,
     gone: Packer,
     del: rows.Removal[],
     touched: Set<Handle<T>>,
@@ -2347,14 +2393,31 @@ export class Space<T extends Types> implements Namer<T> {
       if (this.turnRows.size > 0 && this.turnRows.delete(r.ref)) del.push(rows.turnKey(r.ref, index))
       if (r instanceof Datum) {
         const h = handleOf<T>(r.chan)
-        if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, r.ref, index))
-        else this.packDatum(gone, h, r)
+        if (!wereInCells || h.leaving === r) {
+          if (codec.datum.copy === undefined) del.push(rows.datumKey(h.cid, wereInCells ? rows.CELL : r.ref, index))
+          else {
+            this.packDatum(gone, h, r, wereInCells ? CELL : OWN_ROW)
+            gone.end()
+          }
+          if (wereInCells) {
+            h.cell = 0
+            h.leaving = null
+          }
+        }
         if (--h.rows === 0) touched.add(h)
       } else {
         const group = r.group as Group
         r.group = null
-        if (copiesConts) this.packCont(gone, r, group)
-        else del.push(rows.contKey(group.gid, r.ref, index))
+        if (!wereInCells || group.leaving === r) {
+          if (copiesConts) {
+            this.packCont(gone, r, group, wereInCells ? CELL : OWN_ROW)
+            gone.end()
+          } else del.push(rows.contKey(group.gid, wereInCells ? rows.CELL : r.ref, index))
+          if (wereInCells) {
+            group.cell = 0
+            group.leaving = null
+          }
+        }
         if (--group.rows === 0) this.dropGroup(group, del, touched)
       }
     }
@@ -2371,7 +2434,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** Remember what the trie will have to be told; at a checkpoint, tell it, and write what that makes. */
-  private noteHistory(past: History, naming: Naming | null, { put, del, packs = [], gone = [] }: rows.Delta): void {
+  private noteHistory(past: History, naming: Naming | null, { put, del, packs = [], gone = [], renewed = [] }: rows.Delta): void {
     const since = this.sinceTree
     const came = (key: Uint8Array, value: Uint8Array, before: Uint8Array | null | undefined): void => {
       if (key[0] === rows.TAG.O) return
@@ -2387,6 +2450,7 @@ export class Space<T extends Types> implements Namer<T> {
     }
     for (const [key, value, before] of put) came(key, value, before)
     for (const p of packs) for (const [key, value] of rowsOfPack(p)) came(key, value, null)
+    for (const p of renewed) for (const [key, value, before] of renewedOfPack(p)) came(key, value, before)
     for (const d of del) left(d instanceof Uint8Array ? d : d[0])
     for (const p of gone) for (const [key] of rowsOfPack(p)) left(key)
     if (naming !== null) {
@@ -2479,23 +2543,32 @@ export class Space<T extends Types> implements Namer<T> {
     for (const h of handles) h.rows++
     const gid = (this.gids += this.part.of)
     put.push([rows.groupKey(gid), rows.groupValue(cids), null])
-    return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
+    return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0, cell: 0, leaving: null }
   }
 
-  private packDatum(to: Packer, h: Handle<T>, d: Datum): void {
+  /** From now on records take over the rows of those that leave with them: in new stores, where all who read them know that. */
+  useCells(): void {
+    const { codec } = this.settings
+    this.cellsOfData = codec.datum.copy !== undefined
+    this.cellsOfConts = keepsCopies(codec)
+  }
+  private cellsOfData = false
+  private cellsOfConts = false
+
+  /** The row of a record, without its end. */
+  private packDatum(to: Packer, h: Handle<T>, d: Datum, place: Place): void {
     const lease = itemOf(d)?.lease ?? 0
-    to.begin(rows.TAG.D, h.cid, d.ref)
+    beginRow(to, rows.TAG.D, h.cid, d.ref, place)
     rows.flags(to, d.persistent, lease)
     to.value(this.settings.codec.datum, d.value as T['A'])
-    to.end()
   }
 
-  private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group): void {
+  private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group, place: Place): void {
     const { codec } = this.settings
     const { shape, where } = k
     const { branches } = shape
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
-    to.begin(rows.TAG.K, gid, k.ref)
+    beginRow(to, rows.TAG.K, gid, k.ref, place)
     rows.flags(to, shape.persistent, k.lease)
     if (branches === undefined) {
       to.u8(1)
@@ -2505,7 +2578,6 @@ export class Space<T extends Types> implements Namer<T> {
       for (const branch of branches) this.packBranch(to, k, branch, cids, guard)
     }
     to.value(codec.body, k.body)
-    to.end()
   }
   private packBranch(to: Packer, k: Waiting<T>, { offset, peeks }: Shape, cids: readonly number[], guard: Uint8Array | undefined): void {
     const { pattern } = this.settings.codec
@@ -2586,7 +2658,8 @@ export class Space<T extends Types> implements Namer<T> {
         if (h === undefined) throw new RhizomeError('CORRUPT', `a row mentions channel ${cid}, which has no row`)
         return h
       }
-      // Rows come channel by channel, oldest first, unless turns have been renewed.
+      // In the order of refs channel by channel, unless turns have been renewed.
+      rows.inOrder(loaded.data)
       const { turns } = loaded
       const turnOf = (r: { readonly ref: Ref }): number => turns.get(r.ref) ?? r.ref
       if (turns.size > 0) loaded.data.sort((a, b) => turnOf(a) - turnOf(b))
@@ -2598,6 +2671,7 @@ export class Space<T extends Types> implements Namer<T> {
           h = handle(cid)
         }
         h.rows++
+        if (d.inCell) h.cell = d.ref
         const turn = turns.size === 0 ? d.ref : turnOf(d)
         this.kernel.restoreDatum(
           h.chan,
@@ -2614,7 +2688,7 @@ export class Space<T extends Types> implements Namer<T> {
       for (const [gid, cids] of loaded.groups) {
         const own = [...new Set(cids.map(handle))]
         for (const h of own) h.rows++
-        const group = { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0 }
+        const group: Group = { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0, cell: 0, leaving: null }
         if (cids.length === 1) own[0].group = group
         else this.groups.set(groupId(cids), group)
         byGid.set(gid, group)
@@ -2626,6 +2700,7 @@ export class Space<T extends Types> implements Namer<T> {
         if (group === undefined) throw new RhizomeError('CORRUPT', `a continuation mentions group ${row.gid}, which has no row`)
         const k = this.decodeCont(row, p => handle(group.cids[p]))
         group.rows++
+        if (row.inCell) group.cell = row.ref
         k.group = group
         this.kernel.restoreCont(k, row.ref, turnOf(row))
         this.lease(row.lease, row.ref)
@@ -3642,6 +3717,21 @@ const groupId = (cids: readonly number[]): string | number =>
 const PAIR_MAX = 2 ** 26
 
 const orderText = (order: Settings<Types>['order']): string => (typeof order === 'object' ? `seed ${order.seed}` : (order ?? 'fifo'))
+/** Where a record is written: in a row of its own, in a cell, or as what was in the cell before the row that has been begun. */
+type Place = typeof OWN_ROW | typeof CELL | typeof OVER
+const OWN_ROW = 0
+const CELL = 1
+const OVER = 2
+function beginRow(to: Packer, tag: number, id: number, ref: Ref, place: Place): void {
+  if (place === OWN_ROW) {
+    to.begin(tag, id, ref)
+    return
+  }
+  if (place === CELL) to.begin(tag, id, rows.CELL)
+  else to.over()
+  to.varint(ref)
+}
+
 /** Whether values are private copies that nobody can change: then they encode again to the bytes that were written. */
 const keepsCopies = <T extends Types>({ pattern, body, guard }: Settings<T>['codec']): boolean =>
   pattern.copy !== undefined && body.copy !== undefined && (guard === undefined || guard.copy !== undefined)

@@ -5,8 +5,10 @@ import { rowHash, slicedBlake2b256, xxh64 } from './hash.ts'
 
 /** Every byte written here is described in docs/persistence.md. */
 
-export const FORMAT_MAJOR = 1
+export const FORMAT_MAJOR = 2
 export const FORMAT_MINOR = 0
+/** The oldest that is still read and written. A store keeps the version that it was made with. */
+const FORMAT_MAJOR_MIN = 1
 
 /** What the rows of a tag are. Bytes are in stored data: append, never renumber. `summed` rows enter row count and row sum. */
 export const TAGS = {
@@ -136,11 +138,15 @@ export function decodeFormat(bytes: Uint8Array, where: string): Format {
     const r = openFile(bytes, FORMAT_MAGIC)
     const major = r.u16()
     const minor = r.u16()
-    if (major !== FORMAT_MAJOR) {
-      throw new RhizomeError('VERSION', `this store has format ${major}.${minor}; this version reads ${FORMAT_MAJOR}.x`, {
-        details: { where, major, minor },
-        hint: 'Open it with the version that wrote it, or a newer one.',
-      })
+    if (major > FORMAT_MAJOR || major < FORMAT_MAJOR_MIN) {
+      throw new RhizomeError(
+        'VERSION',
+        `this store has format ${major}.${minor}; this version reads ${FORMAT_MAJOR_MIN}.x to ${FORMAT_MAJOR}.x`,
+        {
+          details: { where, major, minor },
+          hint: 'Open it with the version that wrote it, or a newer one.',
+        },
+      )
     }
     const durability = DURABILITY[r.u8()]
     if (durability === undefined) throw new Malformed('unknown durability class')
@@ -323,27 +329,50 @@ const NUMBERS: Readonly<Record<string, readonly (readonly [number, keyof Marks])
   T: [[1, 'refs']],
 }
 
-/** True if the row was made after `marks` were taken. Rows without numbers never are. */
-export function isAboveMarks(key: Uint8Array, marks: Marks): boolean {
-  const numbers = NUMBERS[String.fromCharCode(key[0]!)]
-  if (numbers === undefined) return false
-  const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
-  for (const [at, mark] of numbers) {
-    if (key.length >= at + 8 && view.getBigUint64(at) > BigInt(marks[mark])) return true
-  }
-  return false
+interface KeyAndValue {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
 }
 
-/** The marks that all of `keys` are within. */
-export function marksOf(keys: Iterable<Uint8Array>): Marks {
+/** True if the row was made after `marks` were taken. Rows without numbers never are. */
+export function isAboveMarks(row: KeyAndValue, marks: Marks): boolean {
+  const own = numbersOf(row)
+  return own.refs > marks.refs || own.cids > marks.cids || own.gids > marks.gids
+}
+
+/** The marks that all of `rows` are within. */
+export function marksOf(rows: Iterable<KeyAndValue>): Marks {
   const marks = { refs: 0, cids: 0, gids: 0 }
-  for (const key of keys) {
-    const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
-    for (const [at, mark] of NUMBERS[String.fromCharCode(key[0]!)] ?? []) {
-      if (key.length >= at + 8) marks[mark] = Math.max(marks[mark], Math.min(Number(view.getBigUint64(at)), Number.MAX_SAFE_INTEGER))
-    }
+  for (const row of rows) {
+    const own = numbersOf(row)
+    marks.refs = Math.max(marks.refs, own.refs)
+    marks.cids = Math.max(marks.cids, own.cids)
+    marks.gids = Math.max(marks.gids, own.gids)
   }
   return marks
+}
+
+function numbersOf({ key, value }: KeyAndValue): Marks {
+  const own = { ...NO_MARKS }
+  const tag = String.fromCharCode(key[0]!)
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
+  for (const [at, mark] of NUMBERS[tag] ?? []) {
+    if (key.length < at + 8) continue
+    own[mark] = Math.min(Number(view.getBigUint64(at)), Number.MAX_SAFE_INTEGER)
+    // The row of a record that took another one's place: its ref is in the value.
+    if (own[mark] === 0 && mark === 'refs' && (tag === 'D' || tag === 'K')) own.refs = leadingVarint(value)
+  }
+  return own
+}
+
+/** The number a value begins with, 0 if it does not begin with one: other embedders have other layouts. */
+function leadingVarint(value: Uint8Array): number {
+  try {
+    return new Reader(value).varint()
+  } catch (e) {
+    if (e instanceof Malformed) return 0
+    throw e
+  }
 }
 
 export const MASK_64 = (1n << 64n) - 1n

@@ -1,5 +1,5 @@
 import { get, I32, I64, leb, program, set, signed } from '../wasm.ts'
-import { CHANGE_BEFORE, CHECKSUM_BYTES } from './format.ts'
+import { CHANGE_BEFORE, CHANGE_PUT, CHECKSUM_BYTES } from './format.ts'
 
 /** The program of `press.ts`. */
 
@@ -16,6 +16,10 @@ export const SUMMED_AT = 2048
 /** For each row four words: where it begins, where its value and its checksum begin, its flags. */
 export const TABLE_AT = SUMMED_AT + 256
 export const ENTRY_BYTES = 16
+/** Flags of two entries that are one change: the new row, and right after it what was there under the same key. */
+const PAIRED = 4
+export const PAIRED_PUT = CHANGE_PUT | PAIRED
+export const PAIRED_BEFORE = CHANGE_BEFORE | PAIRED
 export const ROWS_AT = TABLE_AT + PRESS_ROWS * ENTRY_BYTES
 export const LIST_AT = ROWS_AT + PRESS_BYTES + 64
 /** Flags, two lengths and a checksum, beside the row itself. */
@@ -32,6 +36,9 @@ const op =
   (a: Code, b: Code): Code => [...a, ...b, code]
 const add = op(0x6a)
 const sub = op(0x6b)
+const and = op(0x71)
+const or = op(0x72)
+const shr = op(0x76)
 const add64 = op(0x7c)
 const sub64 = op(0x7d)
 const mul64 = op(0x7e)
@@ -140,11 +147,15 @@ function sealCode(): Code {
     ...addTo(COUNT_AT, sign),
     ...[...swap(8n, 0x00ff00ff00ff00ffn), ...swap(16n, 0x0000ffff0000ffffn), ...rotl(get(h), 32n), ...set(h)],
     ...store64(get(to), get(h)),
-    ...[...store8(get(list), get(flags)), ...forward(list, i32(1))],
-    ...[...at(1), ...set(to), ...sub(get(to), get(from)), ...set(n), ...varintCode(list, n)],
-    ...copyCode(list, from, to),
+    ...when(isBelow(get(flags), i32(PAIRED_BEFORE)), [
+      // The bit of a pair lies one above that of a value before: what is put over something has both.
+      ...store8(get(list), and(or(get(flags), and(shr(get(flags), i32(1)), i32(CHANGE_BEFORE))), i32(CHANGE_PUT | CHANGE_BEFORE))),
+      ...forward(list, i32(1)),
+      ...[...at(1), ...set(to), ...sub(get(to), get(from)), ...set(n), ...varintCode(list, n)],
+      ...copyCode(list, from, to),
+    ]),
     ...when(
-      isBelow(get(flags), i32(CHANGE_BEFORE)),
+      and(get(flags), i32(CHANGE_PUT)),
       [...store64(get(list), get(h)), ...forward(list, i32(CHECKSUM_BYTES))],
       [
         ...[...at(1), ...set(from), ...at(2), ...set(to), ...sub(get(to), get(from)), ...set(n), ...varintCode(list, n)],

@@ -6,6 +6,8 @@ import {
   DESK_BYTES,
   ENTRY_BYTES,
   LIST_AT,
+  PAIRED_BEFORE,
+  PAIRED_PUT,
   PRESS_BYTES,
   PRESS_ROWS,
   ROWS_AT,
@@ -69,7 +71,7 @@ export class Press {
     const end = valueAt + value.length
     this.#copy(key, start)
     this.#copy(value, valueAt)
-    this.#enter(start, valueAt, end, isGone)
+    this.#enter(start, valueAt, end, isGone ? CHANGE_BEFORE : CHANGE_PUT)
     this.#at = end + CHECKSUM_BYTES
   }
 
@@ -81,7 +83,12 @@ export class Press {
     return start
   }
   addLaid(start: number, keyBytes: number, end: number, isGone: boolean): void {
-    this.#enter(start, start + keyBytes, end - CHECKSUM_BYTES, isGone)
+    this.#enter(start, start + keyBytes, end - CHECKSUM_BYTES, isGone ? CHANGE_BEFORE : CHANGE_PUT)
+  }
+  /** A row that takes the place of the one laid behind it, which has the same key. */
+  addPair(start: number, keyBytes: number, middle: number, end: number): void {
+    this.#enter(start, start + keyBytes, middle - CHECKSUM_BYTES, PAIRED_PUT)
+    this.#enter(middle, middle + keyBytes, end - CHECKSUM_BYTES, PAIRED_BEFORE)
   }
 
   #copy(from: Uint8Array, at: number): void {
@@ -94,13 +101,13 @@ export class Press {
     for (let i = 0; i < length; i++) bytes[at + i] = from[i]!
   }
 
-  #enter(start: number, valueAt: number, checksumAt: number, isGone: boolean): void {
+  #enter(start: number, valueAt: number, checksumAt: number, flags: number): void {
     const at = 4 * this.count++
     const table = this.#table
     table[at] = start
     table[at + 1] = valueAt
     table[at + 2] = checksumAt
-    table[at + 3] = isGone ? CHANGE_BEFORE : CHANGE_PUT
+    table[at + 3] = flags
   }
 
   /** Checksums for all rows, and their changes as they stand in a commit record. */
@@ -120,8 +127,13 @@ export class Press {
     return this.#bytes.subarray(LIST_AT, this.#listEnd)
   }
 
+  /** Nothing is left under its key. */
   isGone(i: number): boolean {
     return this.#table[4 * i + 3] === CHANGE_BEFORE
+  }
+  /** It only tells what the row before it takes the place of. */
+  isBefore(i: number): boolean {
+    return this.#table[4 * i + 3] === PAIRED_BEFORE
   }
   /** Its key, and `value` what is stored: the value with its checksum. Both hold until the next call of `key`. */
   key(i: number): Uint8Array {

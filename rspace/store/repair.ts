@@ -180,7 +180,7 @@ function undoToTruth(found: Found, newest: number): CommitRecord | undefined {
     const record = found.records.get(numbers[i]!)!
     if (above - record.number > 1) {
       // Commits between are unknown. What they inserted is above the marks of this one; what they deleted has never been deleted here.
-      for (const { key } of [...rows.values()]) if (isAboveMarks(key, record.marks)) set(key, undefined)
+      for (const row of [...rows.values()]) if (isAboveMarks(row, record.marks)) set(row.key, undefined)
     }
     if (count === record.rowCount && (sum & MASK_64) === record.rowSum) return record
     for (const c of record.changes) set(c.key, c.before)
@@ -223,7 +223,7 @@ async function salvage(building: Building, found: Found, old: Format, known: num
     rowCount++
     rowSum += rowHash(key, value)
   }
-  let marks: Marks = marksOf([...found.rows.values()].map(r => r.key))
+  let marks: Marks = marksOf(found.rows.values())
   for (const r of found.records.values()) marks = highest(marks, r.marks)
   const start = { number: known + 1, previous: genesis(format), marks, rowCount, rowSum: rowSum & MASK_64 }
   return { ...(await writeRestart(building, start)), format, records: 1 }

@@ -50,6 +50,8 @@ export interface Delta {
   readonly packs?: readonly Pack[]
   /** Rows that go, with what they held; the same promises as for `packs`. */
   readonly gone?: readonly Pack[]
+  /** Rows that take the place of others: each right before what its key held until now, in one chunk. Otherwise as `packs`. */
+  readonly renewed?: readonly Pack[]
 }
 
 export interface CommitMeta {
@@ -416,13 +418,14 @@ export class Store {
     const marks = group.reduce((m, w) => raise(m, w.meta.marks), this.#planned.marks)
     const kept: number[] = []
     for (let i = 0; i < changes.size; i++) if (!changesNothing(changes.values[i], changes.befores[i])) kept.push(i)
-    const { packs = NO_PACKS, gone = NO_PACKS } = group[0]!.delta
-    if (kept.length === 0 && isEmpty(packs) && isEmpty(gone) && events.length === 0 && marks === this.#planned.marks) return { group }
+    const { packs = NO_PACKS, gone = NO_PACKS, renewed = NO_PACKS } = group[0]!.delta
+    const isBare = kept.length === 0 && isEmpty(packs) && isEmpty(gone) && isEmpty(renewed)
+    if (isBare && events.length === 0 && marks === this.#planned.marks) return { group }
     const drops = yield* this.#dueDrops()
     const batch = this.#engine.gather?.() ?? new Gathered(this.#engine)
     let next: Standing
     try {
-      next = yield* this.#encode(batch, changes, kept, { packs, gone, marks, events, drops })
+      next = yield* this.#encode(batch, changes, kept, { packs, gone, renewed, marks, events, drops })
     } catch (e) {
       yield batch.discard()
       throw e
@@ -500,6 +503,7 @@ export class Store {
     o: {
       readonly packs: readonly Pack[]
       readonly gone: readonly Pack[]
+      readonly renewed: readonly Pack[]
       readonly marks: Marks
       readonly events: readonly Uint8Array[]
       readonly drops: number
@@ -508,7 +512,7 @@ export class Store {
     const now = this.#planned
     const number = now.number + 1
     const oldest = now.oldest + o.drops
-    const packed = o.packs.reduce((n, p) => n + p.count, 0) + o.gone.reduce((n, p) => n + p.count, 0)
+    const packed = rowsIn(o.packs) + rowsIn(o.gone) + rowsIn(o.renewed) / 2
     // The record lies as key ‖ value ‖ checksum in memory that is used again: batches take copies.
     if (this.#record.bytes.length > RECORD_BYTES_KEPT) this.#record = new Writer(4096)
     const w = this.#record
@@ -521,10 +525,10 @@ export class Store {
       if (at > 0) yield nextTurn()
       at = sealing.changes(changes, kept, at)
     }
-    for (const [packs, isGone] of [[o.packs, false] as const, [o.gone, true] as const]) {
+    for (const [packs, kind] of [[o.packs, 'come'] as const, [o.gone, 'go'] as const, [o.renewed, 'renewed'] as const]) {
       for (const pack of packs) {
         for (let at = 0; at < pack.count; ) {
-          at = sealing.packed(pack, at, isGone)
+          at = sealing.packed(pack, at, kind)
           if (at < pack.count) yield nextTurn()
         }
       }
@@ -695,7 +699,8 @@ class Gathered implements Gathering {
 }
 
 const NO_PACKS: readonly Pack[] = []
-const hasPacks = (d: Delta): boolean => d.packs !== undefined || d.gone !== undefined
+const hasPacks = (d: Delta): boolean => d.packs !== undefined || d.gone !== undefined || d.renewed !== undefined
+const rowsIn = (packs: readonly Pack[]): number => packs.reduce((n, p) => n + p.count, 0)
 const isEmpty = (packs: readonly Pack[]): boolean => packs.every(p => p.count === 0)
 
 let press: Press | undefined
@@ -733,8 +738,9 @@ class Sealing {
     return at
   }
 
-  /** Some of the rows of a pack, which come or go, from `at` on; where the next slice begins. */
-  packed({ chunks, places, count, keyBytes }: Pack, at: number, isGone: boolean): number {
+  /** Some of the rows of a pack from `at` on; where the next slice begins. Pairs stay together. */
+  packed({ chunks, places, count, keyBytes }: Pack, at: number, kind: 'come' | 'go' | 'renewed'): number {
+    const step = kind === 'renewed' ? 2 : 1
     const press = this.#press
     press.clear()
     const end = Math.min(count, at + SLICE_OPS)
@@ -745,21 +751,27 @@ class Sealing {
       let stop = start
       let n = 0
       while (at + n < end && chunks[places[3 * (at + n)]!] === chunk && places[3 * (at + n) + 1] === stop) {
-        const next = places[3 * (at + n) + 2]!
+        const next = places[3 * (at + n + step) - 1]!
         if (next - start > PRESS_BYTES) break
         stop = next
-        n++
+        n += step
       }
       if (n === 0) {
-        const rowEnd = places[3 * at + 2]! - PACK_TAIL
-        this.#one(chunk.subarray(start, start + keyBytes), chunk.subarray(start + keyBytes, rowEnd), isGone)
-        spent += rowEnd - start
-        at++
+        const rowEnd = places[3 * at + 2]!
+        const key = chunk.subarray(start, start + keyBytes)
+        const value = chunk.subarray(start + keyBytes, rowEnd - PACK_TAIL)
+        spent = places[3 * (at + step) - 1]! - start + spent
+        if (kind === 'renewed') this.#change(key, value, chunk.subarray(rowEnd + keyBytes, places[3 * at + 5]! - PACK_TAIL))
+        else this.#one(key, value, kind === 'go')
+        at += step
         continue
       }
       if (!press.hasRoom(stop - start, n)) this.#flush()
       const shift = press.lay(chunk.subarray(start, stop)) - start
-      for (let i = at; i < at + n; i++) press.addLaid(places[3 * i + 1]! + shift, keyBytes, places[3 * i + 2]! + shift, isGone)
+      if (kind === 'renewed')
+        for (let i = 3 * at; i < 3 * (at + n); i += 6)
+          press.addPair(places[i + 1]! + shift, keyBytes, places[i + 2]! + shift, places[i + 5]! + shift)
+      else for (let i = at; i < at + n; i++) press.addLaid(places[3 * i + 1]! + shift, keyBytes, places[3 * i + 2]! + shift, kind === 'go')
       spent += stop - start
       at += n
     }
@@ -811,6 +823,7 @@ class Sealing {
     this.rowSum += press.sum
     this.#record.raw(press.changes)
     for (let i = 0; i < press.count; i++) {
+      if (press.isBefore(i)) continue
       const key = press.key(i)
       if (press.isGone(i)) batch.del(key)
       else batch.put(key, press.value(i))
@@ -889,6 +902,12 @@ function measure(delta: Delta, meta: CommitMeta): { bytes: number; changes: Chan
     ops += pack.count
     bytes += pack.bytes
   }
+  for (const pack of delta.renewed ?? []) {
+    checkPack(pack)
+    checkPairs(pack)
+    ops += pack.count / 2
+    bytes += pack.bytes
+  }
   if (meta.event !== undefined && !(meta.event instanceof Uint8Array)) throw new BadArgument('`event` must be bytes')
   for (const mark of Object.values(meta.marks ?? {})) {
     if (mark !== undefined && (!Number.isSafeInteger(mark) || mark < 0)) throw new BadArgument('marks must be non-negative integers')
@@ -905,6 +924,13 @@ function checkPack({ chunks, places, count, keyBytes }: Pack): void {
     if (end > chunk.length || end - start < keyBytes + PACK_TAIL) throw new BadArgument('a row of a pack has no room for its checksum')
     if (!isEmbeddersTag(chunk[start]!)) throw new BadArgument('a row of a pack does not begin with the tag of an embedder’s row')
   }
+}
+
+function checkPairs({ places, count }: Pack): void {
+  if (count % 2 !== 0) throw new BadArgument('a pack of renewed rows has one row without its fellow')
+  for (let at = 0; at < 3 * count; at += 6)
+    if (places[at] !== places[at + 3] || places[at + 2] !== places[at + 4])
+      throw new BadArgument('a renewed row does not lie right before what it takes the place of')
 }
 
 function tooLarge(limit: string, max: number, got: number): RhizomeError {

@@ -30,7 +30,7 @@ import { datumKey, deltaAt, difference, Model, remove, rowsOfStore, stepOf, temp
 beforeAll(hashesReady)
 
 const FORMAT: Format = {
-  major: 1,
+  major: 2,
   minor: 0,
   durability: 'process',
   codecs: 'json',
@@ -115,7 +115,7 @@ describe('encodings (family 12)', () => {
   })
 
   it('know a newer version from damage', () => {
-    const newer = encodeFormat({ ...FORMAT, major: 2 })
+    const newer = encodeFormat({ ...FORMAT, major: 3 })
     expect(() => decodeFormat(newer, 'test')).toThrow(expect.objectContaining({ code: 'VERSION' }))
     newer[9]! ^= 1
     expect(() => decodeFormat(newer, 'test')).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
@@ -141,11 +141,19 @@ const HEAD_ZERO = {
 describe('marks', () => {
   it('bound the numbers in keys', () => {
     const key = datumKey(3, 7)
-    expect(isAboveMarks(key, { refs: 7, cids: 3, gids: 0 })).toBe(false)
-    expect(isAboveMarks(key, { refs: 6, cids: 3, gids: 0 })).toBe(true)
-    expect(isAboveMarks(key, { refs: 7, cids: 2, gids: 0 })).toBe(true)
-    expect(isAboveMarks(Uint8Array.of(88, 255), { refs: 0, cids: 0, gids: 0 })).toBe(false)
-    expect(marksOf([key, datumKey(1, 9)])).toEqual({ refs: 9, cids: 3, gids: 0 })
+    const value = Uint8Array.of(5, 200)
+    const row = { key, value }
+    expect(isAboveMarks(row, { refs: 7, cids: 3, gids: 0 })).toBe(false)
+    expect(isAboveMarks(row, { refs: 6, cids: 3, gids: 0 })).toBe(true)
+    expect(isAboveMarks(row, { refs: 7, cids: 2, gids: 0 })).toBe(true)
+    expect(isAboveMarks({ key: Uint8Array.of(88, 255), value }, { refs: 0, cids: 0, gids: 0 })).toBe(false)
+    expect(marksOf([row, { key: datumKey(1, 9), value }])).toEqual({ refs: 9, cids: 3, gids: 0 })
+    // A cell has its ref in the value.
+    const cell = { key: datumKey(1, 0), value }
+    expect(isAboveMarks(cell, { refs: 5, cids: 1, gids: 0 })).toBe(false)
+    expect(isAboveMarks(cell, { refs: 4, cids: 1, gids: 0 })).toBe(true)
+    expect(marksOf([cell])).toEqual({ refs: 5, cids: 1, gids: 0 })
+    expect(isAboveMarks({ key: datumKey(1, 0), value: new Uint8Array(0) }, { refs: 0, cids: 1, gids: 0 })).toBe(false)
   })
 })
 
@@ -202,7 +210,7 @@ describe('stores written by earlier versions (family 17)', () => {
   const fixtures = fileURLToPath(new URL('../../fixtures/formats/', import.meta.url))
   const versions = readdirSync(fixtures)
 
-  it('exist', () => expect(versions).toContain('1.0-clean'))
+  it('exist', () => expect(versions).toEqual(['1.0-clean', '1.0-crashed', '2.0-clean', '2.0-crashed']))
 
   it.each(versions)('%s opens with all its rows', async name => {
     const base = temporary('fixture')

@@ -14,29 +14,35 @@ describe('the press, which seals many rows at once', () => {
     readonly key: Uint8Array
     readonly value: Uint8Array
     readonly isGone: boolean
+    /** What it takes the place of, right behind it. */
+    readonly over?: Uint8Array
   }
   /** What it makes of the rows must be what is made of each of them alone. */
   function check(rows: readonly Row[]): void {
     const list = new Writer()
     let sum = 0n
     let count = 0
-    for (const { key, value, isGone } of rows) {
+    for (const { key, value, isGone, over } of rows) {
       const hash = rowHash(key, value)
-      writeChange(list, key, isGone ? undefined : hash, isGone ? value : undefined)
+      writeChange(list, key, isGone ? undefined : hash, isGone ? value : over)
       if (!isSummedTag(key[0])) continue
-      count += isGone ? -1 : 1
+      count += isGone ? -1 : over === undefined ? 1 : 0
       sum += isGone ? -hash : hash
+      if (over !== undefined) sum -= rowHash(key, over)
     }
     press.seal()
-    expect(press.count).toBe(rows.length)
     expect(press.rows).toBe(count)
     expect(press.sum & MASK_64).toBe(sum & MASK_64)
     expect(Buffer.compare(press.changes, list.view())).toBe(0)
-    rows.forEach(({ key, value, isGone }, i) => {
+    let i = 0
+    for (const { key, value, isGone, over } of rows) {
+      expect(press.isBefore(i)).toBe(false)
       expect(press.isGone(i)).toBe(isGone)
       expect(Buffer.compare(press.key(i), key)).toBe(0)
-      expect(Buffer.compare(press.value(i), sealRow(key, value))).toBe(0)
-    })
+      expect(Buffer.compare(press.value(i++), sealRow(key, value))).toBe(0)
+      if (over !== undefined) expect(press.isBefore(i++)).toBe(true)
+    }
+    expect(press.count).toBe(i)
   }
 
   const row = fc.record({
@@ -71,6 +77,29 @@ describe('the press, which seals many rows at once', () => {
           at = end
         }
         check(values.map(value => ({ key, value, isGone })))
+      }),
+    )
+  })
+
+  it('makes one change of a row and what it takes the place of', () => {
+    const values = fc.tuple(
+      fc.constantFrom('D', 'N'),
+      fc.uint8Array({ maxLength: 60 }),
+      fc.option(fc.uint8Array({ maxLength: 200 }), { nil: undefined }),
+    )
+    fc.assert(
+      fc.property(fc.array(values, { minLength: 1, maxLength: 20 }), list => {
+        press.clear()
+        const tail = new Uint8Array(8)
+        const rows = list.map(([tag, value, over]): Row => ({ key: Uint8Array.of(tag.charCodeAt(0), 1, 2), value, isGone: false, over }))
+        for (const { key, value, over } of rows) {
+          const both = over === undefined ? [key, value, tail] : [key, value, tail, key, over, tail]
+          const at = press.lay(concatBytes(...both))
+          const middle = at + key.length + value.length + tail.length
+          if (over === undefined) press.addLaid(at, key.length, middle, false)
+          else press.addPair(at, key.length, middle, middle + key.length + over.length + tail.length)
+        }
+        check(rows)
       }),
     )
   })
