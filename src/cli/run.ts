@@ -215,10 +215,11 @@ async function stopAt(session: Session, point: StopPoint): Promise<Ending> {
   const reached = () => (point.unit === 'comms' ? session.stats().comms >= point.count : false)
   let left = point.unit === 'steps' ? point.count : Number.POSITIVE_INFINITY
   while (left > 0 && !reached()) {
-    // COMMs are counted after every step; steps are asked for at once.
-    const status = await session.settle({ stepsMax: point.unit === 'comms' ? 1 : left })
+    // COMMs are counted after every step. Steps that are taken together stop later than asked for: so the nearer, the fewer.
+    const { slices } = session.shard
+    const status = await session.settle({ stepsMax: point.unit === 'comms' ? 1 : Math.ceil(left / 64) })
     if (status !== 'budget' && status !== 'idle') return status
-    left = point.unit === 'steps' ? 0 : left
+    left -= session.shard.slices - slices
   }
   return 'stopped'
 }

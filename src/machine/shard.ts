@@ -492,13 +492,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** A leaf runs at once, in the midst of the slice that starts it. */
   aside(m: Machine): void {
-    const { gas, streak, streakStart, budget } = this
+    const { gas, streak, streakStart, budget, slices } = this
     this.streak = this.streakStart = this.budget = 0
     if (this.tracer !== null) this.tracer.runnable(m)
     this.slice(m)
     this.streak = streak
     this.streakStart = streakStart
-    this.budget = budget
+    this.budget = budget - (this.slices - slices)
     this.gas = gas
   }
 

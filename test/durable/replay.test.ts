@@ -134,6 +134,21 @@ describe('rho run --record', () => {
     expect(await replay(file)).toMatchObject({ exit: 0, equal: true, comms: expect.any(Number), whole: true, changed: false })
   })
 
+  it('comes to the very place where a run was interrupted, however long it was', async () => {
+    const endless = 'new c, o(`rho:io:stdout`) in { contract c(@n) = { c!(n + 1) | if (n % 70000 == 0) { o!(n) } } | c!(0) }'
+    for (const lines of [1, 15]) {
+      const done = await rho.run(['run', '--format', 'json', '--record', 'cut-short.r', ...e(endless)], {
+        onLine: (line, child) => {
+          if (line.n === lines) child.kill('SIGINT')
+        },
+      })
+      expect(done.exit).toBe(130)
+      const found = await replay('cut-short.r')
+      expect(found).toMatchObject({ exit: 0, equal: true, whole: true })
+      expect(found.comms).toBeGreaterThan(70_000 * (lines - 1))
+    }
+  })
+
   it('shows the same events as a trace of the same run', async () => {
     await rho.run(['run', ...seeded, '--trace', 'watched.t', ...programs])
     await rho.run(['run', ...seeded, '--record', 'watched.r', ...programs])
