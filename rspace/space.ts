@@ -2282,7 +2282,7 @@ export class Space<T extends Types> implements Namer<T> {
     for (let i = 0; i < removed.length; i++) {
       if (i % SLICE === SLICE - 1) yield
       const r = removed[i]
-      if (this.leavesCell(r)) leavers.push(r)
+      if (this.leavesCell(r, put)) leavers.push(r)
       else others.push(r)
     }
     for (let i = 0; i < added.length; i += SLICE) {
@@ -2316,13 +2316,14 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** Whether the row of a record that goes is a cell, which may be taken over until `encodeRemoved`. */
-  private leavesCell(r: Datum | Waiting<T>): boolean {
+  private leavesCell(r: Datum | Waiting<T>, put: rows.Change[]): boolean {
     if (r instanceof Datum) {
       const h = handleOf<T>(r.chan)
       if (h.cell !== r.ref) return false
       h.leaving = r
     } else {
-      const group = r.group as Group
+      // One that a reset has brought back into its old row has not been told where that is.
+      const group = (r.group ??= this.groupFor(r, put))
       if (group.cell !== r.ref) return false
       group.leaving = r
     }
