@@ -54,7 +54,7 @@ import type { NetChange } from './net.ts'
 import { Packer, renewedOfPack, rowsOfPack } from './packer.ts'
 import {
   Extra,
-  type Group,
+  Group,
   Handle,
   handleOf,
   Item,
@@ -2572,7 +2572,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (b.cid === 0) this.nameRow(b, put)
       first = a.cid < b.cid ? a : b
       const second = first === a ? b : a
-      if (first.pair !== null && first.pair.cids[1] === second.cid) return first.pair
+      if (first.pair !== null && first.pair.second === (second as unknown)) return first.pair
       cids = [first.cid, second.cid]
     } else {
       const all = k.handles
@@ -2590,7 +2590,7 @@ export class Space<T extends Types> implements Namer<T> {
     for (const h of handles) h.rows++
     const gid = (this.gids += this.part.of)
     put.push([rows.groupKey(gid), rows.groupValue(cids), null])
-    return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0, cell: 0, leaving: null }
+    return new Group(gid, cids, handles as readonly unknown[] as readonly Handle<Types>[])
   }
 
   /** From now on records take over the rows of those that leave with them: in new stores, where all who read them know that. */
@@ -2610,29 +2610,28 @@ export class Space<T extends Types> implements Namer<T> {
     to.value(this.settings.codec.datum, d.value as T['A'])
   }
 
-  private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group, place: Place): void {
+  private packCont(to: Packer, k: Waiting<T>, group: Group, place: Place): void {
     const { codec } = this.settings
     const { shape, where } = k
     const { branches } = shape
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
-    beginRow(to, rows.TAG.K, gid, k.ref, place)
+    beginRow(to, rows.TAG.K, group.gid, k.ref, place)
     rows.flags(to, shape.persistent, k.lease)
     if (branches === undefined) {
       to.u8(1)
-      this.packBranch(to, k, shape, cids, guard)
+      this.packBranch(to, k, shape, group, guard)
     } else {
       to.varint(branches.length)
-      for (const branch of branches) this.packBranch(to, k, branch, cids, guard)
+      for (const branch of branches) this.packBranch(to, k, branch, group, guard)
     }
     to.value(codec.body, k.body)
   }
-  private packBranch(to: Packer, k: Waiting<T>, { offset, peeks }: Shape, cids: readonly number[], guard: Uint8Array | undefined): void {
+  private packBranch(to: Packer, k: Waiting<T>, { offset, peeks }: Shape, group: Group, guard: Uint8Array | undefined): void {
     const { pattern } = this.settings.codec
     to.u8(guard === undefined ? 0 : rows.F_WHERE)
     to.varint(peeks.length)
     for (let i = 0; i < peeks.length; i++) {
-      const { cid } = k.handleAt(offset + i)
-      const place = cid === cids[0] ? 0 : cids.indexOf(cid)
+      const place = group.place(k.handleAt(offset + i) as unknown as Handle<Types>)
       to.varint(place * 2 + (peeks[i] ? 1 : 0))
       to.blob(encode(pattern, k.patternAt(offset + i)))
     }
@@ -2735,7 +2734,7 @@ export class Space<T extends Types> implements Namer<T> {
       for (const [gid, cids] of loaded.groups) {
         const own = [...new Set(cids.map(handle))]
         for (const h of own) h.rows++
-        const group: Group = { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0, cell: 0, leaving: null }
+        const group = new Group(gid, cids, own as readonly unknown[] as readonly Handle<Types>[])
         if (cids.length === 1) own[0].group = group
         else this.groups.set(groupId(cids), group)
         byGid.set(gid, group)
