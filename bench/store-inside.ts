@@ -341,7 +341,10 @@ async function callers(writes: number, passes: number): Promise<Pair> {
   )
 }
 
-/** COMMs whose groups are durable (synced, at most 10 ms long) against the same in memory. */
+/**
+ * COMMs whose groups are durable (synced, at most 10 ms long) against the same in memory. As in `durable`, one group is written while the next is encoded and
+ * another one runs: a loop that waits for each group before it begins the next has either the disk or the processor standing idle.
+ */
 async function grouped(kind: string, comms: number, passes: number): Promise<Pair> {
   const options = { ...NUMBERS, group: 'manual', journal: kind === 'history' ? 'events' : 'undo' } as const
   const run = async (space: Numbered, isDurable: boolean): Promise<number> => {
@@ -360,18 +363,18 @@ async function grouped(kind: string, comms: number, passes: number): Promise<Pai
       }
     }
     const ns = await timed(comms, async () => {
-      let last: Promise<unknown> = Promise.resolve()
+      const flights: Promise<unknown>[] = []
       let began = performance.now()
       for (let n = 0; n < comms; n++) {
         step(n)
         if (isDurable && n % 64 === 63 && performance.now() - began > 8) {
-          await last
-          last = space.flush()
+          if (flights.length > 1) await flights.shift()
+          flights.push(space.flush())
           began = performance.now()
         }
       }
-      await last
-      if (isDurable) await space.flush()
+      if (isDurable) flights.push(space.flush())
+      await Promise.all(flights)
     })
     if (kind !== 'bank' && space.tryRead(kind === 'ring' ? comms % 503 : 0, null)?.value !== comms) throw new Error('COMMs were lost')
     await space.close()

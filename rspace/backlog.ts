@@ -16,13 +16,16 @@ export class Backlog<V> {
   private start = 0
   private tail: Block
   private end = 0
+  /** Emptied, to be the next tail: of a queue that neither grows nor shrinks the host's collector has nothing to move. */
+  private spare: Block | null = null
   constructor() {
     this.tail = this.head
   }
   push(ref: Ref, value: V): void {
     let { tail } = this
     if (this.end === BLOCK) {
-      tail = tail.next = this.tail = new Block()
+      tail = tail.next = this.tail = this.spare ?? new Block()
+      this.spare = null
       this.end = 0
     }
     tail.refs[this.end] = ref
@@ -45,6 +48,8 @@ export class Backlog<V> {
     if (this.start === BLOCK && head.next !== null) {
       this.head = head.next
       this.start = 0
+      head.next = null
+      this.spare = head
     } else if (this.count === 0) this.start = this.end = 0
     return value
   }

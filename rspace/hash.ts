@@ -1,30 +1,13 @@
 import { blake3 } from '@noble/hashes/blake3.js'
 import { blake2b256, blakeReady } from './blake.ts'
-import { type Lanes, makeLanes, SEED_BYTES } from './lanes.ts'
+import { INPUT_BYTES, type Lanes, makeLanes, SEED_BYTES } from './lanes.ts'
+import { Occurrences } from './occurrences.ts'
 
 /** What is hashed, so that equal bytes of different kinds never meet. */
 export type Domain = 'chan' | 'group' | 'produce' | 'consume' | 'comm' | 'leaf' | 'node' | 'chain' | 'name' | 'page' | 'path'
 
-/** Adds and removes lattice elements; `held` are the words that are in there now. */
-let lanes: Lanes | undefined
-let held: Int32Array | null = null
-
-let loading: Promise<void> | undefined
-
-/** Load the hashes that are WebAssembly. Before, and on hosts that cannot run them, JavaScript gives the same bytes. */
-export function loadHashes(): Promise<void> {
-  loading ??= load()
-  return loading
-}
-async function load(): Promise<void> {
-  const blake = blakeReady()
-  try {
-    if (IS_LITTLE) lanes = await makeLanes()
-  } catch {
-    lanes = undefined
-  }
-  await blake
-}
+/** Load the hash that is WebAssembly. Before, and on hosts that cannot run it, JavaScript gives the same bytes. */
+export const loadHashes = blakeReady
 
 const TEXT = new TextEncoder()
 const TAGS = new Map<Domain, Uint8Array>()
@@ -41,6 +24,25 @@ export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Arra
 
 const LANES = 1024
 
+/** Names elements, adds and removes them; `held` are the words that are in there now. One for everybody, made when it is first needed; null: this host cannot. */
+let lanes: Lanes | null | undefined
+let held: Int32Array | null = null
+/** What stands before every element. */
+let tagBytes = 0
+
+function lanesOfAll(): Lanes | null {
+  if (lanes !== undefined) return lanes
+  try {
+    lanes = IS_LITTLE ? makeLanes() : null
+  } catch {
+    lanes = null
+  }
+  const tag = tagOf('leaf')
+  tagBytes = tag.length
+  lanes?.input.set(tag)
+  return lanes
+}
+
 /**
  * The lattice hash of a multiset: one element is 1,024 numbers of 16 bits, a set is their sum. Adding and removing cost the same and the order does not
  * matter. Equal elements are told apart by their occurrence number, because 2¹⁶ equal ones would add up to nothing.
@@ -48,33 +50,43 @@ const LANES = 1024
 export class Lattice {
   /** Two lanes to a word, the first in the lower half. */
   private readonly words = new Int32Array(LANES / 2)
-  private readonly counts = new Map<string, number>()
+  private readonly counts = new Occurrences()
+  private readonly lanes = lanesOfAll()
   add(element: Uint8Array): void {
-    this.change(element, 1)
+    if (this.lanes !== null) {
+      this.name(this.lanes, element)
+      setOccurrence(this.lanes.seed, this.counts.came(this.lanes.nameWords))
+      this.lanes.add()
+    } else this.change(element, 1)
   }
   remove(element: Uint8Array): void {
-    this.change(element, -1)
+    if (this.lanes !== null) {
+      this.name(this.lanes, element)
+      setOccurrence(this.lanes.seed, this.counts.went(this.lanes.nameWords))
+      this.lanes.sub()
+    } else this.change(element, -1)
+  }
+  private name(lanes: Lanes, element: Uint8Array): void {
+    const { words } = this
+    if (held !== words) {
+      if (held !== null) lanes.read(held)
+      lanes.write(words)
+      held = words
+    }
+    const { length } = element
+    if (tagBytes + length > INPUT_BYTES) lanes.seed.set(hash('leaf', element))
+    else {
+      lanes.input.set(element, tagBytes)
+      lanes.name(tagBytes + length)
+    }
   }
   private change(element: Uint8Array, by: 1 | -1): void {
-    const name = hash('leaf', element)
-    const id = latin1(name)
-    const before = this.counts.get(id) ?? 0
-    const occurrence = by > 0 ? before + 1 : before
-    if (before + by === 0) this.counts.delete(id)
-    else this.counts.set(id, before + by)
-    const { words } = this
-    if (lanes !== undefined) {
-      if (held !== words) {
-        if (held !== null) lanes.read(held)
-        lanes.write(words)
-        held = words
-      }
-      seedOf(lanes.seed, name, occurrence)
-      if (by > 0) lanes.add()
-      else lanes.sub()
-      return
-    }
-    const wide = wordsOf(blake3(seedOf(new Uint8Array(SEED_BYTES), name, occurrence), { dkLen: LANES * 2 }))
+    const { words, counts } = this
+    const seed = new Uint8Array(SEED_BYTES)
+    seed.set(hash('leaf', element))
+    const name = new Int32Array(seed.buffer, 0, NAME_BYTES / 4)
+    setOccurrence(seed, by > 0 ? counts.came(name) : counts.went(name))
+    const wide = wordsOf(blake3(seed, { dkLen: LANES * 2 }))
     // Halves are added without a carry between them: all bits but the highest of each, then those.
     if (by > 0)
       for (let i = 0; i < words.length; i++) {
@@ -92,7 +104,7 @@ export class Lattice {
   root(): Uint8Array {
     const bytes = new Uint8Array(LANES * 2)
     const view = new DataView(bytes.buffer)
-    if (held === this.words) lanes?.read(this.words)
+    if (held === this.words) this.lanes?.read(this.words)
     for (let i = 0; i < this.words.length; i++) view.setInt32(4 * i, this.words[i], true)
     return hash('node', bytes)
   }
@@ -105,14 +117,13 @@ function wordsOf(bytes: Uint8Array): Int32Array {
   return Int32Array.from({ length: LANES / 2 }, (_, i) => view.getInt32(4 * i, true))
 }
 
-/** What an element is drawn out from: its name, and which of the equal ones it is. */
-function seedOf(seed: Uint8Array, name: Uint8Array, occurrence: number): Uint8Array {
-  seed.set(name)
-  for (let i = SEED_BYTES - 1, n = occurrence; i >= name.length; i--) {
-    seed[i] = n % 256
+const NAME_BYTES = 32
+/** An element is drawn out from its name, and which of the equal ones it is. */
+function setOccurrence(seed: Uint8Array, occurrence: number): void {
+  for (let i = SEED_BYTES - 1, n = occurrence; i >= NAME_BYTES; i--) {
+    seed[i] = n & 255
     n = Math.floor(n / 256)
   }
-  return seed
 }
 
 export function latin1(bytes: Uint8Array): string {

@@ -808,6 +808,29 @@ export class Kernel<V, R, K extends Cont> {
     this.parkSingle(k, chan)
   }
 
+  /**
+   * `wake` and `listen` of a continuation that has the channel to itself, where nobody is told and no mark is open. One that has been woken stays linked to
+   * itself: it is to listen again.
+   */
+  wakeOnly(k: K, chan: Chan): void {
+    this.op++
+    this.lastDatumRef = ++this.counter
+    k.state = 0
+    chan.kHead = null
+    chan.bits -= ONE
+    if (chan.nD === 0) this.emptied(chan)
+  }
+  listenOnly(k: K, chan: Chan): void {
+    this.op++
+    k.turn = ++this.counter
+    k.state = STORED
+    chan.kHead = k
+    if (k.next !== k) k.next = k.prev = k
+    const bits = chan.bits + ONE
+    chan.bits = bits
+    if ((bits & LISTED) === 0) this.enlist(chan)
+  }
+
   /** `produce` of a message that completes the join `k`: it takes the oldest datum of each of its other channels; bind `own` takes the message. No peek. */
   complete(k: K, own: number): void {
     this.op++

@@ -95,14 +95,31 @@ export const kindOfByte = (b: number): 'named' | 'fresh' | 'derived' | undefined
 export const handleOf = <T extends Types>(chan: Chan): Handle<T> => chan as Handle<T>
 
 /** Channels that continuations wait on together, as a row. */
-export interface Group {
+export class Group {
   readonly gid: number
   readonly cids: readonly number[]
+  /** Each channel once, in any order. */
   readonly handles: readonly Handle<Types>[]
+  /** The channel at the first place of `cids`, and the one at the second if it is another: what waits on two is placed without a look at the lists. */
+  readonly first: Handle<Types>
+  readonly second: Handle<Types> | null
   rows: number
   /** As of a channel. */
   cell: number
   leaving: Cont | null
+  constructor(gid: number, cids: readonly number[], handles: readonly Handle<Types>[]) {
+    this.gid = gid
+    this.cids = cids
+    this.handles = handles
+    this.first = handles.find(h => h.cid === cids[0]) as Handle<Types>
+    this.second = handles.find(h => h !== this.first && h.cid === cids[1]) ?? null
+    this.rows = 0
+    this.cell = 0
+    this.leaving = null
+  }
+  place(h: Handle<Types>): number {
+    return h === this.first ? 0 : h === this.second ? 1 : this.cids.indexOf(h.cid)
+  }
 }
 
 /** What a datum has beside its value; shared by all that have nothing. */

@@ -54,7 +54,7 @@ import type { NetChange } from './net.ts'
 import { Packer, renewedOfPack, rowsOfPack } from './packer.ts'
 import {
   Extra,
-  type Group,
+  Group,
   Handle,
   handleOf,
   Item,
@@ -88,6 +88,8 @@ export interface Committer {
 
 const NO_CHAIN = new Uint8Array(32)
 const MAX = Number.POSITIVE_INFINITY
+/** More records a channel cannot have. A small number: the host then compares without making fractions of the counts. */
+const COUNT_MAX = 2 ** 31 - 1
 const RECORD_BYTES_MAX = 64 * 1024 * 1024
 /** Groups handed to the store at a time: one is written while the next is encoded. */
 const FLIGHTS_MAX = 2
@@ -227,6 +229,8 @@ export class Space<T extends Types> implements Namer<T> {
   private closing: Promise<void> | null = null
   private failed: unknown = undefined
   private readonly counts = { produced: 0, consumed: 0, cancelled: 0, expired: 0, comms: 0 }
+  /** COMMs of one datum that has gone with them; not in `counts`. */
+  private pairs = 0
   private readonly burst: number
   private readonly classic: boolean
   // of the settings, what each operation asks for
@@ -345,8 +349,8 @@ export class Space<T extends Types> implements Namer<T> {
     }
     this.meter = this.newMeter()
     this.debug = settings.debug === true
-    this.dataMax = limits.dataPerChannelMax ?? MAX
-    this.continuationsMax = limits.continuationsPerChannelMax ?? MAX
+    this.dataMax = Math.min(limits.dataPerChannelMax ?? MAX, COUNT_MAX)
+    this.continuationsMax = Math.min(limits.continuationsPerChannelMax ?? MAX, COUNT_MAX)
     this.recordBytesMax = limits.recordBytesMax ?? RECORD_BYTES_MAX
     this.isFifo = (settings.order ?? 'fifo') === 'fifo'
     this.copiesPatterns = codec.pattern.isCopyOf !== undefined
@@ -457,7 +461,7 @@ export class Space<T extends Types> implements Namer<T> {
   protected leave(): void {
     this.dirtyOp = this.op
     if (this.deferred.length > 0) this.settleDeferred()
-    if (!this.scheduled) this.scheduleCommit()
+    if (this.scheduled !== true) this.scheduleCommit()
     if (this.queue.length > 0) this.runQueue()
     if (this.kernel.pumpPending) this.schedulePump()
     this.quick = this.isQuick()
@@ -669,26 +673,73 @@ export class Space<T extends Types> implements Namer<T> {
    * @throws BadArgument; RhizomeError LIMIT, MATCH_TOO_COSTLY, REENTRANT, CODEC, SPACE_CLOSED, SPACE_FAILED – nothing has changed then
    */
   produce(c: T['C'] | Channel<T>, a: T['A'], o?: PutOptions<T>): Outcome<T> {
-    if (o !== undefined || !this.quick || this.busy) return this.produceWith(c, a, o)
-    const value = this.plainData && a !== undefined ? a : this.accept(this.datumCodec, a, false)
-    const h = typeof c === 'object' && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
-    const { chan } = h
-    if (chan.jHead !== null) return this.produceOn(h, value, PLAIN)
-    const k = chan.kHead as Waiting<T> | null
-    if (k === null) return this.leaveThere(h, value)
-    if (chan.index !== null) return this.produceByKey(h, value)
-    if (k.site !== LINEAR_RECEIVE || k.extra !== null || chan.nD >= this.dataMax) return this.produceOn(h, value, PLAIN)
-    const pattern = k.pattern(0, 0)
-    const result = this.tried(pattern, value)
-    if (result === undefined) return this.produceOn(h, value, PLAIN)
-    const { hot } = this
-    // Nobody else knows it: the next that waits can be the same object, which the host's collector has done with.
-    if (this.tellsNobody && !k.pumped) this.spare = k
-    hot.wake(k, chan)
-    this.counts.produced++
-    if (this.packed !== null) this.packed.produce(this.op + 1, hot.lastDatumRef, h, this.datumCodec, value, false)
-    return this.met(hot.lastDatumRef, value, result, pattern, h, k.turn, k.body, false)
+    // `=== true`: without it the host asks of the field all that may be false in any value.
+    if (o !== undefined || this.quick !== true || this.busy) return this.produceWith(c, a, o)
+    const k = this.arrive(c, a)
+    if (k === null) {
+      const { done } = this
+      return typeof done === 'number' ? { ref: done, comms: NOTHING, pending: this.hot.pumpPending, at: this.op } : done
+    }
+    // Here and not in `met`: so little is made part of the caller by the host, and who looks at one field of an outcome then pays for no object.
+    const { hot, came } = this
+    const h = handleOf<T>(k.chan as Chan)
+    const match: Match<T> = {
+      channel: h.show,
+      pattern: k.patternAt(0),
+      ref: hot.lastDatumRef,
+      value: came,
+      result: this.result,
+      persistent: false,
+      peeked: false,
+    }
+    const comm: CommEvent<T> = { ref: k.turn, body: k.body, persistent: false, branch: 0, matches: [match], ack: nothingToDo }
+    return { comms: [comm], pending: hot.pumpPending, at: this.op }
   }
+
+  /**
+   * The plain `produce`. What waited for one datum and takes this one is returned, and `came` and `result` are what it takes and what the matcher said; else null,
+   * and `done` is the outcome, or the ref of what lies there now. In one piece: were parts of it small, the host would make them part of `produce` rather than
+   * `produce` part of the caller.
+   */
+  private arrive(c: T['C'] | Channel<T>, a: T['A']): Waiting<T> | null {
+    const value = this.plainData === true && a !== undefined ? a : this.accept(this.datumCodec, a, false)
+    const h = c !== undefined && c !== null && (c as Handle<T>)[SPACE] === this ? (c as Handle<T>) : this.intern(c)
+    const { hot } = this
+    const { chan } = h
+    const k = chan.kHead as Waiting<T> | null
+    if (chan.jHead !== null) this.done = this.produceOn(h, value, PLAIN)
+    else if (k === null) this.done = this.leaveThere(h, value)
+    else if (chan.index !== null) this.done = this.produceByKey(h, value)
+    else if (k.site !== LINEAR_RECEIVE || k.extra !== null || chan.nD >= this.dataMax) this.done = this.produceOn(h, value, PLAIN)
+    else {
+      const result = this.tried(k.patternAt(0), value)
+      if (result !== undefined) {
+        this.came = value
+        this.result = result
+        // Nobody else knows it: the next that waits can be the same object, which the host's collector has done with.
+        const isFree = this.tellsNobody === true && !k.pumped
+        if (isFree) this.spare = k
+        if (isFree && k.next === k) hot.wakeOnly(k, chan)
+        else hot.wake(k, chan)
+        this.pairs++
+        this.counts.produced++
+        const at = ++this.op
+        this.dirtyOp = at
+        if (this.packed !== null) {
+          const ref = hot.lastDatumRef
+          this.packed.produce(at, ref, h, this.datumCodec, value, false)
+          this.packed.pair(at, k.turn, ref)
+        }
+        if (this.scheduled !== true) this.scheduleCommit()
+        return k
+      }
+      this.done = this.produceOn(h, value, PLAIN)
+    }
+    return null
+  }
+  private done: Ref | Outcome<T> = 0
+  private came: T['A'] | undefined = undefined
+  private result: T['R'] | undefined = undefined
 
   /** Many wait there, and keys tell who could take it. */
   private produceByKey(h: Handle<T>, value: T['A']): Outcome<T> {
@@ -730,7 +781,7 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** Nobody waits for it. If many are before it, it need not be a record yet. */
-  private leaveThere(h: Handle<T>, value: T['A']): Outcome<T> {
+  private leaveThere(h: Handle<T>, value: T['A']): Ref | Outcome<T> {
     const { hot } = this
     const { chan, backlog } = h
     let ref: Ref
@@ -752,8 +803,8 @@ export class Space<T extends Types> implements Namer<T> {
     this.counts.produced++
     const at = (this.dirtyOp = ++this.op)
     if (this.packed !== null) this.packed.produce(at, ref, h, this.datumCodec, value, false)
-    if (!this.scheduled) this.scheduleCommit()
-    return { ref, comms: NOTHING, pending: hot.pumpPending, at }
+    if (this.scheduled !== true) this.scheduleCommit()
+    return ref
   }
 
   /** Take the oldest, which is no record yet. null: it does not fit. */
@@ -804,23 +855,16 @@ export class Space<T extends Types> implements Namer<T> {
     persistent: boolean,
   ): Outcome<T> {
     const at = ++this.op
-    const { counts } = this
-    counts.comms++
-    counts.consumed++
-    const match: Match<T> = {
-      channel: h.show,
-      pattern,
-      ref,
-      value,
-      result,
-      persistent: false,
-      peeked: false,
-    }
-    const comm: CommEvent<T> = { ref: cont, body, persistent, branch: 0, matches: [match], ack: nothingToDo }
-    if (this.packed !== null) this.packed.pair(at, cont, ref)
     this.dirtyOp = at
-    if (!this.scheduled) this.scheduleCommit()
-    return { comms: [comm], pending: this.hot.pumpPending, at }
+    this.pairs++
+    if (this.packed !== null) this.packed.pair(at, cont, ref)
+    if (this.scheduled !== true) this.scheduleCommit()
+    // All that is in them first, so that the host makes them at a stroke.
+    const channel = h.show
+    const pending = this.hot.pumpPending
+    const match: Match<T> = { channel, pattern, ref, value, result, persistent: false, peeked: false }
+    const comm: CommEvent<T> = { ref: cont, body, persistent, branch: 0, matches: [match], ack: nothingToDo }
+    return { comms: [comm], pending, at }
   }
 
   private produceWith(c: T['C'] | Channel<T>, a: T['A'], o: PutOptions<T> | undefined): Outcome<T> {
@@ -872,24 +916,25 @@ export class Space<T extends Types> implements Namer<T> {
    * @throws as `produce`
    */
   consume(what: readonly Bind<T>[] | { readonly any: readonly (readonly Bind<T>[])[] }, body: T['K'], o?: PutOptions<T>): Outcome<T> {
-    if (o === undefined && this.quick && !this.busy && Array.isArray(what) && what.length === 1 && body !== undefined) {
-      const outcome = this.consumeOne(what[0] as Bind<T>, body)
-      if (outcome !== null) return outcome
+    if (o === undefined && this.quick === true && !this.busy && Array.isArray(what) && what.length === 1 && body !== undefined) {
+      const done = this.consumeOne(what[0] as Bind<T>, body)
+      if (typeof done === 'number') return { ref: done, comms: NOTHING, pending: this.hot.pumpPending, at: this.op }
+      if (done !== null) return done
     }
     return this.consumeWith(what, body, o)
   }
 
-  /** One bind that takes, without guard and options, as most are. null: it is another one, or one that the careful path will refuse. */
-  private consumeOne(bind: Bind<T>, body: T['K']): Outcome<T> | null {
+  /** One bind that takes, without guard and options, as most are. A ref: it waits now. null: it is another one, or one that the careful path will refuse. */
+  private consumeOne(bind: Bind<T>, body: T['K']): Ref | Outcome<T> | null {
     if (bind === null || typeof bind !== 'object') return null
     const { channel, pattern, peek } = bind
     if (channel === undefined || pattern === undefined || (peek !== undefined && peek !== false)) return null
-    const accepted = this.plainBodies ? body : this.accept(this.bodyCodec, body, false)
+    const accepted = this.plainBodies === true ? body : this.accept(this.bodyCodec, body, false)
     let h: Handle<T>
     let asked: T['P']
-    if (typeof channel === 'object' && channel !== null && (channel as Handle<T>)[SPACE] === this) {
+    if (channel !== null && (channel as Handle<T>)[SPACE] === this) {
       h = channel as Handle<T>
-      asked = this.plainPatterns ? pattern : this.asked(h, pattern)
+      asked = this.plainPatterns === true ? pattern : this.asked(h, pattern)
     } else {
       const known = this.find(channel)
       asked = this.asked(known, pattern)
@@ -907,11 +952,12 @@ export class Space<T extends Types> implements Namer<T> {
       const { spare } = this
       const k = spare === null ? new Waiting<T>(LINEAR_RECEIVE, chan, asked, accepted, null) : spare.again(chan, asked, accepted)
       this.spare = null
-      hot.listen(k, chan)
+      if (this.tellsNobody === true && chan.kHead === null && chan.index === null) hot.listenOnly(k, chan)
+      else hot.listen(k, chan)
       const at = (this.dirtyOp = ++this.op)
       if (this.packed !== null) this.packed.receive(at, k.turn, h, this.patternCodec, asked, this.bodyCodec, accepted)
-      if (!this.scheduled) this.scheduleCommit()
-      return { ref: k.turn, comms: NOTHING, pending: hot.pumpPending, at }
+      if (this.scheduled !== true) this.scheduleCommit()
+      return k.turn
     }
     if (d !== null && !d.persistent && chan.index === null) {
       const result = this.tried(asked, d.value as T['A'])
@@ -2282,7 +2328,7 @@ export class Space<T extends Types> implements Namer<T> {
     for (let i = 0; i < removed.length; i++) {
       if (i % SLICE === SLICE - 1) yield
       const r = removed[i]
-      if (this.leavesCell(r)) leavers.push(r)
+      if (this.leavesCell(r, put)) leavers.push(r)
       else others.push(r)
     }
     for (let i = 0; i < added.length; i += SLICE) {
@@ -2316,13 +2362,14 @@ export class Space<T extends Types> implements Namer<T> {
   }
 
   /** Whether the row of a record that goes is a cell, which may be taken over until `encodeRemoved`. */
-  private leavesCell(r: Datum | Waiting<T>): boolean {
+  private leavesCell(r: Datum | Waiting<T>, put: rows.Change[]): boolean {
     if (r instanceof Datum) {
       const h = handleOf<T>(r.chan)
       if (h.cell !== r.ref) return false
       h.leaving = r
     } else {
-      const group = r.group as Group
+      // One that a reset has brought back into its old row has not been told where that is.
+      const group = (r.group ??= this.groupFor(r, put))
       if (group.cell !== r.ref) return false
       group.leaving = r
     }
@@ -2525,7 +2572,7 @@ export class Space<T extends Types> implements Namer<T> {
       if (b.cid === 0) this.nameRow(b, put)
       first = a.cid < b.cid ? a : b
       const second = first === a ? b : a
-      if (first.pair !== null && first.pair.cids[1] === second.cid) return first.pair
+      if (first.pair !== null && first.pair.second === (second as unknown)) return first.pair
       cids = [first.cid, second.cid]
     } else {
       const all = k.handles
@@ -2543,7 +2590,7 @@ export class Space<T extends Types> implements Namer<T> {
     for (const h of handles) h.rows++
     const gid = (this.gids += this.part.of)
     put.push([rows.groupKey(gid), rows.groupValue(cids), null])
-    return { gid, cids, handles: handles as readonly unknown[] as readonly Handle<Types>[], rows: 0, cell: 0, leaving: null }
+    return new Group(gid, cids, handles as readonly unknown[] as readonly Handle<Types>[])
   }
 
   /** From now on records take over the rows of those that leave with them: in new stores, where all who read them know that. */
@@ -2563,29 +2610,28 @@ export class Space<T extends Types> implements Namer<T> {
     to.value(this.settings.codec.datum, d.value as T['A'])
   }
 
-  private packCont(to: Packer, k: Waiting<T>, { gid, cids }: Group, place: Place): void {
+  private packCont(to: Packer, k: Waiting<T>, group: Group, place: Place): void {
     const { codec } = this.settings
     const { shape, where } = k
     const { branches } = shape
     const guard = where === undefined ? undefined : encode(codec.guard as Codec<T['G']>, where)
-    beginRow(to, rows.TAG.K, gid, k.ref, place)
+    beginRow(to, rows.TAG.K, group.gid, k.ref, place)
     rows.flags(to, shape.persistent, k.lease)
     if (branches === undefined) {
       to.u8(1)
-      this.packBranch(to, k, shape, cids, guard)
+      this.packBranch(to, k, shape, group, guard)
     } else {
       to.varint(branches.length)
-      for (const branch of branches) this.packBranch(to, k, branch, cids, guard)
+      for (const branch of branches) this.packBranch(to, k, branch, group, guard)
     }
     to.value(codec.body, k.body)
   }
-  private packBranch(to: Packer, k: Waiting<T>, { offset, peeks }: Shape, cids: readonly number[], guard: Uint8Array | undefined): void {
+  private packBranch(to: Packer, k: Waiting<T>, { offset, peeks }: Shape, group: Group, guard: Uint8Array | undefined): void {
     const { pattern } = this.settings.codec
     to.u8(guard === undefined ? 0 : rows.F_WHERE)
     to.varint(peeks.length)
     for (let i = 0; i < peeks.length; i++) {
-      const { cid } = k.handleAt(offset + i)
-      const place = cid === cids[0] ? 0 : cids.indexOf(cid)
+      const place = group.place(k.handleAt(offset + i) as unknown as Handle<Types>)
       to.varint(place * 2 + (peeks[i] ? 1 : 0))
       to.blob(encode(pattern, k.patternAt(offset + i)))
     }
@@ -2688,7 +2734,7 @@ export class Space<T extends Types> implements Namer<T> {
       for (const [gid, cids] of loaded.groups) {
         const own = [...new Set(cids.map(handle))]
         for (const h of own) h.rows++
-        const group: Group = { gid, cids, handles: own as readonly unknown[] as readonly Handle<Types>[], rows: 0, cell: 0, leaving: null }
+        const group = new Group(gid, cids, own as readonly unknown[] as readonly Handle<Types>[])
         if (cids.length === 1) own[0].group = group
         else this.groups.set(groupId(cids), group)
         byGid.set(gid, group)
@@ -3406,6 +3452,8 @@ export class Space<T extends Types> implements Namer<T> {
       pumped: this.kernel.pumpPending,
       operations: this.op,
       ...this.counts,
+      comms: this.counts.comms + this.pairs,
+      consumed: this.counts.consumed + this.pairs,
       commits: this.last.number,
       tick: this.tickNow,
     }

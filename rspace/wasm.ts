@@ -41,18 +41,29 @@ const named = (name: string, kind: number, index: number): number[] => [name.len
 /** A program with a memory of a fixed number of pages of 64 KiB, exported as `memory`. */
 export function program(pages: number, funcs: readonly Func[]): Uint8Array {
   const exported = funcs.flatMap(({ name }, i) => (name === undefined ? [] : [named(name, 0, i)]))
-  const bodies = funcs.map(({ locals, code }) => {
-    const body = [...counted(locals.map(([count, type]) => [...leb(count), type])), ...code, 0x0b]
-    return [...leb(body.length), ...body]
-  })
-  return Uint8Array.from([
+  const before = [
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, counted(funcs.map(({ takes, gives }) => [0x60, ...leb(takes.length), ...takes, ...leb(gives.length), ...gives]))),
     ...section(3, counted(funcs.map((_, i) => leb(i)))),
     ...section(5, [1, 0, ...leb(pages)]),
     ...section(7, counted([named('memory', 2, 0), ...exported])),
-    ...section(10, counted(bodies)),
-  ])
+  ]
+  // Code is long: it is copied once, as a whole.
+  const pieces: (readonly number[])[] = []
+  for (const { locals, code } of funcs) {
+    const declared = counted(locals.map(([count, type]) => [...leb(count), type]))
+    pieces.push(leb(declared.length + code.length + 1), declared, code, [0x0b])
+  }
+  const count = leb(funcs.length)
+  const bytes = pieces.reduce((n, piece) => n + piece.length, count.length)
+  pieces.unshift(before, [10, ...leb(bytes), ...count])
+  const out = new Uint8Array(pieces.reduce((n, piece) => n + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.length
+  }
+  return out
 }
 
 /** The types of Node do not have it. */

@@ -73,6 +73,9 @@ const ACCEPTED: Partial<Record<BinaryOp, Accepted>> = {
   '||': LOGIC,
 }
 
+/** Literals that people add up where `++` is meant. */
+const JOINED: ReadonlySet<Proc['kind']> = new Set<Proc['kind']>(['string', 'list', 'map', 'bytes'])
+
 function unblocked(p: Proc): Proc {
   while (p.kind === 'block') p = p.body
   return p
@@ -97,8 +100,12 @@ function mismatch(op: BinaryOp, left: LiteralType | undefined, right: LiteralTyp
 export function lintBinary(node: Binary, report: (d: Diagnostic) => void): void {
   const left = unblocked(node.left)
   const problem = mismatch(node.op, LITERALS[left.kind], LITERALS[unblocked(node.right).kind])
-  if (problem !== null) report(lintAt('L09', node.start, node.end, problem, 'this fails when it is evaluated'))
   const op = node.op
+  if (problem !== null) {
+    const joins = op === '+' && (JOINED.has(left.kind) || JOINED.has(unblocked(node.right).kind))
+    const hint = joins ? 'this fails when it is evaluated: `++` joins strings, lists and maps' : 'this fails when it is evaluated'
+    report(lintAt('L09', node.start, node.end, problem, hint))
+  }
   // Parentheses leave no node but widen the span: `(not a) == b` is meant as it reads.
   const bare = node.left.kind === 'unary' && node.left.op === 'not' && node.left.end === node.left.operand.end
   if (bare && (op === '==' || op === '!=' || op === 'matches' || op === '<' || op === '<=' || op === '>' || op === '>='))

@@ -25,6 +25,9 @@ const SUGGESTION_EFFORT = 5_000_000
 /** Literals and types that people write with other capitals. */
 const WORDS = ['Nil', 'true', 'false', 'Bool', 'Int', 'String', 'Uri', 'ByteArray', 'Set']
 
+/** What other languages call the process that does nothing. */
+const NOTHING = ['null', 'nil', 'none', 'undefined', 'void', 'skip', 'stop']
+
 /** Lints that an error elsewhere can cause. */
 const CONSEQUENTIAL: ReadonlySet<Code> = new Set<Code>(['L01', 'L04', 'L05', 'L06', 'L11'])
 
@@ -85,14 +88,17 @@ export class Resolver {
     if (this.lints) this.diagnostics.push(d)
   }
 
-  private suggestion(name: string): string {
+  private suggestion(name: string, sort: Sort): string {
     if (this.effort <= 0) return ''
     const near = didYouMean(name, this.candidates(name.length))
     if (near !== '') return near
-    const word = WORDS.find(w => w.toLowerCase() === name.toLowerCase())
-    if (word !== undefined) return `did you mean \`${word}\`?`
+    const small = name.toLowerCase()
+    const word = NOTHING.includes(small) ? 'Nil' : WORDS.find(w => w.toLowerCase() === small)
+    if (word !== undefined && sort === Sort.Process) return `did you mean \`${word}\`?`
+    if (this.env.everBound(name)) return `what is called \`${name}\` elsewhere is visible only in the braces that follow it`
     const uri = uriCalled(name)
-    return uri === undefined ? '' : `bind it: new ${name}(\`${uri}\`) in { … }`
+    if (uri !== undefined) return `bind it: new ${name}(\`${uri}\`) in { … }`
+    return sort === Sort.Name ? `make it: new ${name} in { … }` : ''
   }
 
   private *candidates(length: number): Iterable<string> {
@@ -149,7 +155,7 @@ export class Resolver {
     let hint: string
     if (this.scope !== null && this.env.find(name) !== null) hint = `inside a pattern write \`=${name}\` for the outer \`${name}\``
     else if (this.confined.has(name)) hint = 'what is bound under `\\/` or `~` is not visible outside of it'
-    else hint = this.suggestion(name)
+    else hint = this.suggestion(name, sort)
     this.error('RHO201', at, `\`${name}\` is not bound`, hint)
     if (this.lost !== null) this.unknown.push({ name, found: this.diagnostics[this.diagnostics.length - 1] })
     return FAULTY
@@ -179,7 +185,7 @@ export class Resolver {
       const own = scope.indexOf(name) >= 0
       const hint = own
         ? 'it cannot refer to a variable of its own pattern: use two names and a guard `where a == b`'
-        : this.suggestion(name)
+        : this.suggestion(name, Sort.Process)
       this.error('RHO208', node, `\`=${star ? '*' : ''}${name}\` refers to nothing: no \`${name}\` is bound outside this pattern`, hint)
       return FAULTY
     }

@@ -97,7 +97,7 @@ export interface MeshOptions {
 }
 
 /** So often does the host have to see something before it takes notes of it. */
-const PRACTICE = 200
+const PRACTICE = 32
 
 /**
  * One shard's connection to the others of its space. Every channel has one home, where all its data and receives are and every COMM on it is decided; here it

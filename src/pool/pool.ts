@@ -11,7 +11,7 @@ import { Mesh, type Whereabouts } from './mesh.ts'
 import { ringPending } from './ring.ts'
 import { SHARDS_MAX } from './wire.ts'
 import type { WorkerTask } from './worker.ts'
-import { WARM_MS, Worth } from './worth.ts'
+import { Others, WARM_MS, Worth } from './worth.ts'
 
 export interface PoolOptions {
   /** `auto`: begin on the calling thread, bring up workers when there is parallel work for them. */
@@ -114,6 +114,8 @@ const GAIN = 1.15
 const DEAR_MS = 60
 /** Where crossings take less of the work than this, shards do as much as if each were by itself. */
 const QUIET_PART = 0.005
+/** Where crossings take less of the work than this and all have something to do, shards work apart. */
+const APART_CROSSING = 0.04
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
@@ -536,6 +538,8 @@ export class Pool implements Team {
     if (now < this.warmAt) this.lostMs = Math.min(this.lostMs, LOST_MS / 2)
     const vain = worked < GAIN * had && crossed + crossings * AWAITING_MS >= DEAR * wall
     this.dearMs = vain || (crossed > 0 && crossed >= DEAR * busyMs) ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
+    // Then nobody waits for what crosses; whether much is gained is for `worth` to say.
+    if (this.auto && this.worth.workApart) this.lostMs = this.dearMs = 0
     if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 
@@ -565,13 +569,21 @@ export class Pool implements Team {
   private poorly(now: number): boolean {
     const wall = now - this.faredAt
     if (this.leaving || wall < TRIAL_MS) return false
-    const { busyMs, comms } = this.board.doneSince(this.fared)
+    const { busyMs, crossingMs, crossings, comms } = this.board.doneSince(this.fared)
     const cpu = cpuMs()
     // Where others use the cores too, everything takes longer.
     const had = wall * Math.min(1, (cpu - this.faredCpu) / Math.max(0.001, busyMs))
     this.faredAt = now
     this.faredCpu = cpu
-    return this.worth.together(had, this.aloneRate === 0 ? busyMs : comms / this.aloneRate)
+    const apart = crossingMs + crossings * SENDING_MS <= APART_CROSSING * busyMs
+    const others = this.othersIdle ? Others.Idle : apart ? Others.Apart : Others.Mixed
+    return this.worth.together(had, this.aloneRate === 0 ? busyMs : comms / this.aloneRate, others)
+  }
+
+  /** Whether no worker has anything to run. */
+  private get othersIdle(): boolean {
+    for (let i = 1; i <= this.workers; i++) if (this.board.load(i) > 0 || this.board.doing(i) === Doing.Running) return false
+    return true
   }
 
   private bringBack(now: number): void {

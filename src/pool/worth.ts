@@ -7,6 +7,12 @@ const AGAIN_MAX_MS = 40_000
 const KEPT_MS = 1000
 /** In a shard that has just begun, and in one that has never had others, the host has yet to compile what runs now: that says nothing. */
 export const WARM_MS = 100
+/** Others that have work of their own and hardly any messages from outside are slow only as long as their code is cold: they are given so much time. */
+const APART_MS = 450
+/** Whether they have is seen over about so long. */
+const APART_OVER_MS = 100
+/** Others that have had nothing to do for so long will gain nothing. */
+const IDLE_MS = 30
 /** Milliseconds of a look, and how many of the last ones count. */
 const LOOK_MS = 10
 const LOOKS = 8
@@ -19,6 +25,10 @@ const PROOF_FROM_MS = 100
 const PROOF_MS = 200
 const MISTAKES = 2
 
+/** What shards do beside the calling thread: nothing; this and that; work of their own, without much that crosses. */
+export const Others = { Idle: 0, Mixed: 1, Apart: 2 } as const
+export type Others = (typeof Others)[keyof typeof Others]
+
 /**
  * Under `auto`: when several shards are to be tried, and when it is no use going on with them. Knows of times only: all in milliseconds in which the process had
  * the cores that it asked for.
@@ -27,8 +37,11 @@ export class Worth {
   private ran = 0
   private tryAt = ALONE_MS
   private again = AGAIN_MS
-  /** Of this trial: how long it has gone on, what was gained in the last looks and in the one that is not over, and for how long that has been too little. */
+  /** Of this trial: how long it has gone on, how much of that others have worked apart, lately, and for how long they have had nothing to do. */
   private tried = 0
+  private apart = 0
+  private idle = 0
+  /** What was gained in the last looks and in the one that is not over, and for how long that has been too little. */
   private readonly gains: number[] = []
   private ms = 0
   private useful = 0
@@ -59,20 +72,30 @@ export class Worth {
 
   /** Several shards run from now on. */
   begin(): void {
-    this.tried = this.ms = this.useful = this.poor = 0
+    this.tried = this.idle = this.ms = this.useful = this.poor = 0
+    this.apart = 0.5
     this.gains.length = 0
     this.kept = false
+  }
+
+  /** Whether others have had work of their own, lately. */
+  get workApart(): boolean {
+    return this.apart > 0.5
   }
 
   /**
    * Several shards have run for so long.
    * @param useful how long one would have been at what they did
+   * @param others what all but the calling thread seemed to do
    * @returns true: that one would do as well
    */
-  together(ms: number, useful: number): boolean {
+  together(ms: number, useful: number, others: Others = Others.Mixed): boolean {
     this.ran += ms
     this.tried += ms
-    if (this.tried < WARM_MS) return false
+    this.idle = others === Others.Idle ? this.idle + ms : Math.max(0, this.idle - ms)
+    if (this.idle >= IDLE_MS && !this.kept) return true
+    this.apart += ((others === Others.Apart ? 1 : 0) - this.apart) * Math.min(1, ms / APART_OVER_MS)
+    if (this.tried < WARM_MS || (this.tried < APART_MS && this.workApart)) return false
     this.ms += ms
     this.useful += useful
     if (this.ms < LOOK_MS) return false
@@ -91,7 +114,8 @@ export class Worth {
    * @param rate COMMs in a millisecond that all together have made lately
    */
   giveUp(rate: number): void {
-    this.rate = rate
+    // Of others that had nothing to do nothing has to be proved.
+    this.rate = this.idle >= IDLE_MS && !this.kept ? 0 : rate
     this.since = this.made = 0
     if (this.kept && this.tried >= KEPT_MS) this.again = AGAIN_MS / 4
     this.tryAt = this.ran + this.again

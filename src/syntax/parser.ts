@@ -300,6 +300,8 @@ for (const state of [
   BINDS[state] = 1
 /** Characters of text that was given up that are looked through for names. */
 const LOST_MAX = 1_000_000
+/** Called like functions they mean the methods `toInt()` and so on. */
+const CONVERSIONS: ReadonlySet<string> = new Set(['int', 'float', 'string', 'bigInt'])
 /** Words that programs of other languages begin something with, and what is written here. */
 const FOREIGN = new Map<string, string>()
 for (const [words, hint] of [
@@ -1020,7 +1022,12 @@ class Parser {
       lex.tok = T.Bar
       return frame.state
     }
-    if (tok === T.Dot) this.fail('RHO102', 'a process has no methods', 'put it in braces to call a method on it: `{ … }.m()`')
+    if (tok === T.Dot)
+      this.fail(
+        'RHO102',
+        'a process has no methods',
+        startsName(lex.peek()) ? 'put it in braces to call a method on it: `{ … }.m()`' : 'a dot ends only `x!?(…).` and `x!m(…).`',
+      )
     else this.fail('RHO102', `a statement form is no operand of ${this.found()}`, `put it in braces: \`{ x!(1) } ${SPELLING[tok]} y\``)
     return this.recover()
   }
@@ -1830,7 +1837,11 @@ class Parser {
     else
       this.unexpected(
         branch ? '`&`, `where` or `=>`' : '`&`, `;`, `where` or `)`',
-        tok === T.Comma ? 'write `&` between binds, `;` between receipts' : '',
+        tok === T.Comma
+          ? 'write `&` between binds, `;` between receipts'
+          : tok === T.Tilde
+            ? 'there is no search by similarity: write a pattern or a guard `where …`'
+            : '',
       )
     return this.recover()
   }
@@ -2348,12 +2359,15 @@ class Parser {
         expected = frame.level > 0 ? 'an operand' : 'an expression'
         hint = 'a name is not a process: write `*@P`; a send as an operand needs braces: `{ @P!(1) }`'
         break
-      case T.New:
+      case T.Match:
       case T.If:
+        expected = frame.level > 0 ? 'an operand' : 'an expression'
+        hint = `\`${SPELLING[lex.tok]}\` yields no value: put what is done with the value into its cases; \`{ ${SPELLING[lex.tok]} … }\` is the process itself`
+        break
+      case T.New:
       case T.Let:
       case T.For:
       case T.Contract:
-      case T.Match:
       case T.Select:
         expected = frame.level > 0 ? 'an operand' : 'an expression'
         hint = `\`${SPELLING[lex.tok]}\` as an operand needs braces: \`{ ${SPELLING[lex.tok]} … }\``
@@ -2380,6 +2394,12 @@ class Parser {
         break
       case T.MinusMinus:
         hint = 'a comment is written `// …` or `/* … */`'
+        break
+      case T.Colon:
+        if (this.glued(lex.start, 58)) hint = 'tokens `s :: ()` that pay for signed processes are not part of the language: use `--gas`'
+        break
+      case T.Percent:
+        if (this.glued(lex.start, 123)) hint = 'signed processes `{% P %}[s]` are not part of the language: write `{ P }`'
         break
       case T.EqEq:
       case T.Arrow:
@@ -2476,7 +2496,8 @@ class Parser {
     const name = val.name
     let hint = `to send on it write \`${name}!(…)\`, to call a method \`x.${name}(…)\``
     const word = foreignWord(name)
-    if (word !== '') hint = word
+    if (CONVERSIONS.has(name)) hint = `a value is converted by a method: \`x.to${name[0].toUpperCase()}${name.slice(1)}()\``
+    else if (word !== '') hint = word
     else if (name === 'BigInt') hint = 'a BigInt literal is written `5n`; to convert a value use `.toBigInt()`'
     this.fail('RHO102', `an identifier is not called like a function: found \`(\` after \`${name}\``, hint)
     const start = val.start

@@ -81,6 +81,11 @@ describe('lints are warnings with a position', () => {
         })
     })
 
+  it('L09 says what joins strings', () => {
+    expect(read('@0!("a" + 1)').diagnostics[0].hint).toContain('`++` joins')
+    expect(read('@0!(1 + true)').diagnostics[0].hint).not.toContain('++')
+  })
+
   it('L07 and L08 come from the parser and stay', () => {
     expect(read('@0!(300u8, 1.25p1)').lints).toEqual(['L07 1:5', 'L08 1:12'])
   })

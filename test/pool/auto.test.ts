@@ -3,12 +3,12 @@ import { drive } from '../../src/cli/engine.ts'
 import { QuietHost } from '../../src/host/hosts.ts'
 import { Session } from '../../src/machine/session.ts'
 import { Pool } from '../../src/pool/pool.ts'
-import { Worth } from '../../src/pool/worth.ts'
+import { Others, Worth } from '../../src/pool/worth.ts'
 
 describe('whether several shards are worth while', () => {
   /** So many milliseconds of several shards that each do so much; the milliseconds after which they are given up, if they are. */
-  const until = (w: Worth, ms: number, gain: (at: number) => number): number | undefined => {
-    for (let at = 5; at <= ms; at += 5) if (w.together(5, 5 * gain(at))) return at
+  const until = (w: Worth, ms: number, gain: (at: number) => number, others?: Others): number | undefined => {
+    for (let at = 5; at <= ms; at += 5) if (w.together(5, 5 * gain(at), others)) return at
     return undefined
   }
   const tried = (): Worth => {
@@ -34,6 +34,25 @@ describe('whether several shards are worth while', () => {
     const at = until(tried(), 5000, () => 1)
     expect(at).toBeGreaterThan(150)
     expect(at).toBeLessThan(250)
+  })
+
+  it('is not said of shards that have nothing to do, whatever the calling thread does: at once', () => {
+    expect(until(tried(), 5000, () => 2, Others.Idle)).toBeLessThan(50)
+  })
+
+  it('is not lost by shards that have nothing to do for a moment', () => {
+    const w = tried()
+    for (let i = 0; i < 200; i++) {
+      expect(until(w, 20, () => 1.5, Others.Idle)).toBeUndefined()
+      expect(until(w, 20, () => 1.5)).toBeUndefined()
+    }
+  })
+
+  it('is found out later of shards that work apart, slow as they are until their code is compiled', () => {
+    expect(until(tried(), 5000, at => (at < 400 ? 0.5 : 1.5), Others.Apart)).toBeUndefined()
+    const at = until(tried(), 5000, () => 0.5, Others.Apart)
+    expect(at).toBeGreaterThan(450)
+    expect(at).toBeLessThan(650)
   })
 
   it('does not change with a collection now and then', () => {

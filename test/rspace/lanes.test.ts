@@ -1,11 +1,27 @@
+import { blake2b } from '@noble/hashes/blake2.js'
 import { blake3 } from '@noble/hashes/blake3.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { makeLanes } from '../../rspace/lanes.ts'
+import { INPUT_BYTES, makeLanes } from '../../rspace/lanes.ts'
 
 describe('the program that adds elements to the lattice hash', () => {
-  it('draws out what BLAKE3 draws out, and adds and takes it lane by lane', async () => {
-    const lanes = await makeLanes()
+  it('names what has a name as BLAKE2b does, whatever lay there before', () => {
+    const lanes = makeLanes()
+    const lengths = fc.oneof(fc.nat(300), fc.constantFrom(0, 1, 127, 128, 129, 255, 256, 257, INPUT_BYTES - 1, INPUT_BYTES))
+    fc.assert(
+      fc.property(lengths, fc.integer(), (length, from) => {
+        const bytes = Uint8Array.from({ length }, (_, i) => Math.imul(i + from, 0x9e3779b1) >>> 24)
+        lanes.input.set(bytes)
+        lanes.name(length)
+        const name = blake2b(bytes, { dkLen: 32 })
+        expect(lanes.seed.subarray(0, 32)).toEqual(name)
+        expect(lanes.nameWords).toEqual(new Int32Array(name.buffer))
+      }),
+    )
+  })
+
+  it('draws out what BLAKE3 draws out, and adds and takes it lane by lane', () => {
+    const lanes = makeLanes()
     const seed = fc.uint8Array({ minLength: 40, maxLength: 40 })
     fc.assert(
       fc.property(fc.array(fc.tuple(seed, fc.boolean()), { maxLength: 8 }), fc.nat(), (steps, first) => {

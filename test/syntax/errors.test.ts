@@ -228,6 +228,13 @@ describe('hints', () => {
     ['a!(5 mod 2)', 'a % b'],
     ['/* a /* b */ c */ Nil', 'do not nest'],
     ['-- a', '// …'],
+    ['if (match a { 1 => true }) { b }', 'yields no value'],
+    ['a!(1 + if (b) c else d)', 'yields no value'],
+    ['a!(int(b))', 'x.toInt()'],
+    ['a!(1).', 'a dot ends only'],
+    ['a!(1).m()', '{ … }.m()'],
+    ['for (@x <- a ~ [1]) { x }', 'where …'],
+    ['{% a!(1) %}[s]', 'write `{ P }`'],
   ])('%s suggests %s', (text, hint) => expect(reports(text)[0]).toContain(hint))
 })
 

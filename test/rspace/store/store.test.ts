@@ -580,7 +580,7 @@ describe('a directory', () => {
   it('can be looked at with plain tools', async () => {
     const dir = await make(20)
     expect(await verifyDir(dir)).toMatchObject({ ok: true, commit: 20, problems: [] })
-    expect(await statsDir(dir)).toMatchObject({ commit: 20, oldestCommit: 0, durability: 'process', format: '1.0' })
+    expect(await statsDir(dir)).toMatchObject({ commit: 20, oldestCommit: 0, durability: 'process', format: '2.0' })
     const steps: string[] = []
     for await (const row of rowsOf(dir, { tag: 'X' })) steps.push(showRow(row))
     expect(steps).toEqual(['X 73746570 0000000000000014'])
