@@ -132,10 +132,31 @@ class Recorded {
   }
 }
 
-/** Keeps the records that a space hands to the engine, so that the bare engine can be given the same rows. */
+/**
+ * Keeps the records that a space hands to the engine, so that the bare engine can be given the same, each in a row of its own: what takes over the row of another
+ * (a cell, see docs/persistence.md) is one row that goes and one that comes. That saving is ours.
+ */
 class Recorder extends LevelEngine {
   readonly batches: Recorded[] = []
   recording = false
+  /** The row of its own that stands for what is in a cell. */
+  readonly #inCells = new Map<string, Uint8Array>()
+  #last = 0
+  #took(recorded: Recorded, key: Uint8Array, value: Uint8Array | undefined): void {
+    if (key.subarray(9, 17).some(b => b !== 0)) {
+      recorded.add(key, value)
+      return
+    }
+    const cell = Buffer.from(key).toString('latin1')
+    // Every cell of the bank is filled before the recording begins.
+    recorded.add(this.#inCells.get(cell) ?? key)
+    this.#inCells.delete(cell)
+    if (value === undefined) return
+    const own = key.slice()
+    new DataView(own.buffer).setUint32(13, ++this.#last)
+    this.#inCells.set(cell, own)
+    recorded.add(own, value)
+  }
   override gather(): Gathering {
     const batch = super.gather()
     if (!this.recording) return batch
@@ -145,11 +166,11 @@ class Recorder extends LevelEngine {
     return {
       ...batch,
       put: (key, value) => {
-        if (isRecord(key)) recorded.add(key, value)
+        if (isRecord(key)) this.#took(recorded, key, value)
         batch.put(key, value)
       },
       del: key => {
-        if (isRecord(key)) recorded.add(key)
+        if (isRecord(key)) this.#took(recorded, key, undefined)
         batch.del(key)
       },
       write: sync => {

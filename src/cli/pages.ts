@@ -289,7 +289,7 @@ export const PAGES: Readonly<Record<Code, Page>> = {
     good: 'for (@a, @b <- @"in") { @"c"!(not (a == b)) }',
   },
   L11: {
-    why: 'On a name that `new` made and that is used for nothing but sending and receiving, everything that can happen is in sight. A message with n values is taken only by a receive or contract with n patterns (at least n with `...@rest`), and a receive waits for ever if nothing is sent. A synchronous send `x!?(a)` has one value more than it shows: the name to reply on, in front. A name that nothing is meant to be sent on may begin with `_`.',
+    why: 'On a name that `new` made and that is used for nothing but sending and receiving, everything that can happen is in sight. A message with n values is taken only by a receive or contract with n patterns (at least n with `...@rest`), and a receive waits for ever if nothing is sent, or only in its own body: a cell or a lock needs a first message. A synchronous send `x!?(a)` has one value more than it shows: the name to reply on, in front. A name that nothing is meant to be sent on may begin with `_`.',
     bad: 'new greet in { contract greet(@name, @title) = { @"c"!(title ++ name) } | greet!("Ada") }',
     good: 'new greet in { contract greet(@name, @title) = { @"c"!(title ++ name) } | greet!("Ada", "Countess ") }',
   },

@@ -275,13 +275,16 @@ export class End {
   readonly added: number
   /** It takes more values as well. */
   readonly rest: boolean
+  /** It runs only after something was received from the name. */
+  readonly after: boolean
   readonly start: number
   readonly end: number
-  constructor(what: End['what'], values: number, added: number, rest: boolean, start: number, end: number) {
+  constructor(what: End['what'], values: number, added: number, rest: boolean, after: boolean, start: number, end: number) {
     this.what = what
     this.values = values
     this.added = added
     this.rest = rest
+    this.after = after
     this.start = start
     this.end = end
   }
@@ -334,12 +337,15 @@ function isOnlySent(name: Binding): boolean {
 function allMeet(ends: readonly End[]): boolean {
   let sent = 0
   let taken = 0
-  for (const { what, values, rest } of ends) {
+  let first = false
+  for (const { what, values, rest, after } of ends) {
     if (values > 30) return false
-    if (what === '') sent |= 1 << values
-    else taken |= rest ? -1 << values : 1 << values
+    if (what === '') {
+      sent |= 1 << values
+      if (!after) first = true
+    } else taken |= rest ? -1 << values : 1 << values
   }
-  if (sent === 0 || (sent & ~taken) !== 0) return false
+  if (!first || (sent & ~taken) !== 0) return false
   for (const { what, values, rest } of ends) if (what !== '' && (sent & (rest ? -1 << values : 1 << values)) === 0) return false
   return true
 }
@@ -356,6 +362,10 @@ export function lintChannels(names: readonly Binding[], report: (d: Diagnostic) 
       const others = names.length > SIBLINGS ? [] : names.filter(isOnlySent).map(n => n.name)
       const near = nearest(name.name, others)
       for (const receive of receives) report(neverSent(name.name, receive, near))
+      continue
+    }
+    if (sends.every(send => send.after)) {
+      for (const receive of receives) if (!receive.after) report(neverFirst(name.name, receive))
       continue
     }
     const taken = new Numbers(receives)
@@ -388,11 +398,19 @@ function unanswered(name: string, end: End, against: End, others: number): Diagn
   return lintAt('L11', end.start, end.end, message, 'change one of the two: a message is received only with as many values as it has')
 }
 
+function fateOf({ what }: End): string {
+  return `this ${what} ${what === 'receive' ? 'waits for ever' : what === 'branch' ? 'is never taken' : 'is never called'}`
+}
+
+function neverFirst(name: string, end: End): Diagnostic {
+  const message = `all sends on \`${name}\` stand in the bodies of what receives from it: ${fateOf(end)}`
+  return lintAt('L11', end.start, end.end, message, 'send the first message outside of them')
+}
+
 function neverSent(name: string, end: End, near: string | undefined): Diagnostic {
-  const fate = end.what === 'receive' ? 'waits for ever' : end.what === 'branch' ? 'is never taken' : 'is never called'
   const hint =
     near === undefined
       ? `send on it, or remove this; write \`_${name}\` if that is meant`
       : `did you mean \`${near}\`? It is sent to, but nothing receives from it`
-  return lintAt('L11', end.start, end.end, `nothing is ever sent on \`${name}\`: this ${end.what} ${fate}`, hint)
+  return lintAt('L11', end.start, end.end, `nothing is ever sent on \`${name}\`: ${fateOf(end)}`, hint)
 }

@@ -713,7 +713,7 @@ export class Normalizer extends Resolver {
   /** Notes, for L11, that running code sends or receives at `at`. */
   private channelEnd(name: Binding, what: End['what'], values: number, added: number, rest: boolean, at: Span): void {
     if (at.start >= this.dataStart && at.start < this.dataEnd) return
-    const end = new End(what, values, added, rest, at.start, at.end)
+    const end = new End(what, values, added, rest, name.within > 0, at.start, at.end)
     if (name.ends === null || name.ends === NO_ENDS) name.ends = [end]
     else name.ends.push(end)
   }
@@ -1013,6 +1013,7 @@ export class Normalizer extends Resolver {
       this.orderBinds(frame, binds, vars)
     }
     if (this.lints && this.scope === null) this.lintSources(frame, binds)
+    if (frame.watched) this.countWithin(binds, 1)
     this.enterAll(frame.vars)
     this.push(frame.what === 'branch' ? Op.BranchDone : Op.ReceiveDone, frame)
     this.push(frame.bodyOp, frame.bodyArg)
@@ -1058,6 +1059,13 @@ export class Normalizer extends Resolver {
     }
   }
 
+  private countWithin(binds: readonly Bind[], by: number): void {
+    for (let i = 0; i < binds.length; i++) {
+      const variable = this.variableOf(binds[i].source)
+      if (variable !== null) variable.within += by
+    }
+  }
+
   /** L06, and what L11 wants to know. `binds` in the order of `frame.written`. */
   private lintSources(frame: ReceiptFrame, binds: readonly Bind[]): void {
     for (let i = 0; i < binds.length; i++) {
@@ -1065,8 +1073,10 @@ export class Normalizer extends Resolver {
       if (variable === null) continue
       const { reply, source } = frame.written[i]
       const { start, end } = source
-      if (variable.ends !== null)
+      if (variable.ends !== null) {
         this.channelEnd(variable, frame.what, binds[i].patterns.length, reply ? 1 : 0, binds[i].rest !== null, source)
+        frame.watched = true
+      }
       if (variable.uri === null || !this.uris.isWriteOnly(variable.uri)) continue
       this.lint(
         lintAt(
@@ -1096,6 +1106,7 @@ export class Normalizer extends Resolver {
   private receiveDone(frame: ReceiptFrame): void {
     const body = this.bodyOf(frame)
     this.leaveAll(frame.vars)
+    if (frame.watched) this.countWithin(frame.binds, -1)
     const { start, end } = frame.span
     const receive = new Receive(frame.binds, frame.guard, body, frame.vars.length, start, end)
     if (this.lints && this.scope === null && frame.binds.length === 1 && frame.binds[0].arrow === Arrow.Persistent)
@@ -1143,6 +1154,7 @@ export class Normalizer extends Resolver {
   private branchDone(frame: ReceiptFrame): void {
     const body = this.bodyOf(frame)
     this.leaveAll(frame.vars)
+    if (frame.watched) this.countWithin(frame.binds, -1)
     this.emitPart(new Branch(frame.binds, frame.guard, body, frame.vars.length))
   }
 

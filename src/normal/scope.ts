@@ -19,6 +19,8 @@ export class Binding {
   uses: number
   /** Where a name that `new` makes is a channel in running code; null for other variables and without lints. */
   ends: End[] | null
+  /** How many receives from it the walk is in the bodies of. */
+  within: number
   /** Made by sugar under a name that programs may use (`this`, `private`, `return`): never reported as unused. */
   implicit: boolean
   uri: string | null
@@ -31,6 +33,7 @@ export class Binding {
     this.hides = null
     this.uses = 0
     this.ends = null
+    this.within = 0
     this.implicit = false
     this.uri = null
   }

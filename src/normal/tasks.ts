@@ -103,6 +103,8 @@ export class ReceiptFrame {
   readonly sends: Term[]
   /** `?!`: send the empty reply when the body starts. */
   replies: boolean
+  /** It receives from a name of which all ends are noted. */
+  watched: boolean
   what: 'receive' | 'contract' | 'agent' | 'branch'
   outer: PatternScope | null
   scope: PatternScope | null
@@ -120,6 +122,7 @@ export class ReceiptFrame {
     this.fresh = fresh
     this.sends = fresh === 0 ? NONE : []
     this.replies = false
+    this.watched = false
     this.what = 'receive'
     this.outer = null
     this.scope = null

@@ -96,6 +96,9 @@ export interface MeshOptions {
   readonly systemName: (uri: string) => Unforgeable
 }
 
+/** More forwards than this are left to be found: until then somebody has to look out for them. */
+const FORWARDS_MAX = 100_000
+
 /** So often does the host have to see something before it takes notes of it. */
 const PRACTICE = 32
 
@@ -136,6 +139,8 @@ export class Mesh implements Elsewhere {
   /** Messages from peers for contracts here, since the last time that a copy was thought of. */
   private readonly calls = new Map<Chan, number>()
   private readonly envoy: Machine
+  /** In a shard that may be alone again: channels at whose head a forward was put, by this or those before; null: too many, or none of that. */
+  private forwards: Chan[] | null
   /** While it is set: where everything comes from, but for one shard. */
   cameFrom: Whereabouts | null = null
   cameFromBut = -1
@@ -159,6 +164,8 @@ export class Mesh implements Elsewhere {
     this.reader = new WireReader(this.book)
     this.envoy = new Machine(shard.linker.processor, [], 0, new Account(0, 'p:0', 0, Number.POSITIVE_INFINITY), REPLY_SITE, null, 0)
     this.envoy.status = State.Done
+    const before = shard.elsewhere
+    this.forwards = o.index !== 0 || o.base !== 0 ? null : before instanceof Mesh ? before.forwards : []
     shard.elsewhere = this
     if (this.shards === 1) return
     shard.whole()
@@ -166,7 +173,7 @@ export class Mesh implements Elsewhere {
     for (const chan of shard.names.channels()) {
       const home = this.homeOf(chan.owner as Term)
       if (home === this.index) this.forwardOf(chan)
-      else if (chan.nD === 0 && chan.nK === 0) chan.kHead = new Forward(this, home, 0)
+      else if (chan.nD === 0 && chan.nK === 0) this.forward(chan, home, 0)
     }
   }
 
@@ -178,7 +185,12 @@ export class Mesh implements Elsewhere {
   /** Everything is here and nothing under way: from now on there are no others. */
   retire(): void {
     for (const chan of [...this.copies.keys()]) this.dropCopy(chan)
-    Mesh.alone(this.shard, this.systemName)
+    if (this.forwards === null) {
+      Mesh.alone(this.shard, this.systemName)
+      return
+    }
+    for (const chan of this.forwards) if (chan.kHead !== null && chan.kHead.site === FORWARD_SITE) chan.kHead = null
+    this.shard.elsewhere = null
   }
 
   /**
@@ -198,6 +210,7 @@ export class Mesh implements Elsewhere {
       this.leaves(m)
     }
     this.departing = []
+    if (this.forwards !== null) this.forwards.length = 0
     makers.tell(0, 1, 1)
   }
 
@@ -215,7 +228,12 @@ export class Mesh implements Elsewhere {
 
   opened(chan: Chan): void {
     const home = this.homeOf(chan.owner as Term)
-    if (home !== this.index) chan.kHead = new Forward(this, home, 0)
+    if (home !== this.index) this.forward(chan, home, 0)
+  }
+
+  private forward(chan: Chan, home: number, epoch: number): void {
+    chan.kHead = new Forward(this, home, epoch)
+    if (this.forwards !== null && this.forwards.push(chan) > FORWARDS_MAX) this.forwards = null
   }
 
   /** The forward of a channel that is elsewhere; null: its home is here. */
@@ -236,7 +254,7 @@ export class Mesh implements Elsewhere {
     const epoch = (this.epochs.get(chan) ?? 0) + 1
     this.epochs.delete(chan)
     this.remember(chan)
-    chan.kHead = new Forward(this, home, epoch)
+    this.forward(chan, home, epoch)
     return epoch
   }
 

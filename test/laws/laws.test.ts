@@ -1,7 +1,7 @@
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { generateProgram } from '../support/generate.ts'
 import { generateFlow } from './flow.ts'
-import { conservationLaw, flowLaws, loopLaws, runLaws, snapshotLaw, textLaws, unionLaws } from './laws.ts'
+import { conservationLaw, flowLaws, gasLaw, loopLaws, runLaws, snapshotLaw, textLaws, unionLaws } from './laws.ts'
 import { generateLoop } from './loops.ts'
 
 /** A fixed sample; `npm run test:fuzz` takes as many as time allows. */
@@ -22,6 +22,16 @@ describe('text and image of a program', () => {
 describe('a run', () => {
   it('is the same with literal operations, without optimisations, and again', async () => {
     for (const seed of seeds(250)) await runLaws(program(seed, seed % 5 !== 0))
+  })
+
+  it('that a gas limit stops is the same with literal operations and without optimisations, wherever the limit lies', async () => {
+    const parts = 'new c in { @1!(2) | c!(*c) | @3!(*c) | for (@x <= c) { @4!(x) | @5!(x) } }'
+    for (let gas = 1; gas < 400; gas += 7) expect((await gasLaw(parts, gas)).status).toBe('limit')
+    // The first program of which fuzzing said so: it makes agents without end.
+    const agents = `new c, d in {
+      agent c { constructor() { { if ("a") { this!() } else { this!() } } | for (m <<- d; <<- d & a <- @11 where (2)) { d!(false) } } |
+        default(...@x) { new a in { this!(*a) } } } | c!(*c) }`
+    for (let gas = 400; gas < 6_000; gas += 97) await gasLaw(agents, gas)
   })
 
   it('of a confluent program does what was foreseen in every order, for the same price', async () => {

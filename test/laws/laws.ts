@@ -98,14 +98,20 @@ export function unionLaws(a: string, b: string, c: string): void {
   if (members(all).length > members(x).length + members(y).length + members(z).length) throw new Broken('members are counted once', text)
 }
 
-/** What two runs of one program must agree on. */
+/**
+ * What two runs of one program must agree on. A program is over its gas limit as a whole: the place of that one failure is where it was noticed, which code
+ * that starts the parts of a SPAWN without machines of their own does at another part, or at the parent, than code that makes them.
+ */
 export function essence(o: Outcome): string {
   const { stats } = o
+  const failures = o.failures.map(f =>
+    o.status === 'limit' && f.code === 'RHO601' ? [f.code, f.message] : [f.code, f.message, f.line, f.column, f.end],
+  )
   return JSON.stringify({
     status: o.status,
     stdout: o.stdout,
     stderr: o.stderr,
-    failures: o.failures.map(f => [f.code, f.message, f.line, f.column, f.end]),
+    failures: failures.map(f => JSON.stringify(f)).sort(),
     blocked: o.blocked,
     data: o.data,
     comms: stats.comms,
@@ -116,6 +122,19 @@ export function essence(o: Outcome): string {
 
 /** What bounds every run. No limit of machines: it would turn off what makes code fast, functions made from it too. */
 const STEPS = { gas: 2_000_000, timeoutMs: 20_000, matchBudget: 100_000, maxValueBytes: 1 << 20 } as const
+
+/** A program that is stopped by its gas limit, at whatever point, has then done the same and paid the same, however it is carried out. */
+export async function gasLaw(program: string, gas: number): Promise<Outcome> {
+  const run = (options: object): Promise<Outcome> =>
+    runPrograms([{ name: 'law.rho', text: program }], { ...STEPS, gas, seed: 1n, ...options })
+  const fused = await run({})
+  const a = essence(fused)
+  for (const options of [{ trick: 'literal' }, { opt: false }, { hot: 0 }]) {
+    const b = essence(await run(options))
+    if (a !== b) throw new Broken(`a gas limit of ${gas} stops at one point: ${JSON.stringify(options)}`, program, `\n${a}\n${b}`)
+  }
+  return fused
+}
 
 /** Laws of running a program that comes to rest. The outcome is that of the default order. */
 export async function runLaws(program: string): Promise<Outcome> {

@@ -66,6 +66,14 @@ describe('L11: what is sent and received on a private name can never meet', () =
     'new result, reslt in { reslt!(1) | for (@v <- result) { @0!(v) } }': [
       '1:47 nothing is ever sent on `result`: this receive waits for ever; did you mean `reslt`? It is sent to, but nothing receives from it',
     ],
+    // Nobody sends the first message.
+    'new n in { for (@x <- n) { n!(x + 1) } | contract n(@x, @y) = { if (x > y) { n!(y, x) } } }': [
+      '1:23 all sends on `n` stand in the bodies of what receives from it: this receive waits for ever',
+      '1:51 all sends on `n` stand in the bodies of what receives from it: this contract is never called',
+    ],
+    'new a, b in { for (@x <- a & @y <- b) { a!(x) | for (_ <- a) { b!(y) } } | b!(1) }': [
+      '1:26 all sends on `a` stand in the bodies of what receives from it: this receive waits for ever',
+    ],
   }
   for (const [program, expected] of Object.entries(rows)) it(program, () => expect(found(program)).toEqual(expected))
 })
@@ -78,6 +86,12 @@ describe('L11 says nothing where somebody else may send or receive', () => {
       'new f in { contract f(r, @n) = { r!(n) } | for (@v <- f!?(1)) { @0!(v) } | f!?(2). }',
       'new f in { contract f(r, @m, @n) = { r!(m, n) } | f!go(1); @0!(2) }',
       'new A in { agent A { constructor(@n) { @0!(n) } | default() { Nil } } | A!?(7). }',
+    ],
+    'the first message comes from elsewhere': [
+      'new n in { for (@x <- n) { n!(x + 1) } | n!(0) }',
+      'new n in { for (@x <- n) { n!(x + 1) } | for (@x <- @1) { n!(x) } }',
+      'new n in { select { @x <- n => n!(x) @x <- @1 => n!(x) } }',
+      'new c in { for (@a <- c!?(1); @b <- c) { @0!(a, b) } | for (r, @n <- c) { r!(n) | c!(1) } }',
     ],
     'messages that are only left': ['new c in { c!(1) }'],
     'a name that says by its underscore that nothing is sent': ['new _never in { for (_ <- _never) { Nil } }'],

@@ -191,6 +191,41 @@ const MUTANTS: readonly Mutant[] = [
     to: 'this.#sync = false',
     test: 'store/families.test.ts',
   },
+  {
+    breaks: 'a COMM is told behind what made it',
+    file: JOURNAL,
+    from: '(this.comesDatum ? datum : ref) === this.comesRef',
+    to: 'true',
+    test: 'journal.test.ts',
+  },
+  {
+    breaks: 'a value has no more in common with the last one than there was',
+    file: JOURNAL,
+    from: 'if (from + to > last.length)',
+    to: 'if (from > last.length)',
+    test: 'journal.test.ts',
+  },
+  {
+    breaks: 'a group knows nothing of the values before it',
+    file: JOURNAL,
+    from: '    this.value = NO_PART\n    this.length = -1\n',
+    to: '    this.value = NO_PART\n',
+    test: 'journal.test.ts',
+  },
+  {
+    breaks: 'equal elements of a digest are told apart',
+    file: 'rspace/hash.ts',
+    from: 'this.counts.came(this.lanes.nameWords)',
+    to: '1',
+    test: 'lattice.test.ts',
+  },
+  {
+    breaks: 'a name stays where it is looked for',
+    file: 'rspace/occurrences.ts',
+    from: '      if (((slot - table[slot * ENTRY]) & mask) < ((slot - gap) & mask)) continue\n',
+    to: '',
+    test: 'occurrences.test.ts',
+  },
 ]
 
 const root = fileURLToPath(new URL('../../', import.meta.url))

@@ -162,6 +162,58 @@ describe.each(Object.entries(PLACES))('a store %s', (_, place) => {
     expect(store.committed.number).toBe(0)
   })
 
+  it('puts rows in the places of others, each right before what was there', async () => {
+    await store.commit({
+      packs: [
+        packOf(
+          3,
+          [
+            ['ab', '1'],
+            ['cd', '2'],
+          ],
+          1024,
+        ),
+      ],
+    })
+    await store.commit({
+      renewed: [
+        packOf(
+          3,
+          [
+            ['ab', '3'],
+            ['ab', '1'],
+            ['cd', '4'],
+            ['cd', '2'],
+          ],
+          1024,
+        ),
+      ],
+    })
+    expect(store.stats.rows).toBe(2)
+    expect((await store.verify()).ok).toBe(true)
+    const changes: unknown[] = []
+    for await (const r of store.log(2)) changes.push(...r.changes.map(c => [new TextDecoder().decode(c.before), c.hash !== undefined]))
+    expect(changes).toEqual([
+      ['1', true],
+      ['2', true],
+    ])
+    expect(await reopen()).toEqual({ Xab: '3', Xcd: '4' })
+  })
+
+  it('refuses a renewed row without what it takes the place of', async () => {
+    const alone = packOf(3, [['ab', '3']], 1024)
+    const apart = packOf(
+      3,
+      [
+        ['ab', '3'],
+        ['ab', '1'],
+      ],
+      8,
+    )
+    for (const pack of [alone, apart]) await expect(store.commit({ renewed: [pack] })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    expect(store.committed.number).toBe(0)
+  })
+
   it('makes no commit for a delta that changes nothing', async () => {
     await store.commit({ put: [put('a', '1')] })
     const before = store.committed
