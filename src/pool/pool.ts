@@ -119,7 +119,7 @@ const APART_CROSSING = 0.04
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
-const TOGETHER_MS = 750
+const TOGETHER_MS = 2500
 const TOGETHER_MAX_MS = 30_000
 
 function heldIn(r: TurnReport | null | undefined, account: number): number {
