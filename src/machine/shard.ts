@@ -1414,15 +1414,18 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 
   /** Whether the machine that `m` woke may run at once in its place. */
   private mayGoOn(m: Machine, gas: number): boolean {
-    if (this.alerts !== 0 || this.kernel.pumpPending || (m.account.limited && this.spent(m.account, gas))) return false
+    if (this.alerts !== 0 || this.kernel.pumpPending || (m.account.limited && this.near(m.account, gas))) return false
     // As after any slice that the queue has given.
     this.pumpTurn = true
     return true
   }
 
-  /** Whether the account is over its limit with what the running slice has used. */
-  private spent(account: Account, gas: number): boolean {
-    return account.gas + this.gas + gas > account.gasLimit
+  /**
+   * Whether the limit of the program may be passed in this slice, with `gas` beside what is charged already. From here on all runs as if nobody had optimised it:
+   * which machine passes the limit, and where, is the same then.
+   */
+  near(account: Account, gas: number): boolean {
+    return account.gas + this.gas + gas > account.gasLimit - NEAR
   }
 
   /** Slices that may still follow one another by direct hand-over, until it is the turn of the oldest or the quantum is over. 0 inside an eager leaf. */
@@ -1982,7 +1985,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
               this.overMachines(m, pc, t.total)
               return
             }
-            if (!quick || t.inline < 0 || this.endsWatched) {
+            if (!quick || t.inline < 0 || this.endsWatched || (m.account.limited && this.near(m.account, gas))) {
               this.spawnHere(t, m, C, pc + 4)
               this.end(m, State.Done)
               return
@@ -2149,7 +2152,7 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             const tier = K[C[pc + 2]] as Tier
             let { run } = tier
             if (run === null && quick && tier.left >= 0 && --tier.left < 0) run = tier.run = generate(linked, pc)
-            if (run === null || !quick || !this.primitives.plain) {
+            if (run === null || !quick || !this.primitives.plain || (m.account.limited && this.near(m.account, gas))) {
               pc += 3
               continue
             }
@@ -2730,6 +2733,9 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
 }
 
 /** The part whose code the instruction at `pc` belongs to. */
+/** More gas than a slice usually takes. */
+const NEAR = 20_000
+
 function partAt(parts: readonly Part[], pc: number): Part {
   let i = 0
   while (parts[i].to <= pc && (!parts[i].last || parts[i].to < pc)) i++

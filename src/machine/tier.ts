@@ -443,7 +443,9 @@ class Generator {
         const t = this.template(pc)
         if (t.inline < 0) break
         this.done++
-        this.say(`if(S.endsWatched||${t.total}>S.limits.children||S.alive+${t.total}>S.limits.machines)${this.leave()}`)
+        this.say(
+          `if(S.endsWatched||${t.total}>S.limits.children||S.alive+${t.total}>S.limits.machines||m.account.limited&&S.near(m.account,gas))${this.leave()}`,
+        )
         way.gas += price
         this.say(`S.unrolled(m,${this.gasText()},${t.inline});gas=0`)
         way.gas = 0

@@ -98,20 +98,14 @@ export function unionLaws(a: string, b: string, c: string): void {
   if (members(all).length > members(x).length + members(y).length + members(z).length) throw new Broken('members are counted once', text)
 }
 
-/**
- * What two runs of one program must agree on. A program is over its gas limit as a whole: the place of that one failure is where it was noticed, which code
- * that starts the parts of a SPAWN without machines of their own does at another part, or at the parent, than code that makes them.
- */
+/** What two runs of one program must agree on. */
 export function essence(o: Outcome): string {
   const { stats } = o
-  const failures = o.failures.map(f =>
-    o.status === 'limit' && f.code === 'RHO601' ? [f.code, f.message] : [f.code, f.message, f.line, f.column, f.end],
-  )
   return JSON.stringify({
     status: o.status,
     stdout: o.stdout,
     stderr: o.stderr,
-    failures: failures.map(f => JSON.stringify(f)).sort(),
+    failures: o.failures.map(f => [f.code, f.message, f.machine, f.line, f.column, f.end]),
     blocked: o.blocked,
     data: o.data,
     comms: stats.comms,
