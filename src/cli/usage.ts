@@ -132,7 +132,7 @@ export const FLAGS = {
     kind: 'text',
     value: 'FILE',
     on: RUN,
-    help: 'write down what it takes to run this again, at full speed (`rho trace` shows what happened, `rho trace --replay` compares)',
+    help: 'write down what it takes to run this again, at full speed (`rho trace` shows what happened)',
   },
   'stop-after': { kind: 'text', value: 'steps=N|comms=N|idle', on: RUN, help: 'stop at a scheduling point' },
   snapshot: { kind: 'text', value: 'FILE', on: RUN, help: 'write the state at the end; - is standard output' },
