@@ -185,6 +185,8 @@ export async function killDuringRecovery(budget: Budget): Promise<Outcome> {
       if (task !== 'import' && task !== 'checkpoint') copyFiles(template, dir)
       const run = start(programs.writer, [task, task === 'import' ? exported : dir, to, String(seed), 'process'], base)
       await run.until('go')
+      // Half of them once there is a checkpoint, however slow the machine is.
+      if (task === 'checkpoint' && random.below(2) === 0) await run.until('r ')
       await pause(random.below(task === 'repair' ? 250 : task === 'import' ? 30 : 50))
       run.child.kill('SIGKILL')
       await run.ended
