@@ -123,6 +123,9 @@ const PATH_METHODS: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
+/** Characters of a `new` that L11 looks at. Longer ones are not written by hand, and every use of their names would have to be remembered. */
+const WATCHED_MAX = 1 << 22
+
 /** Normalises the components of one program, one after the other. */
 export class Normalizer extends Resolver {
   private readonly pairs = new EndlessPairs(this.lint)
@@ -859,7 +862,7 @@ export class Normalizer extends Resolver {
     const plain: Binding[] = []
     let system: Binding[] | null = null
     const seen = node.decls.length > 1 ? new Set<string>() : null
-    const watched = this.lints && this.scope === null
+    const watched = this.lints && this.scope === null && node.end - node.start <= WATCHED_MAX
     for (const decl of node.decls) {
       const binding = new Binding(decl.name, Sort.Name, decl.start, decl.end)
       if (seen !== null) {

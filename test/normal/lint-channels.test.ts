@@ -137,6 +137,12 @@ describe('L11 says nothing where somebody else may send or receive', () => {
 })
 
 describe('L11 on large programs', () => {
+  it('says nothing of a `new` of more than four mebibytes', () => {
+    const program = (n: number) => `new c in { c!(1, 2) | for (_ <- c) { "${'x'.repeat(n)}" } }`
+    expect(found(program(1 << 21))).toHaveLength(1)
+    expect(found(program(1 << 22))).toEqual([])
+  })
+
   it('looks at 65,537 sends and receives of one name', () => {
     const many = Array.from({ length: 65_536 }, (_, i) => (i % 2 === 0 ? 'c!(1)' : 'for (_ <- c) { Nil }')).join(' | ')
     expect(found(`new c in { ${many} | c!(1, 2) }`)).toHaveLength(1)
