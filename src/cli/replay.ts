@@ -8,11 +8,9 @@ import { readInput } from './engine.ts'
 import { termOf } from './names.ts'
 import { EXIT } from './outcome.ts'
 import { stdout } from './streams.ts'
-import { eventText } from './trace.ts'
+import { eventText, WRITTEN } from './trace.ts'
 import { eventLine, outcomeDigest, REPLAYED } from './trace-file.ts'
 import { type Flags, UsageError } from './usage.ts'
-
-const WRITTEN = 'traces are written by `rho run --trace FILE` and `--record FILE`'
 
 /**
  * `rho trace --replay`: the run that a trace is of happens again, in memory, and has to take the same course event for event. A recording has no events to
@@ -117,7 +115,7 @@ function read(file: string, text = new TextDecoder().decode(readInput(file))): R
     state: begin.state,
     events,
     watched,
-    outcome: String(end?.outcome),
+    outcome: String(end?.outcome ?? ''),
     answers,
     end: at,
     changed,
@@ -232,7 +230,7 @@ class Replay {
       shard.tracer = null
       for (let before = -1; slices - shard.slices > NEAR && shard.slices > before; ) {
         before = shard.slices
-        session.run((slices - shard.slices) >> 8)
+        session.run(Math.ceil((slices - shard.slices) / 256))
       }
       shard.tracer = WATCHER
       if (shard.slices > slices) this.missed = true

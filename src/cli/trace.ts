@@ -5,6 +5,9 @@ import { stdout } from './streams.ts'
 import type { Flags } from './usage.ts'
 import { UsageError } from './usage.ts'
 
+/** Where traces come from. */
+export const WRITTEN = 'traces are written by `rho run --trace FILE` and `--record FILE`'
+
 type TraceEvent = Readonly<Record<string, unknown>>
 
 /** `rho trace`: a trace for people, the first place where two traces part, or where a trace and a run of the same part. */
@@ -12,11 +15,7 @@ export async function traceCommand(flags: Flags): Promise<number> {
   if (flags.has('replay')) return (await import('./replay.ts')).replayCommand(flags)
   const diff = flags.has('diff')
   const files = flags.files
-  if (files.length !== (diff ? 2 : 1))
-    throw new UsageError(
-      diff ? '--diff compares two traces' : '`rho trace` shows one trace',
-      'a trace is written by `rho run --trace FILE`',
-    )
+  if (files.length !== (diff ? 2 : 1)) throw new UsageError(diff ? '--diff compares two traces' : '`rho trace` shows one trace', WRITTEN)
   const traces: (readonly TraceEvent[])[] = []
   for (const file of files) traces.push(expanded(await readTrace(file), flags))
   if (diff) return showDifference(files, traces)
@@ -46,7 +45,7 @@ async function readTrace(file: string): Promise<TraceEvent[]> {
       } catch {
         // said below
       }
-      throw new UsageError(`${file}:${i + 1} is no trace event`, 'a trace is written by `rho run --trace FILE`')
+      throw new UsageError(`${file}:${i + 1} is no trace event`, WRITTEN)
     })
     .filter(event => event.kind === 'trace')
 }
