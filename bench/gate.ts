@@ -3,7 +3,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Effort } from './jobs.ts'
-import { summarise } from './measure.ts'
+import { medianOf } from './measure.ts'
 import type { Workshop } from './peers.ts'
 import { short } from './row.ts'
 import { SUITE } from './suite.ts'
@@ -82,7 +82,7 @@ function measureGate(shop: Workshop, effort: Effort): Medians {
       if (entry !== undefined) samples[id].push(passRatio(entry, shop))
     }
   }
-  const medians = Object.fromEntries(GATED.map(id => [id, Number((summarise(samples[id])?.median ?? Number.NaN).toPrecision(4))]))
+  const medians = Object.fromEntries(GATED.map(id => [id, Number(medianOf(samples[id]).toPrecision(4))]))
   return { v: 1, medians }
 }
 

@@ -7,6 +7,7 @@ import { QuietHost } from '../src/host/hosts.ts'
 import { Session } from '../src/machine/session.ts'
 import { UriTable } from '../src/normal/uris.ts'
 import { crossingCosts } from './crossing.ts'
+import { medianOf } from './measure.ts'
 import { JOBS, parking, parkingAnswer, WAKING } from './programs.ts'
 import { SPACE_COMMANDS } from './space-inside.ts'
 import { compileStages, now, type Stages } from './stages.ts'
@@ -14,11 +15,6 @@ import { SUITE_COMMANDS } from './suite-inside.ts'
 import { folderProgram, generatedProgram, javaScript, NESTINGS } from './texts.ts'
 
 /** Measurements that need the inside of a process: warm repetitions and the heap. Run as a child; prints one JSON object. */
-
-function median(samples: number[]): number {
-  const sorted = [...samples].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]
-}
 
 // ── compilers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -59,7 +55,7 @@ function compiling(text: string, ms: number, warm = generatedProgram(50_000)): o
 function stages(text: string, ms: number): object {
   repeat(ms / 2, warmRuns(text), () => compileStages(text))
   const runs = repeat(ms, 2, () => compileStages(text))
-  const at = (stage: keyof Stages): number => median(runs.map(r => r[stage]))
+  const at = (stage: keyof Stages): number => medianOf(runs.map(r => r[stage]))
   return { parse: at('parse'), normalise: at('normalise'), compile: at('compile'), verify: at('verify') }
 }
 
@@ -131,7 +127,7 @@ function park(n: number, enough: number): object {
   return {
     n,
     nsEach: (total / Math.max(1, Math.floor(enough / n))) * each,
-    nsDropped: median(dropped) * each,
+    nsDropped: medianOf(dropped) * each,
     bytesEach: weighed.bytes / n,
   }
 }
@@ -153,7 +149,7 @@ function crowd(parked: number, hops: number): object {
   const runs = Array.from({ length: 5 }, () => hop(hops))
   runIn(session, WAKING)
   expectLine(host, parkingAnswer(parked))
-  return { parked, nsEach: (median(runs) / hops) * 1e6 }
+  return { parked, nsEach: (medianOf(runs) / hops) * 1e6 }
 }
 
 type Command = (args: string[], input: () => string) => object | Promise<object>

@@ -32,6 +32,11 @@ export function summarise(samples: readonly number[]): Summary | null {
   return { median, min: sorted[0], max: sorted[sorted.length - 1], samples: [...samples] }
 }
 
+/** NaN of no samples. */
+export function medianOf(samples: readonly number[]): number {
+  return summarise(samples)?.median ?? Number.NaN
+}
+
 /**
  * Nanoseconds per unit of work in steady state: what the larger run took longer, divided by what it did more. Start-up and
  * warm-up are in both and cancel. NaN if the larger run was not slower (noise): such a pair says nothing.

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Effort } from './jobs.ts'
-import { type Bound, least, most, runProcess, summarise, timeAnswer } from './measure.ts'
+import { type Bound, least, medianOf, most, runProcess, timeAnswer } from './measure.ts'
 import { library, root, type Workshop } from './peers.ts'
 import { JOBS, type Job } from './programs.ts'
 import { plainRow, type Row, ratioRow } from './row.ts'
@@ -85,6 +85,9 @@ const compileSpeed: Probe = {
   },
 }
 
+/** Measurements of each size, in turn, for one figure of C2. */
+const TURNS = 3
+
 const compileGrowth: Probe = {
   ids: ['C2'],
   run(shop, effort) {
@@ -98,10 +101,15 @@ const compileGrowth: Probe = {
     const kinds = Object.keys(NESTINGS)
     const byDepth: Record<string, number[]> = Object.fromEntries(kinds.map(kind => [kind, []]))
     const beyond: Record<string, number[]> = Object.fromEntries(kinds.map(kind => [kind, []]))
+    // the largest of several ratios is what an accident makes large: each cost is the median of some that are measured in turn
+    const steady = (inputs: readonly (readonly (string | number)[])[]): number[] => {
+      const turns = Array.from({ length: TURNS }, () => inputs.map(input => nsPerByte(ask(shop, [...input, ms], ROOM))))
+      return inputs.map((_, i) => medianOf(turns.map(costs => costs[i])))
+    }
     passes(effort, 'C2', () => {
-      bySize.push(growth(sizes.map(size => nsPerByte(ask(shop, ['generated', size, ms], ROOM)))))
+      bySize.push(growth(steady(sizes.map(size => ['generated', size]))))
       for (const kind of kinds) {
-        const costs = [...depths, ...deeper].map(depth => nsPerByte(ask(shop, ['nested', kind, depth, ms], ROOM)))
+        const costs = steady([...depths, ...deeper].map(depth => ['nested', kind, depth]))
         byDepth[kind].push(growth(costs.slice(0, depths.length)))
         if (deeper.length > 0) beyond[kind].push(growth(costs))
       }
@@ -226,7 +234,7 @@ const rawSpace: Probe = {
     passes(effort, 'r12', () => {
       for (const kind of RAW_KINDS) {
         const { ns } = ask<{ ns: number[] }>(shop, ['raw', kind, effort.quick ? 100 : 500])
-        found[kind].push(summarise(ns)?.median ?? Number.NaN)
+        found[kind].push(medianOf(ns))
       }
     })
     return RAW_KINDS.map(kind =>
@@ -242,7 +250,7 @@ const deployStream: Probe = {
     const samples: number[] = []
     passes(effort, 'r15', () => {
       const { ns } = ask<{ ns: number[] }>(shop, ['deploys', effort.quick ? 300 : 60_000 / effort.passes])
-      samples.push((summarise(ns)?.median ?? Number.NaN) / 1000)
+      samples.push(medianOf(ns) / 1000)
     })
     return [plainRow({ id: 'r15', title: `${DEPLOYS} small programs, each compiled, deployed and run`, unit: 'µs/program' }, samples, null)]
   },
@@ -261,8 +269,8 @@ const states: Probe = {
         ['states', machines, effort.quick ? 200 : 1000],
         ROOM,
       )
-      snapshot.push(summarise(found.snapshot)?.median ?? Number.NaN)
-      restore.push(summarise(found.restore)?.median ?? Number.NaN)
+      snapshot.push(medianOf(found.snapshot))
+      restore.push(medianOf(found.restore))
       bytes = found.bytesEach
     })
     const row = (what: string, samples: number[]) =>

@@ -1,5 +1,5 @@
 import type { Effort } from './jobs.ts'
-import { most, ratios, runProcess, type Summary, summarise, WrongAnswer } from './measure.ts'
+import { medianOf, most, ratios, runProcess, type Summary, summarise, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
 import { ask, type Probe } from './probes.ts'
 import { plainRow, type Row, ratioRow, short } from './row.ts'
@@ -63,14 +63,13 @@ function taskOf(entry: Entry, sizes: Sizes, ms: number, way?: Way): Task {
   }
 }
 
-const median = (samples: readonly number[]): number => summarise(samples)?.median ?? Number.NaN
 
 /** Nanoseconds per unit on plain channels: warm, or of the first run if that is all there is. */
 function plainCost(shop: Workshop, entry: Entry, sizes: Sizes, ms: number): number {
   const { ms: samples, answer, cold } = JSON.parse(runProcess(shop.plain(entry.id, sizes, ms)).output) as Plain
   if (answer !== entry.answer(sizes)[0])
     throw new WrongAnswer(`plain channels found ${answer} for ${entry.id}, not ${entry.answer(sizes)[0]}`)
-  return (median(samples.length > 0 ? samples : [cold]) * 1e6) / entry.units(sizes)
+  return (medianOf(samples.length > 0 ? samples : [cold]) * 1e6) / entry.units(sizes)
 }
 
 /** One fresh process. @throws WrongAnswer if it counts other COMMs than are expected */
@@ -95,7 +94,7 @@ export function measureProgram(entry: Entry, shop: Workshop, effort: Effort, pla
     effort.say(`${entry.id}: pass ${pass} of ${effort.passes}`)
     const one = measureOnce(shop, entry, sizes, ms)
     found.push(one)
-    const run = median(warmOf(one).map(p => p.run))
+    const run = medianOf(warmOf(one).map(p => p.run))
     ours.push((run * 1e6) / units)
     perComm.push((run * 1e6) / one.counts.comms)
     if (plainIds.has(entry.id)) plain.push(plainCost(shop, entry, sizes, ms))
@@ -149,7 +148,7 @@ export function failedProgram(entry: Entry, sizes: Sizes, error: string): Progra
 /** Ours ÷ plain channels, once, at the quick size: what the gate looks at. */
 export function passRatio(entry: Entry, shop: Workshop): number {
   const ms = 300
-  const ours = median(warmOf(measureOnce(shop, entry, entry.quick, ms)).map(p => p.run)) * 1e6
+  const ours = medianOf(warmOf(measureOnce(shop, entry, entry.quick, ms)).map(p => p.run)) * 1e6
   return ours / entry.units(entry.quick) / plainCost(shop, entry, entry.quick, ms)
 }
 
@@ -179,7 +178,7 @@ function measureWays(entry: Entry, shop: Workshop, effort: Effort): Ways {
     const task = taskOf(entry, entry.quick, effort.quick ? 200 : 1000, way)
     const found = ask<{ ours: number[]; theirs: number[]; run: number[]; commit: number[] }>(shop, ['compare'], ROOM, JSON.stringify(task))
     result.ways[way] = summarise(ratios(found.theirs, found.ours))
-    const [run, commit] = [median(found.run), median(found.commit)]
+    const [run, commit] = [medianOf(found.run), medianOf(found.commit)]
     if (way === 'process' || way === 'power') result.commitShare[way] = commit / (run + commit)
   }
   return result
@@ -206,7 +205,7 @@ export const mixedProbe: Probe = {
         // Alone for as long as the others run in between: what is shared by all programs is as warm.
         const long = { ...t, task: { ...t.task, ms: 8 * ms } }
         const alone = ask<{ ms: Record<number, number[]> }>(shop, ['mixed'], ROOM, JSON.stringify([long])).ms[0]
-        return [Math.log(median(together[i]) / median(alone))]
+        return [Math.log(medianOf(together[i]) / medianOf(alone))]
       })
       ratiosOf.push(Math.exp(logs.reduce((a, b) => a + b, 0) / logs.length))
     }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Effort } from './jobs.ts'
-import { type Command, most, summarise, WrongAnswer } from './measure.ts'
+import { type Command, medianOf, most, WrongAnswer } from './measure.ts'
 import { suiteFolder, type Workshop } from './peers.ts'
 import { plainRow, type Row, short } from './row.ts'
 import { type Entry, programText, type Sizes } from './suite.ts'
@@ -236,7 +236,7 @@ export async function compareWorkers(entries: readonly Entry[], shop: Workshop, 
 const LONG_MS = 1000
 const SHORT_MS = 200
 
-const median = (list: readonly (number | null)[]): number => summarise(list.map(n => n ?? Number.NaN))?.median ?? Number.NaN
+const median = (list: readonly (number | null)[]): number => medianOf(list.map(n => n ?? Number.NaN))
 
 /** The median of what all passes say of runs with so many workers. */
 function of(r: Compared, w: string, what: keyof Run): number {

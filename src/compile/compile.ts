@@ -270,13 +270,15 @@ export class Compiler {
   private readonly guardRows: Rows
   private cur: Seq = new Seq()
 
-  constructor() {
+  /** @param size expected number of words: those of a text are never more than its characters, by far not always as many */
+  constructor(size = 0) {
     this.room = room ?? new Room()
     room = null
     const { arena, stretches, pool, tree, blob, guardRows, spanAt, spanStart, spanEnd } = this.room
     arena.length = 0
     stretches.length = 0
     pool.length = 0
+    arena.reserve(size)
     this.arena = arena
     this.stretches = stretches
     this.pool = pool

@@ -35,7 +35,7 @@ function refused(file: SourceFile, options: SourceOptions): CompiledSource {
  */
 export function compileSource(file: SourceFile, options: SourceOptions): CompiledSource {
   const normalizer = new Normalizer(options, false)
-  const compiler = new Compiler()
+  const compiler = new Compiler(file.text.length)
   let tooLarge: ImageTooLarge | null = null
   const parsed = parseEach(
     file,

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts'
 import { lintAt } from '../base/diagnostic.ts'
 import { nearest } from '../base/nearest.ts'
-import { sources } from '../base/source.ts'
+import { type Span, sources } from '../base/source.ts'
 import type { Binary, BinaryOp, Proc, Unary } from '../syntax/ast.ts'
 import { equal, hashOf } from './order.ts'
 import type { Binding } from './scope.ts'
@@ -265,10 +265,13 @@ export class EndlessPairs {
   }
 }
 
+/** What stands at one end of a channel; the words are those of messages. */
+const WHAT = ['send', 'receive', 'contract', 'agent', 'branch'] as const
+export type What = (typeof WHAT)[number]
+
 /** One place where running code sends on a name that `new` made, or receives from it. */
-export class End {
-  /** What messages call it; '' for a send. */
-  readonly what: '' | 'receive' | 'contract' | 'agent' | 'branch'
+interface End {
+  readonly what: What
   /** Number of values that it sends or takes, those of sugar included. */
   readonly values: number
   /** How many of them sugar adds in front. */
@@ -279,19 +282,78 @@ export class End {
   readonly after: boolean
   readonly start: number
   readonly end: number
-  constructor(what: End['what'], values: number, added: number, rest: boolean, after: boolean, start: number, end: number) {
-    this.what = what
-    this.values = values
-    this.added = added
-    this.rest = rest
-    this.after = after
-    this.start = start
-    this.end = end
+}
+
+/** Bits of the first number of an end: what it is, then these, then how many values sugar added, then the number of values. */
+const KIND_MASK = 7
+const AFTER = 8
+const REST = 16
+const ADDED_SHIFT = 5
+const VALUES_SHIFT = 7
+
+/** All ends of one name, three numbers each: one `new` around a long program may have millions. */
+export class Ends {
+  private readonly numbers: number[] = []
+
+  get count(): number {
+    return this.numbers.length / 3
+  }
+
+  /** @param added at most 3 */
+  add(what: What, values: number, added: number, rest: boolean, after: boolean, { start, end }: Span): void {
+    const flags = (after ? AFTER : 0) | (rest ? REST : 0) | (added << ADDED_SHIFT)
+    this.numbers.push(WHAT.indexOf(what) | flags | (values << VALUES_SHIFT), start, end)
+  }
+
+  list(): End[] {
+    const { numbers } = this
+    return Array.from({ length: this.count }, (_, i) => {
+      const word = numbers[3 * i]
+      return {
+        what: WHAT[word & KIND_MASK],
+        values: word >> VALUES_SHIFT,
+        added: (word >> ADDED_SHIFT) & 3,
+        rest: (word & REST) !== 0,
+        after: (word & AFTER) !== 0,
+        start: numbers[3 * i + 1],
+        end: numbers[3 * i + 2],
+      }
+    })
+  }
+
+  get areSends(): boolean {
+    const { numbers } = this
+    for (let i = 0; i < numbers.length; i += 3) if ((numbers[i] & KIND_MASK) !== 0) return false
+    return true
+  }
+
+  /** Whether every send and every receive has a partner: what nearly always holds, found without making anything. */
+  get meet(): boolean {
+    const { numbers } = this
+    let sent = 0
+    let taken = 0
+    let first = false
+    for (let i = 0; i < numbers.length; i += 3) {
+      const word = numbers[i]
+      const values = word >> VALUES_SHIFT
+      if (values > 30) return false
+      if ((word & KIND_MASK) === 0) {
+        sent |= 1 << values
+        if ((word & AFTER) === 0) first = true
+      } else taken |= (word & REST) !== 0 ? -1 << values : 1 << values
+    }
+    if (!first || (sent & ~taken) !== 0) return false
+    for (let i = 0; i < numbers.length; i += 3) {
+      const word = numbers[i]
+      const values = word >> VALUES_SHIFT
+      if ((word & KIND_MASK) !== 0 && (sent & ((word & REST) !== 0 ? -1 << values : 1 << values)) === 0) return false
+    }
+    return true
   }
 }
 
 /** The ends of a name that has none so far. */
-export const NO_ENDS: End[] = []
+export const NO_ENDS = new Ends()
 
 /** The numbers of values that sends have, or that receives take. */
 class Numbers {
@@ -321,40 +383,23 @@ class Numbers {
 const SIBLINGS = 32
 
 function isSend(end: End): boolean {
-  return end.what === ''
+  return end.what === 'send'
 }
 
 /** Every mention of the name is an end: all that is ever sent and received there is known. */
 function isPrivate({ ends, uses }: Binding): boolean {
-  return ends !== null && uses > 0 && ends.length === uses
+  return ends !== null && uses > 0 && ends.count === uses
 }
 
 function isOnlySent(name: Binding): boolean {
-  return isPrivate(name) && name.ends?.every(isSend) === true
-}
-
-/** Whether every send and every receive has a partner: what nearly always holds, found without making anything. */
-function allMeet(ends: readonly End[]): boolean {
-  let sent = 0
-  let taken = 0
-  let first = false
-  for (const { what, values, rest, after } of ends) {
-    if (values > 30) return false
-    if (what === '') {
-      sent |= 1 << values
-      if (!after) first = true
-    } else taken |= rest ? -1 << values : 1 << values
-  }
-  if (!first || (sent & ~taken) !== 0) return false
-  for (const { what, values, rest } of ends) if (what !== '' && (sent & (rest ? -1 << values : 1 << values)) === 0) return false
-  return true
+  return isPrivate(name) && name.ends?.areSends === true
 }
 
 /** L11, on the names of one `new`: what is sent with a number of values that nothing takes, and what waits for messages that nobody sends. */
 export function lintChannels(names: readonly Binding[], report: (d: Diagnostic) => void): void {
   for (const name of names) {
-    const { ends } = name
-    if (ends === null || !isPrivate(name) || allMeet(ends) || isOnlySent(name)) continue
+    if (name.ends === null || !isPrivate(name) || name.ends.meet || isOnlySent(name)) continue
+    const ends = name.ends.list()
     const sends = ends.filter(isSend)
     const receives = ends.filter(end => !isSend(end))
     if (sends.length === 0) {
@@ -387,7 +432,7 @@ function amount({ values, rest, added }: End, what = ''): string {
 function other(end: End): string {
   const place = sources.place(end.start)
   const at = place === undefined ? '' : ` at ${place.line}:${place.column}`
-  return `the ${end.what || 'send'}${at} ${isSend(end) ? 'has' : 'takes'} ${amount(end)}`
+  return `the ${end.what}${at} ${isSend(end) ? 'has' : 'takes'} ${amount(end)}`
 }
 
 function unanswered(name: string, end: End, against: End, others: number): Diagnostic {

@@ -2,7 +2,7 @@ import { type Diagnostic, lintAt } from '../base/diagnostic.ts'
 import type { Span } from '../base/source.ts'
 import type * as Ast from '../syntax/ast.ts'
 import { makeBundle, makeConn, makeMap, makePar, makePathMap, makeSet } from './build.ts'
-import { End, EndlessPairs, isIdle, lintBinary, lintCases, lintChannels, lintUnary, NO_ENDS } from './lint.ts'
+import { EndlessPairs, Ends, isIdle, lintBinary, lintCases, lintChannels, lintUnary, NO_ENDS, type What } from './lint.ts'
 import { compareBinds, compareStrings, equal } from './order.ts'
 import { FAULTY, type NormalizeOptions, Resolver } from './resolve.ts'
 import { Binding, PatternScope, Sort } from './scope.ts'
@@ -122,9 +122,6 @@ const PATH_METHODS: ReadonlySet<string> = new Set(
     'toNextSibling toPrevSibling pathExists atPath getLeaf getSubtrie setLeaf setSubtrie removeLeaf removeBranches prunePath createPath joinInto'
   ).split(' '),
 )
-
-/** Characters of a `new` that L11 looks at. Longer ones are not written by hand, and every use of their names would have to be remembered. */
-const WATCHED_MAX = 1 << 22
 
 /** Normalises the components of one program, one after the other. */
 export class Normalizer extends Resolver {
@@ -702,7 +699,7 @@ export class Normalizer extends Resolver {
     this.emit(new Send(chan, data, node.persistent, node.start, node.end))
     if (this.scope !== null || !this.lints) return
     const variable = this.variableOf(chan)
-    if (variable !== null && variable.ends !== null) this.channelEnd(variable, '', data.length, 0, false, node)
+    if (variable !== null && variable.ends !== null) this.channelEnd(variable, 'send', data.length, 0, false, node)
     if (node.persistent) this.pairs.send(chan, variable, data.length, node.start, node.end)
   }
 
@@ -714,11 +711,10 @@ export class Normalizer extends Resolver {
   }
 
   /** Notes, for L11, that running code sends or receives at `at`. */
-  private channelEnd(name: Binding, what: End['what'], values: number, added: number, rest: boolean, at: Span): void {
+  private channelEnd(name: Binding, what: What, values: number, added: number, rest: boolean, at: Span): void {
     if (at.start >= this.dataStart && at.start < this.dataEnd) return
-    const end = new End(what, values, added, rest, name.within > 0, at.start, at.end)
-    if (name.ends === null || name.ends === NO_ENDS) name.ends = [end]
-    else name.ends.push(end)
+    if (name.ends === null || name.ends === NO_ENDS) name.ends = new Ends()
+    name.ends.add(what, values, added, rest, name.within > 0, at)
   }
 
   /** The variable that a term is, if it is one that the program names. */
@@ -743,7 +739,7 @@ export class Normalizer extends Resolver {
 
   private replyingSend(chan: Term, values: number, method: string, at: Span): void {
     const variable = this.scope === null ? this.variableOf(chan) : null
-    if (variable !== null && variable.ends !== null) this.channelEnd(variable, '', values, method === '' ? 1 : 2, false, at)
+    if (variable !== null && variable.ends !== null) this.channelEnd(variable, 'send', values, method === '' ? 1 : 2, false, at)
   }
 
   /** Visits keys and values in turn. */
@@ -862,7 +858,7 @@ export class Normalizer extends Resolver {
     const plain: Binding[] = []
     let system: Binding[] | null = null
     const seen = node.decls.length > 1 ? new Set<string>() : null
-    const watched = this.lints && this.scope === null && node.end - node.start <= WATCHED_MAX
+    const watched = this.lints && this.scope === null
     for (const decl of node.decls) {
       const binding = new Binding(decl.name, Sort.Name, decl.start, decl.end)
       if (seen !== null) {

@@ -1,4 +1,4 @@
-import type { End } from './lint.ts'
+import type { Ends } from './lint.ts'
 
 /** The two sorts of variables (rholang.md 3.1). */
 export const Sort = { Name: 0, Process: 1 } as const
@@ -18,7 +18,7 @@ export class Binding {
   /** How often the program mentions it. */
   uses: number
   /** Where a name that `new` makes is a channel in running code; null for other variables and without lints. */
-  ends: End[] | null
+  ends: Ends | null
   /** How many receives from it the walk is in the bodies of. */
   within: number
   /** Made by sugar under a name that programs may use (`this`, `private`, `return`): never reported as unused. */
