@@ -270,15 +270,22 @@ export class Compiler {
   private readonly guardRows: Rows
   private cur: Seq = new Seq()
 
-  /** @param size expected number of words: those of a text are never more than its characters, by far not always as many */
-  constructor(size = 0) {
+  /** @param text length of the text: room for as much code as it usually makes costs nothing until it is used, growing costs a copy each time */
+  constructor(text = 0) {
     this.room = room ?? new Room()
     room = null
+    const spans = text >> 4
+    if (this.room.spanAt.length < spans) {
+      this.room.spanAt = new Int32Array(spans)
+      this.room.spanStart = new Int32Array(spans)
+      this.room.spanEnd = new Int32Array(spans)
+    }
     const { arena, stretches, pool, tree, blob, guardRows, spanAt, spanStart, spanEnd } = this.room
     arena.length = 0
     stretches.length = 0
     pool.length = 0
-    arena.reserve(size)
+    arena.reserve(text)
+    stretches.reserve(text >> 3)
     this.arena = arena
     this.stretches = stretches
     this.pool = pool
