@@ -5,7 +5,6 @@ import { ClassicLevel } from 'classic-level'
 import { loadHashes } from '../rspace/hash.ts'
 import { memory, type OpenOptions, open, type Space } from '../rspace/index.ts'
 import { type Gathering, LevelEngine, MemoryEngine, type Op, openStore } from '../rspace/store/index.ts'
-import { medianOf } from './measure.ts'
 
 /** Measurements of the stored tuplespace against the bare engine, each pair in one process and alternately. Every program checks its own result. */
 
@@ -95,18 +94,13 @@ async function worked(units: number, work: () => Promise<void> | void): Promise<
   return ((cpuMs() - start) * 1e6) / units
 }
 
-/** @param turns how many measurements, ours and theirs in turn, each pass takes the median of: more than one where they are short */
-async function pairs(passes: number, ours: () => Promise<number>, theirs: () => Promise<number>, turns = 1): Promise<Pair> {
+async function pairs(passes: number, ours: () => Promise<number>, theirs: () => Promise<number>): Promise<Pair> {
   const pair: Pair = { ours: [], theirs: [] }
   for (let i = 0; i <= passes; i++) {
-    const found: Pair = { ours: [], theirs: [] }
-    for (let turn = 0; turn < turns; turn++) {
-      found.ours.push(await ours())
-      found.theirs.push(await theirs())
-    }
+    const [a, b] = [await ours(), await theirs()]
     if (i > 0 || passes === 0) {
-      pair.ours.push(medianOf(found.ours))
-      pair.theirs.push(medianOf(found.theirs))
+      pair.ours.push(a)
+      pair.theirs.push(b)
     }
   }
   return pair
@@ -326,7 +320,7 @@ async function inside(rounds: number, passes: number): Promise<Pair> {
     }
   }
   return pairs(
-    passes,
+    5 * passes, // each is short
     async () => {
       const space = await open<Numbers>(fresh(), { ...NUMBERS, create: true, group: 'manual' })
       const ns = await worked(rounds, async () => {
@@ -338,7 +332,6 @@ async function inside(rounds: number, passes: number): Promise<Pair> {
       return ns
     },
     () => worked(rounds, () => work(memory<Numbers>({ ...NUMBERS, group: 'manual' }))),
-    5,
   )
 }
 

@@ -63,7 +63,6 @@ function taskOf(entry: Entry, sizes: Sizes, ms: number, way?: Way): Task {
   }
 }
 
-
 /** Nanoseconds per unit on plain channels: warm, or of the first run if that is all there is. */
 function plainCost(shop: Workshop, entry: Entry, sizes: Sizes, ms: number): number {
   const { ms: samples, answer, cold } = JSON.parse(runProcess(shop.plain(entry.id, sizes, ms)).output) as Plain
