@@ -272,9 +272,9 @@ export class Repl {
   }
 }
 
-/** True while a bracket, string, URI or comment is open, or the text ends where something must follow. */
+/** True while a bracket, string or comment is open, or the text ends where something must follow; never when a bracket closes another one. */
 export function isOpen(source: string): boolean {
-  let depth = 0
+  const closers: string[] = []
   let last = ''
   for (let i = 0; i < source.length; i++) {
     const c = source[i]
@@ -290,11 +290,16 @@ export function isOpen(source: string): boolean {
       for (i++; i < source.length && source[i] !== '"'; i++) if (source[i] === '\\') i++
       if (i >= source.length) return true
       last = c
+    } else if (c === '`') {
+      // A URI ends on its line.
+      for (i++; i < source.length && source[i] !== '`' && source[i] !== '\n'; ) i++
+      last = c
     } else if (!/\s/.test(c)) {
-      if ('([{'.includes(c)) depth++
-      else if (')]}'.includes(c)) depth--
+      const opens = '([{'.indexOf(c)
+      if (opens >= 0) closers.push(')]}'[opens] as string)
+      else if (')]}'.includes(c) && closers.pop() !== c) return false
       last = c
     }
   }
-  return depth > 0 || '|,=;'.includes(last || ' ') || /\bin\s*$/.test(source)
+  return closers.length > 0 || '|,=;'.includes(last || ' ') || /\bin\s*$/.test(source)
 }

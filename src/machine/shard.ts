@@ -1772,7 +1772,13 @@ export class Shard implements KernelMatcher<Term[], Term[], Cont> {
             else if (v === false) pc = C[pc + 3]
             else {
               this.gas += gas
-              this.fail(m, pc, 'RHO514', 'the condition of `if` must be one Bool, not ' + this.primitives.describe(v))
+              this.fail(
+                m,
+                pc,
+                'RHO514',
+                'the condition of `if` must be one Bool, not ' + this.primitives.describe(v),
+                'compare explicitly, for example `x != 0`',
+              )
               return
             }
             continue

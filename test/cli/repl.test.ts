@@ -144,5 +144,7 @@ describe('completion', () => {
 
 describe('an open input', () => {
   it.each(['{', 'x!(', '[1,', 'a |', '"text', 'new x in', '/* comment', 'for (x <- c;'])('%s', text => expect(isOpen(text)).toBe(true))
-  it.each(['{}', 'x!("{")', '// {', '/* { */ Nil', '"a\\"" ++ "b"', 'Nil'])('not %s', text => expect(isOpen(text)).toBe(false))
+  it.each(['{}', 'x!("{")', '// {', '/* { */ Nil', '"a\\"" ++ "b"', 'Nil', 'new x(`a{`) in { }', 'f!(x + }', '[1)'])('not %s', text =>
+    expect(isOpen(text)).toBe(false),
+  )
 })

@@ -27,6 +27,11 @@ export function typeName(t: Term): string {
   return TYPE_NAMES[tagOf(t)] ?? 'process'
 }
 
+/** The name of the type with this tag. */
+export function tagName(tag: number): string {
+  return TYPE_NAMES[tag] ?? 'process'
+}
+
 /** What the method `typeName()` answers: as in messages, with processes told apart. */
 export function describeType(t: Term): string {
   const tag = tagOf(t)
@@ -65,15 +70,7 @@ export function asBool(operand: Term): boolean | Fault {
   const t = forced(operand)
   if (typeof t === 'boolean') return t
   if (!isValue(t)) return notOneValue(t)
-  return new Fault('RHO509', `expected a boolean, got ${typeName(t)}`)
-}
-
-/** The condition of `if`: exactly one Bool. */
-export function asCondition(condition: Term): boolean | Fault {
-  if (typeof condition === 'boolean') return condition
-  const t = forced(condition)
-  if (typeof t === 'boolean') return t
-  return new Fault('RHO514', `the condition of \`if\` must be a bool, got ${describeType(t)}`, 'compare explicitly, for example `x != 0`')
+  return new Fault('RHO509', `expected a boolean, got ${typeName(t)}`, 'compare explicitly, for example `x != 0`')
 }
 
 /** An argument that must be an Int. */
@@ -90,13 +87,28 @@ export function clamped(n: number | bigint): number {
   return typeof n === 'number' ? n : n < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
 }
 
-export function wrongMethod(method: string, t: Term, argument?: Term): Fault {
+/** RHO512: of the receiver, or with `argument` of that. */
+export function wrongMethod(method: string, t: Term, argument?: Term, hint = ''): Fault {
   const on = `method \`${method}\` is not defined on ${describeType(t)}`
-  return new Fault('RHO512', argument === undefined ? on : `${on} with an argument of type ${describeType(forced(argument))}`)
+  return new Fault('RHO512', argument === undefined ? on : `${on} with an argument of type ${describeType(forced(argument))}`, hint)
 }
 
 export function wrongOperator(operator: string, t: Term): Fault {
-  return new Fault('RHO510', `operator \`${operator}\` is not defined on ${typeName(t)}`)
+  const type = typeName(t)
+  return new Fault('RHO510', `operator \`${operator}\` is not defined on ${type}`, operatorHint(operator, type))
+}
+
+/** What the left operand may have been meant for. */
+function operatorHint(operator: string, type: string): string {
+  if (operator === '+')
+    return type === 'string' || type === 'byte array' || type === 'list' || type === 'map'
+      ? '`++` joins strings, byte arrays, lists and maps'
+      : ''
+  if (operator === '++')
+    return isNumber(type) || type === 'bool' ? 'convert it with `toString()`' : type === 'tuple' ? 'convert it with `toList()`' : ''
+  if (operator === '--') return type === 'map' ? 'use `diff`' : ''
+  if (operator === '%%') return 'the template, a string, stands on the left'
+  return type === 'string' ? 'convert it with `toInt()`' : ''
 }
 
 export function wrongRight(operator: string, expected: string, t: Term): Fault {
@@ -106,7 +118,9 @@ export function wrongRight(operator: string, expected: string, t: Term): Fault {
       ? 'convert it with `toString()`'
       : isNumber(expected) && isNumber(got)
         ? `numbers of different types do not mix; convert with \`${CONVERT[expected]}\``
-        : ''
+        : isNumber(expected) && got === 'string'
+          ? `convert it with \`${CONVERT[expected]}\`${operator === '+' ? '; to join strings write `++`' : ''}`
+          : ''
   return new Fault('RHO511', `operator \`${operator}\` expected ${expected}, got ${got}`, hint)
 }
 

@@ -1,7 +1,7 @@
 import { didYouMean } from '../../base/nearest.ts'
 import { forced, isValue, Tag, type Term, tagOf } from '../../normal/term.ts'
 import { Fault, type PrimContext, type Result } from './fault.ts'
-import { notOneValue, wrongMethod } from './kinds.ts'
+import { notOneValue, tagName, wrongMethod } from './kinds.ts'
 import { METHODS, type MethodEntry, type MethodRow } from './methods.ts'
 import { OPERATORS } from './operators.ts'
 
@@ -40,7 +40,7 @@ export function invoke(method: Method, target: Term, args: readonly Term[], ctx:
   const row = method.any ?? method.byTag[tagOf(t)]
   if (row === undefined) {
     if (!isValue(t)) return notOneValue(t)
-    return entry.otherwise?.(t) ?? wrongMethod(entry.name, t)
+    return entry.otherwise?.(t) ?? wrongMethod(entry.name, t, undefined, receiverHint(method, t))
   }
   ctx.gas += row.gas.before(t, args)
   const result = row.run(t, args, ctx, entry.name)
@@ -62,6 +62,28 @@ function wrongCount(entry: MethodEntry, actual: number): Fault {
   const n = entry.params.length
   const takes = n === 0 ? 'no arguments' : n === 1 ? '1 argument' : `${n} arguments`
   return new Fault('RHO513', `method \`${entry.name}\` takes ${takes}, got ${actual}`, `write \`.${signature(entry)}\``)
+}
+
+/** What other types call the same thing. */
+const SAME_THING: Readonly<Record<string, readonly string[]>> = {
+  size: ['length'],
+  length: ['size'],
+  get: ['nth'],
+  set: ['updated'],
+  add: ['concat'],
+  union: ['concat'],
+  concat: ['union'],
+  values: ['toList'],
+}
+
+/** What the receiver has instead, or else which types have the method. */
+function receiverHint(method: Method, t: Term): string {
+  for (const name of SAME_THING[method.entry.name] ?? []) {
+    const other = BY_NAME.get(name)
+    if (other?.byTag[tagOf(t)] !== undefined) return `use \`${signature(other.entry)}\``
+  }
+  const types = method.entry.rows.flatMap(row => (row.on === 'any' ? [] : row.on.map(tagName)))
+  return `it is a method of ${types.join(', ')}`
 }
 
 /** `slice(from, to)` */
