@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { writeResults } from './docs.ts'
+import { whyNotInto, writeResults } from './docs.ts'
 import { runGate } from './gate.ts'
 import type { Effort } from './jobs.ts'
 import { WrongAnswer } from './measure.ts'
@@ -112,6 +112,8 @@ function readOptions(argv: readonly string[]): Options | null {
   const unknown = ids.find(id => !IDS.includes(id))
   if (unknown !== undefined) throw new WrongUse(`nothing is called ${unknown}`)
   for (const w of workers) if (!/^(auto|\d+)$/.test(w)) throw new WrongUse(`--workers takes numbers of workers or auto; found ${w}`)
+  const refused = values.docs === undefined ? undefined : whyNotInto(values.docs)
+  if (refused !== undefined) throw new WrongUse(`--docs ${values.docs}: ${refused}`)
   const say = process.stderr.isTTY
     ? (text: string) => process.stderr.write(`\r\x1b[K${text}`)
     : (text: string) => process.stderr.write(`${text}\n`)

@@ -159,14 +159,17 @@ const sorted = (entry: Entry, lines: readonly string[]): string => (entry.unorde
 /** One program of one size, while it is measured. */
 class Comparison {
   readonly result: Compared
+  /** So many passes it gets, and so many again when it seems to miss. */
+  readonly wanted: number
   private readonly passes: Record<string, Run>[] = []
   private readonly refused: Record<string, string> = {}
   private readonly text: string
   private readonly answer: string
   private readonly entry: Entry
-  constructor(entry: Entry, size: Compared['size'], text: string) {
+  constructor(entry: Entry, size: Compared['size'], text: string, wanted: number) {
     const sizes = size === 'quick' ? entry.quick : secondOf(entry)
     this.entry = entry
+    this.wanted = wanted
     this.text = text
     this.answer = sorted(entry, entry.answer(sizes))
     this.result = { id: entry.id, size, passes: this.passes, refused: this.refused, anyOrder: entry.comms === undefined }
@@ -203,8 +206,11 @@ class Comparison {
 /** All together are to end within a quarter of an hour: after so long no program gets a further pass but its first. */
 const PATIENCE_MS = 660_000
 const SHORT_PASSES = 5
-/** What seems to miss is looked at again, so often at most, when everything else has been measured: most of it is the machine, which wavers for seconds. */
-const DOUBT_PASSES = 9
+/**
+ * What seems to miss is looked at again when everything else has been measured, with as many passes again, so often at most: most of it is the machine, which
+ * wavers for seconds. Only then it is seen whether it still misses: to stop at the first pass that makes it look good would be to choose.
+ */
+const DOUBTS = 3
 
 /** All programs, interleaved. Two entries that are the same program of the same size are measured once. */
 export async function compareWorkers(entries: readonly Entry[], shop: Workshop, effort: Effort): Promise<Compared[]> {
@@ -216,7 +222,7 @@ export async function compareWorkers(entries: readonly Entry[], shop: Workshop, 
     const text = programText(entry, size === 'quick' ? entry.quick : secondOf(entry), suiteFolder)
     if (seen.has(text)) return
     seen.add(text)
-    const c = new Comparison(entry, size, text)
+    const c = new Comparison(entry, size, text, passes)
     all.push(c)
     do await c.pass(shop, effort)
     while (c.count < passes && !late())
@@ -224,10 +230,10 @@ export async function compareWorkers(entries: readonly Entry[], shop: Workshop, 
   for (const entry of entries) if (SHORT.includes(entry.id)) await measure(entry, 'quick', effort.quick ? 1 : SHORT_PASSES)
   if (!effort.quick) for (const entry of entries) await measure(entry, 'second', effort.passes)
   if (!effort.quick && effort.passes > 1) {
-    for (let doubtful = all; doubtful.length > 0; ) {
-      doubtful = doubtful.filter(c => c.count < DOUBT_PASSES && c.misses)
-      for (const c of doubtful) if (!late()) await c.pass(shop, effort)
-      if (late()) break
+    for (let n = 0; n < DOUBTS; n++) {
+      const doubtful = all.filter(c => c.misses)
+      const most = Math.max(0, ...doubtful.map(c => c.wanted))
+      for (let pass = 0; pass < most; pass++) for (const c of doubtful) if (pass < c.wanted && !late()) await c.pass(shop, effort)
     }
   }
   return all.map(c => c.result)

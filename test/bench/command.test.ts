@@ -46,6 +46,9 @@ describe('rho bench', () => {
     [['--durability', 'memory,paper'], '--durability is memory, process, power; found paper'],
     [['--workers', '0,many'], '--workers takes numbers of workers or auto; found many'],
     [['--runs', '0'], '--runs takes a number of passes'],
+    [['--docs', 'nowhere.md'], '--docs nowhere.md: there is no such file'],
+    [['--docs', 'package.json'], '--docs package.json: there is no place for results'],
+    [['--docs', '.'], '--docs .: it cannot be read and written (EISDIR)'],
     [['--store'], '--store belongs to --gate'],
   ])('refuses %j with exit code 2', async (args, message) => {
     const { code, stderr } = await bench(...args)
