@@ -46,11 +46,11 @@ export async function replCommand(flags: Flags): Promise<number> {
       reader.prompt()
     }
   }
-  // Ctrl-C forgets a half-typed input; Ctrl-D ends.
+  // Ctrl-C stops what runs, or forgets a half-typed input; Ctrl-D ends.
   reader.on('SIGINT', () => {
-    repl.cancel()
-    show('\n')
+    if (!repl.interrupt()) show('\n')
   })
+  if (terminal) reader.on('close', () => repl.interrupt())
   if (terminal) reader.on('history', (lines: string[]) => writeHistory(file, lines))
   show('')
   for await (const line of reader) {
@@ -64,6 +64,10 @@ export async function replCommand(flags: Flags): Promise<number> {
 }
 
 const outside = {
+  show(text: string): void {
+    stdout.write(text)
+    flushAll()
+  },
   read(file: string): Uint8Array {
     try {
       return readFileSync(file)

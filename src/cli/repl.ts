@@ -17,6 +17,8 @@ export interface ReplOutside {
   read(file: string): Uint8Array
   write(file: string, text: string): void
   disasm(source: string): string
+  /** Shows what a program prints while it still runs. */
+  show?(text: string): void
 }
 
 interface Command {
@@ -47,6 +49,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   quit: { usage: '.quit', help: 'leave', run: r => r.quit() },
 }
 
+/** How often what a long run prints is shown. */
+const LIVE_MS = 100
+
 function helpText(): string {
   const rows = Object.values(COMMANDS)
   const width = Math.max(...rows.map(c => c.usage.length))
@@ -68,6 +73,8 @@ export class Repl {
   done = false
   private pending = ''
   private printed = ''
+  private running = false
+  private interrupted = false
   private reported = 0
   private count = 0
   private readonly accepted: string[] = []
@@ -121,9 +128,15 @@ export class Repl {
     return this.pending === '' ? '' : await this.line('')
   }
 
-  /** Forgets a half-typed input. */
-  cancel(): void {
-    this.pending = ''
+  /** Stops what runs, which may go on later; or else forgets a half-typed input. False when nothing ran. */
+  interrupt(): boolean {
+    if (!this.running) {
+      this.pending = ''
+      return false
+    }
+    this.interrupted = true
+    this.session.stop()
+    return true
   }
 
   private async command(text: string): Promise<string> {
@@ -149,7 +162,9 @@ export class Repl {
       for (const word of source.match(/[A-Za-z][A-Za-z0-9_']*/g) ?? []) this.words.add(word)
     }
     this.session.deploy(program)
-    const done = shown + (run ? await this.settle() : this.machines('queue'))
+    // Before what the program prints, which is shown as it comes when the run is long.
+    if (run) this.printed += shown
+    const done = run ? await this.settle() : shown + this.machines('queue')
     this.session.release(program)
     return done
   }
@@ -157,10 +172,27 @@ export class Repl {
   /** Runs to rest; what was printed, which machines failed, how many receives wait. */
   async settle(): Promise<string> {
     const before = this.waiting()
-    const ending = await drive(this.session)
+    this.running = true
+    const live = setInterval(() => this.passOn(), LIVE_MS)
+    const ending = await drive(this.session, { stopped: () => this.interrupted })
+    clearInterval(live)
+    this.running = false
+    if (ending === 'stopped') {
+      this.interrupted = false
+      this.session.goOn()
+      return `${this.output()}interrupted: .queue shows what can run, .run goes on, .reset forgets everything\n`
+    }
     const waiting = this.waiting()
     const news = ending === 'limit' ? 'a limit stopped the program\n' : waiting > before ? `(${waiting} waiting; .blocked says why)\n` : ''
     return this.output() + news
+  }
+
+  /** Shows the lines printed so far. */
+  private passOn(): void {
+    const end = this.printed.lastIndexOf('\n') + 1
+    if (end === 0 || this.outside.show === undefined) return
+    this.outside.show(this.printed.slice(0, end))
+    this.printed = this.printed.slice(end)
   }
 
   private waiting(): number {

@@ -6,6 +6,7 @@ import type { SessionOptions } from '../machine/session.ts'
 import type { Difference, Directives } from './directives.ts'
 import { judge, readDirectives } from './directives.ts'
 import { readInput, reasonOf, sessionOptions } from './engine.ts'
+import { nameOf } from './names.ts'
 import { EXIT } from './outcome.ts'
 import { runPrograms } from './program.ts'
 import { isTerminal, stderr, stdout, wantsColor } from './streams.ts'
@@ -77,11 +78,24 @@ export async function judgeProgram(
   options: Omit<SessionOptions, 'host'> = {},
   timeoutMs = 60_000,
 ): Promise<Difference[]> {
+  const problems = [...directives.problems, ...directives.left.flatMap(l => problemOf(l.name))]
+  if (problems.length > 0) return problems.map(text => ({ text, lines: [] }))
   const gas = directives.maxSteps === null ? {} : { gas: directives.maxSteps }
   const observe = directives.left.length === 0 ? {} : { observe: directives.left.map(l => l.name) }
   const outcome = await runPrograms([{ name, text }], { ...options, ...gas, ...observe, timeoutMs })
   if (outcome.status === 'stopped') return [{ text: `did not come to rest within ${timeoutMs} ms`, lines: [] }]
   return judge(directives, outcome)
+}
+
+/** What is wrong with the name of a `left:` directive. */
+function problemOf(name: string): string[] {
+  try {
+    nameOf(name, 'left')
+    return []
+  } catch (e) {
+    if (e instanceof UsageError) return [e.message]
+    throw e
+  }
 }
 
 interface Reporter {

@@ -624,6 +624,11 @@ export class Session {
     this.wakeUp()
   }
 
+  /** After `stop`: may be run again. */
+  goOn(): void {
+    this.stopping = false
+  }
+
   // ── what a person sees ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** Operators and methods: give them other meanings or add some, for all machines of this session from their next instruction on. */

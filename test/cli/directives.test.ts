@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { diffLines, judge, readDirectives } from '../../src/cli/directives.ts'
 import type { Outcome } from '../../src/cli/outcome.ts'
 import { NO_STATS } from '../../src/cli/outcome.ts'
+import { judgeProgram } from '../../src/cli/test.ts'
 
 const REST: Outcome = {
   v: 1,
@@ -54,6 +55,14 @@ describe('directives', () => {
 
   it('with a malformed number never pass', () => {
     expect(differences('// blocked: many', {})[0]).toContain('takes a number')
+  })
+
+  it('that are malformed are all that is said of a program', async () => {
+    const text = '// blocked: many\n// left: 5\n// left: @"x"! = [1]\n// left: x = [2]\nNil'
+    const said = (await judgeProgram('a.rho', text, readDirectives(text))).map(d => d.text)
+    expect(said).toHaveLength(4)
+    expect(said[0]).toBe('blocked: takes a number, found `many`')
+    for (const line of said.slice(1)) expect(line).toMatch(/^left/)
   })
 })
 

@@ -51,6 +51,37 @@ describe('an input', () => {
     expect(repl.prompt).toBe('rho> ')
   })
 
+  it('that runs for ever is stopped by an interrupt, and goes on later', async () => {
+    const loop = repl.line('new out(`rho:io:stdout`), l in { contract l(@n) = { if (n % 100000 == 0) { out!(n) } | l!(n + 1) } | l!(0) }')
+    setTimeout(() => expect(repl.interrupt()).toBe(true), 50)
+    expect(await loop).toContain('interrupted: .queue shows what can run')
+    expect(repl.interrupt()).toBe(false)
+    expect(await type('.queue')).toContain('runnable')
+    const on = repl.line('.run')
+    setTimeout(() => repl.interrupt(), 50)
+    expect(await on).toContain('interrupted')
+    expect(await type('.reset', '.queue')).toBe('nothing can run\n')
+  })
+
+  it('that waits for a timer is stopped by an interrupt', async () => {
+    repl = new Repl({ virtualTime: false, host: Object.assign(new QuietHost(), { after: () => {} }) }, outside)
+    const waits = repl.line('new after(`rho:time:after`), done in { after!(10000000, *done) | for (_ <- done) { @"done"!() } }')
+    setTimeout(() => repl.interrupt(), 20)
+    expect(await waits).toContain('interrupted')
+  })
+
+  it('that prints for long shows it as it comes', async () => {
+    let live = ''
+    repl = new Repl({ virtualTime: true, host: new QuietHost() }, { ...outside, show: text => void (live += text) })
+    const loop = repl.line('1 | new out(`rho:io:stdout`), l in { contract l(@n) = { out!(n) | l!(n + 1) } | l!(0) }')
+    while (!live.includes('\n0\n')) await new Promise(resolve => setTimeout(resolve, 20))
+    repl.interrupt()
+    const last = await loop
+    expect(live).toMatch(/^warning L03/)
+    expect(live).toContain('\n0\n1\n')
+    expect(last).toContain('interrupted')
+  })
+
   it('with a mistake runs nothing', async () => {
     expect(await type('@"x"!(y) | @"x"!(1)')).toContain('RHO201')
     expect(await type('.space')).toBe('no messages on public names\n')
