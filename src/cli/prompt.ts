@@ -64,9 +64,10 @@ export async function replCommand(flags: Flags): Promise<number> {
 }
 
 const outside = {
-  show(text: string): void {
+  show(text: string): boolean {
     stdout.write(text)
     flushAll()
+    return !stdout.closed
   },
   read(file: string): Uint8Array {
     try {

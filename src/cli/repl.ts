@@ -17,8 +17,8 @@ export interface ReplOutside {
   read(file: string): Uint8Array
   write(file: string, text: string): void
   disasm(source: string): string
-  /** Shows what a program prints while it still runs. */
-  show?(text: string): void
+  /** Shows what a program prints while it still runs; false when nobody reads it any more. */
+  show?(text: string): boolean
 }
 
 interface Command {
@@ -191,8 +191,11 @@ export class Repl {
   private passOn(): void {
     const end = this.printed.lastIndexOf('\n') + 1
     if (end === 0 || this.outside.show === undefined) return
-    this.outside.show(this.printed.slice(0, end))
+    const read = this.outside.show(this.printed.slice(0, end))
     this.printed = this.printed.slice(end)
+    if (read) return
+    this.interrupt()
+    this.done = true
   }
 
   private waiting(): number {

@@ -72,7 +72,7 @@ describe('an input', () => {
 
   it('that prints for long shows it as it comes', async () => {
     let live = ''
-    repl = new Repl({ virtualTime: true, host: new QuietHost() }, { ...outside, show: text => void (live += text) })
+    repl = new Repl({ virtualTime: true, host: new QuietHost() }, { ...outside, show: text => (live += text) !== '' })
     const loop = repl.line('1 | new out(`rho:io:stdout`), l in { contract l(@n) = { out!(n) | l!(n + 1) } | l!(0) }')
     while (!live.includes('\n0\n')) await new Promise(resolve => setTimeout(resolve, 20))
     repl.interrupt()
@@ -80,6 +80,12 @@ describe('an input', () => {
     expect(live).toMatch(/^warning L03/)
     expect(live).toContain('\n0\n1\n')
     expect(last).toContain('interrupted')
+  })
+
+  it('that prints for nobody ends the prompt', async () => {
+    repl = new Repl({ virtualTime: true, host: new QuietHost() }, { ...outside, show: () => false })
+    await type('new out(`rho:io:stdout`), l in { contract l(@n) = { out!(n) | l!(n + 1) } | l!(0) }')
+    expect(repl.done).toBe(true)
   })
 
   it('with a mistake runs nothing', async () => {
