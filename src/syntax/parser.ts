@@ -310,7 +310,11 @@ for (const [words, hint] of [
   ['switch case when', 'write `match x { p => { … } }`'],
   ['while loop foreach repeat until do', 'there are no loops: a contract goes on by sending to itself'],
   ['return yield', 'a result is sent on a name that was received: `ret!(x)`'],
-  ['import include require module package use', 'there are no modules: all files that are run together share one space'],
+  ['import include require module package use export', 'there are no modules: all files that are run together share one space'],
+  [
+    'try catch finally throw raise',
+    'there are no exceptions: a reply says how it went, `ret!((false, why))`, and a `match` or `if` looks at it',
+  ],
   ['then', 'write `if (c) { … } else { … }`'],
   ['elif elsif elseif', 'write `else if (c) { … }`'],
   ['print println printf echo puts', 'text is shown by a system channel: new stdout(`rho:io:stdout`) in { stdout!("…") }'],
@@ -2498,6 +2502,8 @@ class Parser {
     const word = foreignWord(name)
     if (CONVERSIONS.has(name)) hint = `a value is converted by a method: \`x.to${name[0].toUpperCase()}${name.slice(1)}()\``
     else if (word !== '') hint = word
+    else if (name === 'Map' || name === 'List' || name === 'Tuple')
+      hint = `a ${name.toLowerCase()} is written ${name === 'Map' ? '`{ k : v }`, the empty one `{}`' : name === 'List' ? '`[a, b]`' : '`(a, b)`'}`
     else if (name === 'BigInt') hint = 'a BigInt literal is written `5n`; to convert a value use `.toBigInt()`'
     this.fail('RHO102', `an identifier is not called like a function: found \`(\` after \`${name}\``, hint)
     const start = val.start

@@ -185,6 +185,11 @@ describe('hints', () => {
   it.each([
     ['f(x)', 'f!(…)'],
     ['BigInt(5)', '5n'],
+    ['a!(Map())', '{ k : v }'],
+    ['a!(List(1, 2))', '[a, b]'],
+    ['a!(Tuple(1, 2))', '(a, b)'],
+    ['export x in { Nil }', 'there are no modules'],
+    ['try { a!(1) } catch (e) { Nil }', 'there are no exceptions'],
     ['select { case x <- c => a }', 'select { x <- c => { … } }'],
     ['a =~ b', 'matches'],
     ['a!(1) || b!(1)', '`|`'],
