@@ -154,7 +154,8 @@ export function diffLines(expected: readonly string[], seen: readonly string[], 
     let same = 0
     while (same < expected.length && same < seen.length && expected[same] === seen[same]) same++
     if (same > 0) lines.push(`  (${same} equal line${same === 1 ? '' : 's'})`)
-    lines.push(...expected.slice(same).map(l => `- ${l}`), ...seen.slice(same).map(l => `+ ${l}`))
+    for (const l of expected.slice(same)) lines.push(`- ${l}`)
+    for (const l of seen.slice(same)) lines.push(`+ ${l}`)
   } else {
     const missing = [...expected]
     const extra: string[] = []
@@ -163,7 +164,8 @@ export function diffLines(expected: readonly string[], seen: readonly string[], 
       if (at < 0) extra.push(line)
       else missing.splice(at, 1)
     }
-    lines.push(...missing.map(l => `- ${l}`), ...extra.map(l => `+ ${l}`))
+    for (const l of missing) lines.push(`- ${l}`)
+    for (const l of extra) lines.push(`+ ${l}`)
   }
   return lines.length > DIFF_MAX ? [...lines.slice(0, DIFF_MAX), `… ${lines.length - DIFF_MAX} more`] : lines
 }

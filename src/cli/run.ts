@@ -151,7 +151,8 @@ async function runIn(
   begins: () => void,
 ): Promise<Pick<Finished, 'ending' | 'signal'>> {
   const compiled = inputs.map(input => session.compile(input.name, input.bytes))
-  for (const c of compiled) found.push(...c.diagnostics)
+  // One at a time: a program may have more warnings than a call may have arguments.
+  for (const c of compiled) for (const d of c.diagnostics) found.push(d)
   if (hasErrors(found)) return { ending: 'refused', signal: null }
   for (const { program } of compiled) if (program !== undefined) session.deploy(program)
   let signal: Finished['signal'] = null

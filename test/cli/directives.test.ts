@@ -121,6 +121,12 @@ describe('a difference', () => {
   it('in order, begins where the lines part', () => {
     expect(diffLines(['a', 'b'], ['a', 'c'], true)).toEqual(['  (1 equal line)', '- b', '+ c'])
   })
+  it('may be of more lines than a call may have arguments', () => {
+    const many = new Array<string>(300_000).fill('x')
+    expect(diffLines([], many, false)).toHaveLength(21)
+    expect(diffLines(many, [], true)).toHaveLength(21)
+  })
+
   it('of many lines is cut', () => {
     expect(diffLines([], Array(100).fill('x'), false).at(-1)).toBe('… 80 more')
   })
