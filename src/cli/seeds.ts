@@ -21,7 +21,7 @@ export async function runSeeds(flags: Flags, inputs: readonly Input[], range: { 
     const { host: _, ...options } = sessionOptions(flags, new QuietHost(), seed)
     let pool: InstanceType<NonNullable<typeof Pool>> | undefined
     const prepare = (session: Session): void => {
-      if (Pool !== undefined) pool = new Pool(session, { workers })
+      if (Pool !== undefined) pool = new Pool(session, { workers, aloneFirst: 0 })
     }
     const outcome = await runPrograms(programs, { ...options, ...observe, prepare }).finally(() => pool?.close())
     exit = Math.max(exit, exitOf(outcome, flags))

@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly weightMax?: number
   /** Shards that together get done less than so many could without crossings are brought together; default 0.95, 0: never. */
   readonly worthWhile?: number
+  /** A number of workers: for so many milliseconds one shard works by itself at first; default 200. */
+  readonly aloneFirst?: number
   /** `auto`: who decides when several shards are tried and given up. */
   readonly worth?: Worth
   /** What the session speaks to the outside through; needed for cuts and for kept sessions. */
@@ -118,6 +120,19 @@ const QUIET_PART = 0.005
 const APART_CROSSING = 0.04
 /** The smallest share of gas that an account gets for a turn of a worker. */
 const GAS_MIN = 10_000
+/**
+ * With a number of workers: for so long one shard works by itself at first, and twice as long while it still becomes so much faster between two looks. What one
+ * gets done is what several are compared with, and code that is hot need not wait for code that is cold everywhere.
+ */
+const FIRST_MS = 200
+const RISING = 1.25
+/** So much counts the last look at one shard by itself. */
+const SOLO_PART = 0.6
+/** With a number of workers: less than this part of what one would get done, and the rest is lost, whatever the reason; so much may be lost. */
+const SLOW = 0.9
+const SLOW_MS = 100
+/** What shards used and what they were busy is compared over about so many looks: they tell what they did when a chunk ends. */
+const SHARE_LOOKS = 8
 /** Milliseconds for which all work stays in one shard after it was brought back there; twice as long each time. */
 const TOGETHER_MS = 2500
 const TOGETHER_MAX_MS = 30_000
@@ -138,6 +153,7 @@ export class Pool implements Team {
   private readonly host: HeldHost | undefined
   private weightMax: number
   private readonly worthWhile: number
+  private readonly aloneFirst: number
   private readonly modules: readonly string[]
   private state: string | null = null
   private cutAt = 0
@@ -185,6 +201,16 @@ export class Pool implements Team {
   private lostMs = 0
   /** `auto`: until then the host compiles for the first time what workers run. What is lost meanwhile says little. */
   private warmAt = 0
+  /** How long one shard has run by itself at first; −1: long enough. */
+  private firstMs = -1
+  /**
+   * What several shards have lost lately against one, whatever the reason; COMMs in a millisecond of one when it was last seen by itself; how long they were
+   * busy, and the processor time that they had for it.
+   */
+  private slowMs = 0
+  private soloRate = 0
+  private busyLately = 0
+  private usedLately = 0
   /** Milliseconds of dear crossings, lately. */
   private dearMs = 0
   /** COMMs of all together in a millisecond, lately. */
@@ -217,6 +243,7 @@ export class Pool implements Team {
     this.host = o.host
     this.weightMax = o.weightMax ?? 500_000
     this.worthWhile = o.worthWhile ?? WORTH_WHILE
+    this.aloneFirst = o.aloneFirst ?? FIRST_MS
     this.worth = o.worth ?? new Worth()
     this.modules = o.modules ?? []
     this.auto = o.workers === 'auto'
@@ -375,6 +402,10 @@ export class Pool implements Team {
     this.drawn = false
     this.heavy = false
     this.worth.begin()
+    if (!this.auto && this.worthWhile > 0 && this.aloneFirst > 0 && this.workers > this.base && this.soloRate === 0) {
+      this.firstMs = 0
+      this.togetherUntil = Number.POSITIVE_INFINITY
+    }
     if (this.auto && this.broughtBack === 0) this.warmAt = performance.now() + WARM_MS
     this.board.doneSince(this.fared)
     this.faredAt = performance.now()
@@ -512,15 +543,27 @@ export class Pool implements Team {
     if (wall < (trial ? TRIAL_MS : WINDOW_MS)) return
     const cpu = cpuMs()
     // Where others use the cores too, everything takes longer.
-    const had = Math.min(wall, cpu - this.lookedCpu)
+    const used = cpu - this.lookedCpu
+    const had = Math.min(wall, used)
     this.lookedAt = now
     this.lookedCpu = cpu
     const { busyMs, crossingMs, crossings, comms } = this.board.doneSince(this.seen)
     if (!trial) {
       this.quickUntil = now + QUICK_MS
-      this.lostMs = this.dearMs = 0
+      this.lostMs = this.dearMs = this.slowMs = 0
       const rate = comms / Math.max(1, had)
+      const rising = rate > RISING * this.soloRate
+      this.soloRate = this.soloRate === 0 ? rate : (1 - SOLO_PART) * this.soloRate + SOLO_PART * rate
       this.knowRate(rate)
+      if (this.firstMs >= 0) {
+        this.firstMs += had
+        if (this.firstMs >= (rising ? 2 : 1) * this.aloneFirst) {
+          this.firstMs = -1
+          this.aloneRate = this.soloRate
+          this.togetherUntil = now
+        }
+        return
+      }
       this.prove(now, rate)
       return
     }
@@ -536,11 +579,17 @@ export class Pool implements Team {
     const lost = Math.min(this.worthWhile * had - useful, crossed + Math.min(idle, crossings * AWAITING_MS))
     this.lostMs = Math.max(0, this.lostMs + lost)
     if (now < this.warmAt) this.lostMs = Math.min(this.lostMs, LOST_MS / 2)
+    if (!this.auto && this.soloRate > 0 && now >= this.provedUntil) {
+      this.busyLately += busyMs - this.busyLately / SHARE_LOOKS
+      this.usedLately += used - this.usedLately / SHARE_LOOKS
+      const share = Math.min(1, this.usedLately / Math.max(0.001, this.busyLately))
+      this.slowMs = Math.max(0, this.slowMs + SLOW * had * share - comms / this.soloRate)
+    }
     const vain = worked < GAIN * had && crossed + crossings * AWAITING_MS >= DEAR * wall
     this.dearMs = vain || (crossed > 0 && crossed >= DEAR * busyMs) ? this.dearMs + wall : Math.max(0, this.dearMs - wall / 2)
     // Then nobody waits for what crosses; whether much is gained is for `worth` to say.
     if (this.auto && this.worth.workApart) this.lostMs = this.dearMs = 0
-    if (this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
+    if (this.slowMs > SLOW_MS || this.lostMs > LOST_MS || (this.dearMs > DEAR_MS && now >= this.provedUntil)) this.bringBack(now)
   }
 
   /** How fast one shard is, now that it is by itself: if it is slower than all together were, they go on. It gets some time for what has still to be compiled. */

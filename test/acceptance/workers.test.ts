@@ -233,7 +233,7 @@ describe('T25 an operator on workers', () => {
       virtualTime: false,
       seed: undefined,
     })
-    const pool = new Pool(session, { workers: 2 })
+    const pool = new Pool(session, { workers: 2, aloneFirst: 0 })
     try {
       expect(await session.settle({ stepsMax: 1 })).toBe('budget')
       for (let i = 0; i < 5; i++) {

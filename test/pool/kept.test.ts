@@ -53,7 +53,7 @@ describe('T42: a kept session on workers', () => {
           flush: () => true,
         },
       })
-      const pool = new Pool(stored.session, { workers: 2, host })
+      const pool = new Pool(stored.session, { workers: 2, aloneFirst: 0, host })
       if (first) {
         const { program } = stored.session.compile('bank.rho', bank.source(long ? 20_000 : 2000))
         if (program !== undefined) stored.session.deploy(program)

@@ -42,6 +42,7 @@ async function run(
     workers,
     weightMax,
     worthWhile,
+    aloneFirst: 0,
     ...(cuts === undefined ? {} : { host: held, cuts: { every: cuts, restore: (state: string) => Session.restore(state, options) } }),
   })
   open.push(pool)
