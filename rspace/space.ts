@@ -1176,7 +1176,7 @@ export class Space<T extends Types> implements Namer<T> {
         this.dirtyIds.delete(id)
       })
     }
-    if (this.transaction !== null) this.transaction.push(...comms)
+    if (this.transaction !== null) for (const comm of comms) this.transaction.push(comm)
     const pending = this.kernel.pumpPending || this.stray.length > 0
     const outcome: Outcome<T> = ref === undefined ? { comms, pending, at } : { ref, comms, pending, at }
     if (this.debug) {
@@ -1899,7 +1899,7 @@ export class Space<T extends Types> implements Namer<T> {
       throw e
     }
     this.transaction = outer
-    if (outer !== null) outer.push(...mine)
+    if (outer !== null) for (const comm of mine) outer.push(comm)
     const at = this.op
     this.release(mark)
     return this.seal({ value, comms: this.seal(mine), at })

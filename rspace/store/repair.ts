@@ -71,7 +71,8 @@ export async function repairCopy(copy: string, to: string, onRows?: (rows: numbe
   const found = await readAll(copy)
   const format = found.format
   if (format === undefined) throw new RhizomeError('CORRUPT', 'neither RHZ.FORMAT nor its copy in the rows can be read')
-  const newest = Math.max(-1, ...found.records.keys())
+  let newest = -1
+  for (const number of found.records.keys()) newest = Math.max(newest, number)
   const known = Math.max(newest, (await readClean(copy))?.number ?? -1)
   const state = undoToTruth(found, newest)
   const building = await Building.begin(to)

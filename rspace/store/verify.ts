@@ -79,7 +79,8 @@ export async function verifyEngine(engine: Engine, expected: Expected): Promise<
     const message = `the store was closed at commit ${clean.number} and is now at ${walk.last.number}, or differs from it`
     problems.push({ code: 'CORRUPT', where: 'clean close', count: Math.max(1, Math.abs(clean.number - walk.last.number)), message })
   }
-  problems.push(...walk.problems, ...tally.problems)
+  for (const p of walk.problems) problems.push(p)
+  for (const p of tally.problems) problems.push(p)
   if (tally.problems.length > 0 && walk.last !== undefined) problems.push(...(await nameCulprits(engine)))
   const rows: Record<string, number> = { ...tally.rows, L: walk.records }
   if (tally.damaged > 0) rows.damaged = tally.damaged

@@ -222,7 +222,7 @@ export class Repl {
   machines(which: 'queue' | 'all'): string {
     const rows = machineRows(this.session, which === 'queue')
     if (rows.length === 0) return which === 'queue' ? 'nothing can run\n' : 'no machines\n'
-    const width = [0, 1, 2].map(i => Math.max(...rows.map(r => r[i].length)))
+    const width = [0, 1, 2].map(i => rows.reduce((most, r) => Math.max(most, r[i].length), 0))
     return rows
       .map(
         r =>

@@ -489,7 +489,7 @@ export class Durable implements Keeper, RecordBook {
       if (this.failure === null) {
         if (this.attempting === null && (!this.fresh || !this.empty)) {
           await this.flush()
-          if (o.reported === true) this.left.push(...this.reported)
+          if (o.reported === true) for (const r of this.reported) this.left.push(r)
           this.begin(true)
           await this.inFlight
         } else await this.inFlight

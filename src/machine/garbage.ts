@@ -76,7 +76,7 @@ class Marking {
     }
     const machines = all.filter(m => m.waiting && !this.alive.has(m)).sort((a, b) => a.priv - b.priv)
     const data: Datum[] = []
-    for (const chan of kernel.nonEmpty()) if (!this.chans.has(chan)) data.push(...kernel.data(chan))
+    for (const chan of kernel.nonEmpty()) if (!this.chans.has(chan)) for (const d of kernel.data(chan)) data.push(d)
     return { machines, data: data.sort((a, b) => a.ref - b.ref) }
   }
 
@@ -123,7 +123,7 @@ class Marking {
   private namesOf(t: Term): Unforgeable[] {
     const programs: Program[] = []
     const names = collectNames(t, programs)
-    for (const p of programs) names.push(...this.namesIn(p))
+    for (const p of programs) for (const n of this.namesIn(p)) names.push(n)
     return names
   }
 

@@ -518,7 +518,7 @@ export class Session {
 
   /** Before anything is deployed: go on from what was kept. */
   restoreKept(k: { accounts: readonly Account[]; logicalTime: number; waiting: readonly { program: Program; account: Account }[] }): void {
-    this.accounts.push(...k.accounts)
+    for (const a of k.accounts) this.accounts.push(a)
     this.logicalTime = k.logicalTime
     for (const w of k.waiting) {
       this.waiting.push(w.program)
@@ -744,7 +744,7 @@ export class Session {
     const asked: OpenRequest[] = []
     restoreInto(this.shard, s, {
       accounts: list => {
-        this.accounts.push(...list)
+        for (const a of list) this.accounts.push(a)
         this.shard.firstAccount ??= list[0] ?? null
       },
       listen: (uri, name) => {
@@ -771,8 +771,11 @@ export class Session {
     // What an attempt does may be undone: nobody knows yet what is left over.
     if (this.mark !== null) return { machines: [], data: [] }
     const terms: Term[] = [...held, ...this.values.values()]
-    for (const r of this.asked) terms.push(...r.args)
-    for (const i of shard.inbox) terms.push(i.chan, ...i.values)
+    for (const r of this.asked) for (const t of r.args) terms.push(t)
+    for (const i of shard.inbox) {
+      terms.push(i.chan)
+      for (const t of i.values) terms.push(t)
+    }
     for (const [, server] of shard.primitives.served()) terms.push(server)
     const speaking: { name: Unforgeable; machines: Machine[] }[] = control
       .facets()

@@ -36,6 +36,6 @@ export function mergeReport(session: Session, r: TurnReport): void {
     shard.failures.push(f)
     shard.onFailure?.(f)
   }
-  shard.notes.push(...r.notes)
+  for (const note of r.notes) shard.notes.push(note)
   shard.notesMore += r.notesMore
 }

@@ -71,6 +71,11 @@ describe('leftovers that nobody can reach (vm.md 5.7)', () => {
     expect((await found(source)).garbage).toEqual([])
   })
 
+  it('more messages on one lost channel than a call may have arguments are all found', async () => {
+    const { session } = await found('new x, fill in { contract fill(@n) = { if (n > 0) { x!(n) | fill!(n - 1) } } | fill!(200000) }')
+    expect(session.garbage().data).toHaveLength(200_000)
+  })
+
   it('a machine is kept as long as somebody holds its control name', async () => {
     const spawn = (keep: string) =>
       'new spawn(`rho:vm:spawn`), r, x in { spawn!({ for (_ <- x) { Nil } }, *r) | for (@g, @ms <- r) { ' + keep + ' } }'

@@ -650,6 +650,19 @@ describe('atomic', () => {
     space.atomic(tx => tx.produce('c', 'kept'))
     expect((await got).value).toBe('kept')
   })
+
+  it('tells of more COMMs within one inside another than a call may have arguments', () => {
+    const space = memory()
+    const { comms } = space.atomic(() => {
+      space.atomic(tx => {
+        for (let i = 0; i < 130_000; i++) {
+          tx.produce('c', i)
+          tx.consume([{ channel: 'c', pattern: _ }], 'body')
+        }
+      })
+    })
+    expect(comms).toHaveLength(130_000)
+  })
 })
 
 describe('waits and marks', () => {
