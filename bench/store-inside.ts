@@ -402,7 +402,7 @@ async function grouped(kind: string, comms: number, passes: number): Promise<Pai
     return ns
   }
   return pairs(
-    passes,
+    3 * passes,
     async () => run(await open<Numbers>(fresh(), { ...options, create: true, durability: 'power' }), true),
     async () => run(memory<Numbers>({ ...NUMBERS, group: 'manual' }), false),
   )

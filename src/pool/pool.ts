@@ -20,7 +20,7 @@ export interface PoolOptions {
   readonly weightMax?: number
   /** Shards that together get done less than so many could without crossings are brought together; default 0.95, 0: never. */
   readonly worthWhile?: number
-  /** A number of workers: for so many milliseconds one shard works by itself at first; default 200. */
+  /** A number of workers: for so many milliseconds one shard works by itself at first; default 100. */
   readonly aloneFirst?: number
   /** `auto`: who decides when several shards are tried and given up. */
   readonly worth?: Worth
@@ -124,7 +124,7 @@ const GAS_MIN = 10_000
  * With a number of workers: for so long one shard works by itself at first, and twice as long while it still becomes so much faster between two looks. What one
  * gets done is what several are compared with, and code that is hot need not wait for code that is cold everywhere.
  */
-const FIRST_MS = 200
+const FIRST_MS = 100
 const RISING = 1.25
 /** So much counts the last look at one shard by itself. */
 const SOLO_PART = 0.6
