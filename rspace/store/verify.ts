@@ -118,6 +118,7 @@ const CULPRITS_MAX = 20
 async function nameCulprits(engine: Engine): Promise<Problem[]> {
   const should = new Map<string, { key: Uint8Array; hash: bigint | undefined; commit: number }>()
   const found: Problem[] = []
+  let next = -1
   const note = (key: Uint8Array, message: string) => {
     if (found.length < CULPRITS_MAX) found.push({ code: 'CORRUPT', where: showKey(key), count: 1, message })
   }
@@ -125,7 +126,11 @@ async function nameCulprits(engine: Engine): Promise<Problem[]> {
     for await (const page of engine.iterate(...LOG_RANGE)) {
       for (const [key, stored] of page) {
         const record = readRecord(key, stored)
-        if (record === undefined || typeof record === 'string') continue
+        // What a commit did that cannot be read, nobody knows: all that was known of the rows before it may be out of date.
+        const isReadable = record !== undefined && typeof record !== 'string'
+        if (!isReadable || record.number !== next) should.clear()
+        if (!isReadable) continue
+        next = record.number + 1
         for (const c of record.changes) should.set(mapKey(c.key), { key: c.key.slice(), hash: c.hash, commit: record.number })
       }
     }

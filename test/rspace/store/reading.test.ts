@@ -174,7 +174,20 @@ describe('rows that are not what was written', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        examples: [
+          // The record that cannot be read had deleted a row that an earlier one wrote.
+          [
+            5,
+            true,
+            [
+              { how: 'resealed', at: 0, by: 135 },
+              { how: 'flip', at: 1342912466, by: 0 },
+            ],
+          ],
+        ],
+      },
     )
     expect(refused).toBeGreaterThan(100)
     expect(opened).toBeGreaterThan(5)
